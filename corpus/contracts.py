@@ -1,0 +1,497 @@
+"""The tables and enums that pass between stages.
+
+Every table is Parquet with a schema declared here: column names, types, units, nullability and bounds. A stage validates what it
+writes, so that whoever reads need not; times are int64 milliseconds from the first frame of the film's cut, half-open [start, end).
+Missing is null, never 0.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+EMOTIONS: tuple[str, ...] = ("neutral", "joy", "anger", "fear", "sadness", "surprise", "disgust")
+"""The platform's seven emotions, in the order of every probability vector."""
+
+PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{emotion}" for emotion in EMOTIONS)
+
+MODALITIES: tuple[str, ...] = ("face", "voice", "text")
+
+FILM_ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class FeelmError(Exception):
+    """A fault the user can act on: the message says what was wrong, where, and what to do."""
+
+
+class ContractError(FeelmError):
+    """A table does not keep its declared schema."""
+
+
+class Rights(StrEnum):
+    """What the team may do with a film."""
+
+    PUBLIC_DOMAIN = "public_domain"
+    CC0 = "cc0"
+    CC_BY = "cc_by"
+    LICENSED = "licensed"
+    RESEARCH_EXCEPTION = "research_exception"
+    UNKNOWN = "unknown"
+
+
+class DeclaredUse(StrEnum):
+    """The widest use that a film, corpus, weight or model is declared for."""
+
+    RESEARCH = "research"
+    INTERNAL = "internal"
+    COMMERCIAL = "commercial"
+
+
+class UnitLevel(StrEnum):
+    """What a unit is: the thing that is labelled and predicted."""
+
+    UTTERANCE = "utterance"
+    SCENE = "scene"
+    SPAN = "span"
+
+
+class GoldStatus(StrEnum):
+    """How far a unit's votes can be trusted."""
+
+    GOLD = "gold"
+    AMBIGUOUS = "ambiguous"
+    INSUFFICIENT = "insufficient"
+
+
+def check_film_id(film_id: str) -> str:
+    """Return `film_id` unchanged; raise FeelmError when it is not a safe slug (lower case, digits, `-`, `_`, at most 64)."""
+    if not FILM_ID_PATTERN.fullmatch(film_id):
+        raise FeelmError(
+            f"film id {film_id!r} is not allowed: use 1-64 lower-case letters, digits, '-' or '_', starting with a letter or digit"
+        )
+    return film_id
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    `dtype` is a pyarrow type; `minimum` and `maximum` are inclusive; `allowed` is a closed set of strings. A nullable column may
+    hold nulls; infinity is never allowed.
+    """
+
+    name: str
+    dtype: pa.DataType
+    description: str
+    unit: str | None = None
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A table's name, columns and key (unique together). `open_ended` tables may carry further float32 columns (features)."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    open_ended: bool = False
+    _by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {column.name: column for column in self.columns})
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in declared order."""
+        return [column.name for column in self.columns]
+
+    def arrow_schema(self, extra: Iterable[str] = ()) -> pa.Schema:
+        """The Arrow schema, with `extra` float32 columns after the declared ones."""
+        declared = [pa.field(c.name, c.dtype, nullable=c.nullable) for c in self.columns]
+        return pa.schema(declared + [pa.field(name, pa.float32(), nullable=True) for name in extra])
+
+    def empty(self) -> pd.DataFrame:
+        """A table of no rows."""
+        return self.arrow_schema().empty_table().to_pandas()
+
+    def frame(self, rows: Iterable[dict[str, object]]) -> pd.DataFrame:
+        """A DataFrame of this schema from row mappings; absent nullable columns become null."""
+        return self.to_arrow(pd.DataFrame(list(rows), columns=self.names)).to_pandas()
+
+    def to_arrow(self, table: pd.DataFrame) -> pa.Table:
+        """Convert and validate.
+
+        Raises:
+            ContractError: a column is missing, unknown, of another type, null, out of bounds, or the key repeats.
+        """
+        missing = [name for name in self.names if name not in table.columns]
+        extra = [name for name in table.columns if name not in self._by_name]
+        if missing or (extra and not self.open_ended):
+            raise ContractError(f"table {self.name}: missing columns {missing}, unknown columns {extra}")
+        schema = self.arrow_schema(extra)
+        arrays = [self._to_array(table[name], schema.field(name)) for name in schema.names]
+        arrow = pa.Table.from_arrays(arrays, schema=schema)
+        self._check_bounds(arrow)
+        self._check_key(table)
+        return arrow
+
+    def _to_array(self, series: pd.Series, arrow_field: pa.Field) -> pa.Array:
+        values = [None if _is_missing(value) else value for value in series]
+        try:
+            array = pa.array(values, type=arrow_field.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
+            raise ContractError(f"table {self.name}, column {arrow_field.name}: {error}") from error
+        if array.null_count and not arrow_field.nullable:
+            row = values.index(None)
+            raise ContractError(
+                f"table {self.name}, column {arrow_field.name}, row {row}: null where a value is required"
+            )
+        return array
+
+    def _check_bounds(self, arrow: pa.Table) -> None:
+        for name in arrow.schema.names:
+            column = self._by_name.get(name)
+            array = arrow.column(name).drop_null()
+            if pa.types.is_floating(array.type) and not np.isfinite(array.to_numpy()).all():
+                raise ContractError(f"table {self.name}, column {name}: infinite values")
+            if column is None or not len(array):
+                continue
+            if column.allowed is not None:
+                unknown = sorted(set(array.to_pylist()) - set(column.allowed))
+                if unknown:
+                    raise ContractError(
+                        f"table {self.name}, column {name}: {unknown[:5]} not in {list(column.allowed)}"
+                    )
+            if column.minimum is not None and min(array.to_pylist()) < column.minimum - 1e-6:
+                raise ContractError(
+                    f"table {self.name}, column {name}: {min(array.to_pylist())} below {column.minimum}"
+                )
+            if column.maximum is not None and max(array.to_pylist()) > column.maximum + 1e-6:
+                raise ContractError(
+                    f"table {self.name}, column {name}: {max(array.to_pylist())} above {column.maximum}"
+                )
+
+    def _check_key(self, table: pd.DataFrame) -> None:
+        if self.key and table.duplicated(list(self.key)).any():
+            example = table.loc[table.duplicated(list(self.key)), list(self.key)].iloc[0].to_dict()
+            raise ContractError(f"table {self.name}: key {self.key} repeats, for example {example}")
+
+    def write(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
+        """Validate and write atomically as Parquet; the same rows give the same bytes. Returns the validated table."""
+        arrow = self.to_arrow(table)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        pq.write_table(arrow, temporary, compression="zstd")
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        return arrow.to_pandas()
+
+    def read(self, path: Path) -> pd.DataFrame:
+        """Read a table that a stage wrote.
+
+        Raises:
+            FeelmError: the file is absent or not a whole Parquet file.
+            ContractError: its columns are not this schema's.
+        """
+        if not path.is_file():
+            raise FeelmError(f"table {self.name} is not at {path}: run the stage that makes it (feelm run)")
+        try:
+            arrow = pq.read_table(path)
+        except pa.ArrowInvalid as error:
+            raise FeelmError(f"table {self.name} at {path} is damaged ({error}): delete it and run again") from error
+        missing = [name for name in self.names if name not in arrow.schema.names]
+        if missing:
+            raise ContractError(
+                f"table {self.name} at {path} lacks columns {missing}: it was made by another version, run again"
+            )
+        return arrow.to_pandas()
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
+
+
+def _text(name: str, description: str, *, nullable: bool = False, allowed: Iterable[str] | None = None) -> Column:
+    return Column(
+        name, pa.string(), description, nullable=nullable, allowed=tuple(allowed) if allowed is not None else None
+    )
+
+
+def _ms(name: str, description: str, *, nullable: bool = False) -> Column:
+    return Column(name, pa.int64(), description, unit="ms", nullable=nullable, minimum=0)
+
+
+def _count(name: str, description: str, *, nullable: bool = False) -> Column:
+    return Column(name, pa.int32(), description, nullable=nullable, minimum=0)
+
+
+def _number(
+    name: str,
+    description: str,
+    *,
+    unit: str | None = None,
+    nullable: bool = False,
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Column:
+    return Column(name, pa.float32(), description, unit=unit, nullable=nullable, minimum=minimum, maximum=maximum)
+
+
+def _share(name: str, description: str, *, nullable: bool = False) -> Column:
+    return _number(name, description, nullable=nullable, minimum=0, maximum=1)
+
+
+def _probabilities(prefix: str, what: str, *, nullable: bool = False) -> tuple[Column, ...]:
+    return tuple(_share(f"{prefix}{emotion}", f"{what}: {emotion}", nullable=nullable) for emotion in EMOTIONS)
+
+
+SHOTS = TableSchema(
+    "shots",
+    (
+        _text("shot_id", "film_id + '.shot' + four-digit index"),
+        _text("film_id", "the film"),
+        _count("index", "position in the film, from 0"),
+        _ms("start_ms", "first frame's presentation time"),
+        _ms("end_ms", "end of the last frame"),
+        _text("transition", "how the shot begins", allowed=("start", "cut", "fade", "dissolve")),
+        _text("thumbnail", "JPEG beside this table, relative path"),
+    ),
+    key=("shot_id",),
+)
+
+PICTURES = TableSchema(
+    "pictures",
+    (
+        _ms("t_ms", "presentation time of the sampled frame"),
+        _share("brightness", "mean luma"),
+        _share("contrast", "standard deviation of luma, doubled"),
+        _share("saturation", "mean HSV saturation"),
+        _number("warmth", "mean of red minus blue", minimum=-1, maximum=1),
+        _number(
+            "motion",
+            "mean optical-flow length between samples",
+            unit="share of picture width per second",
+            nullable=True,
+            minimum=0,
+        ),
+    ),
+    key=("t_ms",),
+)
+
+FACES = TableSchema(
+    "faces",
+    (
+        _text("film_id", "the film"),
+        _text("shot_id", "the shot"),
+        _text("track_id", "one face followed through one shot: shot_id + '.face' + two-digit index"),
+        _ms("t_ms", "presentation time"),
+        _number("x", "left edge", unit="share of picture width"),
+        _number("y", "top edge", unit="share of picture height"),
+        _number("width", "box width", unit="share of picture width", minimum=0),
+        _number("height", "box height", unit="share of picture height", minimum=0),
+        _share("score", "detector's confidence"),
+        _count("crop_row", "row of the aligned crop in crops.safetensors"),
+    ),
+    key=("track_id", "t_ms"),
+)
+
+UTTERANCES = TableSchema(
+    "utterances",
+    (
+        _text("utterance_id", "film_id + '.u' + five-digit index"),
+        _text("film_id", "the film"),
+        _count("index", "position in the film, from 0"),
+        _ms("start_ms", "start after synchronisation"),
+        _ms("end_ms", "end after synchronisation"),
+        _text("text", "what is said, markup removed"),
+        _text("raw_text", "the cue as delivered"),
+        _text("character_id", "speaker, a slug", nullable=True),
+        _text("scene_heading", "screenplay heading the line stands under", nullable=True),
+        _count("script_line", "line of the screenplay, from 1", nullable=True),
+        _share("speaker_confidence", "confidence of speaker, heading and script line", nullable=True),
+        _text("source", "where the words come from", allowed=("subtitles", "asr", "corpus")),
+    ),
+    key=("utterance_id",),
+)
+
+SCENES = TableSchema(
+    "scenes",
+    (
+        _text("scene_id", "film_id + '.scene' + three-digit index"),
+        _text("film_id", "the film"),
+        _count("index", "position in the film, from 0"),
+        _ms("start_ms", "start of its first shot"),
+        _ms("end_ms", "end of its last shot"),
+        _text("heading", "screenplay heading", nullable=True),
+        _text("method", "what the boundary rests on", allowed=("screenplay", "picture", "gap", "whole")),
+    ),
+    key=("scene_id",),
+)
+
+UNITS = TableSchema(
+    "units",
+    (
+        _text("unit_id", "utterance_id, scene_id, or the corpus's own id"),
+        _text("film_id", "the film, or corpus + '-' + the corpus's film"),
+        _text("level", "what the unit is", allowed=[level.value for level in UnitLevel]),
+        _ms("start_ms", "start; null where the corpus has no time", nullable=True),
+        _ms("end_ms", "end; null where the corpus has no time", nullable=True),
+        _text("text", "what is said", nullable=True),
+        _text("character_id", "speaker", nullable=True),
+        _text("addressee_id", "who is spoken to", nullable=True),
+        _text("scene_id", "the scene; null where lines have no neighbours", nullable=True),
+        _count("position", "order within the film; null where the corpus has none", nullable=True),
+    ),
+    key=("unit_id",),
+)
+
+UNIT_FEATURES = TableSchema(
+    "unit_features",
+    (
+        _text("unit_id", "the unit"),
+        Column("present", pa.bool_(), "false where the modality is missing for this unit; its features are then null"),
+    ),
+    key=("unit_id",),
+    open_ended=True,
+)
+
+DIMENSIONS = ("category", "intensity", "valence", "arousal")
+PERSPECTIVES = ("portrayed", "intended", "perceived", "felt")
+
+ANNOTATIONS = TableSchema(
+    "annotations",
+    (
+        _text("annotation_id", "uuid5, see design.md"),
+        _text("batch_id", "the accepted batch"),
+        _text("film_id", "the film"),
+        _text("unit_id", "the unit, when the tool names one", nullable=True),
+        _ms("start_ms", "start; null where only a unit is named", nullable=True),
+        _ms("end_ms", "end; null where only a unit is named", nullable=True),
+        _text("annotator_id", "pseudonym"),
+        _count("pass_no", "which pass of this annotator, from 1"),
+        _text("character_id", "who is judged", nullable=True),
+        _text("perspective", "what is judged", allowed=PERSPECTIVES),
+        _text("dimension", "which dimension", allowed=DIMENSIONS),
+        _text("label", "canonical emotion when dimension is category", nullable=True, allowed=EMOTIONS),
+        _text("label_raw", "the label as the rater gave it", nullable=True),
+        _text("group_id", "ties the rows of one judgement together"),
+        _number("value", "intensity 0..1, valence and arousal -1..1", nullable=True, minimum=-1, maximum=1),
+        _number("value_raw", "the value as the rater gave it", nullable=True),
+        _text(
+            "cues",
+            "what the judgement rests on, comma-separated: face,voice,verbal,gesture,context,narrator,music,camera",
+            nullable=True,
+        ),
+        _text("modality_seen", "what the rater saw and heard", allowed=("a", "v", "t", "av", "at", "vt", "avt")),
+        _text("note", "free text, at most 4000 characters", nullable=True),
+        _ms("lead_time_ms", "time the judgement took", nullable=True),
+        _text("created_at", "ISO 8601 UTC", nullable=True),
+        _text("source_tool", "importer and version"),
+        _text("source_file_sha256", "the delivered file"),
+        _text("source_ref", "row, line or region in that file"),
+    ),
+    key=("annotation_id",),
+)
+
+GOLD_LABELS = TableSchema(
+    "gold_labels",
+    (
+        _text("unit_id", "the unit"),
+        _text("film_id", "the film"),
+        _text("perspective", "what was judged", allowed=PERSPECTIVES),
+        _text("status", "how far the votes can be trusted", allowed=[status.value for status in GoldStatus]),
+        _text("label", "top emotion; null unless status is gold", nullable=True, allowed=EMOTIONS),
+        *_probabilities("p_", "smoothed vote share"),
+        _count("n_raters", "raters with a category vote"),
+        _share("top_share", "weighted share of the top emotion, unsmoothed"),
+        _number("entropy_bits", "entropy of the smoothed votes", unit="bits", minimum=0),
+        _share("intensity", "reliability-weighted mean", nullable=True),
+        _number("valence", "reliability-weighted mean", nullable=True, minimum=-1, maximum=1),
+        _number("arousal", "reliability-weighted mean", nullable=True, minimum=-1, maximum=1),
+    ),
+    key=("unit_id", "perspective"),
+)
+
+RATERS = TableSchema(
+    "raters",
+    (
+        _text("annotator_id", "pseudonym"),
+        _count("n_judgements", "category judgements"),
+        _share("leave_one_out_agreement", "share agreeing with the mode of the others", nullable=True),
+        _share("competence", "MACE's probability of not guessing", nullable=True),
+        _share("top_label_share", "share of this rater's most used label"),
+        _ms("median_lead_time_ms", "median time per judgement", nullable=True),
+        Column("flagged", pa.bool_(), "taken for a spammer"),
+        _text("reason", "why flagged", nullable=True),
+        _share("weight", "weight in the gold votes"),
+    ),
+    key=("annotator_id",),
+)
+
+TRAINING_UNITS = TableSchema(
+    "training_units",
+    (
+        *UNITS.columns,
+        _text("source", "'film' or the corpus's name"),
+        _text("group_id", "films of one group never stand on both sides of a split"),
+        _text("licence", "rights of the film or licence of the corpus"),
+        _text("declared_use", "widest declared use", allowed=[use.value for use in DeclaredUse]),
+        *(Column(f"has_{m}", pa.bool_(), f"{m} features are there") for m in MODALITIES),
+        _text("status", "gold status; null where nobody judged", nullable=True, allowed=[s.value for s in GoldStatus]),
+        _text("label", "gold emotion", nullable=True, allowed=EMOTIONS),
+        *_probabilities("p_", "soft label", nullable=True),
+        _share("intensity", "gold intensity", nullable=True),
+    ),
+    key=("unit_id",),
+)
+
+PREDICTIONS = TableSchema(
+    "predictions",
+    (
+        _text("unit_id", "the unit"),
+        _text("film_id", "the film"),
+        _text("system", "fused, face, voice, text, or a baseline's name"),
+        Column(
+            "fold", pa.int32(), "fold in which the film was unseen; -1 where the model is the final one", minimum=-1
+        ),
+        *_probabilities("p_", "probability"),
+        _share("intensity", "predicted intensity", nullable=True),
+        *_probabilities("next_", "probability of the next unit's emotion, the reaction", nullable=True),
+    ),
+    key=("unit_id", "system"),
+)
+
+FACE_COURSE = TableSchema(
+    "face_course",
+    (
+        _ms("t_ms", "presentation time"),
+        _text("track_id", "the face track"),
+        *_probabilities("p_", "packaged expression nets' probability"),
+        _share("mouth_open", "lip gap as share of face height", nullable=True),
+    ),
+    key=("track_id", "t_ms"),
+)
+
+VOICE_COURSE = TableSchema(
+    "voice_course",
+    (
+        _ms("t_ms", "centre of the frame, every 100 ms"),
+        _number("pitch_hz", "fundamental frequency; null where unvoiced", unit="Hz", nullable=True, minimum=0),
+        _number("loudness_db", "RMS level", unit="dBFS"),
+        _share("speech", "speech probability"),
+    ),
+    key=("t_ms",),
+)

@@ -1,0 +1,163 @@
+"""Where each artifact lives under the data root, and its content hash.
+
+One folder is one artifact, is one output of a stage in dvc.yaml, is one Dagster asset (or one partition of it). The hash of an
+artifact is the md5 that DVC 3 records for the same folder, so that Dagster's DataVersion, DVC's status and the truth agree.
+Writers fill a temporary sibling and rename it, so that a reader never sees half an artifact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpus.contracts import check_film_id
+
+FILM_ARTIFACTS = (
+    "film",
+    "shots",
+    "faces",
+    "soundtrack",
+    "dialogue",
+    "scenes",
+    "face_features",
+    "voice_features",
+    "text_features",
+    "scene_features",
+)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder FEELM_HOME (default `./.feelm`): data, catalogue, inbox, Dagster's and MLflow's homes, reports."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """FEELM_HOME, else `.feelm` in the current directory."""
+        return cls(Path(os.environ.get("FEELM_HOME", ".feelm")).resolve())
+
+    @property
+    def data(self) -> Path:
+        """Every versioned artifact."""
+        return self.root / "data"
+
+    @property
+    def catalogue(self) -> Path:
+        """The films the team may use (`films.yaml`)."""
+        return self.root / "films.yaml"
+
+    @property
+    def made_films(self) -> Path:
+        """Films made by corpus.maker for the demo."""
+        return self.root / "films"
+
+    @property
+    def inbox(self) -> Path:
+        """Where annotation files are dropped."""
+        return self.root / "inbox"
+
+    @property
+    def reports(self) -> Path:
+        """Pages people look at; `report.html` is the first."""
+        return self.root / "reports"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.root / "dagster"
+
+    @property
+    def mlflow(self) -> Path:
+        """MLflow's database and artifacts."""
+        return self.root / "mlflow"
+
+    def artifact(self, name: str, film_id: str | None = None) -> Path:
+        """Folder of the artifact `name`, of one film where it is per film."""
+        if film_id is None:
+            return self.data / name
+        return self.data / "films" / check_film_id(film_id) / name
+
+    def batch(self, batch_id: str) -> Path:
+        """Folder of one annotation batch (batch ids follow the rule of film ids)."""
+        return self.data / "annotation_batches" / check_film_id(batch_id)
+
+    def corpus(self, name: str) -> Path:
+        """Folder of one public corpus."""
+        return self.data / "corpora" / check_film_id(name)
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[Path]:
+    """Yield a fresh temporary folder beside `target`; on success it replaces `target`, on error it is removed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        _flush(temporary)
+        if target.exists():
+            retired = temporary.with_suffix(".old")
+            target.rename(retired)
+            temporary.rename(target)
+            shutil.rmtree(retired)
+        else:
+            temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as stream:
+                os.fsync(stream.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON atomically, keys sorted, so that the same value gives the same bytes. NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def file_digest(path: Path, algorithm: str = "sha256") -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+
+
+def content_version(path: Path) -> str:
+    """DVC 3's hash: md5 of a file, or `md5.dir` over the sorted listing of a folder.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+    """
+    if path.is_file():
+        return file_digest(path, "md5")
+    if not path.is_dir():
+        raise FileNotFoundError(f"no artifact at {path}")
+    entries = [
+        {"md5": file_digest(file, "md5"), "relpath": file.relative_to(path).as_posix()}
+        for file in path.rglob("*")
+        if file.is_file()
+    ]
+    entries.sort(key=lambda entry: entry["relpath"])
+    listing = json.dumps(entries, sort_keys=True).encode()
+    return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
