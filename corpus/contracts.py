@@ -155,9 +155,7 @@ class TableSchema:
             raise ContractError(f"table {self.name}, column {arrow_field.name}: {error}") from error
         if array.null_count and not arrow_field.nullable:
             row = values.index(None)
-            raise ContractError(
-                f"table {self.name}, column {arrow_field.name}, row {row}: null where a value is required"
-            )
+            raise ContractError(f"table {self.name}, column {arrow_field.name}, row {row}: null where a value is required")
         return array
 
     def _check_bounds(self, arrow: pa.Table) -> None:
@@ -171,17 +169,11 @@ class TableSchema:
             if column.allowed is not None:
                 unknown = sorted(set(array.to_pylist()) - set(column.allowed))
                 if unknown:
-                    raise ContractError(
-                        f"table {self.name}, column {name}: {unknown[:5]} not in {list(column.allowed)}"
-                    )
+                    raise ContractError(f"table {self.name}, column {name}: {unknown[:5]} not in {list(column.allowed)}")
             if column.minimum is not None and min(array.to_pylist()) < column.minimum - 1e-6:
-                raise ContractError(
-                    f"table {self.name}, column {name}: {min(array.to_pylist())} below {column.minimum}"
-                )
+                raise ContractError(f"table {self.name}, column {name}: {min(array.to_pylist())} below {column.minimum}")
             if column.maximum is not None and max(array.to_pylist()) > column.maximum + 1e-6:
-                raise ContractError(
-                    f"table {self.name}, column {name}: {max(array.to_pylist())} above {column.maximum}"
-                )
+                raise ContractError(f"table {self.name}, column {name}: {max(array.to_pylist())} above {column.maximum}")
 
     def _check_key(self, table: pd.DataFrame) -> None:
         if self.key and table.duplicated(list(self.key)).any():
@@ -214,9 +206,7 @@ class TableSchema:
             raise FeelmError(f"table {self.name} at {path} is damaged ({error}): delete it and run again") from error
         missing = [name for name in self.names if name not in arrow.schema.names]
         if missing:
-            raise ContractError(
-                f"table {self.name} at {path} lacks columns {missing}: it was made by another version, run again"
-            )
+            raise ContractError(f"table {self.name} at {path} lacks columns {missing}: it was made by another version, run again")
         return arrow.to_pandas()
 
 
@@ -225,9 +215,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _text(name: str, description: str, *, nullable: bool = False, allowed: Iterable[str] | None = None) -> Column:
-    return Column(
-        name, pa.string(), description, nullable=nullable, allowed=tuple(allowed) if allowed is not None else None
-    )
+    return Column(name, pa.string(), description, nullable=nullable, allowed=tuple(allowed) if allowed is not None else None)
 
 
 def _ms(name: str, description: str, *, nullable: bool = False) -> Column:
@@ -464,9 +452,7 @@ PREDICTIONS = TableSchema(
         _text("unit_id", "the unit"),
         _text("film_id", "the film"),
         _text("system", "fused, face, voice, text, or a baseline's name"),
-        Column(
-            "fold", pa.int32(), "fold in which the film was unseen; -1 where the model is the final one", minimum=-1
-        ),
+        Column("fold", pa.int32(), "fold in which the film was unseen; -1 where the model is the final one", minimum=-1),
         *_probabilities("p_", "probability"),
         _share("intensity", "predicted intensity", nullable=True),
         *_probabilities("next_", "probability of the next unit's emotion, the reaction", nullable=True),

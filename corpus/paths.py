@@ -154,9 +154,7 @@ def content_version(path: Path) -> str:
     if not path.is_dir():
         raise FileNotFoundError(f"no artifact at {path}")
     entries = [
-        {"md5": file_digest(file, "md5"), "relpath": file.relative_to(path).as_posix()}
-        for file in path.rglob("*")
-        if file.is_file()
+        {"md5": file_digest(file, "md5"), "relpath": file.relative_to(path).as_posix()} for file in path.rglob("*") if file.is_file()
     ]
     entries.sort(key=lambda entry: entry["relpath"])
     listing = json.dumps(entries, sort_keys=True).encode()
