@@ -403,7 +403,7 @@ GOLD_LABELS = TableSchema(
         _text("status", "how far the votes can be trusted", allowed=[status.value for status in GoldStatus]),
         _text("label", "top emotion; null unless status is gold", nullable=True, allowed=EMOTIONS),
         *_probabilities("p_", "smoothed vote share"),
-        _count("n_raters", "raters with a category vote"),
+        _count("n_raters", "raters whose category vote counts (weight above 0)"),
         _share("top_share", "weighted share of the top emotion, unsmoothed"),
         _number("entropy_bits", "entropy of the smoothed votes", unit="bits", minimum=0),
         _share("intensity", "reliability-weighted mean", nullable=True),
@@ -411,6 +411,21 @@ GOLD_LABELS = TableSchema(
         _number("arousal", "reliability-weighted mean", nullable=True, minimum=-1, maximum=1),
     ),
     key=("unit_id", "perspective"),
+)
+
+VOTES = TableSchema(
+    "votes",
+    (
+        _text("unit_id", "the unit"),
+        _text("film_id", "the film"),
+        _text("perspective", "what was judged", allowed=PERSPECTIVES),
+        _text("annotator_id", "pseudonym"),
+        _text("group_id", "the judgement"),
+        _text("label", "the emotion", allowed=EMOTIONS),
+        _share("intensity", "the intensity given with it", nullable=True),
+        _share("weight", "the rater's weight in gold, shared among the rater's votes on the unit"),
+    ),
+    key=("unit_id", "perspective", "group_id", "label"),
 )
 
 RATERS = TableSchema(

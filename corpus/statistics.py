@@ -1,0 +1,273 @@
+"""Agreement, distance and doubt: the statistics that raters and models are both measured with.
+
+Judgements come in long form, one entry a vote: integer arrays of items, raters and labels of equal length, so that missing votes need no
+placeholder. Intervals and tests resample whole clusters (films), since lines of one film are no independent draws; naive intervals are
+2.6 times too narrow. Everything random takes a seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from corpus.contracts import FeelmError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+EXACT_CLUSTERS = 16
+"""Up to this many clusters all 2^n sign flips are counted; above, they are drawn."""
+
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class RaterAgreement:
+    """How each rater agrees with the others on shared items.
+
+    `by_rater` is the mean share (n_raters,), NaN for a rater who shares no item; `compared` counts the items behind it; `overall` is the
+    mean over all compared votes: the accuracy a person reaches against the mode of the others, the human ceiling.
+    """
+
+    by_rater: FloatArray
+    compared: IntArray
+    overall: float
+
+
+@dataclass(frozen=True)
+class Mace:
+    """A fitted MACE: `competence` (n_raters,) is the probability of not guessing, `posterior` (n_items, n_labels) the true label's."""
+
+    competence: FloatArray
+    posterior: FloatArray
+    log_likelihood: float
+
+
+def label_counts(items: IntArray, labels: IntArray, n_items: int, n_labels: int, weights: FloatArray | None = None) -> FloatArray:
+    """Votes per item and label (n_items, n_labels), each vote counting `weights` (default 1)."""
+    flat = np.bincount(items * n_labels + labels, weights=weights, minlength=n_items * n_labels)
+    return flat.reshape(n_items, n_labels).astype(np.float64)
+
+
+def nominal_alpha(counts: FloatArray) -> float:
+    """Krippendorff's nominal alpha from votes per item and label (n_items, n_labels); NaN where nothing can be compared.
+
+    Source: Krippendorff, Content Analysis (2004), ch. 11; computed by the package `krippendorff`.
+    """
+    import krippendorff
+
+    pairable = counts[counts.sum(axis=1) >= 2]
+    if not len(pairable) or (pairable.sum(axis=0) > 0).sum() < 2:
+        return float("nan")
+    return float(krippendorff.alpha(value_counts=pairable, level_of_measurement="nominal"))
+
+
+def interval_alpha(items: IntArray, values: FloatArray) -> float:
+    """Krippendorff's interval alpha of values in long form; NaN where nothing can be compared.
+
+    The squared differences within items against those over all pairable values, in closed form: it takes any number of distinct
+    values, where the coincidence matrix of the package grows with their square.
+    """
+    _, item, size = np.unique(items, return_inverse=True, return_counts=True)
+    kept = size[item] >= 2
+    item, value = item[kept], values[kept]
+    total = len(value)
+    if total < 2:
+        return float("nan")
+    sums, squares = (np.bincount(item, power, len(size)) for power in (value, value**2))
+    several = size >= 2
+    within = (2 * (size * squares - sums**2)[several] / (size[several] - 1)).sum()
+    between = 2 * (total * (value**2).sum() - value.sum() ** 2) / (total - 1)
+    return float(1 - within / between) if between > TINY else float("nan")
+
+
+def concordance(a: FloatArray, b: FloatArray) -> float:
+    """Lin's concordance correlation coefficient of two equally long series, -1..1; NaN when both are constant and equal.
+
+    Source: Lin, Biometrics 45 (1989), 255-268.
+    """
+    scale = a.var() + b.var() + (a.mean() - b.mean()) ** 2
+    return float(2 * ((a - a.mean()) * (b - b.mean())).mean() / scale) if scale > TINY else float("nan")
+
+
+def entropy_bits(p: FloatArray) -> FloatArray:
+    """Shannon entropy in bits along the last axis; zeros contribute nothing."""
+    return -(p * np.log2(np.where(p > 0, p, 1.0))).sum(axis=-1)
+
+
+def jensen_shannon_bits(p: FloatArray, q: FloatArray) -> FloatArray:
+    """Jensen-Shannon divergence in bits (0..1) along the last axis."""
+    return np.maximum(entropy_bits((p + q) / 2) - (entropy_bits(p) + entropy_bits(q)) / 2, 0.0)
+
+
+def cluster_bootstrap(
+    statistic: Callable[[IntArray], float],
+    clusters: npt.NDArray[np.generic],
+    *,
+    draws: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Percentile interval of `statistic` under resampling of whole clusters.
+
+    `statistic` gets the drawn row numbers (with repetition) and returns a number; NaN draws are left out. None where there are fewer than
+    two clusters or every draw is NaN.
+    """
+    _, membership = np.unique(clusters, return_inverse=True)
+    rows_of = [np.flatnonzero(membership == cluster) for cluster in range(membership.max(initial=-1) + 1)]
+    if len(rows_of) < 2:
+        return None
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(rows_of), size=(draws, len(rows_of)))
+    figures = np.array([statistic(np.concatenate([rows_of[cluster] for cluster in draw])) for draw in drawn], dtype=np.float64)
+    figures = figures[~np.isnan(figures)]
+    if not len(figures):
+        return None
+    low, high = np.quantile(figures, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def sign_flip_test(differences: FloatArray, *, draws: int = 100_000, seed: int = 0) -> float:
+    """One-sided p-value that the mean of `differences` (one per cluster) is above zero, under random signs.
+
+    Exact up to 16 clusters, drawn above (the observed signs count as one draw, so p is never 0). 1.0 where there is no cluster.
+    """
+    if not len(differences):
+        return 1.0
+    threshold = differences.sum() - 1e-9 * np.abs(differences).sum()
+    if len(differences) <= EXACT_CLUSTERS:
+        sums = np.zeros(1)
+        for difference in differences:
+            sums = np.concatenate([sums + difference, sums - difference])
+        return float((sums >= threshold).mean())
+    signs = np.random.default_rng(seed).integers(0, 2, size=(draws, len(differences)), dtype=np.int8) * 2 - 1
+    return float((1 + (signs @ differences >= threshold).sum()) / (draws + 1))
+
+
+def leave_one_rater_out(
+    items: IntArray, raters: IntArray, labels: IntArray, n_labels: int, weights: FloatArray | None = None
+) -> RaterAgreement:
+    """Agreement of each vote with the mode of the other raters' votes on its item; a vote that meets a tie of k modes counts 1/k.
+
+    `weights` (n_raters,) of 0 take a rater's votes out of the others' mode, not out of the comparison.
+    """
+    n_items, n_raters = int(items.max(initial=-1)) + 1, int(raters.max(initial=-1)) + 1
+    weight = np.ones(n_raters) if weights is None else weights
+    counts = label_counts(items, labels, n_items, n_labels, weight[raters])
+    own = _own_counts(items, raters, labels, n_labels, weight)
+    others = counts[items] - own
+    top = others.max(axis=1, initial=0.0)
+    is_mode = others >= top[:, None] - TINY
+    compared = top > TINY
+    hit = is_mode[np.arange(len(items)), labels] / is_mode.sum(axis=1) * compared
+    n = np.bincount(raters[compared], minlength=n_raters)
+    by_rater = np.divide(np.bincount(raters, hit, n_raters), n, out=np.full(n_raters, np.nan), where=n > 0)
+    overall = float(hit[compared].mean()) if compared.any() else float("nan")
+    return RaterAgreement(by_rater, n.astype(np.int64), overall)
+
+
+def _own_counts(items: IntArray, raters: IntArray, labels: IntArray, n_labels: int, weight: FloatArray) -> FloatArray:
+    """For each vote, all votes of the same rater on the same item (n_votes, n_labels), weighted."""
+    _, pair = np.unique(items * (int(raters.max(initial=0)) + 1) + raters, return_inverse=True)
+    return label_counts(pair, labels, int(pair.max(initial=-1)) + 1, n_labels, weight[raters])[pair]
+
+
+def split_half_noise_bits(items: IntArray, labels: IntArray, n_labels: int, *, seed: int = 0) -> float:
+    """Mean JSD in bits between the vote shares of two random halves of each item's votes: the noise floor of soft-label scores.
+
+    Items with fewer than two votes are left out; NaN where none is left.
+    """
+    order = np.random.default_rng(seed).permutation(len(items))
+    order = order[np.argsort(items[order], kind="stable")]
+    item, label = items[order], labels[order]
+    start = np.searchsorted(item, item)
+    half = (np.arange(len(item)) - start) % 2
+    n_items = int(items.max(initial=-1)) + 1
+    first, second = (label_counts(item[half == side], label[half == side], n_items, n_labels) for side in (0, 1))
+    kept = (first.sum(axis=1) > 0) & (second.sum(axis=1) > 0)
+    if not kept.any():
+        return float("nan")
+    shares = [part[kept] / part[kept].sum(axis=1, keepdims=True) for part in (first, second)]
+    return float(jensen_shannon_bits(shares[0], shares[1]).mean())
+
+
+def mace(
+    items: IntArray,
+    raters: IntArray,
+    labels: IntArray,
+    n_labels: int,
+    *,
+    restarts: int = 4,
+    iterations: int = 60,
+    seed: int = 0,
+) -> Mace:
+    """Fit MACE by expectation-maximisation: each rater either knows the true label or draws from a spamming distribution of their own.
+
+    The first start gives every rater the same competence, the others random ones; the most likely fit wins.
+
+    Raises:
+        FeelmError: there is no vote.
+
+    Source: Hovy et al., Learning Whom to Trust with MACE, NAACL 2013.
+    """
+    if not len(items):
+        raise FeelmError("MACE needs at least one vote: no category judgement was given")
+    n_raters = int(raters.max()) + 1
+    rng = np.random.default_rng(seed)
+    starts = [np.full(n_raters, 0.7), *(rng.uniform(0.2, 0.95, n_raters) for _ in range(restarts - 1))]
+    fits = [_fit_mace(items, raters, labels, n_labels, start, iterations) for start in starts]
+    return max(fits, key=lambda fit: fit.log_likelihood)
+
+
+def _fit_mace(items: IntArray, raters: IntArray, labels: IntArray, n_labels: int, competence: FloatArray, iterations: int) -> Mace:
+    n_items, n_raters = int(items.max()) + 1, len(competence)
+    spamming = np.full((n_raters, n_labels), 1.0 / n_labels)
+    votes = np.bincount(raters, minlength=n_raters)
+    for _ in range(iterations):
+        posterior, knows, _ = _mace_expectation(items, raters, labels, n_items, competence, spamming)
+        sure = posterior[items, labels] * knows
+        competence = (np.bincount(raters, sure, n_raters) + 0.5) / (votes + 1.0)
+        guesses = label_counts(raters, labels, n_raters, n_labels, 1.0 - sure) + 0.1 / n_labels
+        spamming = guesses / guesses.sum(axis=1, keepdims=True)
+    posterior, _, likelihood = _mace_expectation(items, raters, labels, n_items, competence, spamming)
+    return Mace(competence, posterior, likelihood)
+
+
+def _mace_expectation(
+    items: IntArray, raters: IntArray, labels: IntArray, n_items: int, competence: FloatArray, spamming: FloatArray
+) -> tuple[FloatArray, FloatArray, float]:
+    """Posterior of the true label (n_items, n_labels), per vote the chance that a right vote was known, and the log likelihood."""
+    n_labels = spamming.shape[1]
+    guess = np.maximum((1 - competence[raters]) * spamming[raters, labels], TINY)
+    right = competence[raters] + guess
+    log_p = label_counts(items, labels, n_items, n_labels, np.log(right) - np.log(guess))
+    log_p += np.bincount(items, np.log(guess), n_items)[:, None] - np.log(n_labels)
+    peak = log_p.max(axis=1, keepdims=True)
+    evidence = peak[:, 0] + np.log(np.exp(log_p - peak).sum(axis=1))
+    return np.exp(log_p - evidence[:, None]), competence[raters] / right, float(evidence.sum())
+
+
+def evaluator_weights(items: IntArray, raters: IntArray, values: FloatArray, *, minimum_items: int = 10) -> FloatArray:
+    """Weights of the evaluator-weighted estimator (n_raters,): each rater's correlation with the mean of the others, never below 0.
+
+    A rater with fewer than `minimum_items` shared items, or without variance, gets the mean weight of the measured raters (1 if none).
+
+    Source: Grimm and Kroschel, ASRU 2005.
+    """
+    n_items, n_raters = int(items.max(initial=-1)) + 1, int(raters.max(initial=-1)) + 1
+    sums, counts = np.bincount(items, values, n_items), np.bincount(items, minlength=n_items)
+    others_n = counts[items] - 1
+    others = np.divide(sums[items] - values, others_n, out=np.full(len(items), np.nan), where=others_n > 0)
+    weights = np.array([_correlation(values[raters == r], others[raters == r], minimum_items) for r in range(n_raters)])
+    measured = weights[~np.isnan(weights)]
+    return np.where(np.isnan(weights), measured.mean() if len(measured) else 1.0, weights)
+
+
+def _correlation(own: FloatArray, others: FloatArray, minimum_items: int) -> float:
+    shared = ~np.isnan(others)
+    if shared.sum() < minimum_items or own[shared].std() < TINY or others[shared].std() < TINY:
+        return float("nan")
+    return max(float(np.corrcoef(own[shared], others[shared])[0, 1]), 0.0)

@@ -1,0 +1,126 @@
+"""Statistics against the reference package, published examples and simulated truth."""
+
+import krippendorff
+import numpy as np
+import pytest
+
+from corpus import statistics
+
+# Krippendorff's own worked example (four observers, twelve units, missing data).
+EXAMPLE = np.array(
+    [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, np.nan, np.nan, np.nan],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, np.nan, 3],
+        [np.nan, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, np.nan],
+        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, np.nan],
+    ]
+)
+
+
+def long_form(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    raters, items = np.nonzero(~np.isnan(matrix))
+    return items, raters, matrix[raters, items]
+
+
+def simulated(n_items: int = 300, competences: tuple[float, ...] = (0.8, 0.75, 0.7, 0.0), seed: int = 3):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(7, size=n_items)
+    votes = [np.where(rng.random(n_items) < c, truth, rng.integers(7, size=n_items)) for c in competences]
+    items = np.tile(np.arange(n_items), len(competences))
+    return truth, items, np.repeat(np.arange(len(competences)), n_items), np.concatenate(votes)
+
+
+def test_nominal_alpha_is_krippendorffs_published_0_743():
+    items, _, values = long_form(EXAMPLE)
+    counts = statistics.label_counts(items, values.astype(int) - 1, 12, 5)
+    assert statistics.nominal_alpha(counts) == pytest.approx(0.743, abs=5e-4)
+
+
+def test_interval_alpha_is_krippendorffs_published_0_849_and_the_packages_on_other_values():
+    items, _, values = long_form(EXAMPLE)
+    assert statistics.interval_alpha(items, values) == pytest.approx(0.849, abs=5e-4)
+    matrix = np.random.default_rng(0).normal(size=(5, 40)).round(1)
+    matrix[np.random.default_rng(1).random((5, 40)) < 0.4] = np.nan
+    expected = krippendorff.alpha(reliability_data=matrix, level_of_measurement="interval")
+    items, _, values = long_form(matrix)
+    assert statistics.interval_alpha(items, values) == pytest.approx(expected, abs=1e-9)
+
+
+def test_alpha_of_nothing_comparable_is_nan():
+    assert np.isnan(statistics.nominal_alpha(np.eye(3)))
+    assert np.isnan(statistics.interval_alpha(np.array([0, 1]), np.array([0.1, 0.2])))
+
+
+def test_concordance_punishes_a_shift_that_correlation_forgives():
+    series = np.linspace(0, 1, 50)
+    assert statistics.concordance(series, series) == pytest.approx(1)
+    assert statistics.concordance(series, series + 0.5) == pytest.approx(2 * series.var() / (2 * series.var() + 0.25))
+
+
+def test_divergence_is_one_bit_between_certain_opposites_and_zero_to_itself():
+    p, q = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    assert statistics.jensen_shannon_bits(p, q) == pytest.approx(1)
+    assert statistics.jensen_shannon_bits(p, p) == 0
+    assert statistics.entropy_bits(np.full(8, 1 / 8)) == pytest.approx(3)
+
+
+def test_cluster_interval_is_wider_than_the_rows_own_when_clusters_differ():
+    rng = np.random.default_rng(0)
+    films = np.repeat(np.arange(10), 50)
+    values = rng.normal(size=10)[films] + rng.normal(size=500) * 0.1
+    by_film = statistics.cluster_bootstrap(lambda rows: float(values[rows].mean()), films)
+    by_row = statistics.cluster_bootstrap(lambda rows: float(values[rows].mean()), np.arange(500))
+    assert by_film is not None and by_row is not None
+    assert by_film[1] - by_film[0] > 4 * (by_row[1] - by_row[0])
+    assert statistics.cluster_bootstrap(lambda rows: 0.0, np.zeros(5)) is None
+
+
+def test_sign_flips_are_exact_for_few_clusters_and_agree_with_draws_for_many():
+    assert statistics.sign_flip_test(np.ones(5)) == 1 / 32
+    assert statistics.sign_flip_test(np.array([1.0, -1.0])) == 0.75
+    differences = np.random.default_rng(5).normal(0.3, 1, size=16)
+    exact = statistics.sign_flip_test(differences)
+    drawn = statistics.sign_flip_test(np.append(differences, 0.0))
+    assert drawn == pytest.approx(exact, abs=0.01)
+
+
+def test_leave_one_rater_out_splits_ties_and_ignores_the_raters_own_votes():
+    items, raters, labels = np.array([0, 0, 0]), np.array([0, 1, 2]), np.array([0, 0, 1])
+    agreement = statistics.leave_one_rater_out(items, raters, labels, 2)
+    assert agreement.by_rater.tolist() == [0.5, 0.5, 0.0]
+    assert agreement.overall == pytest.approx(1 / 3)
+
+
+def test_leave_one_rater_out_matches_a_plain_loop():
+    _, items, raters, labels = simulated(40)
+    expected = []
+    for item, rater, label in zip(items, raters, labels, strict=True):
+        others = np.bincount(labels[(items == item) & (raters != rater)], minlength=7)
+        expected.append((others[label] == others.max()) / (others == others.max()).sum())
+    assert statistics.leave_one_rater_out(items, raters, labels, 7).overall == pytest.approx(np.mean(expected))
+
+
+def test_mace_finds_the_guesser_and_beats_the_vote():
+    truth, items, raters, labels = simulated(competences=(0.8, 0.75, 0.7, 0.0, 0.0, 0.0))
+    fit = statistics.mace(items, raters, labels, 7)
+    assert fit.competence[3:].max() < 0.15
+    assert np.abs(fit.competence[:3] - [0.8, 0.75, 0.7]).max() < 0.12
+    voted = statistics.label_counts(items, labels, 300, 7).argmax(axis=1)
+    assert (fit.posterior.argmax(axis=1) == truth).mean() > (voted == truth).mean() + 0.05
+    assert np.array_equal(fit.posterior, statistics.mace(items, raters, labels, 7).posterior)
+
+
+def test_noise_floor_is_zero_for_agreement_and_large_for_guessing():
+    items = np.repeat(np.arange(200), 6)
+    assert statistics.split_half_noise_bits(items, items % 7, 7) == 0
+    guesses = np.random.default_rng(0).integers(7, size=1200)
+    assert statistics.split_half_noise_bits(items, guesses, 7) > 0.5
+
+
+def test_evaluator_weights_silence_a_random_rater():
+    rng = np.random.default_rng(2)
+    truth = rng.random(60)
+    values = np.concatenate([truth + rng.normal(0, 0.1, 60), truth + rng.normal(0, 0.1, 60), rng.random(60)])
+    weights = statistics.evaluator_weights(np.tile(np.arange(60), 3), np.repeat(np.arange(3), 60), values)
+    assert weights[:2].min() > 2 * weights[2]
+    assert weights[2] < 0.3
