@@ -1,0 +1,233 @@
+"""From delivered files to one table of judgements.
+
+One file is one batch: read, told apart row by row, and kept with a copy that holds no names. The union of accepted batches keeps, for
+each judgement, the latest revision; a file delivered twice adds nothing, and a file replaced under its name replaces its batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from corpus.annotations.importers.registry import read_delivery
+from corpus.annotations.judgements import Delivery, Judgement, Refusal, annotation_rows
+from corpus.annotations.pseudonyms import Pseudonyms
+from corpus.contracts import ANNOTATIONS, FeelmError
+from corpus.paths import Home, write_json
+
+UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".swp")
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """What was read from one delivered file; `missing` says why nothing was."""
+
+    batch_id: str
+    tool: str
+    rows_read: int
+    judgements: int
+    refused: int
+    repaired: int
+    annotation_rows: int
+    films: list[str]
+    raters: list[str]
+    unknown_columns: list[str]
+    missing: str | None
+
+
+@dataclass(frozen=True)
+class AnnotationsSummary:
+    """The union of accepted batches: judgements per dimension, and how many rows a later delivery superseded."""
+
+    batches: list[str]
+    rows: int
+    superseded: int
+    raters: int
+    films: list[str]
+    by_dimension: dict[str, int]
+    missing: str | None
+
+
+@dataclass(frozen=True)
+class InboxFile:
+    """A file in the inbox that its batch does not hold yet. `version` changes with the file: the sensor's cursor."""
+
+    path: Path
+    batch_id: str
+    version: str
+
+
+def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path, format_name: str | None = None) -> BatchSummary:
+    """Import `source` as batch `batch_id` into the folder `out`.
+
+    Writes annotations.parquet (ANNOTATIONS), import.json (what was refused or repaired, with line and reason), the copy without names and
+    summary.json. A file that cannot be read gives a batch of no rows that says why, for the gate to refuse.
+
+    Raises:
+        FeelmError: there is no such file, or `format_name` is no format.
+    """
+    known = Pseudonyms(pseudonyms)
+    delivery = read_delivery(source, known, format_name)
+    known.save()
+    sha256 = hashlib.sha256(delivery.copy or b"").hexdigest()
+    rows, refusals, repairs = _collect(delivery, batch_id, sha256)
+    table = ANNOTATIONS.write(ANNOTATIONS.frame(rows), out / "annotations.parquet")
+    if delivery.copy is not None:
+        (out / f"source{delivery.suffix}").write_bytes(delivery.copy)
+    summary = _batch_summary(batch_id, delivery, table, refusals, repairs)
+    write_json(
+        out / "import.json",
+        {
+            "tool": delivery.tool,
+            "fault": summary.missing,
+            "rows_read": delivery.rows_read,
+            "judgements": summary.judgements,
+            "unknown_columns": summary.unknown_columns,
+            "refused": [dataclasses.asdict(refusal) for refusal in refusals],
+            "repaired": [dataclasses.asdict(repair) for repair in repairs],
+        },
+    )
+    write_json(out / "summary.json", dataclasses.asdict(summary))
+    return summary
+
+
+def _batch_summary(batch_id: str, delivery: Delivery, table: pd.DataFrame, refusals: list[Refusal], repairs: list[Refusal]) -> BatchSummary:
+    return BatchSummary(
+        batch_id=batch_id,
+        tool=delivery.tool,
+        rows_read=delivery.rows_read,
+        judgements=delivery.rows_read - len(refusals) - len(repairs),
+        refused=len(refusals),
+        repaired=len(repairs),
+        annotation_rows=len(table),
+        films=sorted(table["film_id"].unique()),
+        raters=sorted(table["annotator_id"].unique()),
+        unknown_columns=list(delivery.unknown_columns),
+        missing=delivery.fault or ("no rows" if delivery.rows_read == 0 else None),
+    )
+
+
+def _collect(delivery: Delivery, batch_id: str, sha256: str) -> tuple[list[dict[str, object]], list[Refusal], list[Refusal]]:
+    """Rows of ANNOTATIONS, with repeated judgements counted once and contradicting ones refused."""
+    kept: dict[object, dict[str, object]] = {}
+    refusals, repairs = list(delivery.refusals), list(delivery.repairs)
+    for judgement in delivery.judgements:
+        rows = list(annotation_rows(judgement, batch_id, delivery.tool, sha256))
+        earlier = [kept.get(row["annotation_id"]) for row in rows]
+        conflict = next((old for old, new in zip(earlier, rows, strict=True) if old and _contradict(old, new)), None)
+        if conflict is not None:
+            refusals.append(_contradiction(judgement, str(conflict["source_ref"])))
+        elif all(old is not None for old in earlier):
+            repairs.append(Refusal(judgement.source_ref, f"repeats {earlier[0] and earlier[0]['source_ref']}: counted once"))
+        else:
+            kept.update((row["annotation_id"], row) for old, row in zip(earlier, rows, strict=True) if old is None)
+    return list(kept.values()), refusals, repairs
+
+
+def _contradict(old: dict[str, object], new: dict[str, object]) -> bool:
+    return old.get("value_raw") != new.get("value_raw")
+
+
+def _contradiction(judgement: Judgement, ref: str) -> Refusal:
+    return Refusal(judgement.source_ref, f"contradicts {ref}: the same rater, pass, span and emotion with another value")
+
+
+def build_annotations(batch_dirs: Sequence[Path], out: Path) -> AnnotationsSummary:
+    """Unite accepted batches, given in order of delivery, into annotations.parquet (ANNOTATIONS) and summary.json.
+
+    A judgement (group_id) that several batches hold is taken whole from one of them: the one with the latest `created_at` where all give
+    one, else the last delivered. So an edited label supersedes the old one.
+    """
+    tables = [ANNOTATIONS.read(folder / "annotations.parquet").assign(order=order) for order, folder in enumerate(batch_dirs)]
+    united = pd.concat(tables, ignore_index=True) if tables else ANNOTATIONS.empty().assign(order=0)
+    latest = _latest(united).drop(columns="order").sort_values("annotation_id", kind="stable")
+    table = ANNOTATIONS.write(latest, out / "annotations.parquet")
+    summary = AnnotationsSummary(
+        batches=[folder.name for folder in batch_dirs],
+        rows=len(table),
+        superseded=len(united) - len(table),
+        raters=int(table["annotator_id"].nunique()),
+        films=sorted(table["film_id"].unique()),
+        by_dimension={str(name): int(n) for name, n in table["dimension"].value_counts().sort_index().items()},
+        missing=None if len(table) else "no accepted annotations",
+    )
+    write_json(out / "summary.json", dataclasses.asdict(summary))
+    return summary
+
+
+def _latest(united: pd.DataFrame) -> pd.DataFrame:
+    """Of each judgement the rows of the batch that revised it last."""
+    revisions = united.groupby(["group_id", "order"], sort=False, as_index=False).agg(
+        created=("created_at", "max"), dated=("created_at", lambda times: bool(times.notna().all()))
+    )
+    dated = revisions.groupby("group_id")["dated"].transform("all")
+    revisions["rank"] = revisions["created"].where(dated, "")
+    last = revisions.sort_values(["group_id", "rank", "order"], kind="stable").drop_duplicates("group_id", keep="last")
+    return united.merge(last[["group_id", "order"]], on=["group_id", "order"])
+
+
+def batch_id_of(file_name: str) -> str:
+    """The batch id of a delivered file: its name as a slug, with a digest where the slug says less than the name."""
+    name = file_name.removesuffix(".csv")
+    slug = re.sub(r"[^a-z0-9_]+", "-", name.casefold()).strip("-_")[:48]
+    if slug == name:
+        return slug
+    return f"{slug}-{hashlib.sha256(file_name.encode()).hexdigest()[:8]}".lstrip("-")
+
+
+def scan_inbox(home: Home) -> list[InboxFile]:
+    """Files of the inbox that are new, or changed since their batch was built; hidden and unfinished ones are left alone."""
+    if not home.inbox.is_dir():
+        return []
+    delivered = [path for path in sorted(home.inbox.iterdir()) if _is_delivered(path)]
+    return [entry for entry in map(_inbox_file, delivered) if _is_news(entry, home.batch(entry.batch_id))]
+
+
+def inbox_file(home: Home, batch_id: str) -> InboxFile:
+    """The inbox file that a batch is made from.
+
+    Raises:
+        FeelmError: no file of the inbox has this batch id.
+    """
+    files = [path for path in sorted(home.inbox.iterdir()) if _is_delivered(path)] if home.inbox.is_dir() else []
+    for entry in map(_inbox_file, files):
+        if entry.batch_id == batch_id:
+            return entry
+    raise FeelmError(f"no file in {home.inbox} makes the batch {batch_id}: drop it there, or run `feelm annotations import FILE`")
+
+
+def deliver(source: Path, home: Home) -> InboxFile:
+    """Copy a file into the inbox in one step, so that nobody reads half of it.
+
+    Raises:
+        FeelmError: there is no such file.
+    """
+    if not source.is_file():
+        raise FeelmError(f"there is no file {source}")
+    home.inbox.mkdir(parents=True, exist_ok=True)
+    target = home.inbox / source.name
+    temporary = target.with_name(f".{target.name}.tmp")
+    shutil.copyfile(source, temporary)
+    temporary.replace(target)
+    return _inbox_file(target)
+
+
+def _is_delivered(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith((".", "~")) and path.suffix.casefold() not in UNFINISHED
+
+
+def _inbox_file(path: Path) -> InboxFile:
+    facts = path.stat()
+    return InboxFile(path, batch_id_of(path.name), f"{facts.st_size}-{facts.st_mtime_ns}")
+
+
+def _is_news(entry: InboxFile, batch: Path) -> bool:
+    record = batch / "import.json"
+    return not record.is_file() or entry.path.stat().st_mtime_ns > record.stat().st_mtime_ns

@@ -1,0 +1,262 @@
+"""Reads the long template: a CSV or TSV with one judgement a row.
+
+It is what people make in a spreadsheet, so encodings, delimiters and decimal commas are detected or refused with a hint, every cell is
+text until its column says otherwise ("NA" is a name, "007" an id), and each row that cannot be read is refused with its line and reason
+while the others go on.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from corpus.annotations.judgements import CUES, VALUE_RANGES, Delivery, Judgement, Refusal
+from corpus.annotations.pseudonyms import Pseudonyms
+from corpus.annotations.vocabulary import SCHEMES
+from corpus.contracts import PERSPECTIVES, FeelmError, check_film_id
+
+TOOL = "long-csv/1"
+
+COLUMNS: dict[str, str] = {
+    "film_id": "the film's id in the catalogue",
+    "start_ms": "start of what is judged, whole milliseconds from the film's first frame",
+    "end_ms": "its end",
+    "annotator": "the rater's name or id; stored as a pseudonym",
+    "pass_no": "which pass of this rater, from 1 (empty: 1)",
+    "character": "who is judged (empty: nobody in particular)",
+    "perspective": "portrayed, intended, perceived or felt (empty: portrayed)",
+    "emotion": "neutral, joy, anger, fear, sadness, surprise or disgust",
+    "intensity": "0 to 1",
+    "valence": "-1 to 1",
+    "arousal": "-1 to 1",
+    "cues": "what it rests on, of " + ", ".join(CUES),
+    "modality_seen": "what the rater saw and heard: a, v, t, av, at, vt or avt (empty: av)",
+    "note": "free text, at most 4000 characters",
+    "lead_time_ms": "time that the judgement took",
+    "created_at": "ISO 8601; without an offset it is UTC",
+}
+OPTIONAL_COLUMNS: dict[str, str] = {
+    "unit_id": "the unit, instead of start and end",
+    "scheme": "the scheme of `emotion`: " + ", ".join(sorted(SCHEMES)) + " (empty: feelm)",
+}
+KNOWN = {**COLUMNS, **OPTIONAL_COLUMNS}
+DELIMITERS = ",;\t"
+NOTE_LENGTH = 4000
+MODALITIES_SEEN = ("a", "v", "t", "av", "at", "vt", "avt")
+_WHOLE = re.compile(r"\d{1,15}(\.0+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+
+
+class UnreadableFile(Exception):
+    """The file as a whole cannot be read; the message says why and what to do."""
+
+
+class UnreadableRow(Exception):
+    """One row cannot be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A decoded file: rows as (line number, cells), without the header."""
+
+    delimiter: str
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+
+
+def template() -> str:
+    """The header line of the long template."""
+    return ",".join(COLUMNS) + "\n"
+
+
+def read_long_csv(source: Path, pseudonyms: Pseudonyms) -> Delivery:
+    """Read `source`; faults of the whole file and of single rows are told in the delivery, never raised."""
+    suffix = ".csv"
+    try:
+        sheet = _sheet(_decode(source.read_bytes()))
+    except UnreadableFile as error:
+        return Delivery(TOOL, suffix, fault=str(error))
+    judgements: list[Judgement] = []
+    refusals: list[Refusal] = []
+    names: dict[str, str] = {}
+    for line, cells in sheet.rows:
+        ref = f"line {line}"
+        try:
+            judgements.append(_judgement(_row(sheet, cells), ref, pseudonyms, names, sheet.delimiter))
+        except UnreadableRow as error:
+            refusals.append(Refusal(ref, str(error)))
+    unknown = tuple(column for column in sheet.header if column not in KNOWN)
+    copy = _copy(sheet, names, pseudonyms)
+    return Delivery(TOOL, suffix, len(sheet.rows), tuple(judgements), tuple(refusals), unknown_columns=unknown, copy=copy)
+
+
+def _decode(raw: bytes) -> str:
+    if not raw.strip():
+        raise UnreadableFile("the file is empty: no rows")
+    encoding = "utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        hint = "save it as UTF-8 (it may be Latin-1 or Windows-1252)" if encoding == "utf-8-sig" else "it was cut short: deliver it again"
+        raise UnreadableFile(f"the file is not {encoding.removesuffix('-sig')} at line {line}: {hint}") from error
+    if "\x00" in text:
+        raise UnreadableFile("the file holds NUL characters: it is binary, or UTF-16 without its mark; save it as UTF-8")
+    return unicodedata.normalize("NFC", text)
+
+
+def _sheet(text: str) -> Sheet:
+    first = text.lstrip("\r\n").splitlines()[0]
+    delimiter = max(DELIMITERS, key=lambda mark: len(KNOWN.keys() & set(_header(first, mark))))
+    header = _header(first, delimiter)
+    _check_header(header, first)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        line = 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise UnreadableFile(f"line {reader.line_num} cannot be split into cells ({error}): the file may be cut short") from error
+    return Sheet(delimiter, header, rows[1:])
+
+
+def _header(line: str, delimiter: str) -> list[str]:
+    return [cell.strip().strip('"').strip().casefold() for cell in line.split(delimiter)]
+
+
+def _check_header(header: list[str], line: str) -> None:
+    required = ["film_id", "annotator"] + ([] if "unit_id" in header else ["start_ms", "end_ms"])
+    missing = [column for column in required if column not in header]
+    if missing:
+        raise UnreadableFile(f"no column {', '.join(missing)} in the first line {line[:120]!r}: see `feelm annotations template`")
+    if not {"emotion", *VALUE_RANGES} & set(header):
+        raise UnreadableFile("no column with a judgement: one of emotion, intensity, valence, arousal is needed")
+    repeated = sorted({column for column in header if header.count(column) > 1})
+    if repeated:
+        raise UnreadableFile(f"column {', '.join(map(repr, repeated))} stands twice in the first line: keep one")
+
+
+def _row(sheet: Sheet, cells: list[str]) -> dict[str, str]:
+    if len(cells) != len(sheet.header):
+        raise UnreadableRow(f"{len(cells)} cells where the first line has {len(sheet.header)}")
+    return {column: cell.strip() for column, cell in zip(sheet.header, cells, strict=True)}
+
+
+def _judgement(row: dict[str, str], ref: str, pseudonyms: Pseudonyms, names: dict[str, str], delimiter: str) -> Judgement:
+    annotator = _needed(row, "annotator")
+    names[annotator] = pseudonyms.of(annotator)
+    start_ms, end_ms, unit_id = _span(row)
+    values = {name: _number(row[name], name, delimiter) for name in VALUE_RANGES if row.get(name)}
+    emotion = row.get("emotion") or None
+    if emotion is None and not values:
+        raise UnreadableRow("nothing is judged: emotion, intensity, valence and arousal are empty")
+    return Judgement(
+        film_id=_film_id(_needed(row, "film_id")),
+        annotator_id=names[annotator],
+        source_ref=ref,
+        unit_id=unit_id,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        pass_no=_whole(row.get("pass_no") or "1", "pass_no"),
+        character_id=row.get("character") or None,
+        perspective=_one_of(row.get("perspective") or "portrayed", "perspective", PERSPECTIVES),
+        emotion=emotion,
+        scheme=_one_of(row.get("scheme") or "feelm", "scheme", tuple(SCHEMES)),
+        values=values,
+        cues=_cues(row.get("cues", "")),
+        modality_seen=_one_of(row.get("modality_seen") or "av", "modality_seen", MODALITIES_SEEN),
+        note=_note(row.get("note", "")),
+        lead_time_ms=_whole(row["lead_time_ms"], "lead_time_ms") if row.get("lead_time_ms") else None,
+        created_at=_instant(row["created_at"]) if row.get("created_at") else None,
+    )
+
+
+def _span(row: dict[str, str]) -> tuple[int | None, int | None, str | None]:
+    unit_id = row.get("unit_id") or None
+    if not row.get("start_ms") and not row.get("end_ms") and unit_id:
+        return None, None, unit_id
+    return _whole(_needed(row, "start_ms"), "start_ms"), _whole(_needed(row, "end_ms"), "end_ms"), unit_id
+
+
+def _needed(row: dict[str, str], column: str) -> str:
+    if not row.get(column):
+        raise UnreadableRow(f"{column} is empty")
+    return row[column]
+
+
+def _film_id(text: str) -> str:
+    try:
+        return check_film_id(text)
+    except FeelmError as error:
+        raise UnreadableRow(str(error)) from error
+
+
+def _whole(text: str, column: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise UnreadableRow(f"{column} {text!r} is not a whole number of 0 or more")
+    return int(text.split(".")[0])
+
+
+def _number(text: str, column: str, delimiter: str) -> float:
+    plain = text.replace(",", ".") if delimiter != "," and _DECIMAL_COMMA.fullmatch(text) else text
+    try:
+        value = float(plain)
+    except ValueError as error:
+        raise UnreadableRow(f"{column} {text!r} is not a number") from error
+    if not math.isfinite(value) or "_" in plain:
+        raise UnreadableRow(f"{column} {text!r} is not a finite number")
+    return value
+
+
+def _one_of(text: str, column: str, allowed: tuple[str, ...]) -> str:
+    folded = text.casefold()
+    if folded not in allowed:
+        raise UnreadableRow(f"{column} {text!r} is none of {', '.join(allowed)}")
+    return folded
+
+
+def _cues(text: str) -> tuple[str, ...]:
+    given = {cue.casefold() for cue in re.split(r"[,;|+\s]+", text) if cue}
+    unknown = sorted(given - set(CUES))
+    if unknown:
+        raise UnreadableRow(f"cue {unknown[0]!r} is none of {', '.join(CUES)}")
+    return tuple(cue for cue in CUES if cue in given)
+
+
+def _note(text: str) -> str | None:
+    if len(text) > NOTE_LENGTH:
+        raise UnreadableRow(f"the note has {len(text)} characters, {NOTE_LENGTH} are the most")
+    return text or None
+
+
+def _instant(text: str) -> str:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UnreadableRow(f"created_at {text!r} is not an ISO 8601 time") from error
+    utc = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _copy(sheet: Sheet, names: dict[str, str], pseudonyms: Pseudonyms) -> bytes:
+    """The sheet as UTF-8 CSV with every cell that is a rater's name replaced, refused rows included."""
+    position = sheet.header.index("annotator")
+    lines = io.StringIO(newline="")
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(sheet.header)
+    for _, cells in sheet.rows:
+        hidden = [names.get(cell.strip(), cell) for cell in cells]
+        if position < len(cells) and cells[position].strip() and cells[position].strip() not in names:
+            hidden[position] = pseudonyms.of(cells[position])
+        writer.writerow(hidden)
+    return lines.getvalue().encode()

@@ -1,0 +1,54 @@
+"""Turns raters' names into pseudonyms before anything is hashed or stored.
+
+A pseudonym is a keyed hash of the name, so that the same person has the same one in every delivery and data versions reproduce. The map
+back to names lives outside the versioned data, in `annotators.json` of FEELM_HOME, readable by its owner alone: dropping a person's line
+there erases the person and changes no artifact. A team that must withstand guessing of names sets `key` in that file before its first
+import.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import unicodedata
+from pathlib import Path
+
+from corpus.contracts import FeelmError
+from corpus.paths import write_json
+
+
+class Pseudonyms:
+    """The raters met so far; `of` adds those not yet met, `save` writes the map."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the map at `path`, or start an empty one.
+
+        Raises:
+            FeelmError: the file is not such a map.
+        """
+        self._path = path
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            self._key: str = stored.get("key", "")
+            self._names: dict[str, str] = dict(stored.get("names", {}))
+        except (ValueError, AttributeError, TypeError) as error:
+            raise FeelmError(f"the annotators' map {path} cannot be read ({error}): restore it or move it away") from error
+        self._changed = False
+
+    def of(self, name: str) -> str:
+        """`r-` and eight hex digits (more where two names would share them)."""
+        folded = unicodedata.normalize("NFC", name).strip()
+        digest = hmac.new(self._key.encode(), folded.encode(), hashlib.sha256).hexdigest()
+        for length in range(8, len(digest) + 1, 4):
+            pseudonym = f"r-{digest[:length]}"
+            if self._names.setdefault(pseudonym, folded) == folded:
+                self._changed = True
+                return pseudonym
+        raise FeelmError(f"two raters share one whole digest in {self._path}: the file was edited by hand, restore it")
+
+    def save(self) -> None:
+        """Write the map atomically when a rater was met."""
+        if self._changed:
+            write_json(self._path, {"key": self._key, "names": self._names})
+            self._path.chmod(0o600)

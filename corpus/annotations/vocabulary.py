@@ -1,0 +1,73 @@
+"""Maps the labels of declared schemes onto the seven emotions, or refuses.
+
+A scheme is a closed table of words: a label that is not in it has no canonical emotion, however close it looks, and stays as the rater
+gave it until somebody decides. Some words are known and still have no place among the seven (trust, anticipation): they are refused by
+name, which is another fault than a misspelling.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from corpus.contracts import EMOTIONS, FeelmError
+
+WORD_FORMS: dict[str, tuple[str, ...]] = {
+    "neutral": ("neutral",),
+    "joy": ("joy", "joyful", "happy", "happiness"),
+    "anger": ("anger", "angry"),
+    "fear": ("fear", "fearful"),
+    "sadness": ("sadness", "sad"),
+    "surprise": ("surprise", "surprised"),
+    "disgust": ("disgust", "disgusted"),
+}
+"""English word forms of the seven; synonyms (rage, glee) are another judgement and not among them."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A closed vocabulary: `emotions` maps a folded label to one of EMOTIONS, `without_place` holds known labels outside the seven."""
+
+    name: str
+    emotions: dict[str, str]
+    without_place: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """What a label means here: an emotion, or None and the reason why not."""
+
+    emotion: str | None
+    reason: str | None = None
+
+
+_WORDS = {form: emotion for emotion, forms in WORD_FORMS.items() for form in forms}
+
+_PLUTCHIK_NUMBERS = {"0": "neutral", "1": "anger", "3": "disgust", "4": "fear", "5": "joy", "6": "sadness", "7": "surprise"}
+
+SCHEMES: dict[str, Scheme] = {
+    scheme.name: scheme
+    for scheme in (
+        Scheme("feelm", _WORDS),
+        Scheme("ekman", _WORDS, frozenset({"contempt"})),
+        Scheme("plutchik", _WORDS, frozenset({"anticipation", "trust"})),
+        Scheme("xed", _WORDS | _PLUTCHIK_NUMBERS, frozenset({"2", "8", "anticipation", "trust"})),
+    )
+}
+
+
+def canonical(label: str, scheme: str = "feelm") -> Canonical:
+    """The emotion that `label` means in `scheme`; case and surrounding space do not matter, anything else does.
+
+    Raises:
+        FeelmError: the scheme is not declared.
+    """
+    if scheme not in SCHEMES:
+        raise FeelmError(f"label scheme {scheme!r} is not declared: use one of {', '.join(sorted(SCHEMES))}")
+    folded = unicodedata.normalize("NFC", label).strip().casefold()
+    declared = SCHEMES[scheme]
+    if folded in declared.emotions:
+        return Canonical(declared.emotions[folded])
+    if folded in declared.without_place:
+        return Canonical(None, f"label {label!r} of scheme {scheme} has no place among {', '.join(EMOTIONS)}")
+    return Canonical(None, f"label {label!r} is not in scheme {scheme}: use one of {', '.join(EMOTIONS)}")
