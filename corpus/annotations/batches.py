@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from corpus.annotations.decisions import read_decisions
 from corpus.annotations.importers.registry import read_delivery
 from corpus.annotations.judgements import Delivery, Judgement, Refusal, annotation_rows
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.contracts import ANNOTATIONS, FeelmError
-from corpus.paths import Home, write_json
+from corpus.paths import Home, content_version, write_json
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".swp")
 
@@ -57,11 +58,12 @@ class AnnotationsSummary:
 
 @dataclass(frozen=True)
 class InboxFile:
-    """A file in the inbox that its batch does not hold yet. `version` changes with the file: the sensor's cursor."""
+    """A file in the inbox. `version` changes with the file (a sensor's cursor); `is_news`: its batch is not built, or older than it."""
 
     path: Path
     batch_id: str
     version: str
+    is_news: bool
 
 
 def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path, format_name: str | None = None) -> BatchSummary:
@@ -173,6 +175,13 @@ def _latest(united: pd.DataFrame) -> pd.DataFrame:
     return united.merge(last[["group_id", "order"]], on=["group_id", "order"])
 
 
+def accepted_batches(home: Home) -> list[Path]:
+    """Folders of the batches accepted at the content they have now, in order of delivery."""
+    accepted = [decision for decision in read_decisions(home) if decision.accepted]
+    folders = [(home.batch(decision.batch_id), decision.batch_version) for decision in accepted]
+    return [folder for folder, version in folders if folder.is_dir() and content_version(folder) == version]
+
+
 def batch_id_of(file_name: str) -> str:
     """The batch id of a delivered file: its name as a slug, with a digest where the slug says less than the name."""
     name = file_name.removesuffix(".csv")
@@ -183,24 +192,10 @@ def batch_id_of(file_name: str) -> str:
 
 
 def scan_inbox(home: Home) -> list[InboxFile]:
-    """Files of the inbox that are new, or changed since their batch was built; hidden and unfinished ones are left alone."""
+    """All files delivered to the inbox, in order of name; hidden and unfinished ones are left alone."""
     if not home.inbox.is_dir():
         return []
-    delivered = [path for path in sorted(home.inbox.iterdir()) if _is_delivered(path)]
-    return [entry for entry in map(_inbox_file, delivered) if _is_news(entry, home.batch(entry.batch_id))]
-
-
-def inbox_file(home: Home, batch_id: str) -> InboxFile:
-    """The inbox file that a batch is made from.
-
-    Raises:
-        FeelmError: no file of the inbox has this batch id.
-    """
-    files = [path for path in sorted(home.inbox.iterdir()) if _is_delivered(path)] if home.inbox.is_dir() else []
-    for entry in map(_inbox_file, files):
-        if entry.batch_id == batch_id:
-            return entry
-    raise FeelmError(f"no file in {home.inbox} makes the batch {batch_id}: drop it there, or run `feelm annotations import FILE`")
+    return [_inbox_file(path, home) for path in sorted(home.inbox.iterdir()) if _is_delivered(path)]
 
 
 def deliver(source: Path, home: Home) -> InboxFile:
@@ -216,18 +211,16 @@ def deliver(source: Path, home: Home) -> InboxFile:
     temporary = target.with_name(f".{target.name}.tmp")
     shutil.copyfile(source, temporary)
     temporary.replace(target)
-    return _inbox_file(target)
+    return _inbox_file(target, home)
 
 
 def _is_delivered(path: Path) -> bool:
     return path.is_file() and not path.name.startswith((".", "~")) and path.suffix.casefold() not in UNFINISHED
 
 
-def _inbox_file(path: Path) -> InboxFile:
+def _inbox_file(path: Path, home: Home) -> InboxFile:
     facts = path.stat()
-    return InboxFile(path, batch_id_of(path.name), f"{facts.st_size}-{facts.st_mtime_ns}")
-
-
-def _is_news(entry: InboxFile, batch: Path) -> bool:
-    record = batch / "import.json"
-    return not record.is_file() or entry.path.stat().st_mtime_ns > record.stat().st_mtime_ns
+    batch_id = batch_id_of(path.name)
+    record = home.batch(batch_id) / "import.json"
+    is_news = not record.is_file() or facts.st_mtime_ns > record.stat().st_mtime_ns
+    return InboxFile(path, batch_id, f"{facts.st_size}-{facts.st_mtime_ns}", is_news)

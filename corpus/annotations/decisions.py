@@ -59,51 +59,48 @@ class Decision:
         return tuple(f"{o.check}: {o.observed} ({o.description})" for o in self.outcomes if not o.passed and not o.blocks)
 
 
-def decision_path(home: Home, batch_id: str) -> Path:
-    """Where the decision about a batch is kept."""
-    home.batch(batch_id)
-    return home.data / "annotation_decisions" / f"{batch_id}.json"
+def decision_path(batch_dir: Path) -> Path:
+    """Where the decision about the batch in `batch_dir` is kept: `annotation_decisions` beside `annotation_batches`."""
+    return batch_dir.parent.parent / "annotation_decisions" / f"{batch_dir.name}.json"
 
 
-def write_decision(home: Home, batch_id: str, outcomes: tuple[Outcome, ...]) -> Decision:
+def write_decision(batch_dir: Path, outcomes: tuple[Outcome, ...]) -> Decision:
     """Decide on the batch as it lies there now and keep the decision; the same content keeps its place in the sequence."""
-    version = content_version(home.batch(batch_id))
-    earlier = read_decision(home, batch_id)
+    version = content_version(batch_dir)
+    earlier = read_decision(batch_dir)
     if earlier is not None and earlier.batch_version == version:
         sequence = earlier.sequence
     else:
-        sequence = 1 + max((decision.sequence for decision in read_decisions(home)), default=0)
-    decision = Decision(batch_id, version, not any(outcome.blocks for outcome in outcomes), sequence, outcomes)
-    write_json(decision_path(home, batch_id), dataclasses.asdict(decision))
+        sequence = 1 + max((decision.sequence for decision in _read_all(decision_path(batch_dir).parent)), default=0)
+    decision = Decision(batch_dir.name, version, not any(outcome.blocks for outcome in outcomes), sequence, outcomes)
+    write_json(decision_path(batch_dir), dataclasses.asdict(decision))
     return decision
 
 
-def read_decision(home: Home, batch_id: str) -> Decision | None:
+def read_decision(batch_dir: Path) -> Decision | None:
     """The decision about a batch, or None where there is none.
 
     Raises:
         FeelmError: the file is damaged.
     """
-    path = decision_path(home, batch_id)
-    if not path.is_file():
-        return None
+    path = decision_path(batch_dir)
+    return _read(path) if path.is_file() else None
+
+
+def read_decisions(home: Home) -> list[Decision]:
+    """All decisions, in order of delivery."""
+    return _read_all(home.data / "annotation_decisions")
+
+
+def _read_all(folder: Path) -> list[Decision]:
+    decisions = [_read(path) for path in sorted(folder.glob("*.json"))]
+    return sorted(decisions, key=lambda decision: (decision.sequence, decision.batch_id))
+
+
+def _read(path: Path) -> Decision:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         outcomes = tuple(Outcome(**{**item, "examples": tuple(item["examples"])}) for item in raw.pop("outcomes"))
         return Decision(outcomes=outcomes, **raw)
     except (ValueError, KeyError, TypeError) as error:
         raise FeelmError(f"the decision at {path} is damaged ({error}): delete it and run again") from error
-
-
-def read_decisions(home: Home) -> list[Decision]:
-    """All decisions, in order of delivery."""
-    paths = sorted((home.data / "annotation_decisions").glob("*.json"))
-    decisions = [decision for path in paths if (decision := read_decision(home, path.stem)) is not None]
-    return sorted(decisions, key=lambda decision: (decision.sequence, decision.batch_id))
-
-
-def accepted_batches(home: Home) -> list[Path]:
-    """Folders of the batches accepted at the content they have now, in order of delivery."""
-    accepted = [decision for decision in read_decisions(home) if decision.accepted]
-    folders = [(home.batch(decision.batch_id), decision.batch_version) for decision in accepted]
-    return [folder for folder, version in folders if folder.is_dir() and content_version(folder) == version]
