@@ -1,0 +1,267 @@
+"""Makes a film's dialogue: every line on its second, with its speaker and its place in the screenplay.
+
+Subtitles are read, put on the film's clock by the speech in its sound, and named by the screenplay or by the subtitles' own
+prefixes. A film without subtitles has an empty dialogue and says so; subtitles of another film are refused, not bent to fit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from corpus.contracts import UTTERANCES, FeelmError
+from corpus.dialogue import speech
+from corpus.dialogue.align import Alignment, CueMatch, align
+from corpus.dialogue.screenplay import Speech, character_slug, read_screenplay, speeches
+from corpus.dialogue.subtitles import Cue, CueFault, SubtitleFile, read_subtitles
+from corpus.dialogue.sync import SyncResult, synchronise, unchecked
+from corpus.films.catalogue import read_film
+from corpus.paths import write_json
+
+PREFIX_CONFIDENCE = 0.95
+"""Trust in a speaker whom the subtitles name themselves; the screenplay is believed where it is surer than TRUSTED_SCRIPT."""
+TRUSTED_SCRIPT = 0.6
+
+
+@dataclass(frozen=True)
+class DialogueSummary:
+    """What became of a film's subtitles.
+
+    `verdict` to `reason` are SyncResult's (verdict null without subtitles); counts are of cues; `speaker_share` and
+    `heading_share` are shares of utterances with a speaker and a scene heading. `screenplay` is aligned, refused
+    (`screenplay_fault` says why) or null; `screenplay_coverage` the share of the subtitles' words found in it. `missing` says in
+    words why there is no dialogue.
+    """
+
+    film_id: str
+    verdict: str | None
+    offset_ms: int
+    scale: float
+    breaks: tuple[tuple[int, int], ...]
+    score: float
+    onsets: float
+    evidence: float
+    reason: str | None
+    format: str | None
+    encoding: str | None
+    n_cues: int
+    n_utterances: int
+    n_repaired: int
+    dropped: dict[str, int]
+    speaker_share: float
+    heading_share: float
+    screenplay: str | None
+    screenplay_fault: str | None
+    screenplay_coverage: float | None
+    unmatched_speeches: int | None
+    missing: str | None
+
+
+@dataclass(frozen=True)
+class _Named:
+    """Who says a cue, and where that stands in the screenplay."""
+
+    character_id: str | None = None
+    heading: str | None = None
+    line: int | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class _Script:
+    """The film's screenplay beside its cues; `fault` says why it could not be used."""
+
+    speeches: tuple[Speech, ...] = ()
+    alignment: Alignment | None = None
+    fault: str | None = None
+
+    @classmethod
+    def read(cls, path: Path | None, cues: Sequence[Cue]) -> _Script:
+        """Read and align; a screenplay that cannot be used is told in the summary and does not hold up the subtitles."""
+        if path is None:
+            return cls()
+        try:
+            said = speeches(read_screenplay(path))
+        except FeelmError as error:
+            return cls(fault=str(error))
+        alignment = align(cues, said)
+        fault = None
+        if alignment.verdict == "refused":
+            fault = f"only {alignment.coverage:.0%} of the subtitles' words stand in the screenplay: another film or language"
+        return cls(said, alignment, fault)
+
+    def name(self, cues: Sequence[Cue]) -> list[_Named]:
+        """Speaker and place of each cue: the screenplay's where it is sure, else the subtitles' own prefix, else unknown."""
+        matches = {match.cue: match for match in self.alignment.matches} if self.alignment else {}
+        return [self._named(cue, matches.get(index)) for index, cue in enumerate(cues)]
+
+    def _named(self, cue: Cue, match: CueMatch | None) -> _Named:
+        prefixed = (character_slug(cue.speaker) or None) if cue.speaker else None
+        if match is None:
+            return _Named(prefixed, None, None, PREFIX_CONFIDENCE if prefixed else None)
+        said = self.speeches[match.speech]
+        believed = match.confidence >= TRUSTED_SCRIPT or prefixed is None
+        return _Named((character_slug(said.character) or None) if believed else prefixed, said.heading, said.line, match.confidence)
+
+
+def build_dialogue(film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: Path) -> DialogueSummary:
+    """Write utterances.parquet (UTTERANCES), dropped.json (cues left out or repaired, with reasons) and summary.json into `out`.
+
+    Reads subtitles.<ext> and screenplay.<ext> of the film artifact, the sound track and the film's duration.
+
+    Raises:
+        FeelmError: the subtitles cannot be read at all, or an artifact is missing.
+    """
+    film = read_film(film_dir)
+    if film.subtitles is None:
+        return _write_empty(film.film_id, out)
+    delivered = read_subtitles(film.subtitles)
+    duration_ms = int(_read_json(shots_dir / "stream.json")["duration_ms"])
+    result = _synchronised(delivered.cues, soundtrack_dir, duration_ms)
+    kept, outside = _within_film(result, duration_ms)
+    script = _Script.read(film.screenplay, kept)
+    utterances = _utterances(film.film_id, kept, script.name(kept))
+    dropped = [*delivered.dropped, *outside, *_unspoken(kept)]
+    write_json(out / "dropped.json", _told_faults(dropped, delivered.repaired))
+    UTTERANCES.write(UTTERANCES.frame(utterances), out / "utterances.parquet")
+    summary = _summary(film.film_id, delivered, result, utterances, dropped, script)
+    write_json(out / "summary.json", asdict(summary))
+    return summary
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FeelmError(f"{path.name} is not at {path}: run the stage that makes it (feelm run)")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _synchronised(cues: Sequence[Cue], soundtrack_dir: Path, duration_ms: int) -> SyncResult:
+    sound = soundtrack_dir / "sound.flac"
+    told = _read_json(soundtrack_dir / "summary.json")
+    if not sound.is_file() or told.get("silent"):
+        return unchecked(cues, f"{told.get('missing') or 'no audio track'}: times kept as delivered")
+    return synchronise(cues, speech.speech_probability_of_file(sound), speech.GRID_MS, duration_ms)
+
+
+def _within_film(result: SyncResult, duration_ms: int) -> tuple[list[Cue], list[CueFault]]:
+    """Cues cut to the film, and those that lie outside it or were refused."""
+    if result.verdict == "refused":
+        return [], [_fault(cue, "refused: not this film's subtitles") for cue in result.cues]
+    inside = [replace(cue, start_ms=max(0, cue.start_ms), end_ms=min(cue.end_ms, duration_ms)) for cue in result.cues]
+    kept = [cue for cue in inside if cue.start_ms < cue.end_ms]
+    lost = [cue for cue, cut in zip(result.cues, inside, strict=True) if cut.start_ms >= cut.end_ms]
+    return kept, [_fault(cue, "outside the film") for cue in lost]
+
+
+def _fault(cue: Cue, reason: str) -> CueFault:
+    return CueFault(cue.number, cue.start_ms, cue.end_ms, cue.raw_text, reason)
+
+
+def _unspoken(cues: Sequence[Cue]) -> list[CueFault]:
+    reasons = {"sound": "sound description", "music": "song or music"}
+    return [_fault(cue, reasons[cue.kind]) for cue in cues if cue.kind != "speech"]
+
+
+def _utterances(film_id: str, cues: Sequence[Cue], named: Sequence[_Named]) -> list[dict[str, object]]:
+    spoken = [(cue, who) for cue, who in zip(cues, named, strict=True) if cue.kind == "speech"]
+    return [
+        {
+            "utterance_id": f"{film_id}.u{index:05d}",
+            "film_id": film_id,
+            "index": index,
+            "start_ms": cue.start_ms,
+            "end_ms": cue.end_ms,
+            "text": cue.text,
+            "raw_text": cue.raw_text,
+            "character_id": who.character_id,
+            "scene_heading": who.heading,
+            "script_line": who.line,
+            "speaker_confidence": who.confidence,
+            "source": "subtitles",
+        }
+        for index, (cue, who) in enumerate(spoken)
+    ]
+
+
+def _told_faults(dropped: Sequence[CueFault], repaired: Sequence[CueFault]) -> dict[str, list[dict[str, object]]]:
+    return {"dropped": [asdict(fault) for fault in dropped], "repaired": [asdict(fault) for fault in repaired]}
+
+
+def _write_empty(film_id: str, out: Path) -> DialogueSummary:
+    UTTERANCES.write(UTTERANCES.empty(), out / "utterances.parquet")
+    write_json(out / "dropped.json", _told_faults([], []))
+    summary = DialogueSummary(
+        film_id=film_id,
+        verdict=None,
+        offset_ms=0,
+        scale=1.0,
+        breaks=(),
+        score=0.0,
+        onsets=0.0,
+        evidence=0.0,
+        reason=None,
+        format=None,
+        encoding=None,
+        n_cues=0,
+        n_utterances=0,
+        n_repaired=0,
+        dropped={},
+        speaker_share=0.0,
+        heading_share=0.0,
+        screenplay=None,
+        screenplay_fault=None,
+        screenplay_coverage=None,
+        unmatched_speeches=None,
+        missing="no subtitles",
+    )
+    write_json(out / "summary.json", asdict(summary))
+    return summary
+
+
+def _summary(
+    film_id: str,
+    delivered: SubtitleFile,
+    result: SyncResult,
+    utterances: Sequence[dict[str, object]],
+    dropped: Sequence[CueFault],
+    script: _Script,
+) -> DialogueSummary:
+    alignment = script.alignment
+    return DialogueSummary(
+        film_id=film_id,
+        verdict=result.verdict,
+        offset_ms=result.offset_ms,
+        scale=result.scale,
+        breaks=tuple((part.from_ms, part.offset_ms) for part in result.breaks),
+        score=result.score,
+        onsets=result.onsets,
+        evidence=result.evidence,
+        reason=result.reason,
+        format=delivered.format,
+        encoding=delivered.encoding,
+        n_cues=len(delivered.cues) + len(delivered.dropped),
+        n_utterances=len(utterances),
+        n_repaired=len(delivered.repaired),
+        dropped=dict(sorted(Counter(fault.reason for fault in dropped).items())),
+        speaker_share=_share(utterances, "character_id"),
+        heading_share=_share(utterances, "scene_heading"),
+        screenplay=alignment.verdict if alignment else "refused" if script.fault else None,
+        screenplay_fault=script.fault,
+        screenplay_coverage=round(alignment.coverage, 4) if alignment else None,
+        unmatched_speeches=len(alignment.unmatched_speeches) if alignment else None,
+        missing=_missing(result, utterances),
+    )
+
+
+def _share(utterances: Sequence[dict[str, object]], column: str) -> float:
+    return round(sum(row[column] is not None for row in utterances) / len(utterances), 4) if utterances else 0.0
+
+
+def _missing(result: SyncResult, utterances: Sequence[dict[str, object]]) -> str | None:
+    if result.verdict == "refused":
+        return f"subtitles refused: {result.reason}"
+    return None if utterances else "no spoken line among the subtitles"

@@ -1,0 +1,178 @@
+"""Reads screenplays into one list of elements: headings, action, characters, parentheticals, dialogue, each with its line.
+
+Fountain is parsed by screenplay-tools, fed line by line so that each element's line in the file is known, which the library itself
+does not keep. Final Draft's .fdx is read here, because the library takes only the first run of a paragraph and loses styled words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from corpus.contracts import FeelmError
+from corpus.dialogue.subtitles import decode
+
+ElementKind = Literal["heading", "action", "character", "parenthetical", "dialogue"]
+
+FORMATS = (".fountain", ".spmd", ".txt", ".fdx")
+SIZE_LIMIT_BYTES = 10_000_000
+
+_FOUNTAIN_KINDS: dict[str, ElementKind] = {
+    "HEADING": "heading",
+    "ACTION": "action",
+    "CHARACTER": "character",
+    "PARENTHETICAL": "parenthetical",
+    "DIALOGUE": "dialogue",
+    "LYRIC": "dialogue",
+}
+_FDX_KINDS: dict[str, ElementKind] = {
+    "Scene Heading": "heading",
+    "Scene Heading (Top of Page)": "heading",
+    "Action": "action",
+    "General": "action",
+    "Character": "character",
+    "Parenthetical": "parenthetical",
+    "Dialogue": "dialogue",
+}
+_ANNOTATION = re.compile(r"\[\[\d+\]\]|/\*\d+\*/")
+_EXTENSION = re.compile(r"\s*\([^)]*\)\s*\^?\s*$|\s*\^\s*$")
+_EMPHASIS = re.compile(r"(?<!\\)(\*{1,3}|_)(?=\S)(.+?)(?<=\S)\1")
+
+
+@dataclass(frozen=True)
+class ScriptElement:
+    """One element of a screenplay.
+
+    `line` counts lines of the file from 1 (paragraphs in an .fdx, which has no lines). `character` is the name as written, without
+    (V.O.) and the like, on character, parenthetical and dialogue elements; `heading` and `scene` (from 0) are the scene it stands in.
+    """
+
+    kind: ElementKind
+    text: str
+    line: int
+    character: str | None = None
+    heading: str | None = None
+    scene: int | None = None
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What one character says without interruption, in the screenplay. `line` is where its first words stand."""
+
+    character: str
+    text: str
+    line: int
+    heading: str | None
+    scene: int | None
+
+
+def read_screenplay(path: Path) -> tuple[ScriptElement, ...]:
+    """Elements of a Fountain or Final Draft (.fdx) screenplay, in order.
+
+    Raises:
+        FeelmError: the file is absent, over 10 MB, of another kind, damaged, or has no dialogue.
+    """
+    if not path.is_file():
+        raise FeelmError(f"no screenplay at {path}: check the path")
+    if path.suffix.lower() not in FORMATS:
+        raise FeelmError(f"screenplay {path.name} is of an unknown kind: deliver it as .fountain, .fdx, or Fountain in a .txt")
+    if path.stat().st_size > SIZE_LIMIT_BYTES:
+        raise FeelmError(f"screenplay {path.name} is over {SIZE_LIMIT_BYTES} bytes: check that it is a screenplay")
+    text = decode(path.read_bytes())[0].lstrip("\ufeff")
+    raw = _read_fdx(text, path.name) if path.suffix.lower() == ".fdx" else _read_fountain(text)
+    elements = tuple(_with_context(raw))
+    if not any(element.kind == "dialogue" for element in elements):
+        raise FeelmError(f"no dialogue in screenplay {path.name}: check that it is a Fountain or Final Draft screenplay")
+    return elements
+
+
+def speeches(elements: tuple[ScriptElement, ...]) -> tuple[Speech, ...]:
+    """Dialogue joined into speeches; a parenthetical inside does not end one."""
+    joined: list[Speech] = []
+    open_speech = False
+    for element in elements:
+        if element.kind == "dialogue" and element.character:
+            if open_speech:
+                last = joined.pop()
+                joined.append(Speech(last.character, f"{last.text} {element.text}", last.line, last.heading, last.scene))
+            else:
+                joined.append(Speech(element.character, element.text, element.line, element.heading, element.scene))
+            open_speech = True
+        elif element.kind != "parenthetical":
+            open_speech = False
+    return tuple(joined)
+
+
+def character_slug(name: str) -> str:
+    """A character's id: lower case, accents folded, words joined by `-` ("ANNA MARÍA (V.O.)" gives "anna-maria")."""
+    bare = _EXTENSION.sub("", name)
+    folded = "".join(sign for sign in unicodedata.normalize("NFKD", bare.casefold()) if not unicodedata.combining(sign))
+    return re.sub(r"[\W_]+", "-", re.sub(r"['’]", "", folded)).strip("-")
+
+
+def _with_context(raw: Iterator[tuple[ElementKind, str, int]]) -> Iterator[ScriptElement]:
+    heading: str | None = None
+    character: str | None = None
+    scene: int | None = None
+    for kind, text, line in raw:
+        if kind == "heading":
+            heading, character, scene = text, None, 0 if scene is None else scene + 1
+        elif kind == "character":
+            character = _EXTENSION.sub("", text).strip() or text.strip()
+        elif kind == "action":
+            character = None
+        yield ScriptElement(kind, text, line, character, heading, scene)
+
+
+def _read_fountain(text: str) -> Iterator[tuple[ElementKind, str, int]]:
+    from screenplay_tools.fountain.parser import Parser
+
+    parser = Parser()
+    parser.mergeActions = parser.mergeDialogue = False
+    lines = _forced_characters(text.splitlines())
+    for number, line in enumerate([*lines, ""], start=1):
+        known, waiting = len(parser.script.elements), len(parser._pending)
+        parser.add_line(line)
+        fresh = [element for element in parser.script.elements[known:] if element.text_raw.strip() or element.type.value == "CHARACTER"]
+        for position, element in enumerate(fresh):
+            kind = _FOUNTAIN_KINDS.get(element.type.value)
+            words = element.name if element.type.value == "CHARACTER" else element.text_raw
+            if kind is not None:
+                # What waited for this line to be understood stands in the line before.
+                yield kind, _plain(words), number - 1 if position < waiting else number
+
+
+def _forced_characters(lines: list[str]) -> list[str]:
+    """Mark names in capitals outside ASCII with Fountain's `@`: the library knows only A-Z at a name's start."""
+    padded = ["", *lines, ""]
+    return [
+        f"@{line.strip()}" if _is_foreign_name(line.strip()) and not before.strip() and after.strip() else line
+        for before, line, after in zip(padded, lines, padded[2:], strict=False)
+    ]
+
+
+def _is_foreign_name(line: str) -> bool:
+    return bool(line) and line[0].isalpha() and not line[0].isascii() and line == line.upper() and line != line.lower() and len(line) < 40
+
+
+def _plain(text: str) -> str:
+    return " ".join(_EMPHASIS.sub(r"\2", _ANNOTATION.sub(" ", text)).split())
+
+
+def _read_fdx(text: str, name: str) -> Iterator[tuple[ElementKind, str, int]]:
+    if "<!ENTITY" in text or "<!DOCTYPE" in text:
+        raise FeelmError(f"screenplay {name} declares XML entities, which Final Draft never writes: it is refused")
+    try:
+        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
+    except ElementTree.ParseError as error:
+        raise FeelmError(f"screenplay {name} is not whole ({error}): export it from Final Draft again") from error
+    for number, paragraph in enumerate(root.iterfind("Content/Paragraph"), start=1):
+        words = " ".join("".join("".join(run.itertext()) for run in paragraph.iterfind("Text")).split())
+        kind = _FDX_KINDS.get(paragraph.get("Type", "Action"))
+        if words and kind is not None:
+            yield kind, words, number

@@ -1,0 +1,123 @@
+"""How likely somebody speaks, on a fixed grid of 20 ms, from silero-vad's network in its wheel.
+
+The network hears 32 ms at a time and remembers; run in sequence it is slow, so the sound is cut into streams of ten seconds that go
+through side by side, each after two seconds of the sound before it so that its memory is warm. Everything in and out is numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from corpus.contracts import FeelmError
+
+GRID_MS = 20
+RATE_HZ = 16_000
+
+Floats = npt.NDArray[np.float32]
+
+_CHUNK = 512
+_STREAM_CHUNKS = 312
+_WARM_CHUNKS = 62
+_STREAMS_AT_ONCE = 60
+_BLOCK_SAMPLES = _STREAMS_AT_ONCE * _STREAM_CHUNKS * _CHUNK
+
+
+def speech_probability(samples: Floats, rate_hz: int = RATE_HZ) -> Floats:
+    """Probability of speech, 0..1, one value for each whole or begun 20 ms of `samples` (mono, -1..1), at the middle of each 20 ms.
+
+    Source: silero-vad 6 (MIT), weights in the wheel.
+
+    Raises:
+        FeelmError: the rate is not 16 kHz, the sound is not mono, or it holds NaN or infinity.
+    """
+    if rate_hz != RATE_HZ or samples.ndim != 1:
+        raise FeelmError(f"speech is looked for in mono sound at {RATE_HZ} Hz, not shape {samples.shape} at {rate_hz} Hz: resample it")
+    starts = range(0, len(samples), _BLOCK_SAMPLES)
+    lead = _WARM_CHUNKS * _CHUNK
+    blocks = ((samples[max(0, start - lead) : start], samples[start : start + _BLOCK_SAMPLES]) for start in starts)
+    return _on_grid(_chunks(blocks), len(samples))
+
+
+def speech_probability_of_file(path: Path) -> Floats:
+    """As speech_probability, for a 16 kHz mono sound file, with memory flat in its length.
+
+    Raises:
+        FeelmError: the file is no sound, or is not 16 kHz mono.
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as sound:
+            if sound.samplerate != RATE_HZ or sound.channels != 1:
+                raise FeelmError(f"{path.name} is not {RATE_HZ} Hz mono: make it with the scan stage")
+            return _on_grid(_chunks(_read_blocks(sound)), sound.frames)
+    except soundfile.LibsndfileError as error:
+        raise FeelmError(f"{path.name} cannot be read as sound ({error}): make it again") from error
+
+
+def _read_blocks(sound: Any) -> Iterator[tuple[Floats, Floats]]:
+    lead = np.zeros(0, np.float32)
+    while len(block := sound.read(_BLOCK_SAMPLES, dtype="float32")):
+        yield lead, block
+        lead = block[-_WARM_CHUNKS * _CHUNK :]
+
+
+def _chunks(blocks: Iterator[tuple[Floats, Floats]]) -> Floats:
+    parts = [_one_block(lead, block) for lead, block in blocks]
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def _one_block(lead: Floats, block: Floats) -> Floats:
+    """Probability for each 32 ms of `block`, which `lead` (at most the warming-up) comes before."""
+    if not np.isfinite(block).all():
+        raise FeelmError("the sound holds NaN or infinity: decode it again")
+    n_chunks = -(-len(block) // _CHUNK)
+    n_streams = -(-n_chunks // _STREAM_CHUNKS)
+    warm = _WARM_CHUNKS * _CHUNK
+    padded = np.zeros(warm + n_streams * _STREAM_CHUNKS * _CHUNK, np.float32)
+    padded[warm - len(lead) : warm] = lead
+    padded[warm : warm + len(block)] = block
+    length = (_WARM_CHUNKS + min(n_chunks, _STREAM_CHUNKS)) * _CHUNK
+    streams = np.stack([padded[start : start + length] for start in range(0, n_streams * _STREAM_CHUNKS * _CHUNK, _STREAM_CHUNKS * _CHUNK)])
+    return _run(streams.reshape(n_streams, -1, _CHUNK))[:, _WARM_CHUNKS:].reshape(-1)[:n_chunks]
+
+
+def _run(streams: Floats) -> Floats:
+    """Network outputs (streams, chunks) for sound (streams, chunks, 512)."""
+    import torch
+
+    network = _network()
+    network.reset_states()
+    with torch.inference_mode():
+        outputs = [network(torch.from_numpy(streams[:, chunk].copy()), RATE_HZ)[:, 0] for chunk in range(streams.shape[1])]
+    return np.asarray(torch.stack(outputs, dim=1).numpy(), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _network() -> Any:
+    import torch
+
+    threads = torch.get_num_threads()
+    from silero_vad import load_silero_vad
+
+    network = load_silero_vad()
+    # The package sets one thread for the whole process when it is imported.
+    torch.set_num_threads(threads)
+    return network
+
+
+def _on_grid(chunks: Floats, n_samples: int) -> Floats:
+    """Values at the middles of 32 ms chunks, interpolated to the middles of 20 ms steps."""
+    n_steps = -(-n_samples * 1000 // (RATE_HZ * GRID_MS))
+    if not len(chunks) or not n_steps:
+        return np.zeros(n_steps, np.float32)
+    chunk_ms = _CHUNK * 1000 / RATE_HZ
+    middles_ms = (np.arange(len(chunks)) + 0.5) * chunk_ms
+    grid_ms = (np.arange(n_steps) + 0.5) * GRID_MS
+    return np.interp(grid_ms, middles_ms, chunks).astype(np.float32)
