@@ -19,19 +19,6 @@ from pathlib import Path
 
 from corpus.contracts import check_film_id
 
-FILM_ARTIFACTS = (
-    "film",
-    "shots",
-    "faces",
-    "soundtrack",
-    "dialogue",
-    "scenes",
-    "face_features",
-    "voice_features",
-    "text_features",
-    "scene_features",
-)
-
 
 @dataclass(frozen=True)
 class Home:
@@ -80,10 +67,8 @@ class Home:
         return self.root / "mlflow"
 
     def artifact(self, name: str, film_id: str | None = None) -> Path:
-        """Folder of the artifact `name`, of one film where it is per film."""
-        if film_id is None:
-            return self.data / name
-        return self.data / "films" / check_film_id(film_id) / name
+        """Folder of the artifact `name`, of one film where it is per film: all of one kind lie together, as one DVC dependency."""
+        return self.data / name / check_film_id(film_id) if film_id is not None else self.data / name
 
     def batch(self, batch_id: str) -> Path:
         """Folder of one annotation batch (batch ids follow the rule of film ids)."""

@@ -1,0 +1,47 @@
+# Two commands: `make demo` does the main job, `make test` passes the tests. Both set up .venv in the project's root first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install demo run ui test test-slow lint types imports clean
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED) ## environment, packages and pretrained weights in .venv
+
+$(INSTALLED): pyproject.toml tools/install.sh corpus/weights.py corpus/packages.py
+	@bash tools/install.sh $(PYTHON) $(VENV)
+	@touch $@
+
+demo: install ## make films, run the whole chain, show the result
+	@$(BIN)/feelm demo
+
+run: install ## bring everything up to date
+	@$(BIN)/feelm run
+
+ui: install ## Dagster on 127.0.0.1:3000
+	@$(BIN)/feelm ui
+
+test: install ## the tests
+	@$(BIN)/python -m pytest
+
+test-slow: install ## the long tests too
+	@$(BIN)/python -m pytest -m "not gpu"
+
+lint: install ## ruff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: install ## mypy
+	@$(BIN)/mypy
+
+imports: install ## one-way imports
+	@$(BIN)/lint-imports
+
+clean: ## remove what running made; the environment stays
+	rm -rf .feelm .dvc dvc.lock

@@ -1,0 +1,465 @@
+"""The chain as data: each stage, what it reads, what it makes, which code makes it.
+
+Dagster's assets, `feelm stage` and `dvc repro` all call `run_stage`, so that one link of the chain is one function however it is
+started. Each finished stage leaves a stamp (code version, versions of what it read, versions of what it wrote); `is_fresh` compares
+the stamp with the truth on disk, so that nothing unchanged is done again and whatever was deleted or altered is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from assets.code import code_version
+from assets.workspace import Workspace
+from corpus.contracts import FeelmError
+from corpus.paths import write_json, writing
+
+FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
+
+
+class Scope(StrEnum):
+    """What one run of a stage is about."""
+
+    FILM = "film"
+    BATCH = "batch"
+    CORPUS = "corpus"
+    WHOLE = "whole"
+
+
+Builder = Callable[[Workspace, str, dict[str, Path]], Any]
+Reader = Callable[[Workspace, str], dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One link. `inputs` gives label -> version; `build` fills the folders named by `outputs` and returns a summary dataclass."""
+
+    name: str
+    scope: Scope
+    outputs: tuple[str, ...]
+    modules: tuple[str, ...]
+    inputs: Reader
+    build: Builder
+    sections: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+
+    @property
+    def code_version(self) -> str:
+        """Fixed-width digest of the modules that make it."""
+        return code_version(self.modules, self.data)
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """What one run did: the summary, the content versions of its outputs and its cost."""
+
+    stage: str
+    key: str
+    summary: Any
+    versions: dict[str, str]
+    wall_s: float
+    cpu_s: float
+    written_bytes: int
+
+
+def output_path(workspace: Workspace, stage: Stage, output: str, key: str) -> Path:
+    """Folder of one output of a stage."""
+    home = workspace.home
+    match stage.scope:
+        case Scope.FILM:
+            return home.artifact(output, key)
+        case Scope.BATCH:
+            return home.batch(key)
+        case Scope.CORPUS:
+            return home.corpus(key if output == "corpus" else f"{key}-text")
+        case Scope.WHOLE:
+            return home.reports if output == "reports" else home.artifact(output)
+
+
+def _of_film(*names: str) -> Reader:
+    def read(workspace: Workspace, film_id: str) -> dict[str, str]:
+        return {name: workspace.versions.of(workspace.home.artifact(name, film_id)) for name in names}
+
+    return read
+
+
+def _of_whole(*names: str) -> Reader:
+    def read(workspace: Workspace, _: str) -> dict[str, str]:
+        return {name: workspace.versions.of(workspace.home.artifact(name)) for name in names}
+
+    return read
+
+
+def _of_every_film(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
+    artifact, of = workspace.home.artifact, workspace.versions.of
+    return {f"{film_id}/{name}": of(artifact(name, film_id)) for film_id in workspace.films for name in names}
+
+
+def _film_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
+    entry = json.dumps(dataclasses.asdict(workspace.film(film_id)), sort_keys=True, default=str)
+    sources = {kind: workspace.source_path(film_id, kind) for kind in ("video", "subtitles", "screenplay")}
+    versions = {kind: workspace.versions.of_source(path) for kind, path in sources.items() if path}
+    return {"entry": hashlib.md5(entry.encode(), usedforsecurity=False).hexdigest(), **versions}
+
+
+def _batch_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
+    path = workspace.inbox.get(batch_id)
+    if path is None:
+        raise FeelmError(f"no file of batch {batch_id!r} in {workspace.home.inbox}: deliver it with `feelm annotations import FILE`")
+    return {"file": workspace.versions.of(path)}
+
+
+def _corpus_inputs(workspace: Workspace, name: str) -> dict[str, str]:
+    if name not in workspace.corpora:
+        raise FeelmError(f"corpus {name!r} was not added: `feelm corpus add {name} PATH`")
+    return {"source": workspace.versions.of(workspace.corpora[name])}
+
+
+def _annotation_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    return {f"batch/{path.name}": workspace.versions.of(path) for path in workspace.accepted_batches()}
+
+
+def _gold_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    return {**_of_whole("annotations")(workspace, _), **_of_every_film(workspace, ("scenes",))}
+
+
+def _training_set_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    of, home = workspace.versions.of, workspace.home
+    corpora = {f"corpus/{name}": of(home.corpus(name)) + of(home.corpus(f"{name}-text")) for name in workspace.corpora}
+    films = _of_every_film(workspace, ("film", "scenes", *FEATURES[:3]))
+    return {**_of_whole("gold_labels")(workspace, _), **corpora, **films}
+
+
+def _film_report_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
+    film = _of_film("film", "shots", "faces", "soundtrack", "dialogue", "scenes", *FEATURES)(workspace, film_id)
+    return {**film, **_of_whole("champion", "gold_labels")(workspace, film_id)}
+
+
+def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    return {**_of_whole("validation_report", "champion")(workspace, _), **_of_every_film(workspace, ("film", "film_report"))}
+
+
+def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    return _of_whole("training_set", "emotion_model", "validation_report")(workspace, _)
+
+
+def _build_film(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
+    from corpus.films.catalogue import build_film
+
+    return build_film(workspace.film(film_id), outs["film"])
+
+
+def _build_scan(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
+    from corpus.films.scan import build_scan
+
+    return build_scan(workspace.home.artifact("film", film_id), outs["shots"], outs["faces"], outs["soundtrack"])
+
+
+def _build_dialogue(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
+    from corpus.dialogue.build import build_dialogue
+
+    film, soundtrack, shots = (workspace.home.artifact(name, film_id) for name in ("film", "soundtrack", "shots"))
+    return build_dialogue(film, soundtrack, shots, outs["dialogue"])
+
+
+def _build_scenes(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
+    from corpus.films.scenes import build_scenes
+
+    film, shots, dialogue = (workspace.home.artifact(name, film_id) for name in ("film", "shots", "dialogue"))
+    return build_scenes(film, shots, dialogue, outs["scenes"])
+
+
+def _build_face_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
+    from ml.features.face import build_face_features
+
+    faces, scenes = (workspace.home.artifact(name, film_id) for name in ("faces", "scenes"))
+    return build_face_features(faces, scenes, outs["face_features"])
+
+
+def _build_voice_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
+    from ml.features.voice import build_voice_features
+
+    soundtrack, scenes = (workspace.home.artifact(name, film_id) for name in ("soundtrack", "scenes"))
+    return build_voice_features(soundtrack, scenes, outs["voice_features"])
+
+
+def _build_text_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
+    from ml.features.text import build_text_features
+
+    units = workspace.home.artifact("scenes", film_id) / "units.parquet"
+    return build_text_features(units, workspace.film(film_id).language, outs["text_features"])
+
+
+def _build_scene_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
+    from ml.features.scene import build_scene_features
+
+    shots, soundtrack, scenes = (workspace.home.artifact(name, film_id) for name in ("shots", "soundtrack", "scenes"))
+    return build_scene_features(shots, soundtrack, scenes, outs["scene_features"])
+
+
+def _build_batch(workspace: Workspace, batch_id: str, outs: dict[str, Path]) -> Any:
+    from corpus.annotations.batches import build_batch
+
+    return build_batch(workspace.inbox[batch_id], batch_id, workspace.home.root / "annotators.json", outs["annotation_batches"])
+
+
+def _build_annotations(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from corpus.annotations.batches import build_annotations
+
+    return build_annotations(workspace.accepted_batches(), outs["annotations"])
+
+
+def _build_gold(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from corpus.annotations.gold import build_gold
+
+    home = workspace.home
+    units = {film_id: home.artifact("scenes", film_id) / "units.parquet" for film_id in workspace.films}
+    present = {film_id: path for film_id, path in units.items() if path.is_file()}
+    return build_gold(home.artifact("annotations"), present, outs["gold_labels"])
+
+
+def _build_corpus(workspace: Workspace, name: str, outs: dict[str, Path]) -> Any:
+    from corpus.datasets.registry import BUILDERS
+    from ml.features.text import build_text_features
+
+    summary = BUILDERS[name](workspace.corpora[name], outs["corpus"])
+    build_text_features(outs["corpus"] / "units.parquet", "en", outs["text"])
+    return summary
+
+
+def _build_training_set(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from ml.models.training_set import build_training_set
+
+    rights = frozenset(right.value for right in workspace.params.train_rights)
+    return build_training_set(workspace.home, sorted(workspace.films), sorted(workspace.corpora), rights, outs["training_set"])
+
+
+def _build_model(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from ml.models.training import TrainingParams, build_model
+
+    params = TrainingParams(seed=workspace.params.seed, folds=workspace.params.folds)
+    return build_model(workspace.home, workspace.home.artifact("training_set"), params, outs["emotion_model"])
+
+
+def _build_report(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from ml.evaluation.validate import build_report
+
+    training_set, gold, model = (workspace.home.artifact(name) for name in ("training_set", "gold_labels", "emotion_model"))
+    return build_report(workspace.home, training_set, gold, model, outs["validation_report"])
+
+
+def _build_snapshot(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from assets.snapshot import build_snapshot
+
+    return build_snapshot(workspace, outs["dataset_snapshot"])
+
+
+def _build_champion(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from assets.promotion import build_champion
+
+    return build_champion(workspace, outs["champion"])
+
+
+def _build_film_report(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
+    from assets.promotion import build_film_report
+
+    return build_film_report(workspace, film_id, outs["film_report"])
+
+
+def _build_reports(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from pages.report import build_report_page
+
+    ready = [f for f in sorted(workspace.films) if workspace.home.artifact("film_report", f).is_dir()]
+    return build_report_page(workspace.home, workspace.home.artifact("validation_report"), ready, outs["reports"])
+
+
+_STAGES = (
+    Stage("film", Scope.FILM, ("film",), ("corpus.films.catalogue",), _film_inputs, _build_film),
+    Stage("film_scan", Scope.FILM, ("shots", "faces", "soundtrack"), ("corpus.films.scan",), _of_film("film"), _build_scan),
+    Stage(
+        "dialogue",
+        Scope.FILM,
+        ("dialogue",),
+        ("corpus.dialogue.build",),
+        _of_film("film", "soundtrack", "shots"),
+        _build_dialogue,
+    ),
+    Stage("scenes", Scope.FILM, ("scenes",), ("corpus.films.scenes",), _of_film("film", "shots", "dialogue"), _build_scenes),
+    Stage("face_features", Scope.FILM, ("face_features",), ("ml.features.face",), _of_film("faces", "scenes"), _build_face_features),
+    Stage(
+        "voice_features", Scope.FILM, ("voice_features",), ("ml.features.voice",), _of_film("soundtrack", "scenes"), _build_voice_features
+    ),
+    Stage("text_features", Scope.FILM, ("text_features",), ("ml.features.text",), _of_film("film", "scenes"), _build_text_features),
+    Stage(
+        "scene_features",
+        Scope.FILM,
+        ("scene_features",),
+        ("ml.features.scene",),
+        _of_film("shots", "soundtrack", "scenes"),
+        _build_scene_features,
+    ),
+    Stage("annotation_batches", Scope.BATCH, ("annotation_batches",), ("corpus.annotations.batches",), _batch_inputs, _build_batch),
+    Stage("annotations", Scope.WHOLE, ("annotations",), ("corpus.annotations.batches",), _annotation_inputs, _build_annotations),
+    Stage("gold_labels", Scope.WHOLE, ("gold_labels",), ("corpus.annotations.gold",), _gold_inputs, _build_gold),
+    Stage("corpus", Scope.CORPUS, ("corpus", "text"), ("corpus.datasets.registry", "ml.features.text"), _corpus_inputs, _build_corpus),
+    Stage(
+        "training_set",
+        Scope.WHOLE,
+        ("training_set",),
+        ("ml.models.training_set",),
+        _training_set_inputs,
+        _build_training_set,
+        sections=("rights",),
+    ),
+    Stage(
+        "emotion_model",
+        Scope.WHOLE,
+        ("emotion_model",),
+        ("ml.models.training",),
+        _of_whole("training_set"),
+        _build_model,
+        sections=("training",),
+    ),
+    Stage(
+        "validation_report",
+        Scope.WHOLE,
+        ("validation_report",),
+        ("ml.evaluation.validate",),
+        _of_whole("training_set", "gold_labels", "emotion_model"),
+        _build_report,
+    ),
+    Stage("dataset_snapshot", Scope.WHOLE, ("dataset_snapshot",), (), _snapshot_inputs, _build_snapshot),
+    Stage(
+        "champion",
+        Scope.WHOLE,
+        ("champion",),
+        ("ml.evaluation.promotion", "ml.models.registry"),
+        _of_whole("emotion_model", "validation_report", "dataset_snapshot"),
+        _build_champion,
+        sections=("declared_use",),
+    ),
+    Stage(
+        "film_report",
+        Scope.FILM,
+        ("film_report",),
+        ("pages.film", "ml.models.predict"),
+        _film_report_inputs,
+        _build_film_report,
+        data=("pages/**/*.html", "pages/**/*.css", "pages/**/*.js"),
+    ),
+    Stage(
+        "report",
+        Scope.WHOLE,
+        ("reports",),
+        ("pages.report",),
+        _reports_inputs,
+        _build_reports,
+        data=("pages/**/*.html", "pages/**/*.css", "pages/**/*.js"),
+    ),
+)
+
+STAGES: dict[str, Stage] = {stage.name: stage for stage in _STAGES}
+"""Every link, in an order in which it can run."""
+
+
+def stage_named(name: str) -> Stage:
+    """The stage, or a FeelmError that lists the names."""
+    if name not in STAGES:
+        raise FeelmError(f"no stage {name!r}: there are {', '.join(STAGES)}")
+    return STAGES[name]
+
+
+def keys_of(workspace: Workspace, stage: Stage) -> list[str]:
+    """What the stage ranges over: film ids, batch ids, corpora, or [''] for the whole."""
+    match stage.scope:
+        case Scope.FILM:
+            return sorted(workspace.films)
+        case Scope.BATCH:
+            return sorted(workspace.inbox)
+        case Scope.CORPUS:
+            return sorted(workspace.corpora)
+        case Scope.WHOLE:
+            return [""]
+
+
+def _stamp_path(workspace: Workspace, stage: Stage, key: str) -> Path:
+    return workspace.home.root / "stamps" / stage.name / f"{key or 'all'}.json"
+
+
+def _needs(workspace: Workspace, stage: Stage, key: str) -> dict[str, Any]:
+    settings = {section: workspace.params.raw[section] for section in stage.sections}
+    return {"code": stage.code_version, "inputs": stage.inputs(workspace, key), "params": settings}
+
+
+def read_stamp(workspace: Workspace, name: str, key: str = "") -> dict[str, Any] | None:
+    """What the last finished run of a stage left, None before the first."""
+    path = _stamp_path(workspace, STAGES[name], key)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def is_fresh(workspace: Workspace, name: str, key: str = "") -> bool:
+    """True when the stage's outputs are on disk, unaltered, made by this code from these inputs and settings."""
+    stage, stamp = STAGES[name], read_stamp(workspace, name, key)
+    if stamp is None or {k: stamp[k] for k in ("code", "inputs", "params")} != _needs(workspace, stage, key):
+        return False
+    return all(
+        workspace.versions.of(output_path(workspace, stage, output, key)) == stamp["outputs"].get(output) for output in stage.outputs
+    )
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(target: Path) -> None:
+    """Remove what a killed run left beside `target`."""
+    if target.parent.is_dir():
+        for litter in target.parent.glob(f".{target.name}.*"):
+            shutil.rmtree(litter, ignore_errors=True)
+
+
+def run_stage(workspace: Workspace, name: str, key: str = "") -> StageRun:
+    """Run one link and stamp it; outputs appear whole or not at all.
+
+    Raises:
+        FeelmError: what the stage was given cannot be used; the message says what to do.
+    """
+    stage = stage_named(name)
+    with _locked(workspace.home.root / "locks" / f"{name}-{key or 'all'}.lock"):
+        needs = _needs(workspace, stage, key)
+        targets = {output: output_path(workspace, stage, output, key) for output in stage.outputs}
+        started, cpu_started = time.perf_counter(), _cpu_s()
+        with ExitStack() as stack:
+            for target in targets.values():
+                _sweep(target)
+            outs = {output: stack.enter_context(writing(target)) for output, target in targets.items()}
+            summary = stage.build(workspace, key, outs)
+        for target in targets.values():
+            workspace.versions.forget(target)
+        versions = {output: workspace.versions.of(target) for output, target in targets.items()}
+        written = sum(path.stat().st_size for target in targets.values() for path in target.rglob("*") if path.is_file())
+        run = StageRun(name, key, summary, versions, time.perf_counter() - started, _cpu_s() - cpu_started, written)
+        cost = {"wall_s": round(run.wall_s, 3), "cpu_s": round(run.cpu_s, 3), "written_bytes": written}
+        write_json(_stamp_path(workspace, stage, key), {**needs, "outputs": versions, "cost": cost})
+        return run
+
+
+def _cpu_s() -> float:
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime

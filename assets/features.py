@@ -1,0 +1,64 @@
+"""What faces, voices, words and the picture itself say about each unit."""
+
+import dagster as dg
+
+from assets.chain import STAGES
+from assets.films import film
+from assets.partitions import films
+from assets.resources import FeelmWorkspace
+from assets.telling import materialize
+
+GROUP = "features"
+OWNERS = ["team:ml"]
+
+
+@dg.asset(
+    deps=["faces", "scenes"],
+    partitions_def=films,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"pytorch", "parquet"},
+    code_version=STAGES["face_features"].code_version,
+)
+def face_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+    """Expression, geometry and crops of the speaker's face for each unit; the course of every face in the film."""
+    return materialize(context, workspace, "face_features")
+
+
+@dg.asset(
+    deps=["soundtrack", "scenes"],
+    partitions_def=films,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"numpy", "parquet"},
+    code_version=STAGES["voice_features"].code_version,
+)
+def voice_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+    """Pitch, loudness, timbre and pace of each unit, against the film's and the speaker's own level."""
+    return materialize(context, workspace, "voice_features")
+
+
+@dg.asset(
+    deps=[film, "scenes"],
+    partitions_def=films,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"pytorch", "parquet"},
+    code_version=STAGES["text_features"].code_version,
+)
+def text_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+    """A sentence embedding (MiniLM) and typographic cues of each unit's words."""
+    return materialize(context, workspace, "text_features")
+
+
+@dg.asset(
+    deps=["shots", "soundtrack", "scenes"],
+    partitions_def=films,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"opencv", "parquet"},
+    code_version=STAGES["scene_features"].code_version,
+)
+def scene_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+    """The film's own means: light, colour, motion, pace of cutting, loudness and tempo around each unit."""
+    return materialize(context, workspace, "scene_features")

@@ -1,0 +1,51 @@
+"""The team's settings, `params.yaml`, as typed values.
+
+The file lies beside FEELM_HOME; where there is none, the one that comes with the project holds. A wrong key or value is an error
+that names it, never a silent default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from corpus.contracts import DeclaredUse, FeelmError, Rights
+from corpus.paths import Home
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Params:
+    """Typed `params.yaml`. `raw` keeps the plain values by section for version stamps."""
+
+    train_rights: frozenset[Rights]
+    declared_use: DeclaredUse
+    seed: int
+    folds: int
+    min_new_gold: int
+    raw: dict[str, Any]
+
+    @classmethod
+    def read(cls, home: Home) -> Params:
+        """Read the settings that hold for this home.
+
+        Raises:
+            FeelmError: the file is not YAML or a value is missing or of the wrong kind.
+        """
+        path = next(p for p in (home.root.parent / "params.yaml", PROJECT / "params.yaml") if p.is_file())
+        try:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return cls(
+                train_rights=frozenset(Rights(value) for value in raw["rights"]["train"]),
+                declared_use=DeclaredUse(raw["declared_use"]),
+                seed=int(raw["training"]["seed"]),
+                folds=int(raw["training"]["folds"]),
+                min_new_gold=int(raw["retrain"]["min_new_gold"]),
+                raw=raw,
+            )
+        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+            raise FeelmError(f"{path}: {type(error).__name__}: {error}; compare it with {PROJECT / 'params.yaml'}") from error

@@ -1,0 +1,168 @@
+"""The dataset snapshot: every artifact recorded by DVC, pushed, and verified before anything is promoted.
+
+DVC runs without git in the folder that holds the home (`--no-scm`), so a clone stays clean; the data revision is the sha256 of
+dvc.lock. Only links whose stamp is fresh are committed, because `dvc commit` believes whatever it finds on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from assets.chain import STAGES, Scope, is_fresh, keys_of
+from assets.params import PROJECT
+from assets.workspace import Workspace
+from corpus.contracts import FeelmError
+from corpus.paths import write_json, write_text
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+RECORDED = (
+    "film",
+    "film_scan",
+    "dialogue",
+    "scenes",
+    "face_features",
+    "voice_features",
+    "text_features",
+    "scene_features",
+    "annotation_batches",
+    "annotation_gate",
+    "annotations",
+    "gold_labels",
+    "corpus",
+    "training_set",
+    "emotion_model",
+    "validation_report",
+)
+"""The links that dvc.yaml knows. Champion and pages come after the snapshot and follow from it."""
+
+
+@dataclass(frozen=True)
+class SnapshotSummary:
+    """`revision` is the sha256 of dvc.lock; `n_outputs` artifacts of `n_bytes` in all were recorded, pushed and read back."""
+
+    revision: str
+    n_stages: int
+    n_outputs: int
+    n_bytes: int
+
+
+def build_snapshot(workspace: Workspace, out: Path) -> SnapshotSummary:
+    """Commit every fresh link, push to the remote, read every object back into an empty cache, and record the revision.
+
+    A film or batch whose links failed is left out; the links about the whole must be fresh.
+
+    Raises:
+        FeelmError: a whole artifact is stale, DVC's hash is not ours, or the remote does not give back what it was given.
+    """
+    root = workspace.home.root.parent
+    write_stage_list(workspace)
+    repo = _repository(workspace, root)
+    targets = _fresh_targets(workspace)
+    with repo:
+        for target in targets:
+            repo.commit(target, force=True)
+        outputs = _locked_outputs(root)
+        _compare(workspace, outputs)
+        repo.push(targets=targets)
+        _verify(root, targets)
+    revision = hashlib.sha256((root / "dvc.lock").read_bytes()).hexdigest()
+    summary = SnapshotSummary(revision, len(targets), len(outputs), sum(int(entry.get("size", 0)) for entry in outputs.values()))
+    write_json(out / "snapshot.json", {"revision": revision, "outputs": {path: entry["md5"] for path, entry in sorted(outputs.items())}})
+    shutil.copyfile(root / "dvc.lock", out / "dvc.lock")
+    write_json(out / "summary.json", summary.__dict__)
+    return summary
+
+
+def write_stage_list(workspace: Workspace) -> None:
+    """Write the films, batches, corpora and code versions that dvc.yaml ranges over, and the files it expects beside the home."""
+    home, root = workspace.home, workspace.home.root.parent
+    for name in ("dvc.yaml", "params.yaml"):
+        if not (root / name).is_file():
+            shutil.copyfile(PROJECT / name, root / name)
+    for kind in ("subtitles", "screenplay"):
+        placeholder = home.root / "none" / kind
+        if not placeholder.is_file():
+            write_text(placeholder, "")
+    for folder in ("annotation_batches", "annotation_decisions", "corpora"):
+        (home.data / folder).mkdir(parents=True, exist_ok=True)
+    listing = {
+        "films": {film_id: _sources(workspace, root, film_id) for film_id in sorted(workspace.films)},
+        "batches": {batch_id: _relative(path, root) for batch_id, path in sorted(workspace.inbox.items())},
+        "corpora": {name: _relative(path, root) for name, path in sorted(workspace.corpora.items())},
+        "code": {name: STAGES[name].code_version for name in RECORDED},
+    }
+    write_text(home.root / "stages.yaml", yaml.safe_dump(listing, sort_keys=True))
+
+
+def _sources(workspace: Workspace, root: Path, film_id: str) -> dict[str, str]:
+    paths = {kind: workspace.source_path(film_id, kind) for kind in ("video", "subtitles", "screenplay")}
+    return {kind: _relative(path or workspace.home.root / "none" / kind, root) for kind, path in paths.items()}
+
+
+def _relative(path: Path, root: Path) -> str:
+    resolved = path.resolve()
+    return resolved.relative_to(root).as_posix() if resolved.is_relative_to(root) else str(resolved)
+
+
+def _repository(workspace: Workspace, root: Path) -> Repo:
+    from dvc.repo import Repo
+
+    if not (root / ".dvc").is_dir():
+        Repo.init(str(root), no_scm=True).close()
+    repo = Repo(str(root), _wait_for_lock=True)
+    with repo.config.edit() as config:
+        config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
+        if "remote" not in config["core"]:
+            config["core"]["remote"] = "store"
+            config["remote"]["store"] = {"url": str(workspace.home.root / "remote")}
+    repo.close()
+    return Repo(str(root), _wait_for_lock=True)
+
+
+def _fresh_targets(workspace: Workspace) -> list[str]:
+    targets = []
+    for name in RECORDED:
+        stage = STAGES[name]
+        for key in keys_of(workspace, stage):
+            if is_fresh(workspace, name, key):
+                targets.append(name if stage.scope is Scope.WHOLE else f"{name}@{key}")
+            elif stage.scope is Scope.WHOLE:
+                raise FeelmError(f"{name} is not up to date, so it cannot be recorded: `feelm run` first")
+    return targets
+
+
+def _locked_outputs(root: Path) -> dict[str, dict[str, Any]]:
+    lock = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))
+    return {out["path"]: out for stage in lock["stages"].values() for out in stage.get("outs", [])}
+
+
+def _compare(workspace: Workspace, outputs: dict[str, dict[str, Any]]) -> None:
+    root = workspace.home.root.parent
+    for path, entry in outputs.items():
+        ours = workspace.versions.of(root / path)
+        if entry["md5"] != ours:
+            raise FeelmError(f"DVC records {entry['md5']} for {path}, its content is {ours}: run `feelm run` again")
+
+
+def _verify(root: Path, targets: list[str]) -> None:
+    """Fetch everything from the remote into an empty cache: what cannot be read back was not saved (treeverse/dvc#10498)."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    cache = Path(tempfile.mkdtemp(prefix="verify-", dir=root / ".dvc" / "tmp"))
+    try:
+        with Repo(str(root), _wait_for_lock=True, config={"cache": {"dir": str(cache)}}) as clean:
+            clean.fetch(targets=targets)
+    except DvcException as error:
+        raise FeelmError(f"the DVC remote did not give back what was pushed ({error}): check the remote, then `feelm run`") from error
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""What a materialisation tells in Dagster: figures, schemas, pictures, cost, and the data version.
+
+`materialize` is the body of nearly every asset: run the link, turn its summary into metadata, hand Dagster the content hash. A user's
+fault becomes one line (dg.Failure without retries); anything else is a bug and keeps its trace.
+"""
+
+import dataclasses
+import json
+import math
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.chain import STAGES, Scope, Stage, StageRun, is_fresh, output_path, read_stamp, run_stage
+from assets.resources import FeelmWorkspace
+from assets.workspace import Workspace
+from corpus import contracts
+from corpus.contracts import FeelmError, TableSchema
+
+ONLY_STALE_TAG = "feelm/only_stale"
+"""A run with this tag passes over links that are fresh and only records their versions."""
+
+TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
+    "shots": (("shots.parquet", contracts.SHOTS), ("pictures.parquet", contracts.PICTURES)),
+    "faces": (("faces.parquet", contracts.FACES),),
+    "dialogue": (("utterances.parquet", contracts.UTTERANCES),),
+    "scenes": (("units.parquet", contracts.UNITS), ("scenes.parquet", contracts.SCENES)),
+    "face_features": (("features.parquet", contracts.UNIT_FEATURES),),
+    "voice_features": (("features.parquet", contracts.UNIT_FEATURES),),
+    "text_features": (("features.parquet", contracts.UNIT_FEATURES),),
+    "scene_features": (("features.parquet", contracts.UNIT_FEATURES),),
+    "annotation_batches": (("annotations.parquet", contracts.ANNOTATIONS),),
+    "annotations": (("annotations.parquet", contracts.ANNOTATIONS),),
+    "gold_labels": (("gold.parquet", contracts.GOLD_LABELS), ("raters.parquet", contracts.RATERS)),
+    "corpus": (("gold.parquet", contracts.GOLD_LABELS), ("units.parquet", contracts.UNITS)),
+    "text": (("features.parquet", contracts.UNIT_FEATURES),),
+    "training_set": (("manifest.parquet", contracts.TRAINING_UNITS),),
+    "emotion_model": (("predictions.parquet", contracts.PREDICTIONS),),
+    "film_report": (("predictions.parquet", contracts.PREDICTIONS),),
+}
+"""The tables in each artifact; the first is the one whose rows and columns Dagster shows."""
+
+
+def partition_of(context: dg.AssetExecutionContext, stage: Stage) -> str:
+    """The film or batch of this step, '' for links about the whole."""
+    return context.partition_key if stage.scope in (Scope.FILM, Scope.BATCH) else ""
+
+
+def run_link(context: dg.AssetExecutionContext, workspace: Workspace, name: str, key: str) -> StageRun:
+    """Run one link, or pass over it when the run asks for stale links only and it is fresh.
+
+    Raises:
+        dg.Failure: the input cannot be used; the description says what to do.
+    """
+    try:
+        if context.run.tags.get(ONLY_STALE_TAG) and is_fresh(workspace, name, key):
+            stamp = read_stamp(workspace, name, key) or {}
+            return StageRun(name, key, None, stamp["outputs"], 0.0, 0.0, 0)
+        run = run_stage(workspace, name, key)
+    except FeelmError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    context.log.info(f"{name} {key}: {run.wall_s:.1f} s, {run.cpu_s:.1f} CPU s, {run.written_bytes / 1e6:.1f} MB")
+    return run
+
+
+def materialize(context: dg.AssetExecutionContext, workspace: FeelmWorkspace, name: str) -> dg.MaterializeResult:
+    """Run the link `name` for the step's partition and report its one output."""
+    opened, stage = workspace.open(), STAGES[name]
+    key = partition_of(context, stage)
+    run = run_link(context, opened, name, key)
+    output = stage.outputs[0]
+    return dg.MaterializeResult(metadata=tell(opened, stage, run, output), data_version=dg.DataVersion(run.versions[output]))
+
+
+def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict[str, Any]:
+    """Metadata of one output: path, cost, summary figures, row count, column schema, pictures."""
+    from assets.plots import plots
+
+    folder = output_path(workspace, stage, output, run.key)
+    metadata: dict[str, Any] = {
+        "path": dg.MetadataValue.path(str(folder)),
+        "dagster/uri": folder.as_uri(),
+        "computed": run.summary is not None,
+        "wall_s": round(run.wall_s, 2),
+        "cpu_s": round(run.cpu_s, 2),
+        "written_bytes": run.written_bytes,
+    }
+    metadata |= _summary(folder)
+    metadata |= _table(folder, output)
+    metadata |= {name: dg.MetadataValue.md(markdown) for name, markdown in plots(folder, output).items()}
+    return metadata
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    path = folder / "summary.json"
+    values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {name: _value(value) for name, value in values.items() if value is not None}
+
+
+def _value(value: object) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _table(folder: Path, output: str) -> dict[str, Any]:
+    import pyarrow.parquet as pq
+
+    if output not in TABLES or not (folder / TABLES[output][0][0]).is_file():
+        return {}
+    name, schema = TABLES[output][0]
+    metadata: dict[str, Any] = {
+        "dagster/row_count": pq.read_metadata(folder / name).num_rows,
+        "dagster/column_schema": column_schema(schema, pq.read_schema(folder / name).names),
+    }
+    for other, _ in TABLES[output][1:]:
+        metadata[f"rows_{Path(other).stem}"] = pq.read_metadata(folder / other).num_rows
+    return metadata
+
+
+def column_schema(schema: TableSchema, names: list[str]) -> dg.TableSchema:
+    """Dagster's schema of a table: declared columns with their constraints, then the feature columns."""
+    declared = [
+        dg.TableColumn(
+            column.name,
+            str(column.dtype),
+            description=f"{column.description} [{column.unit}]" if column.unit else column.description,
+            constraints=_constraints(schema, column),
+        )
+        for column in schema.columns
+    ]
+    features = [dg.TableColumn(name, "float", description="feature") for name in names if name not in schema.names]
+    return dg.TableSchema(columns=declared + features)
+
+
+def _constraints(schema: TableSchema, column: contracts.Column) -> dg.TableColumnConstraints:
+    other = []
+    if column.minimum is not None or column.maximum is not None:
+        other.append(f"{column.minimum} <= value <= {column.maximum}")
+    if column.allowed is not None:
+        other.append("one of " + ", ".join(column.allowed))
+    return dg.TableColumnConstraints(nullable=column.nullable, unique=schema.key == (column.name,), other=other)

@@ -1,0 +1,126 @@
+"""One team's workspace: its home folder, settings, films, batches and corpora, and the versions of its artifacts.
+
+Everything a stage may know comes through here, so that a Dagster step, `feelm stage` and a test see the same. Versions are content
+hashes, computed when asked and remembered for one pass only, so that an artifact deleted or altered by hand is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+from assets.params import Params
+from corpus.annotations.batches import accepted_batches, scan_inbox
+from corpus.contracts import FeelmError
+from corpus.films.catalogue import Film, read_catalogue
+from corpus.paths import Home, content_version, file_digest, write_json, write_text
+
+ABSENT = "0" * 32
+"""Version of an input that is not there."""
+
+
+@dataclass
+class Versions:
+    """Content versions of paths, each computed once until forgotten."""
+
+    source_cache: Path
+    _known: dict[Path, str] = field(default_factory=dict)
+
+    def of(self, path: Path) -> str:
+        """DVC's md5 of a file or folder; `ABSENT` when nothing is there."""
+        if path not in self._known:
+            self._known[path] = content_version(path) if path.exists() else ABSENT
+        return self._known[path]
+
+    def forget(self, path: Path) -> None:
+        """The path was written: compute again when asked."""
+        self._known.pop(path, None)
+
+    def of_source(self, path: Path) -> str:
+        """md5 of a (large) source file, remembered across runs by its size, time and inode."""
+        if not path.is_file():
+            return ABSENT
+        stat = path.stat()
+        facts = f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
+        entry = self.source_cache / (hashlib.sha256(str(path).encode()).hexdigest() + ".json")
+        if entry.is_file():
+            known = json.loads(entry.read_text(encoding="utf-8"))
+            if known["facts"] == facts:
+                return str(known["md5"])
+        digest = file_digest(path, "md5")
+        write_json(entry, {"facts": facts, "md5": digest, "path": str(path)})
+        return digest
+
+
+@dataclass
+class Workspace:
+    """The home folder and what is in it."""
+
+    home: Home
+
+    def __post_init__(self) -> None:
+        self.versions = Versions(self.home.root / "stamps" / "sources")
+
+    @classmethod
+    def from_environment(cls) -> Workspace:
+        """FEELM_HOME's workspace."""
+        return cls(Home.from_environment())
+
+    @cached_property
+    def params(self) -> Params:
+        """The team's settings."""
+        return Params.read(self.home)
+
+    @cached_property
+    def films(self) -> dict[str, Film]:
+        """The catalogue, by film id; empty before the first film is added."""
+        return {film.film_id: film for film in read_catalogue(self.home.catalogue)}
+
+    def film(self, film_id: str) -> Film:
+        """One film of the catalogue."""
+        if film_id not in self.films:
+            raise FeelmError(f"no film {film_id!r} in {self.home.catalogue}: see `feelm films list`, add it with `feelm films add`")
+        return self.films[film_id]
+
+    def source_path(self, film_id: str, kind: str) -> Path | None:
+        """Absolute path of a film's `video`, `subtitles` or `screenplay`, None where it has none."""
+        path: Path | None = getattr(self.film(film_id), kind)
+        return path
+
+    @cached_property
+    def inbox(self) -> dict[str, Path]:
+        """Delivered annotation files by batch id."""
+        return {item.batch_id: item.path for item in scan_inbox(self.home)}
+
+    def accepted_batches(self) -> list[Path]:
+        """Folders of the batches that the gate accepted, in order of delivery."""
+        return accepted_batches(self.home)
+
+    @property
+    def corpora_file(self) -> Path:
+        """Where added public corpora are listed."""
+        return self.home.root / "corpora.yaml"
+
+    @cached_property
+    def corpora(self) -> dict[str, Path]:
+        """Folders of the public corpora that were added, by name."""
+        if not self.corpora_file.is_file():
+            return {}
+        return {name: Path(path) for name, path in yaml.safe_load(self.corpora_file.read_text(encoding="utf-8")).items()}
+
+    def add_corpus(self, name: str, path: Path) -> None:
+        """Remember where a public corpus lies."""
+        listing = {**{n: str(p) for n, p in self.corpora.items()}, name: str(path.resolve())}
+        write_text(self.corpora_file, yaml.safe_dump(listing, sort_keys=True))
+        del self.corpora
+
+    def refresh(self) -> None:
+        """Forget what was read: the catalogue, inbox or list of corpora changed."""
+        for name in ("films", "inbox", "corpora", "params"):
+            self.__dict__.pop(name, None)
+        self.versions._known.clear()

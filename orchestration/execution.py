@@ -1,0 +1,114 @@
+"""Running a selection of assets in this process or in worker processes, and what came of it.
+
+Each selection is one Dagster run, so that events, checks and versions are in the UI whoever started it. Workers are fresh processes
+(two threads materialising at once in one process were seen to hang) and end themselves when their parent is gone.
+"""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from assets.telling import ONLY_STALE_TAG
+
+PID_TAG = "feelm/pid"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Assets to materialise in one run, for one partition where they have one."""
+
+    assets: tuple[str, ...]
+    partition: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: `failures` holds one line per failed step or blocking check."""
+
+    job: Job
+    run_id: str
+    failures: tuple[str, ...] = field(default=())
+
+    @property
+    def succeeded(self) -> bool:
+        """No step and no blocking check failed."""
+        return not self.failures
+
+
+def execute(job: Job) -> Outcome:
+    """Materialise the job's assets with their checks in this process, on the instance of DAGSTER_HOME."""
+    from orchestration.definitions import defs
+
+    with dg.DagsterInstance.get() as instance:
+        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(name) for name in job.assets],
+            partition_key=job.partition or None,
+            tags={ONLY_STALE_TAG: "true", PID_TAG: str(os.getpid())},
+            raise_on_error=False,
+        )
+    return Outcome(job, result.run_id, tuple(_failures(result)))
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            described = data.user_failure_data.description if data.user_failure_data else None
+            error = data.error.cause if data.error and data.error.cause else data.error
+            message = error.message.strip().splitlines()[0] if error else "unknown error"
+            yield f"{event.step_key}: {described or message}"
+
+
+def execute_all(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
+    """Run jobs in up to `workers` processes, yielding outcomes as they come; a single job runs in this process."""
+    if len(jobs) == 1 or workers == 1:
+        yield from map(execute, jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_end_with_parent) as pool:
+        waiting = {pool.submit(execute, job) for job in jobs}
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _exit_after(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> int:
+    """Mark runs of `feelm` processes that are gone as failed; returns how many."""
+    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+    dead = [
+        run
+        for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished))
+        if PID_TAG in run.tags and not _alive(int(run.tags[PID_TAG]))
+    ]
+    for run in dead:
+        instance.report_run_failed(run, "the process was ended before the run was finished")
+    return len(dead)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

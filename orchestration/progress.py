@@ -1,0 +1,40 @@
+"""Long work with a bar: which phase, how many of how many, how long."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from assets.workspace import Workspace
+from orchestration.run import RunReport, run_chain
+
+
+def _bars(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
+
+
+def run_with_progress(workspace: Workspace, film_ids: Sequence[str] | None, workers: int, console: Console) -> RunReport:
+    """`run_chain` with one bar a phase; phases with nothing to do show nothing."""
+    with _bars(console) as bars:
+        tasks: dict[str, int] = {}
+
+        def tell(phase: str, done: int, total: int) -> None:
+            if total and phase not in tasks:
+                tasks[phase] = bars.add_task(phase, total=total)
+            if phase in tasks:
+                bars.update(bars.task_ids[list(tasks).index(phase)], completed=done)
+
+        return run_chain(workspace, film_ids, workers, tell)
+
+
+def make_with_progress(folder: Path, films: int, seed: int, workers: int, console: Console) -> list[Path]:
+    """`make_films` with a bar."""
+    from corpus.maker.films import make_films
+
+    with _bars(console) as bars:
+        task = bars.add_task("making films", total=films)
+        made = make_films(folder, films, seed, workers, lambda _: bars.advance(task))
+        bars.update(task, completed=films)
+        return made

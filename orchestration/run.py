@@ -1,0 +1,158 @@
+"""Bringing a home up to date: what is stale, in which order, and nothing else.
+
+Films run side by side, each in one Dagster run from its first stale link on; then batches through their gate, corpora, the chain of
+the whole, and the pages. A film or batch that fails is told and left out, and the others go on.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from assets.chain import FEATURES, STAGES, Scope, Stage, is_fresh, keys_of, read_stamp
+from assets.snapshot import write_stage_list
+from assets.workspace import Workspace
+from corpus.contracts import FeelmError
+from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
+from orchestration.instance import prepare_dagster_home, sync_partitions
+
+FILM_LINKS = ("film", "film_scan", "dialogue", "scenes", *FEATURES)
+WHOLE_LINKS = ("annotations", "gold_labels", "training_set", "emotion_model", "validation_report", "dataset_snapshot", "champion")
+CORPUS_ASSETS = {"xed": ("xed", "xed_text_features")}
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase's name, jobs done and jobs in all."""
+
+
+@dataclass
+class RunReport:
+    """What a run did and what failed; `computed` counts the jobs that had work to do."""
+
+    computed: int = 0
+    fresh: int = 0
+    failures: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def assets_of(stage: Stage, key: str) -> tuple[str, ...]:
+    """The Dagster assets that a link materialises."""
+    if stage.scope is Scope.CORPUS:
+        return CORPUS_ASSETS[key]
+    return ("report",) if stage.name == "report" else stage.outputs
+
+
+def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, workers: int = 2, progress: Progress | None = None) -> RunReport:
+    """Bring films, annotations, model and pages up to date.
+
+    With `film_ids` only those films' links and pages are looked at, and nothing about the whole.
+
+    Raises:
+        FeelmError: a film is not in the catalogue, there is none, or another run works on this home.
+    """
+    wanted = list(film_ids) if film_ids is not None else sorted(workspace.films)
+    for film_id in wanted:
+        workspace.film(film_id)
+    if not wanted:
+        raise FeelmError("no film in the catalogue: add one with `feelm films add FILE`, or make some with `feelm films make`")
+    with _single_flight(workspace), _instance(workspace) as instance:
+        pass_ = _Pass(workspace, instance, workers, progress or (lambda *_: None))
+        pass_.phase("films", [(FILM_LINKS, film_id) for film_id in wanted])
+        if film_ids is None:
+            pass_.phase("annotations", [(("annotation_batches",), batch) for batch in sorted(workspace.inbox)])
+            pass_.phase("corpora", [(("corpus",), name) for name in sorted(workspace.corpora)])
+            pass_.phase("model", [(WHOLE_LINKS, "")])
+        if workspace.home.artifact("champion").is_dir():
+            pass_.phase(
+                "film pages", [(("film_report",), film_id) for film_id in wanted if f"films {film_id}" not in pass_.report.failures]
+            )
+            pass_.phase("report", [(("report",), "")])
+        return pass_.report
+
+
+@dataclass
+class _Pass:
+    workspace: Workspace
+    instance: dg.DagsterInstance
+    workers: int
+    progress: Progress
+    report: RunReport = field(default_factory=RunReport)
+
+    def phase(self, name: str, links: list[tuple[tuple[str, ...], str]]) -> None:
+        """Run what is stale of the given (links, key) pairs."""
+        planned = [self._job(stages, key) for stages, key in links]
+        jobs = [job for job in planned if job is not None]
+        self.report.fresh += len(planned) - len(jobs)
+        self.report.computed += len(jobs)
+        self.progress(name, 0, len(jobs))
+        for done, outcome in enumerate(execute_all(jobs, self.workers), start=1):
+            self._note(name, outcome)
+            self.progress(name, done, len(jobs))
+        self.workspace.refresh()
+
+    def _job(self, names: tuple[str, ...], key: str) -> Job | None:
+        stale = next((index for index, name in enumerate(names) if not self._done(STAGES[name], key)), None)
+        if stale is None:
+            return None
+        assets = tuple(asset for name in names[stale:] for asset in assets_of(STAGES[name], key))
+        partition = key if STAGES[names[0]].scope in (Scope.FILM, Scope.BATCH) else ""
+        return Job(assets, partition)
+
+    def _done(self, stage: Stage, key: str) -> bool:
+        return is_fresh(self.workspace, stage.name, key) and self._recorded(stage, key)
+
+    def _recorded(self, stage: Stage, key: str) -> bool:
+        """Dagster knows the versions that are on disk."""
+        stamp = read_stamp(self.workspace, stage.name, key) or {}
+        partitions = [key] if stage.scope in (Scope.FILM, Scope.BATCH) else None
+        for asset, output in zip(assets_of(stage, key), stage.outputs, strict=True):
+            filters = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=partitions)
+            records = self.instance.fetch_materializations(filters, limit=1).records
+            tags = records[0].asset_materialization.tags if records and records[0].asset_materialization else None
+            if not tags or tags.get("dagster/data_version") != stamp["outputs"][output]:
+                return False
+        return True
+
+    def _note(self, phase: str, outcome: Outcome) -> None:
+        if not outcome.succeeded:
+            self.report.failures[f"{phase} {outcome.job.partition}".strip()] = outcome.failures
+
+
+@contextmanager
+def _single_flight(workspace: Workspace) -> Iterator[None]:
+    path = workspace.home.root / "locks" / "run.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            stream.seek(0)
+            raise FeelmError(
+                f"another run (process {stream.read().strip()}) works on {workspace.home.root}: wait for it, or end it"
+            ) from error
+        stream.truncate(0)
+        stream.write(str(os.getpid()))
+        stream.flush()
+        yield
+
+
+@contextmanager
+def _instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
+    prepare_dagster_home(workspace)
+    with dg.DagsterInstance.get() as instance:
+        close_dead_runs(instance)
+        sync_partitions(workspace, instance)
+        write_stage_list(workspace)
+        yield instance
+
+
+def costs(workspace: Workspace) -> dict[str, tuple[int, float, float]]:
+    """Per link: how many times it stands computed, wall seconds and CPU seconds in all, from the stamps."""
+    table: dict[str, tuple[int, float, float]] = {}
+    for stage in STAGES.values():
+        stamps = [stamp for key in keys_of(workspace, stage) if (stamp := read_stamp(workspace, stage.name, key))]
+        if stamps:
+            spent = [stamp["cost"] for stamp in stamps]
+            table[stage.name] = (len(spent), sum(cost["wall_s"] for cost in spent), sum(cost["cpu_s"] for cost in spent))
+    return table

@@ -1,0 +1,114 @@
+"""What the command line shows of a finished run: films, units, agreement, scores, cost, and where the pages are."""
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+
+from assets.workspace import Workspace
+from corpus.contracts import EMOTIONS, FeelmError
+from ml.evaluation.report import CorpusReport, Interval, ValidationReport
+from orchestration.run import RunReport, costs
+from service.detect import Detection
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    return table
+
+
+def run_table(report: RunReport) -> Table | str:
+    """What a run did: a sentence, or a table of failures."""
+    if not report.failures:
+        if not report.computed:
+            return f"Nothing has changed: all {report.fresh} jobs are up to date."
+        return f"Done: {report.computed} jobs run, {report.fresh} were up to date."
+    table = Table(title="Failed", title_justify="left")
+    table.add_column("what")
+    table.add_column("why")
+    for name, lines in report.failures.items():
+        table.add_row(name, "\n".join(lines))
+    return table
+
+
+def read_report(workspace: Workspace) -> ValidationReport:
+    """The validation report of the last run."""
+    path = workspace.home.artifact("validation_report") / "report.json"
+    if not path.is_file():
+        raise FeelmError(f"no report at {path}: `feelm run` makes it")
+    return ValidationReport.read(path)
+
+
+def result_json(workspace: Workspace) -> dict[str, Any]:
+    """The result for programs: the validation report, cost per stage, and the page."""
+    spent = {name: {"jobs": n, "wall_s": wall, "cpu_s": cpu} for name, (n, wall, cpu) in costs(workspace).items()}
+    page = str(workspace.home.reports / "report.html")
+    return {"validation": asdict(read_report(workspace)), "stages": spent, "report": page}
+
+
+def result_tables(workspace: Workspace) -> Group:
+    """The result for people."""
+    report = read_report(workspace)
+    parts: list[Any] = [_overview(workspace, report)]
+    parts += [_scores(corpus) for corpus in report.corpora]
+    parts += [_stages(workspace), f"Report: {workspace.home.reports / 'report.html'}"]
+    return Group(*parts)
+
+
+def _overview(workspace: Workspace, report: ValidationReport) -> Table:
+    table = _table("Feelm", "what", "figure")
+    table.add_row("films", str(len(workspace.films)))
+    for corpus in report.corpora:
+        table.add_row(f"{corpus.name}: units, of them gold", f"{corpus.n_units}, {corpus.n_gold}")
+    if report.agreement:
+        table.add_row("raters", str(report.agreement.n_raters))
+        for dimension, alpha in report.agreement.alpha.items():
+            table.add_row(f"agreement (alpha), {dimension}", f"{alpha:.2f}")
+        for rater, reason in report.agreement.flagged.items():
+            table.add_row(f"flagged rater {rater}", reason)
+    for name, why in report.left_out.items():
+        table.add_row(f"not trained on: {name}", why)
+    return table
+
+
+def _scores(corpus: CorpusReport) -> Table:
+    title = f"{corpus.name}: {corpus.n_films} films, each unseen once, {corpus.n_gold} gold units"
+    table = _table(title, "system", "accuracy", "UAR", "macro-F1", "fused better by", "p")
+    tests = {test.other: test for test in corpus.tests}
+    for score in corpus.scores:
+        test = tests.get(score.system)
+        compared = (f"{test.difference:+.3f}", f"{test.p_value:.4f}") if test else ("", "")
+        figures = (_interval(score.accuracy), _interval(score.uar), _interval(score.macro_f1))
+        table.add_row(f"{score.system} ({score.kind})", *figures, *compared)
+    return table
+
+
+def _interval(figure: Interval) -> str:
+    spread = f" [{figure.low:.2f}, {figure.high:.2f}]" if figure.low is not None and figure.high is not None else ""
+    return f"{figure.value:.3f}{spread}"
+
+
+def _stages(workspace: Workspace) -> Table:
+    table = _table("Time per stage", "stage", "jobs", "wall s", "CPU s")
+    for name, (count, wall_s, cpu_s) in costs(workspace).items():
+        table.add_row(name, str(count), f"{wall_s:.1f}", f"{cpu_s:.1f}")
+    return table
+
+
+def detection_table(detection: Detection) -> Table:
+    """Detected emotions, a row a unit."""
+    table = _table(
+        f"{detection.source} (trained on: {detection.trained_on})", "time", "words", "emotion", "confidence", "next best", "from"
+    )
+    for unit in detection.units:
+        ranked = sorted(zip(unit.probabilities, EMOTIONS, strict=True), reverse=True)
+        span = f"{unit.start_ms / 1000:.1f}-{unit.end_ms / 1000:.1f} s" if unit.start_ms is not None and unit.end_ms is not None else "-"
+        best = "uncertain" if unit.uncertain else ranked[0][1]
+        words = unit.text or "-"
+        table.add_row(span, words, best, f"{ranked[0][0]:.2f}", f"{ranked[1][1]} {ranked[1][0]:.2f}", ", ".join(unit.modalities))
+    for modality, why in detection.missing.items():
+        table.caption = "; ".join(filter(None, [str(table.caption or ""), f"{modality}: {why}"]))
+    return table

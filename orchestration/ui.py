@@ -1,0 +1,83 @@
+"""`feelm ui`: Dagster's webserver and daemon on loopback, stopped together.
+
+The children are started with the default handling of signals: a `dagster` that inherits an ignored SIGINT copies that to SIGTERM and
+can then only be killed. Each runs in its own session, so that one signal here ends both and whatever they started.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+import dagster as dg
+from rich.console import Console
+
+from assets.snapshot import write_stage_list
+from assets.workspace import Workspace
+from corpus.contracts import FeelmError
+from corpus.paths import Home
+from orchestration.execution import close_dead_runs
+from orchestration.instance import prepare_dagster_home, sync_partitions
+
+HOST = "127.0.0.1"
+STOP_AFTER_S = 15.0
+
+
+def serve_ui(home: Home, port: int, read_only: bool, console: Console) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        FeelmError: the port is taken, or a server ended by itself.
+    """
+    workspace = Workspace(home)
+    prepare_dagster_home(workspace)
+    with dg.DagsterInstance.get() as instance:
+        close_dead_runs(instance)
+        sync_partitions(workspace, instance)
+        write_stage_list(workspace)
+    _check_port(port)
+    module = ["-m", "orchestration.definitions"]
+    webserver = [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(port), *module]
+    commands = [webserver + (["--read-only"] if read_only else [])]
+    if not read_only:
+        commands.append([sys.executable, "-m", "dagster._daemon", "run", *module])
+    console.print(f"Dagster on http://{HOST}:{port} (home {home.root}); Ctrl-C stops it")
+    _supervise(commands)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            raise FeelmError(f"port {port} on {HOST} is taken: choose another with --port")
+
+
+def _supervise(commands: Sequence[Sequence[str]]) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    children = [subprocess.Popen(command, start_new_session=True, env=os.environ) for command in commands]
+    try:
+        while all(child.poll() is None for child in children):
+            time.sleep(0.5)
+        ended = next(child for child in children if child.poll() is not None)
+        raise FeelmError(f"{' '.join(map(str, ended.args[:3]))} ended by itself with code {ended.returncode}")
+    finally:
+        for child in children:
+            _stop(child)
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
+    if child.poll() is not None:
+        return
+    os.killpg(child.pid, signal.SIGTERM)
+    try:
+        child.wait(STOP_AFTER_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()

@@ -1,0 +1,187 @@
+"""Recognising emotion in what somebody brings: a film or clip, a sound, subtitles, a text.
+
+Whatever comes in goes through the same stages as the films of the catalogue, in a scratch home that is removed afterwards, and then
+through the champion. The answer says which modalities each unit had, which were missing and why, and what the model was trained on.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from corpus.contracts import MODALITIES, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS, FeelmError, UnitLevel
+from corpus.films.catalogue import Film, build_film
+from corpus.paths import Home
+from ml.models.dataset import load_film
+from ml.models.predict import EmotionModel, load_model, predict
+
+UNCERTAIN_BELOW = 0.4
+"""A top probability below this is shown as uncertain."""
+
+TEXT_SUFFIXES = (".txt", ".md")
+SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub")
+LONGEST_TEXT_CHARACTERS = 1_000_000
+
+
+@dataclass(frozen=True)
+class DetectedUnit:
+    """One line, scene or span: seven probabilities in the order of EMOTIONS, intensity 0..1, and what they rest on."""
+
+    start_ms: int | None
+    end_ms: int | None
+    level: str
+    text: str | None
+    character_id: str | None
+    probabilities: tuple[float, ...]
+    intensity: float | None
+    uncertain: bool
+    modalities: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What the champion recognises in `source`; `missing` tells by modality why it was not there."""
+
+    source: str
+    model_version: str
+    trained_on: str
+    units: tuple[DetectedUnit, ...]
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def detect_text(home: Home, text: str) -> Detection:
+    """Emotion of each non-empty line of a text, read as turns of one dialogue.
+
+    Raises:
+        FeelmError: there is no text, too much of it, or no champion yet.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise FeelmError("there is no text to read: give a sentence, a text file or a media file")
+    if len(text) > LONGEST_TEXT_CHARACTERS:
+        raise FeelmError(f"the text has {len(text)} characters, more than {LONGEST_TEXT_CHARACTERS}: give it in parts")
+    return _detect(home, "text", lambda scratch: _text_units(scratch, [(None, None, line) for line in lines]))
+
+
+def detect_file(home: Home, path: Path, subtitles: Path | None = None) -> Detection:
+    """Emotion over a media file, subtitles or text file.
+
+    Raises:
+        FeelmError: the file cannot be read as any of these, or there is no champion yet.
+    """
+    suffix = path.suffix.lower()
+    if suffix in TEXT_SUFFIXES:
+        return detect_text(home, path.read_text(encoding="utf-8", errors="replace"))
+    if suffix in SUBTITLE_SUFFIXES:
+        return _detect(home, path.name, lambda scratch: _subtitle_units(scratch, path))
+    return _detect(home, path.name, lambda scratch: _film_units(scratch, path, subtitles))
+
+
+FILM_ID = "detected"
+
+
+def _detect(home: Home, source: str, prepare: Callable[[Home], dict[str, str]]) -> Detection:
+    folder = home.artifact("champion")
+    if not folder.is_dir():
+        raise FeelmError(f"there is no champion model in {home.root}: `feelm demo` or `feelm run` trains one")
+    model = load_model(folder)
+    with tempfile.TemporaryDirectory(prefix="feelm-detect-") as scratch_root:
+        scratch = Home(Path(scratch_root))
+        missing = prepare(scratch)
+        units = _units(scratch, model)
+    return Detection(source, model.version, ", ".join(sorted(model.facts.trained_on)), units, missing)
+
+
+def _units(scratch: Home, model: EmotionModel) -> tuple[DetectedUnit, ...]:
+    rows, data = load_film(scratch, FILM_ID, model.facts.columns)
+    predicted = predict(model, rows, data)
+    units = [_unit(row, prediction, data.present[i]) for i, (row, prediction) in enumerate(_pairs(rows, predicted))]
+    return tuple(sorted(units, key=lambda unit: (unit.level, unit.start_ms or 0)))
+
+
+def _pairs(rows: pd.DataFrame, predicted: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
+    return [(rows.iloc[i], predicted.iloc[i]) for i in range(len(rows))]
+
+
+def _unit(row: pd.Series, prediction: pd.Series, present: list[bool]) -> DetectedUnit:
+    probabilities = tuple(round(float(prediction[column]), 4) for column in PROBABILITY_COLUMNS)
+    return DetectedUnit(
+        start_ms=None if pd.isna(row["start_ms"]) else int(row["start_ms"]),
+        end_ms=None if pd.isna(row["end_ms"]) else int(row["end_ms"]),
+        level=str(row["level"]),
+        text=row["text"] if isinstance(row["text"], str) else None,
+        character_id=row["character_id"] if isinstance(row["character_id"], str) else None,
+        probabilities=probabilities,
+        intensity=None if pd.isna(prediction["intensity"]) else round(float(prediction["intensity"]), 3),
+        uncertain=max(probabilities) < UNCERTAIN_BELOW or not any(present),
+        modalities=tuple(name for name, there in zip(MODALITIES, present, strict=True) if there),
+    )
+
+
+def _text_units(scratch: Home, lines: list[tuple[int | None, int | None, str]]) -> dict[str, str]:
+    from ml.features.text import build_text_features
+
+    rows = [
+        {
+            "unit_id": f"{FILM_ID}.u{index:05d}",
+            "film_id": FILM_ID,
+            "level": UnitLevel.UTTERANCE.value,
+            "start_ms": start_ms,
+            "end_ms": end_ms,
+            "text": text,
+            "scene_id": f"{FILM_ID}.scene000",
+            "position": index,
+        }
+        for index, (start_ms, end_ms, text) in enumerate(lines)
+    ]
+    units = scratch.artifact("scenes", FILM_ID) / "units.parquet"
+    UNITS.write(UNITS.frame(rows), units)
+    out = scratch.artifact("text_features", FILM_ID)
+    out.mkdir(parents=True)
+    summary = build_text_features(units, "en", out)
+    missing = {"face": "only text was given", "voice": "only text was given"}
+    return missing | ({"text": summary.missing} if summary.missing else {})
+
+
+def _subtitle_units(scratch: Home, path: Path) -> dict[str, str]:
+    from corpus.dialogue.subtitles import read_subtitles
+
+    cues = read_subtitles(path).cues
+    return _text_units(scratch, [(cue.start_ms, cue.end_ms, cue.text) for cue in cues if cue.text])
+
+
+def _film_units(scratch: Home, path: Path, subtitles: Path | None) -> dict[str, str]:
+    """Every stage from source to features, as for a film of the catalogue."""
+    from corpus.dialogue.build import build_dialogue
+    from corpus.films.scan import build_scan
+    from corpus.films.scenes import build_scenes
+    from ml.features.face import build_face_features
+    from ml.features.text import build_text_features
+    from ml.features.voice import build_voice_features
+
+    names = ("film", "shots", "faces", "soundtrack", "dialogue", "scenes", "face_features", "voice_features", "text_features")
+    at = {name: scratch.artifact(name, FILM_ID) for name in names}
+    for folder in at.values():
+        folder.mkdir(parents=True)
+    film = Film(FILM_ID, path.name, path.resolve(), language="en", subtitles=subtitles.resolve() if subtitles else None)
+    build_film(film, at["film"])
+    build_scan(at["film"], at["shots"], at["faces"], at["soundtrack"])
+    build_dialogue(at["film"], at["soundtrack"], at["shots"], at["dialogue"])
+    build_scenes(at["film"], at["shots"], at["dialogue"], at["scenes"])
+    build_face_features(at["faces"], at["scenes"], at["face_features"])
+    build_voice_features(at["soundtrack"], at["scenes"], at["voice_features"])
+    build_text_features(at["scenes"] / "units.parquet", "en", at["text_features"])
+    return {modality: why for modality in MODALITIES if (why := _missing(at[f"{modality}_features"]))}
+
+
+def _missing(folder: Path) -> str | None:
+    reason = json.loads((folder / "summary.json").read_text(encoding="utf-8")).get("missing")
+    if reason:
+        return str(reason)
+    present = UNIT_FEATURES.read(folder / "features.parquet")["present"]
+    return None if present.any() else "no unit has it"
