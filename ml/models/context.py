@@ -1,0 +1,232 @@
+"""Training and use of the context network: from the experts' opinions of each unit to the emotion of a unit in its dialogue.
+
+It learns from opinions that experts stated on films they had not seen, so that it knows how far each can be trusted; whole modalities
+and single ones are dropped at random, so that any subset works later. The best state on validation films is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from corpus.contracts import EMOTIONS, MODALITIES
+from ml.models.dataset import BoolArray, FloatArray, IntArray, UnitArrays
+from ml.models.experts import opinion_loss, seeded, unit_weights
+from ml.models.networks import ContextBatch, ContextNetwork, NetworkConfig
+
+LONGEST_RUN = 512
+"""Longer runs are cut: a unit at a cut loses its context, in exchange for memory that does not grow with the film."""
+
+State = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class ContextParams:
+    """How the context network learns; a step sees all runs of neighbouring units and `singles` of the units that stand alone."""
+
+    steps: int = 240
+    every: int = 20
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.05
+    ema: float = 0.97
+    balance: float = 0.5
+    drop_modality: float = 0.25
+    drop_unit: float = 0.15
+    reaction_weight: float = 0.5
+    singles: int = 512
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """What the experts say of n units: calibrated log-probabilities (n, 3, 7), intensity logits (n, 3), which are there (n, 3), and the
+    log-shares of the emotions in each unit's source (n, 7).
+    """
+
+    log_p: FloatArray
+    strength: FloatArray
+    present: BoolArray
+    prior: FloatArray
+
+    def only(self, modalities: tuple[int, ...]) -> Opinions:
+        """The same with no other modality than these."""
+        kept = np.isin(np.arange(len(MODALITIES)), modalities)
+        return Opinions(self.log_p, self.strength, self.present & kept, self.prior)
+
+
+@dataclass(frozen=True)
+class ContextRun:
+    """The best state by validation loss, and the losses by checkpoint."""
+
+    state: State
+    training_loss: list[float]
+    validation_loss: list[float]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What the context network says of n units: emotion logits (n, 7), intensity 0..1 (n,), logits of the next unit's emotion (n, 7)."""
+
+    logits: FloatArray
+    intensity: FloatArray
+    reaction: FloatArray
+
+
+def runs_of(data: UnitArrays, rows: IntArray, alone: bool = False) -> list[IntArray]:
+    """Rows in runs of neighbours, each in order of place; with `alone` every unit is a run of its own."""
+    if alone:
+        return [rows[i : i + 1] for i in range(len(rows))]
+    order = rows[np.lexsort((data.place[rows], data.sequence[rows]))]
+    edges = np.flatnonzero(np.diff(data.sequence[order])) + 1
+    return [run[i : i + LONGEST_RUN] for run in np.split(order, edges) for i in range(0, len(run), LONGEST_RUN)]
+
+
+def _padded(runs: list[IntArray]) -> IntArray:
+    """Rows (b, t), -1 in the padding."""
+    table = np.full((len(runs), max(len(run) for run in runs)), -1, np.int64)
+    for i, run in enumerate(runs):
+        table[i, : len(run)] = run
+    return table
+
+
+def _batch(data: UnitArrays, opinions: Opinions, table: IntArray, present: BoolArray | None = None) -> ContextBatch:
+    present = (opinions.present if present is None else present)[table] & (table >= 0)[..., None]
+    return ContextBatch(
+        opinions=torch.from_numpy(np.where(present[..., None], np.nan_to_num(opinions.log_p[table]), opinions.prior[table][..., None, :])),
+        strengths=torch.from_numpy(np.where(present, np.nan_to_num(opinions.strength[table]), 0).astype(np.float32)),
+        present=torch.from_numpy(present.astype(np.float32)),
+        prior=torch.from_numpy(opinions.prior[table]),
+        speaker=torch.from_numpy(data.speaker[table]),
+        scene=torch.from_numpy(data.scene[table]),
+        real=torch.from_numpy(table >= 0),
+    )
+
+
+def train_context(
+    data: UnitArrays,
+    opinions: Opinions,
+    train_rows: IntArray,
+    validation_rows: IntArray,
+    params: ContextParams,
+    config: NetworkConfig,
+    seed: int,
+) -> ContextRun:
+    """Learn on the runs of the training rows and keep the state that is best on the validation rows."""
+    with seeded(seed):
+        network = ContextNetwork(config)
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(params.ema))
+        optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay)
+        feed = _Feed(data, opinions, train_rows, params)
+        best, best_state = float("inf"), _state(average.module)
+        training, validation, since = [], [], []
+        for step in range(params.steps):
+            loss = torch.stack([feed.loss(network, table, augment=True) for table in feed.tables()]).sum()
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            average.update_parameters(network)
+            since.append(float(loss.detach()))
+            if (step + 1) % params.every == 0:
+                training.append(float(np.mean(since)))
+                since = []
+                validation.append(_validate(average.module, data, opinions, validation_rows, params))
+                if validation[-1] < best:
+                    best, best_state = validation[-1], _state(average.module)
+    return ContextRun(best_state, training, validation)
+
+
+def _state(network: torch.nn.Module) -> State:
+    return {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}
+
+
+class _Feed:
+    """Training runs, and the loss on a table of them."""
+
+    def __init__(self, data: UnitArrays, opinions: Opinions, rows: IntArray, params: ContextParams) -> None:
+        self.data, self.opinions, self.params = data, opinions, params
+        rows = rows[opinions.present[rows].any(axis=1)]
+        runs = runs_of(data, rows)
+        self.runs = [run for run in runs if len(run) > 1]
+        self.singles = np.array([run[0] for run in runs if len(run) == 1], np.int64)
+        labelled = rows[np.isfinite(data.soft[rows, 0])]
+        self.weight = np.zeros(len(data), np.float32)
+        self.weight[labelled] = unit_weights(data.soft[labelled], data.source[labelled], params.balance) / max(len(labelled), 1)
+
+    def tables(self) -> Iterator[IntArray]:
+        """The tables of one step."""
+        if self.runs:
+            yield _padded(self.runs)
+        if len(self.singles):
+            pick = torch.randperm(len(self.singles))[: self.params.singles].numpy()
+            yield self.singles[pick][:, None]
+
+    def loss(self, network: torch.nn.Module, table: IntArray, augment: bool) -> Tensor:
+        """Weighted loss of all heads over a table of rows (b, t)."""
+        present = _dropped(self.opinions.present, table, self.params) if augment else None
+        output = network(_batch(self.data, self.opinions, table, present))
+        scale = len(self.singles) / len(table) if table.shape[1] == 1 and len(self.singles) else 1.0
+        weight = torch.from_numpy(np.where(table >= 0, self.weight[table], 0) * np.float32(scale)).flatten()
+        soft = torch.from_numpy(np.nan_to_num(self.data.soft[table])).flatten(0, 1)
+        intensity = torch.from_numpy(self.data.intensity[table]).flatten()
+        loss = opinion_loss(output.emotion.flatten(0, 1), output.intensity.flatten(), soft, intensity, weight * weight.numel())
+        following, there = _following(self.data, table)
+        cross = -(torch.from_numpy(following) * output.reaction.log_softmax(-1)).sum(-1)
+        reaction = (cross * torch.from_numpy(there)).sum() / max(float(there.sum()), 1.0)
+        return loss + self.params.reaction_weight * reaction
+
+
+def _dropped(present: BoolArray, table: IntArray, params: ContextParams) -> BoolArray:
+    """Presence with whole modalities of a run and single ones of a unit taken away, never all that a unit has."""
+    dropped = present.copy()
+    b, t = table.shape
+    whole = torch.rand(b, 1, len(MODALITIES)) < params.drop_modality
+    single = torch.rand(b, t, len(MODALITIES)) < params.drop_unit
+    kept = present[table] & ~(whole | single).numpy()
+    empty = ~kept.any(axis=2)
+    kept[empty] = present[table][empty]
+    dropped[table[table >= 0]] = kept[table >= 0]
+    return dropped
+
+
+def _following(data: UnitArrays, table: IntArray) -> tuple[FloatArray, npt.NDArray[np.float32]]:
+    """Soft labels (b, t, 7) of the following units and 1 where there is one."""
+    after = np.where(table >= 0, data.next_row[table], -1)
+    soft = data.soft[after]
+    there = (after >= 0) & np.isfinite(soft[..., 0])
+    return np.where(there[..., None], np.nan_to_num(soft), 0).astype(np.float32), there.astype(np.float32)
+
+
+def _validate(network: torch.nn.Module, data: UnitArrays, opinions: Opinions, rows: IntArray, params: ContextParams) -> float:
+    """Loss on the validation rows with all that they have."""
+    network.eval()
+    with torch.no_grad():
+        feed = _Feed(data, opinions, rows, params)
+        tables = ([_padded(feed.runs)] if feed.runs else []) + ([feed.singles[:, None]] if len(feed.singles) else [])
+        loss = sum(float(feed.loss(network, table, augment=False)) for table in tables)
+    network.train()
+    return loss
+
+
+def join(states: list[State], data: UnitArrays, opinions: Opinions, rows: IntArray, config: NetworkConfig, alone: bool = False) -> Joined:
+    """The mean opinion of several context networks on `rows`; with `alone` each unit is seen without its neighbours."""
+    network = ContextNetwork(config).eval()
+    emotion, reaction = (np.zeros((len(data), len(EMOTIONS)), np.float32) for _ in range(2))
+    intensity = np.zeros(len(data), np.float32)
+    runs = sorted(runs_of(data, rows, alone), key=len)
+    tables = [_padded(runs[i : i + 64]) for i in range(0, len(runs), 64)]
+    for state in states:
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+        for table in tables:
+            with torch.no_grad():
+                output = network(_batch(data, opinions, table))
+            real = table >= 0
+            emotion[table[real]] += output.emotion.log_softmax(-1).numpy()[real] / len(states)
+            intensity[table[real]] += output.intensity.sigmoid().numpy()[real] / len(states)
+            reaction[table[real]] += output.reaction.log_softmax(-1).numpy()[real] / len(states)
+    return Joined(emotion[rows], intensity[rows], reaction[rows])

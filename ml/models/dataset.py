@@ -1,0 +1,351 @@
+"""The arrays behind the training set: what the networks see of each unit, row by row with the manifest.
+
+Features are read through `Home` paths and kept raw, with NaN where nothing was measured; standardisation takes its figures from
+training units only (`Standardiser`). Face and voice features stand twice, as measured and relative to the same speaker's mean over the
+film, since people differ in face and voice more than emotions do; no label is used for that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+from safetensors.numpy import load_file
+
+from corpus.contracts import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS, FeelmError, GoldStatus
+from corpus.paths import Home
+from ml.models.training_set import FILMS
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+CROPS = 8
+CROP_PX = 48
+EMBEDDING = 384
+MIN_SPEAKER_UNITS = 3
+"""Fewer units of a speaker than this say too little about how that person usually looks or sounds."""
+
+CLIP = 5.0
+"""Standardised features are kept within this many standard deviations."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the feature columns, in the order the networks take them."""
+
+    face: tuple[str, ...]
+    voice: tuple[str, ...]
+    cues: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UnitArrays:
+    """n units as arrays; -1 stands for none in the integer arrays, NaN for not measured in the others.
+
+    `crops` uint8 (m, 8, 48, 48) and `crop_mask` (m, 8) hold the m units with a face, `crop_row` (n,) points into them; `face` (n, 2 f),
+    `voice` (n, 2 v) and `text` (n, 384 + cues) are raw features; `present` (n, 3) is in the order of MODALITIES. `sequence` (n,) numbers
+    the runs of neighbouring units, `place` (n,) counts within; `source` (n,) numbers the sources, films being 0. `soft` (n, 7),
+    `label` (n,) and `intensity` (n,) are gold; `next_row` (n,) is the row of the following unit of the same scene.
+    """
+
+    crops: npt.NDArray[np.uint8]
+    crop_mask: BoolArray
+    crop_row: IntArray
+    face: FloatArray
+    voice: FloatArray
+    text: FloatArray
+    present: BoolArray
+    sequence: IntArray
+    place: IntArray
+    scene: IntArray
+    speaker: IntArray
+    source: IntArray
+    soft: FloatArray
+    label: IntArray
+    intensity: FloatArray
+    next_row: IntArray
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+    def save(self, path: Path) -> None:
+        """Write as one uncompressed .npz, for the worker processes."""
+        np.savez(path, **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> UnitArrays:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(**{name: stored[name] for name in stored.files})
+
+    def without(self, modality: str) -> UnitArrays:
+        """The same units with one modality taken away."""
+        present = self.present.copy()
+        present[:, MODALITIES.index(modality)] = False
+        return dataclasses.replace(self, present=present)
+
+
+@dataclass(frozen=True)
+class Standardiser:
+    """Mean and scale per feature; missing values become 0, the mean."""
+
+    mean: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def fit(cls, features: FloatArray) -> Standardiser:
+        """From training rows (n, d); a feature that never varies or was never measured is scaled to 0."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            mean, deviation = np.nanmean(features, axis=0), np.nanstd(features, axis=0)
+        usable = np.isfinite(mean) & (deviation > 1e-6)
+        scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=usable)
+        return cls(np.nan_to_num(mean).astype(np.float32), scale.astype(np.float32))
+
+    def apply(self, features: FloatArray) -> FloatArray:
+        """Standardise (n, d) into [-5, 5] without NaN."""
+        scaled = (features - self.mean) * self.scale
+        return np.clip(np.nan_to_num(scaled), -CLIP, CLIP).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One folder's worth of features: those of one film or corpus, row by row with its units."""
+
+    crops: npt.NDArray[np.uint8]
+    crop_mask: BoolArray
+    has_crops: BoolArray
+    face: pd.DataFrame
+    voice: pd.DataFrame
+    cues: pd.DataFrame
+    embedding: FloatArray
+    present: BoolArray
+
+
+def training_columns(home: Home, rows: pd.DataFrame) -> Columns:
+    """All feature columns that any film or corpus of the manifest has, sorted."""
+    names: dict[str, set[str]] = {modality: set() for modality in MODALITIES}
+    for source, film_id in _parts(rows):
+        for modality, folder in _folders(home, source, film_id).items():
+            path = folder / "features.parquet"
+            if path.is_file():
+                names[modality] |= set(pq.read_schema(path).names) - set(UNIT_FEATURES.names)
+    return Columns(*(tuple(sorted(names[modality])) for modality in MODALITIES))
+
+
+def load_training(home: Home, rows: pd.DataFrame, columns: Columns) -> UnitArrays:
+    """The arrays of a whole manifest (TRAINING_UNITS rows), in its order."""
+    loaded = [(part.index.to_numpy(), _read_part(home, key, part, columns)) for key, part in _parts(rows).items()]
+    order = np.argsort(np.concatenate([index for index, _ in loaded]), kind="stable")
+    return _assemble(rows, [part for _, part in loaded], order)
+
+
+def load_film(home: Home, film_id: str, columns: Columns) -> tuple[pd.DataFrame, UnitArrays]:
+    """The UNITS rows and arrays of one film, labelled or not.
+
+    Raises:
+        FeelmError: the film has no units yet.
+    """
+    rows = UNITS.read(home.artifact("scenes", film_id) / "units.parquet")
+    rows = rows.sort_values(["level", "position", "unit_id"], ignore_index=True).assign(source=FILMS)
+    return rows, _assemble(rows, [_read_part(home, (FILMS, film_id), rows, columns)], np.arange(len(rows)))
+
+
+def text_arrays(rows: pd.DataFrame, cues: pd.DataFrame, embedding: FloatArray, columns: Columns) -> UnitArrays:
+    """Arrays of UNITS rows that have words alone, from features computed on the spot: `cues` by column, `embedding` (n, 384)."""
+    present = np.zeros((len(rows), len(MODALITIES)), bool)
+    present[:, MODALITIES.index("text")] = True
+    n = len(rows)
+    part = _Part(*_no_crops(n), _blank(n, columns.face), _blank(n, columns.voice), _ordered(cues, columns.cues), embedding, present)
+    return _assemble(rows.reset_index(drop=True), [part], np.arange(n))
+
+
+def _parts(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """Rows by the folder their features lie in: each film's own, one for each corpus."""
+    is_film = rows["source"] == FILMS
+    key = rows["source"].where(~is_film, FILMS + "/" + rows["film_id"])
+    return {(part["source"].iloc[0], part["film_id"].iloc[0]): part for _, part in rows.groupby(key, sort=True)}
+
+
+def _folders(home: Home, source: str, film_id: str) -> dict[str, Path]:
+    if source == FILMS:
+        return {modality: home.artifact(f"{modality}_features", film_id) for modality in MODALITIES}
+    return {"text": home.corpus(f"{source}-text")}
+
+
+def _read_part(home: Home, key: tuple[str, str], rows: pd.DataFrame, columns: Columns) -> _Part:
+    folders = _folders(home, *key)
+    unit_ids = rows["unit_id"].to_numpy()
+    tables = {modality: _read_features(folders.get(modality), unit_ids) for modality in MODALITIES}
+    crops, mask, has_crops = _read_crops(folders.get("face"), tables["face"])
+    present = np.stack([tables[modality]["present"].to_numpy(bool) for modality in MODALITIES], axis=1)
+    return _Part(
+        crops,
+        mask,
+        has_crops & present[:, 0],
+        _ordered(tables["face"], columns.face),
+        _ordered(tables["voice"], columns.voice),
+        _ordered(tables["text"], columns.cues),
+        _read_embedding(folders.get("text"), tables["text"]),
+        present,
+    )
+
+
+def _read_features(folder: Path | None, unit_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
+    """Features of the units; `stored_row` is the row in the folder's arrays, -1 where there is none."""
+    path = folder / "features.parquet" if folder is not None else None
+    if path is None or not path.is_file():
+        return pd.DataFrame({"present": np.zeros(len(unit_ids), bool), "stored_row": -1}, index=unit_ids)
+    table = UNIT_FEATURES.read(path)
+    table = table.assign(stored_row=np.arange(len(table))).set_index("unit_id").reindex(unit_ids)
+    return table.assign(
+        present=table["present"].notna() & (table["present"] == True),  # noqa: E712 - null after reindex
+        stored_row=table["stored_row"].fillna(-1).astype(np.int64),
+    )
+
+
+def _ordered(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    return table.reindex(columns=list(names)).astype(np.float32)
+
+
+def _blank(n: int, names: tuple[str, ...]) -> pd.DataFrame:
+    return pd.DataFrame(np.full((n, len(names)), np.nan, np.float32), columns=list(names))
+
+
+def _no_crops(n: int) -> tuple[npt.NDArray[np.uint8], BoolArray, BoolArray]:
+    return np.zeros((0, CROPS, CROP_PX, CROP_PX), np.uint8), np.zeros((0, CROPS), bool), np.zeros(n, bool)
+
+
+def _read_crops(folder: Path | None, table: pd.DataFrame) -> tuple[npt.NDArray[np.uint8], BoolArray, BoolArray]:
+    """Crops and masks of the units that have a face, and which units those are."""
+    path = folder / "crops.safetensors" if folder is not None else None
+    if path is None or not path.is_file():
+        return _no_crops(len(table))
+    stored = load_file(path)
+    row = table["stored_row"].to_numpy()
+    has = (row >= 0) & table["present"].to_numpy(bool)
+    has[has] = stored["mask"][row[has]].any(axis=1)
+    return stored["crops"][row[has]], stored["mask"][row[has]].astype(bool), has
+
+
+def _read_embedding(folder: Path | None, table: pd.DataFrame) -> FloatArray:
+    embedding = np.full((len(table), EMBEDDING), np.nan, np.float32)
+    path = folder / "embedding.safetensors" if folder is not None else None
+    if path is None or not path.is_file():
+        return embedding
+    row = table["stored_row"].to_numpy()
+    has = (row >= 0) & table["present"].to_numpy(bool)
+    embedding[has] = load_file(path)["embedding"][row[has]]
+    return embedding
+
+
+def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitArrays:
+    """Join parts and bring their units into the order of `rows` (`order` sorts the joined units)."""
+    joined = {
+        name: np.concatenate([np.asarray(getattr(part, name)) for part in parts])[order]
+        for name in ("face", "voice", "cues", "embedding", "present", "has_crops")
+    }
+    crops, mask, crop_row = _ordered_crops(parts, order)
+    sequence, place = _sequences(rows)
+    speaker = _speakers(rows)
+    soft, label, intensity = _gold(rows)
+    return UnitArrays(
+        crops=crops,
+        crop_mask=mask,
+        crop_row=crop_row,
+        face=_with_relative(joined["face"], speaker, joined["present"][:, 0]),
+        voice=_with_relative(joined["voice"], speaker, joined["present"][:, 1]),
+        text=np.concatenate([joined["embedding"], joined["cues"]], axis=1),
+        present=joined["present"],
+        sequence=sequence,
+        place=place,
+        scene=_codes(rows["scene_id"]),
+        speaker=speaker,
+        source=_source_codes(rows["source"]),
+        next_row=_next_rows(rows, sequence, place),
+        soft=soft,
+        label=label,
+        intensity=intensity,
+    )
+
+
+def _ordered_crops(parts: list[_Part], order: IntArray) -> tuple[npt.NDArray[np.uint8], BoolArray, IntArray]:
+    has = np.concatenate([part.has_crops for part in parts])
+    row = np.where(has, np.cumsum(has) - 1, -1)
+    return np.concatenate([part.crops for part in parts]), np.concatenate([part.crop_mask for part in parts]), row[order].astype(np.int64)
+
+
+def _codes(values: pd.Series) -> IntArray:
+    """Whole numbers for names, -1 for null."""
+    return pd.factorize(values, use_na_sentinel=True)[0].astype(np.int64)
+
+
+def source_names(sources: pd.Series) -> list[str]:
+    """The sources in the order of their numbers: films first, then corpora by name."""
+    return [FILMS, *sorted(set(sources) - {FILMS})]
+
+
+def _source_codes(sources: pd.Series) -> IntArray:
+    return sources.map({name: i for i, name in enumerate(source_names(sources))}).to_numpy(np.int64)
+
+
+def _speakers(rows: pd.DataFrame) -> IntArray:
+    return _codes((rows["film_id"] + "/" + rows["character_id"]).where(rows["character_id"].notna()))
+
+
+def _sequences(rows: pd.DataFrame) -> tuple[IntArray, IntArray]:
+    """Number of each unit's run of neighbours and its place there; a unit without position stands alone."""
+    ordered = rows["position"].notna().to_numpy()
+    key = (rows["film_id"] + "/" + rows["level"]).where(ordered, "alone/" + rows["unit_id"])
+    sequence = _codes(key)
+    place = rows.assign(sequence=sequence).groupby("sequence")["position"].rank(method="first").fillna(1).to_numpy()
+    return sequence, (place - 1).astype(np.int64)
+
+
+def _next_rows(rows: pd.DataFrame, sequence: IntArray, place: IntArray) -> IntArray:
+    """Row of the following unit of the same run and scene, -1 where the scene ends."""
+    scene = _codes(rows["scene_id"])
+    order = np.lexsort((place, sequence))
+    here, following = order[:-1], order[1:]
+    same = (sequence[here] == sequence[following]) & (scene[here] == scene[following])
+    next_row = np.full(len(rows), -1, np.int64)
+    next_row[here[same]] = following[same]
+    return next_row
+
+
+def _with_relative(features: FloatArray, speaker: IntArray, present: BoolArray) -> FloatArray:
+    """Features (n, d) beside their difference from the speaker's mean (n, 2 d); NaN where the speaker is unknown or says too little."""
+    relative = np.full_like(features, np.nan)
+    for one in np.unique(speaker[speaker >= 0]):
+        own = (speaker == one) & present
+        if own.sum() >= MIN_SPEAKER_UNITS:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
+                relative[own] = features[own] - np.nanmean(features[own], axis=0)
+    return np.concatenate([features, relative], axis=1).astype(np.float32)
+
+
+def _gold(rows: pd.DataFrame) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Soft labels where enough raters or a corpus judged, hard ones where they agree, intensities."""
+    n = len(rows)
+    if "status" not in rows:
+        return np.full((n, len(EMOTIONS)), np.nan, np.float32), np.full(n, -1, np.int64), np.full(n, np.nan, np.float32)
+    usable = rows["status"].isin([GoldStatus.GOLD.value, GoldStatus.AMBIGUOUS.value]).to_numpy()
+    soft = rows[list(PROBABILITY_COLUMNS)].to_numpy(np.float32).copy()
+    soft[~usable] = np.nan
+    soft /= soft.sum(axis=1, keepdims=True)
+    label = rows["label"].where(rows["status"] == GoldStatus.GOLD.value).map({name: i for i, name in enumerate(EMOTIONS)})
+    return soft, label.fillna(-1).to_numpy(np.int64), rows["intensity"].to_numpy(np.float32)
+
+
+def check_columns(columns: Columns) -> None:
+    """Raise FeelmError when no modality has a single feature."""
+    if not (columns.face or columns.voice or columns.cues):
+        raise FeelmError("no film and no corpus of the training set has features: run the feature stages (feelm run)")

@@ -1,0 +1,236 @@
+"""Training of the experts: one modality, one loop, deterministic by seed.
+
+A run learns from the training rows and states its logits on the test rows at several checkpoints, so that the caller can stop early on
+validation films without a run of its own. Few rows ask for strong regularisation: noise, mixup, augmented crops, weight decay, and
+averaged weights (EMA), which also make every checkpoint usable as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from corpus.contracts import EMOTIONS, MODALITIES
+from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
+from ml.models.networks import CropEncoder, Expert, NetworkConfig
+
+FACE, VOICE, TEXT = range(len(MODALITIES))
+
+
+@dataclass(frozen=True)
+class ExpertParams:
+    """How one expert learns. `balance` is the power of inverse class frequency in the loss, `noise` is in standard deviations."""
+
+    epochs: int = 48
+    checkpoints: int = 8
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    batch: int = 32
+    noise: float = 0.2
+    mixup: float = 0.3
+    balance: float = 0.5
+    crops_each: int = 4
+    ema: float = 0.97
+
+
+@dataclass(frozen=True)
+class ExpertJob:
+    """One run: which modality, the rows to learn from and to state opinions on, and the seed."""
+
+    modality: int
+    train_rows: IntArray
+    test_rows: IntArray
+    seed: int
+    epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class ExpertRun:
+    """Logits (checkpoints, n, 7) and intensity logits (checkpoints, n) on the test rows, training loss by epoch, and the trained parts."""
+
+    logits: FloatArray
+    strengths: FloatArray
+    losses: list[float]
+    state: dict[str, npt.NDArray[np.float32]]
+    standardiser: Standardiser
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """One thread and a seeded generator inside, both as before afterwards: the same numbers on every machine of the kind."""
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+def raw_features(data: UnitArrays, modality: int) -> FloatArray:
+    """Raw features (n, d) of a modality."""
+    return (data.face, data.voice, data.text)[modality]
+
+
+def make_expert(modality: int, features: int, sources: int, config: NetworkConfig) -> Expert:
+    """An untrained expert for a modality with `features` columns."""
+    if modality == FACE:
+        return Expert(features, config.face_width, config.dropout, sources, CropEncoder(config))
+    return Expert(features, config.voice_width if modality == VOICE else config.text_width, config.dropout, sources)
+
+
+def unit_weights(soft: FloatArray, source: IntArray, balance: float) -> FloatArray:
+    """Loss weight of each unit, mean 1: rare emotions count more by `balance`, and a source by the square root of its size."""
+    weights = np.ones(len(soft), np.float32)
+    for one in np.unique(source):
+        own = source == one
+        share = soft[own].mean(axis=0) + 1e-3
+        weights[own] = (soft[own] * (share.mean() / share) ** balance).sum(axis=1)
+        weights[own] /= weights[own].mean() * np.sqrt(own.sum())
+    return weights / weights.mean()
+
+
+def train_expert(data: UnitArrays, job: ExpertJob, params: ExpertParams, config: NetworkConfig) -> ExpertRun:
+    """Train on the job's labelled rows that have the modality and state opinions on its test rows."""
+    rows = job.train_rows[data.present[job.train_rows, job.modality] & np.isfinite(data.soft[job.train_rows, 0])]
+    epochs = job.epochs or params.epochs
+    features = raw_features(data, job.modality)
+    standardiser = Standardiser.fit(features[rows])
+    with seeded(job.seed):
+        feed = _Feed(data, job.modality, rows, standardiser, params)
+        network = make_expert(job.modality, features.shape[1], int(data.source.max()) + 1, config)
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(params.ema))
+        optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay)
+        every = max(epochs // params.checkpoints, 1)
+        stated: list[tuple[FloatArray, FloatArray]] = []
+        losses = []
+        for epoch in range(epochs):
+            losses.append(_learn_epoch(network, average, optimiser, feed))
+            if (epoch + 1) % every == 0 and len(stated) < params.checkpoints and job.epochs is None:
+                stated.append(state_opinions(average.module, data, job.modality, standardiser, job.test_rows))
+    nothing = np.zeros((0, len(job.test_rows), len(EMOTIONS)), np.float32)
+    return ExpertRun(
+        np.stack([logits for logits, _ in stated]) if stated else nothing,
+        np.stack([strengths for _, strengths in stated]) if stated else nothing[..., 0],
+        losses,
+        {name: tensor.numpy().copy() for name, tensor in average.module.state_dict().items()},
+        standardiser,
+    )
+
+
+def checkpoint_epochs(params: ExpertParams) -> list[int]:
+    """The number of epochs behind each checkpoint."""
+    every = max(params.epochs // params.checkpoints, 1)
+    return [every * (i + 1) for i in range(min(params.checkpoints, params.epochs // every))]
+
+
+def state_opinions(
+    network: torch.nn.Module, data: UnitArrays, modality: int, standardiser: Standardiser, rows: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Logits (n, 7) and intensity logits (n,) of a trained expert on `rows`; NaN where the modality is absent."""
+    logits = np.full((len(rows), len(EMOTIONS)), np.nan, np.float32)
+    strengths = np.full(len(rows), np.nan, np.float32)
+    there = np.flatnonzero(data.present[rows, modality])
+    network.eval()
+    with torch.no_grad():
+        for chunk in np.array_split(there, max(len(there) // 256, 1)):
+            own = rows[chunk]
+            features = torch.from_numpy(standardiser.apply(raw_features(data, modality)[own]))
+            crops, mask = gather_crops(data, own) if modality == FACE else (None, None)
+            emotion, intensity = network(features, torch.from_numpy(data.source[own]), crops, mask)
+            logits[chunk], strengths[chunk] = emotion.numpy(), intensity.numpy()
+    network.train()
+    return logits, strengths
+
+
+def gather_crops(data: UnitArrays, rows: IntArray) -> tuple[Tensor, Tensor]:
+    """Crops (b, 8, 48, 48) in 0..1 and mask (b, 8) of some units; zeros for a unit without."""
+    crops = np.zeros((len(rows), CROPS, CROP_PX, CROP_PX), np.float32)
+    mask = np.zeros((len(rows), CROPS), bool)
+    at = data.crop_row[rows]
+    crops[at >= 0] = data.crops[at[at >= 0]].astype(np.float32) / 255
+    mask[at >= 0] = data.crop_mask[at[at >= 0]]
+    return torch.from_numpy(crops), torch.from_numpy(mask)
+
+
+class _Feed:
+    """Shuffled, augmented batches of the training rows."""
+
+    def __init__(self, data: UnitArrays, modality: int, rows: IntArray, standardiser: Standardiser, params: ExpertParams) -> None:
+        self.params = params
+        self.features = torch.from_numpy(standardiser.apply(raw_features(data, modality)[rows]))
+        self.crops = gather_crops(data, rows) if modality == FACE else None
+        self.source = torch.from_numpy(data.source[rows])
+        self.soft = torch.from_numpy(data.soft[rows])
+        self.intensity = torch.from_numpy(data.intensity[rows])
+        self.weight = torch.from_numpy(unit_weights(data.soft[rows], data.source[rows], params.balance))
+        self.batch = params.batch if len(rows) < 2000 else params.batch * 4
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor, Tensor, Tensor]]:
+        order = torch.randperm(len(self.features))
+        for rows in order.split(self.batch):
+            features, soft = self._mixed(rows)
+            crops, mask = (None, None) if self.crops is None else self._some_crops(rows)
+            yield features, self.source[rows], crops, mask, soft, self.intensity[rows], self.weight[rows]
+
+    def _mixed(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise, and mixup where no crops are there to contradict it."""
+        features = self.features[rows] + self.params.noise * torch.randn_like(self.features[rows])
+        if self.crops is not None or not self.params.mixup:
+            return features, self.soft[rows]
+        share = torch.distributions.Beta(self.params.mixup, self.params.mixup).sample((len(rows), 1))
+        share = torch.maximum(share, 1 - share)
+        other = torch.randperm(len(rows))
+        return share * features + (1 - share) * features[other], share * self.soft[rows] + (1 - share) * self.soft[rows][other]
+
+    def _some_crops(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.crops is not None
+        pick = torch.rand(len(rows), CROPS).argsort(1)[:, : self.params.crops_each]
+        crops = self.crops[0][rows].gather(1, pick[:, :, None, None].expand(-1, -1, CROP_PX, CROP_PX))
+        return augment_crops(crops), self.crops[1][rows].gather(1, pick)
+
+
+def augment_crops(crops: Tensor) -> Tensor:
+    """Flip, turn, scale and shift each unit's crops (b, k, h, w) alike, change light, add noise."""
+    n = len(crops)
+    turn = (torch.rand(n) - 0.5) * 0.3
+    scale = 1 + (torch.rand(n) - 0.5) * 0.24
+    flip = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
+    shift = (torch.rand(n, 2) - 0.5) * 0.24
+    first = torch.stack([flip * scale * turn.cos(), -scale * turn.sin(), shift[:, 0]], dim=1)
+    second = torch.stack([flip * scale * turn.sin(), scale * turn.cos(), shift[:, 1]], dim=1)
+    grid = functional.affine_grid(torch.stack([first, second], dim=1), list(crops.shape), align_corners=False)
+    moved = functional.grid_sample(crops, grid, padding_mode="border", align_corners=False)
+    gamma = torch.exp((torch.rand(n, 1, 1, 1) - 0.5) * 0.8)
+    return moved.clamp(1e-4, 1) ** gamma + 0.03 * torch.randn_like(moved)
+
+
+def _learn_epoch(network: Expert, average: AveragedModel, optimiser: torch.optim.Optimizer, feed: _Feed) -> float:
+    """One pass over the training rows; the mean loss."""
+    losses = []
+    for features, source, crops, mask, soft, intensity, weight in feed:
+        emotion, strength = network(features, source, crops, mask)
+        loss = opinion_loss(emotion, strength, soft, intensity, weight)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        average.update_parameters(network)
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses))
+
+
+def opinion_loss(emotion: Tensor, strength: Tensor, soft: Tensor, intensity: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy against soft labels, and a small squared error of the intensity where it was judged."""
+    cross = -(soft * emotion.log_softmax(-1)).sum(-1)
+    error = torch.where(intensity.isnan(), 0.0, (strength.sigmoid() - intensity.nan_to_num()) ** 2)
+    return ((cross + error) * weight).mean()

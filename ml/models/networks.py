@@ -1,0 +1,209 @@
+"""The networks: one expert per modality, and a context network that joins them over the dialogue.
+
+Films are few, so each expert learns from its own modality alone (a CNN on face crops with pooling over time, small perceptrons on voice
+and text features) and the context network starts as the product of the experts' calibrated opinions, to which a causal transformer over
+the neighbouring units adds what the dialogue tells. Every input has a mask: any subset of modalities works in training and in use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+EMOTION_COUNT = 7
+MODALITY_COUNT = 3
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the networks. `window` is how many preceding units a unit attends to."""
+
+    face_channels: tuple[int, int, int] = (12, 24, 48)
+    face_width: int = 48
+    voice_width: int = 48
+    text_width: int = 96
+    dropout: float = 0.3
+    context_width: int = 32
+    context_layers: int = 1
+    context_heads: int = 4
+    window: int = 8
+
+    @classmethod
+    def debug(cls) -> NetworkConfig:
+        """A tiny variant, for tests that must take seconds."""
+        return cls(face_channels=(4, 6, 8), face_width=8, voice_width=12, text_width=12, context_width=8, context_heads=2, window=3)
+
+
+class CropEncoder(nn.Module):
+    """Grey crops (b, 8, 48, 48) in 0..1 with a mask (b, 8) to one vector a unit: small CNN, then mean and maximum over time."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        first, second, third = config.face_channels
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(1, first, 5, stride=2, padding=2),
+            nn.GroupNorm(2, first),
+            nn.GELU(),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.GroupNorm(2, second),
+            nn.GELU(),
+            nn.Conv2d(second, third, 3, stride=2, padding=1),
+            nn.GroupNorm(2, third),
+            nn.GELU(),
+        )
+        self.project = nn.Sequential(nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(third * 9, config.face_width), nn.GELU())
+        self.width = 2 * config.face_width
+
+    def forward(self, crops: Tensor, mask: Tensor) -> Tensor:
+        """Shape (b, 2 * face_width); zeros where no crop is there."""
+        flat = crops.flatten(0, 1).unsqueeze(1)
+        flat = (flat - flat.mean((2, 3), keepdim=True)) / (flat.std((2, 3), keepdim=True) + 0.05)
+        maps = functional.avg_pool2d(self.convolutions(flat), 2)
+        each = self.project(maps).unflatten(0, crops.shape[:2])
+        weight = mask.unsqueeze(-1).float()
+        mean = (each * weight).sum(1) / weight.sum(1).clamp(min=1)
+        peak = each.masked_fill(~mask.unsqueeze(-1), -1e4).amax(1) * mask.any(1, keepdim=True)
+        return torch.cat([mean, peak], dim=1)
+
+
+class Expert(nn.Module):
+    """One modality's opinion: emotion logits (b, 7), shifted by the bias of the unit's source, and an intensity logit (b,).
+
+    Sources differ in how often they show an emotion, not in what it looks like: hence one bias a source and all else shared.
+    """
+
+    def __init__(self, features: int, width: int, dropout: float, sources: int, crops: CropEncoder | None = None) -> None:
+        super().__init__()
+        self.crops = crops
+        self.features = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, width), nn.GELU()) if features else None
+        joined = (width if features else 0) + (crops.width if crops is not None else 0)
+        self.dropout = nn.Dropout(dropout)
+        self.emotion = nn.Linear(joined, EMOTION_COUNT)
+        self.intensity = nn.Linear(joined, 1)
+        self.source_bias = nn.Parameter(torch.zeros(sources, EMOTION_COUNT))
+
+    def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Standardised features (b, d), source numbers (b,), and crops with their mask where the expert sees faces."""
+        parts = [self.features(features)] if self.features is not None else []
+        if self.crops is not None and crops is not None and mask is not None:
+            parts.append(self.crops(crops, mask))
+        hidden = self.dropout(torch.cat(parts, dim=1))
+        return self.emotion(hidden) + self.source_bias[source], self.intensity(hidden).squeeze(1)
+
+
+@dataclass(frozen=True)
+class ContextBatch:
+    """b runs of t units.
+
+    `opinions` (b, t, 3, 7) are the experts' log-probabilities, `strengths` (b, t, 3) their intensity logits, `present` (b, t, 3) says
+    which are there; `prior` (b, t, 7) are the log-shares of the emotions in the unit's source; `speaker` and `scene` (b, t) number who
+    and where (-1 unknown); `real` (b, t) is false in the padding.
+    """
+
+    opinions: Tensor
+    strengths: Tensor
+    present: Tensor
+    prior: Tensor
+    speaker: Tensor
+    scene: Tensor
+    real: Tensor
+
+
+@dataclass(frozen=True)
+class ContextOutput:
+    """Emotion logits (b, t, 7), intensity logit (b, t), next unit's emotion logits (b, t, 7)."""
+
+    emotion: Tensor
+    intensity: Tensor
+    reaction: Tensor
+
+
+class ContextNetwork(nn.Module):
+    """Joins the experts' opinions over a run of units; a unit sees itself and the past only, so the reaction head cannot peek."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width = config.context_width
+        self.window = config.window
+        self.trust = nn.Parameter(torch.full((MODALITY_COUNT,), 0.8))
+        self.bias = nn.Parameter(torch.zeros(EMOTION_COUNT))
+        self.tokens = nn.ModuleList(nn.Linear(EMOTION_COUNT + 1, width) for _ in range(MODALITY_COUNT))
+        self.absent = nn.Parameter(torch.zeros(MODALITY_COUNT, width))
+        self.previous = nn.Embedding(3, width)
+        self.blocks = nn.ModuleList(ContextBlock(config) for _ in range(config.context_layers))
+        self.norm = nn.LayerNorm(width)
+        self.emotion = nn.Linear(width, EMOTION_COUNT)
+        self.intensity = nn.Linear(width, 1)
+        self.follow = nn.Linear(EMOTION_COUNT, EMOTION_COUNT)
+        self.reaction = nn.Linear(width, EMOTION_COUNT)
+        for head in (self.emotion, self.intensity, self.follow, self.reaction):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, batch: ContextBatch) -> ContextOutput:
+        """All heads for each unit; what stands in the padding is meaningless."""
+        hidden = self._tokens(batch) + self.previous(self._turns(batch))
+        relation, allowed = self._relations(batch)
+        for block in self.blocks:
+            hidden = block(hidden, relation, allowed)
+        hidden = self.norm(hidden)
+        weight = batch.present * self.trust
+        evidence = batch.opinions - batch.prior.unsqueeze(2)
+        product = batch.prior + (evidence * weight.unsqueeze(-1)).sum(2)
+        strength = (batch.strengths * batch.present).sum(2) / batch.present.sum(2).clamp(min=1)
+        emotion = product + self.bias + self.emotion(hidden)
+        reaction = self.follow(emotion.softmax(-1)) + self.reaction(hidden)
+        return ContextOutput(emotion, strength + self.intensity(hidden).squeeze(-1), reaction)
+
+    def _tokens(self, batch: ContextBatch) -> Tensor:
+        """One token a unit: the sum of its modalities' tokens, a learned one standing for each that is absent."""
+        seen = torch.cat([batch.opinions.exp(), batch.strengths.sigmoid().unsqueeze(-1)], dim=-1)
+        total = torch.zeros_like(seen[..., 0, :1]) + self.absent.sum(0) * 0
+        for i, token in enumerate(self.tokens):
+            there = batch.present[..., i : i + 1]
+            total = total + there * token(seen[..., i, :]) + (1 - there) * self.absent[i]
+        return total
+
+    def _turns(self, batch: ContextBatch) -> Tensor:
+        """For each unit: 0 nobody known spoke before, 1 the same speaker, 2 another."""
+        before = functional.pad(batch.speaker[:, :-1], (1, 0), value=-1)
+        known = (before >= 0) & (batch.speaker >= 0)
+        return torch.where(known, torch.where(before == batch.speaker, 1, 2), 0)
+
+    def _relations(self, batch: ContextBatch) -> tuple[Tensor, Tensor]:
+        """Number of each pair's relation (distance, speaker, scene) and whether the row's unit may look at the column's, (b, t, t)."""
+        t = batch.real.shape[1]
+        distance = torch.arange(t).unsqueeze(1) - torch.arange(t).unsqueeze(0)
+        allowed = (distance >= 0) & (distance <= self.window) & batch.real.unsqueeze(1)
+        allowed = allowed | torch.eye(t, dtype=torch.bool)
+        known = (batch.speaker >= 0).unsqueeze(2) & (batch.speaker >= 0).unsqueeze(1)
+        same = batch.speaker.unsqueeze(2) == batch.speaker.unsqueeze(1)
+        speaker = torch.where(known, torch.where(same, 1, 2), 0)
+        scene = (batch.scene.unsqueeze(2) == batch.scene.unsqueeze(1)).long()
+        return (distance.clamp(0, self.window) * 3 + speaker) * 2 + scene, allowed
+
+
+class ContextBlock(nn.Module):
+    """A transformer block whose attention is biased by distance, same or other speaker, and same or other scene."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width, self.heads = config.context_width, config.context_heads
+        self.relation = nn.Embedding((config.window + 1) * 6, self.heads)
+        self.before_attention, self.before_mixing = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.project, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mixing = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * width, width))
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, hidden: Tensor, relation: Tensor, allowed: Tensor) -> Tensor:
+        """Hidden (b, t, width) in and out; relation numbers and permission are (b, t, t)."""
+        query, key, value = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.project(self.before_attention(hidden)).chunk(3, dim=-1)
+        )
+        bias = self.relation(relation).permute(0, 3, 1, 2).masked_fill(~allowed.unsqueeze(1), -1e9)
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        hidden = hidden + self.dropout(self.out(attended.transpose(1, 2).flatten(2)))
+        return hidden + self.dropout(self.mixing(self.before_mixing(hidden)))

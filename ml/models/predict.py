@@ -1,0 +1,214 @@
+"""The trained model as a thing to use: loading, predicting, explaining.
+
+A model is a folder of safetensors and JSON with a sha256 manifest; a flipped byte is refused. One model takes whatever a unit has, a face,
+a voice, words or all three, alone or in its dialogue, and says what each modality contributed by leaving it out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from safetensors.numpy import load_file, save_file
+
+from corpus.contracts import EMOTIONS, MODALITIES, PREDICTIONS, PROBABILITY_COLUMNS, FeelmError
+from corpus.paths import file_digest, write_json
+from ml.models.calibration import log_softmax, softmax
+from ml.models.context import Joined, Opinions, State, join
+from ml.models.dataset import Columns, FloatArray, IntArray, Standardiser, UnitArrays
+from ml.models.experts import make_expert, state_opinions
+from ml.models.networks import NetworkConfig
+
+FORMAT = 1
+FILES = ("weights.safetensors", "model.json")
+NEXT_COLUMNS = tuple(f"next_{emotion}" for emotion in EMOTIONS)
+FUSED = "fused"
+
+
+@dataclass(frozen=True)
+class TrainedExpert:
+    """One expert: modality number, weights and the standardisation of its inputs."""
+
+    modality: int
+    state: State
+    standardiser: Standardiser
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """`model.json`: what is needed beside the weights. Temperatures are by source, `expert_temperatures[modality][source]`."""
+
+    config: NetworkConfig
+    columns: Columns
+    sources: list[str]
+    priors: dict[str, list[float]]
+    expert_temperatures: dict[str, dict[str, float]]
+    temperatures: dict[str, float]
+    trained_on: dict[str, str]
+    declared_use: str
+    seed: int
+    emotions: tuple[str, ...] = EMOTIONS
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class EmotionModel:
+    """Experts, context networks and the facts to use them."""
+
+    facts: ModelFacts
+    experts: list[TrainedExpert]
+    contexts: list[State]
+    version: str
+
+
+def save_model(facts: ModelFacts, experts: list[TrainedExpert], contexts: list[State], out: Path) -> None:
+    """Write weights.safetensors, model.json and, last, manifest.json with the sha256 of both."""
+    tensors: dict[str, npt.NDArray[np.float32]] = {}
+    for i, expert in enumerate(experts):
+        head = f"expert.{MODALITIES[expert.modality]}.{i}"
+        tensors |= {f"{head}.net.{name}": array for name, array in expert.state.items()}
+        tensors |= {f"{head}.mean": expert.standardiser.mean, f"{head}.scale": expert.standardiser.scale}
+    for i, state in enumerate(contexts):
+        tensors |= {f"context.{i}.{name}": array for name, array in state.items()}
+    save_file({name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}, out / FILES[0])
+    write_json(out / FILES[1], dataclasses.asdict(facts))
+    write_json(out / "manifest.json", {name: file_digest(out / name) for name in FILES})
+
+
+def load_model(folder: Path) -> EmotionModel:
+    """Load a trained model.
+
+    Raises:
+        FeelmError: the folder holds no model, a file is not the one that was written, or another version of Feelm wrote it.
+    """
+    _check_files(folder)
+    raw: dict[str, Any] = json.loads((folder / FILES[1]).read_text(encoding="utf-8"))
+    if raw["format"] != FORMAT or tuple(raw["emotions"]) != EMOTIONS:
+        raise FeelmError(f"the model at {folder} was written by another version: train again (feelm run)")
+    facts = ModelFacts(
+        **{
+            **raw,
+            "config": NetworkConfig(**{**raw["config"], "face_channels": tuple(raw["config"]["face_channels"])}),
+            "columns": Columns(**{name: tuple(values) for name, values in raw["columns"].items()}),
+            "emotions": EMOTIONS,
+        }
+    )
+    experts, contexts = _parse_weights(load_file(folder / FILES[0]))
+    return EmotionModel(facts, experts, contexts, file_digest(folder / "manifest.json")[:12])
+
+
+def _check_files(folder: Path) -> None:
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise FeelmError(f"no model at {folder}: train one (feelm run)")
+    digests = json.loads(manifest.read_text(encoding="utf-8"))
+    for name in FILES:
+        if not (folder / name).is_file() or file_digest(folder / name) != digests.get(name):
+            raise FeelmError(
+                f"the model file {folder / name} is not the one that was written: delete the folder and train again (feelm run)"
+            )
+
+
+def _parse_weights(tensors: dict[str, npt.NDArray[np.float32]]) -> tuple[list[TrainedExpert], list[State]]:
+    experts: dict[tuple[int, str], dict[str, npt.NDArray[np.float32]]] = {}
+    contexts: dict[int, State] = {}
+    for name, array in tensors.items():
+        if name.startswith("context."):
+            _, number, parameter = name.split(".", 2)
+            contexts.setdefault(int(number), {})[parameter] = array
+        else:
+            _, modality, number, parameter = name.split(".", 3)
+            experts.setdefault((int(number), modality), {})[parameter] = array
+    return [_parse_expert(modality, parts) for (_, modality), parts in sorted(experts.items())], [contexts[i] for i in sorted(contexts)]
+
+
+def _parse_expert(modality: str, parts: dict[str, npt.NDArray[np.float32]]) -> TrainedExpert:
+    state = {name.removeprefix("net."): array for name, array in parts.items() if name.startswith("net.")}
+    return TrainedExpert(MODALITIES.index(modality), state, Standardiser(parts["mean"], parts["scale"]))
+
+
+def calibrated_opinions(facts: ModelFacts, data: UnitArrays, logits: FloatArray, strengths: FloatArray) -> Opinions:
+    """Opinions out of the experts' logits (n, 3, 7), NaN where absent, with each source's temperatures and priors."""
+    temperature = np.array([[facts.expert_temperatures[m].get(s, 1.0) for m in MODALITIES] for s in facts.sources], np.float32)
+    prior = np.log(np.array([facts.priors[source] for source in facts.sources], np.float32))
+    present = data.present & np.isfinite(logits[..., 0])
+    log_p = log_softmax(logits / temperature[data.source][..., None])
+    return Opinions(log_p.astype(np.float32), strengths, present, prior[data.source])
+
+
+def expert_logits(model: EmotionModel, data: UnitArrays) -> tuple[FloatArray, FloatArray]:
+    """Mean logits (n, 3, 7) and intensity logits (n, 3) of each modality's experts; NaN where the modality is absent."""
+    n, rows = len(data), np.arange(len(data))
+    logits, strengths = np.zeros((n, len(MODALITIES), len(EMOTIONS)), np.float32), np.zeros((n, len(MODALITIES)), np.float32)
+    counts = np.bincount([expert.modality for expert in model.experts], minlength=len(MODALITIES))
+    logits[:, counts == 0], strengths[:, counts == 0] = np.nan, np.nan
+    for expert in model.experts:
+        network = make_expert(expert.modality, len(expert.standardiser.mean), len(model.facts.sources), model.facts.config)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in expert.state.items()})
+        own, strength = state_opinions(network, data, expert.modality, expert.standardiser, rows)
+        logits[:, expert.modality] += own / counts[expert.modality]
+        strengths[:, expert.modality] += strength / counts[expert.modality]
+    return logits, strengths
+
+
+def model_opinions(model: EmotionModel, data: UnitArrays) -> Opinions:
+    """What the model's experts say of each unit."""
+    return calibrated_opinions(model.facts, data, *expert_logits(model, data))
+
+
+def predict(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd.DataFrame:
+    """PREDICTIONS of the system `fused` for units of any subset of modalities; `unit_ids` holds unit_id and film_id, row by row."""
+    joined = join(model.contexts, data, model_opinions(model, data), np.arange(len(data)), model.facts.config)
+    return prediction_rows(unit_ids, FUSED, -1, _probabilities(model, data, joined), joined.intensity, softmax(joined.reaction))
+
+
+def _probabilities(model: EmotionModel, data: UnitArrays, joined: Joined) -> FloatArray:
+    temperature = np.array([model.facts.temperatures[source] for source in model.facts.sources], np.float32)
+    return softmax(joined.logits / temperature[data.source][:, None]).astype(np.float32)
+
+
+def modality_shares(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd.DataFrame:
+    """What each modality contributed to each unit's top emotion: `unit_id`, `label`, and for each modality `share_<m>` and `drop_<m>`.
+
+    `drop` (-1..1) is how much the emotion's probability falls when the modality is left out of the whole film; `share` (0..1, adding to
+    1) is its part of all falls. Both are null where the unit lacks the modality, shares also where nothing falls.
+    """
+    opinions, rows = model_opinions(model, data), np.arange(len(data))
+    whole = _probabilities(model, data, join(model.contexts, data, opinions, rows, model.facts.config))
+    top = whole.argmax(axis=1)
+    drops = np.full((len(data), len(MODALITIES)), np.nan)
+    for modality in range(len(MODALITIES)):
+        others = tuple(m for m in range(len(MODALITIES)) if m != modality)
+        rest = _probabilities(model, data, join(model.contexts, data, opinions.only(others), rows, model.facts.config))
+        drops[:, modality] = np.where(opinions.present[:, modality], (whole - rest)[rows, top], np.nan)
+    falls = np.clip(drops, 0, None)
+    total = np.nansum(falls, axis=1, keepdims=True)
+    shares = np.divide(falls, total, out=np.full_like(falls, np.nan), where=total > 1e-6)
+    table = pd.DataFrame({"unit_id": unit_ids["unit_id"].to_numpy(), "label": [EMOTIONS[i] for i in top]})
+    for i, name in enumerate(MODALITIES):
+        table[f"share_{name}"], table[f"drop_{name}"] = shares[:, i], drops[:, i]
+    return table
+
+
+def prediction_rows(
+    unit_ids: pd.DataFrame,
+    system: str,
+    fold: int | IntArray,
+    probabilities: FloatArray,
+    intensity: FloatArray | None = None,
+    reaction: FloatArray | None = None,
+) -> pd.DataFrame:
+    """Rows of PREDICTIONS for one system."""
+    table = pd.DataFrame({"unit_id": unit_ids["unit_id"].to_numpy(), "film_id": unit_ids["film_id"].to_numpy(), "system": system})
+    table["fold"] = fold
+    table[list(PROBABILITY_COLUMNS)] = probabilities
+    table["intensity"] = np.full(len(table), np.nan) if intensity is None else intensity
+    table[list(NEXT_COLUMNS)] = np.full((len(table), len(EMOTIONS)), np.nan) if reaction is None else reaction
+    return table[PREDICTIONS.names]

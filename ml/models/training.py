@@ -1,0 +1,572 @@
+"""Training and its honest test in one: every labelled film is predicted once by networks that never saw it.
+
+For each pair of folds the experts learn from all others; what they state on the pair serves as test for one fold and as validation
+for the other. So 15 runs a modality give six tests, early stopping on unseen films, and the unseen opinions from which the context
+network learns whom to trust. The model that is kept learns from everything, for as long as the folds found right.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from corpus.contracts import EMOTIONS, MODALITIES, PREDICTIONS, TRAINING_UNITS, DeclaredUse, FeelmError
+from corpus.paths import Home, write_json
+from ml.evaluation import baselines
+from ml.models.calibration import fit_temperature, soft_loss, softmax
+from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, train_context
+from ml.models.dataset import BoolArray, Columns, FloatArray, IntArray, UnitArrays, load_training, source_names, training_columns
+from ml.models.experts import ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs, train_expert
+from ml.models.networks import NetworkConfig
+from ml.models.predict import FUSED, ModelFacts, TrainedExpert, calibrated_opinions, prediction_rows, save_model
+from ml.models.splits import assign_folds
+from ml.models.training_set import FILMS, Manifest
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many of how many steps are finished."""
+
+SUBSETS: tuple[tuple[int, ...], ...] = ((0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
+"""Modality subsets that the fused system is tested with."""
+
+
+@dataclass(frozen=True)
+class TrainingParams:
+    """How a model is trained. `seeds` is the number of experts a modality in the kept model, `workers` the number of processes."""
+
+    seed: int = 0
+    folds: int = 6
+    seeds: int = 3
+    workers: int = 2
+    face: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=48, noise=0.2))
+    voice: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=64))
+    text: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=48))
+    context: ContextParams = field(default_factory=ContextParams)
+    networks: NetworkConfig = field(default_factory=NetworkConfig)
+
+    @classmethod
+    def debug(cls, seed: int = 0, folds: int = 3) -> TrainingParams:
+        """Tiny networks and few epochs in this process, for tests."""
+        few = ExpertParams(epochs=8, checkpoints=2, learning_rate=1e-2, ema=0.8)
+        return cls(seed, folds, 1, 1, few, few, few, ContextParams(steps=20, every=10, ema=0.8), NetworkConfig.debug())
+
+    def expert(self, modality: int) -> ExpertParams:
+        """The parameters of one modality's expert."""
+        return (self.face, self.voice, self.text)[modality]
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """What was trained. `accuracy` is by system over gold units of films (or of all corpora where no film is tested), films unseen."""
+
+    n_trained_on: int
+    n_tested: int
+    n_folds: int
+    accuracy: dict[str, float]
+    epochs: dict[str, int]
+    temperature: float
+    trained_on: dict[str, str]
+    declared_use: str
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The rows' folds: `number` (n,) is -1 for rows that are never left out; `count` folds in all."""
+
+    number: IntArray
+    count: int
+
+    def rows(self, *folds: int) -> IntArray:
+        """Rows of the given folds."""
+        return np.flatnonzero(np.isin(self.number, folds))
+
+    def others(self, *folds: int) -> IntArray:
+        """Rows of no given fold."""
+        return np.flatnonzero(~np.isin(self.number, folds))
+
+
+@dataclass(frozen=True)
+class UnseenOpinions:
+    """A modality's opinions on unseen films. `tested` (n, 7) and `tested_strength` (n,) are each row's when its fold is the test;
+    `inner[f]` (n, 7) and `inner_strength[f]` those of the other folds' rows when fold f is the test; `epochs[f]` where f stopped.
+    """
+
+    tested: FloatArray
+    tested_strength: FloatArray
+    inner: FloatArray
+    inner_strength: FloatArray
+    epochs: list[int]
+    losses: dict[str, list[float]]
+
+
+def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out: Path, progress: Progress | None = None) -> ModelSummary:
+    """Train, test on unseen films, and write the model's folder.
+
+    Writes weights.safetensors, model.json, manifest.json (sha256), predictions.parquet (PREDICTIONS of all systems, every film unseen),
+    curves.json and summary.json into `out`.
+
+    Raises:
+        FeelmError: fewer than three films (or groups) have gold labels, or no unit has features.
+    """
+    tell = progress or (lambda what, done, total: None)
+    manifest = Manifest.read(training_set_dir)
+    rows = TRAINING_UNITS.read(training_set_dir / "manifest.parquet")
+    columns = training_columns(home, rows)
+    data = load_training(home, rows, columns)
+    if not data.present[data.label >= 0].any():
+        raise FeelmError("no labelled unit has features of face, voice or text: run the feature stages (feelm run)")
+    numbers = assign_folds(rows, params.folds, params.seed)
+    folds = Folds(numbers, int(numbers.max()) + 1)
+    with _Workers(data, params) as workers:
+        unseen = _unseen_opinions(workers, data, folds, params, tell)
+        facts = _facts(rows, data, folds, unseen, params, manifest, columns)
+        fused = _Fusion(workers, data, folds, unseen, facts, params)
+        tested = fused.test(tell)
+        experts = _final_experts(workers, data, unseen, params, tell)
+        contexts = fused.final_contexts()
+    facts = dataclasses.replace(facts, temperatures=tested.temperatures)
+    save_model(facts, experts, [run.state for run in contexts], out)
+    table = _predictions(rows, data, folds, unseen, facts, tested)
+    PREDICTIONS.write(table, out / "predictions.parquet")
+    write_json(out / "curves.json", _curves(unseen, contexts))
+    summary = _summary(rows, data, folds, table, unseen, facts)
+    write_json(out / "summary.json", dataclasses.asdict(summary))
+    return summary
+
+
+@lru_cache(maxsize=1)
+def _load_arrays(path: Path) -> UnitArrays:
+    return UnitArrays.load(path)
+
+
+def _run_expert(path: Path, job: ExpertJob, params: ExpertParams, config: NetworkConfig) -> ExpertRun:
+    return train_expert(_load_arrays(path), job, params, config)
+
+
+@dataclass(frozen=True)
+class ContextJob:
+    """One context network to train: the opinions to learn from, the rows, and the seed."""
+
+    opinions: Opinions
+    train_rows: IntArray
+    validation_rows: IntArray
+    seed: int
+
+
+def _run_context(path: Path, job: ContextJob, params: ContextParams, config: NetworkConfig) -> ContextRun:
+    return train_context(_load_arrays(path), job.opinions, job.train_rows, job.validation_rows, params, config, job.seed)
+
+
+class _Workers:
+    """Runs training jobs in `params.workers` processes, or here when that is one; results come in the order of the jobs."""
+
+    def __init__(self, data: UnitArrays, params: TrainingParams) -> None:
+        self.data, self.params = data, params
+        self.folder = tempfile.TemporaryDirectory(prefix="feelm-training-")
+        self.path = Path(self.folder.name) / "units.npz"
+        self.pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> _Workers:
+        if self.params.workers > 1:
+            self.data.save(self.path)
+            # spawn: a forked child of a process that already ran torch's threads can hang
+            self.pool = ProcessPoolExecutor(self.params.workers, mp_context=get_context("spawn"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+        _load_arrays.cache_clear()
+        self.folder.cleanup()
+
+    def experts(self, jobs: list[ExpertJob]) -> Iterator[ExpertRun]:
+        """Train experts."""
+        config = self.params.networks
+        if self.pool is None:
+            yield from (train_expert(self.data, job, self.params.expert(job.modality), config) for job in jobs)
+        else:
+            futures = [self.pool.submit(_run_expert, self.path, job, self.params.expert(job.modality), config) for job in jobs]
+            yield from (future.result() for future in futures)
+
+    def contexts(self, jobs: list[ContextJob]) -> Iterator[ContextRun]:
+        """Train context networks."""
+        context, config = self.params.context, self.params.networks
+        if self.pool is None:
+            for job in jobs:
+                yield train_context(self.data, job.opinions, job.train_rows, job.validation_rows, context, config, job.seed)
+        else:
+            futures = [self.pool.submit(_run_context, self.path, job, context, config) for job in jobs]
+            yield from (future.result() for future in futures)
+
+
+def _modalities(data: UnitArrays) -> list[int]:
+    """Modalities that some labelled unit has."""
+    return [m for m in range(len(MODALITIES)) if data.present[data.label >= 0, m].any()]
+
+
+def _unseen_opinions(
+    workers: _Workers, data: UnitArrays, folds: Folds, params: TrainingParams, tell: Progress
+) -> dict[int, UnseenOpinions]:
+    """Train the experts of every pair of folds and gather what they say on the pair."""
+    pairs = list(itertools.combinations(range(folds.count), 2))
+    jobs = [
+        ExpertJob(modality, folds.others(*pair), folds.rows(*pair), params.seed * 10_007 + 101 * number + modality)
+        for modality in _modalities(data)
+        for number, pair in enumerate(pairs)
+    ]
+    runs: dict[int, dict[tuple[int, int], ExpertRun]] = {}
+    for i, (job, run) in enumerate(zip(jobs, workers.experts(jobs), strict=True)):
+        runs.setdefault(job.modality, {})[pairs[i % len(pairs)]] = run
+        tell(f"{MODALITIES[job.modality]} networks", i + 1, len(jobs))
+    return {m: _gather(data, folds, params.expert(m), by_pair) for m, by_pair in runs.items()}
+
+
+def _gather(data: UnitArrays, folds: Folds, params: ExpertParams, runs: dict[tuple[int, int], ExpertRun]) -> UnseenOpinions:
+    """Choose each test fold's checkpoint on the other folds, then collect tested and inner opinions."""
+    n, k = len(data), folds.count
+    tested, tested_strength = np.full((n, len(EMOTIONS)), np.nan, np.float32), np.full(n, np.nan, np.float32)
+    inner, inner_strength = np.full((k, n, len(EMOTIONS)), np.nan, np.float32), np.full((k, n), np.nan, np.float32)
+    epochs, losses = [], {}
+    for fold in range(k):
+        stated, strengths = _stated(data, folds, runs, fold)
+        validation = [_source_loss(data, folds, logits, fold) for logits in stated]
+        best = int(np.argmin(validation))
+        own = folds.rows(fold)
+        inner[fold], inner_strength[fold] = stated[best], strengths[best]
+        members = [(runs[pair], folds.rows(*pair)) for pair in runs if fold in pair]
+        tested[own] = np.mean([run.logits[best][np.isin(rows, own)] for run, rows in members], axis=0)
+        tested_strength[own] = np.mean([run.strengths[best][np.isin(rows, own)] for run, rows in members], axis=0)
+        epochs.append(checkpoint_epochs(params)[best])
+        losses[f"validation, fold {fold} unseen"] = validation
+    return UnseenOpinions(tested, tested_strength, inner, inner_strength, epochs, losses)
+
+
+def _stated(data: UnitArrays, folds: Folds, runs: dict[tuple[int, int], ExpertRun], fold: int) -> tuple[FloatArray, FloatArray]:
+    """What the runs without `fold` say at each checkpoint on the rows of the fold that each left out beside it."""
+    count = len(next(iter(runs.values())).logits)
+    logits = np.full((count, len(data), len(EMOTIONS)), np.nan, np.float32)
+    strengths = np.full((count, len(data)), np.nan, np.float32)
+    for pair, run in runs.items():
+        if fold in pair:
+            rows = folds.rows(*pair)
+            other = folds.number[rows] != fold
+            logits[:, rows[other]], strengths[:, rows[other]] = run.logits[:, other], run.strengths[:, other]
+    return logits, strengths
+
+
+def _source_loss(data: UnitArrays, folds: Folds, logits: FloatArray, fold: int) -> float:
+    """Cross-entropy on the validation rows, each source counting alike."""
+    others = folds.number != fold
+    by_source = [soft_loss(logits[others & (data.source == s)], data.soft[others & (data.source == s)]) for s in np.unique(data.source)]
+    return float(np.nanmean(by_source))
+
+
+def _facts(
+    rows: pd.DataFrame,
+    data: UnitArrays,
+    folds: Folds,
+    unseen: dict[int, UnseenOpinions],
+    params: TrainingParams,
+    manifest: Manifest,
+    columns: Columns,
+) -> ModelFacts:
+    """Priors and temperatures of the kept model; those of a fold are taken from the other folds in `_Fusion`."""
+    sources = source_names(rows["source"])
+    tested = {MODALITIES[m]: opinions.tested for m, opinions in unseen.items()}
+    return ModelFacts(
+        config=params.networks,
+        columns=columns,
+        sources=sources,
+        priors=_priors(data, sources, np.arange(len(data)), params),
+        expert_temperatures={m: _temperatures(data, sources, tested[m]) if m in tested else {} for m in MODALITIES},
+        temperatures=dict.fromkeys(sources, 1.0),
+        trained_on=_trained_on(manifest),
+        declared_use=_narrowest(list(manifest.declared_uses.values())),
+        seed=params.seed,
+    )
+
+
+def _priors(data: UnitArrays, sources: list[str], rows: IntArray, params: TrainingParams) -> dict[str, list[float]]:
+    """Share of each emotion in each source as the experts see it, after balancing; the films' for a source without labels."""
+    priors: dict[str, list[float]] = {}
+    known = rows[np.isfinite(data.soft[rows, 0])]
+    whole = data.soft[known].mean(axis=0)
+    for i, source in enumerate(sources):
+        own = known[data.source[known] == i]
+        share = (data.soft[own].mean(axis=0) if len(own) else whole) + 1e-3
+        balanced = share ** (1 - params.context.balance)
+        priors[source] = [float(value) for value in balanced / balanced.sum()]
+    return priors
+
+
+def _temperatures(data: UnitArrays, sources: list[str], logits: FloatArray) -> dict[str, float]:
+    return {source: fit_temperature(logits[data.source == i], data.soft[data.source == i]) for i, source in enumerate(sources)}
+
+
+def _trained_on(manifest: Manifest) -> dict[str, str]:
+    said = {name: f"{manifest.declared_uses[name]}, {manifest.licences[name]}" for name in manifest.corpora}
+    if manifest.films:
+        uses = _narrowest([manifest.declared_uses[film_id] for film_id in manifest.films])
+        licences = sorted({manifest.licences[film_id] for film_id in manifest.films})
+        said["films"] = f"{uses}, {' and '.join(licences)} ({len(manifest.films)} films)"
+    return said
+
+
+def _narrowest(uses: list[str]) -> str:
+    """The narrowest of some declared uses: what a model that rests on all of them may be used for."""
+    order = [use.value for use in DeclaredUse]
+    return min(uses, key=order.index)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The fused system on unseen films: with all it has, with each subset of modalities, without context, and the temperatures."""
+
+    whole: Joined
+    subsets: dict[tuple[int, ...], Joined]
+    alone: Joined
+    singles: dict[int, FloatArray]
+    fold_temperatures: FloatArray
+    temperatures: dict[str, float]
+
+
+class _Fusion:
+    """Trains and tests the context networks on unseen opinions."""
+
+    def __init__(
+        self,
+        workers: _Workers,
+        data: UnitArrays,
+        folds: Folds,
+        unseen: dict[int, UnseenOpinions],
+        facts: ModelFacts,
+        params: TrainingParams,
+    ) -> None:
+        self.workers, self.data, self.folds, self.unseen, self.facts, self.params = workers, data, folds, unseen, facts, params
+
+    def _opinions(self, facts: ModelFacts, fold: int | None) -> Opinions:
+        """Opinions to learn from (`fold` None: the tested ones; else those of the other folds when `fold` is the test)."""
+        n = len(self.data)
+        logits = np.full((n, len(MODALITIES), len(EMOTIONS)), np.nan, np.float32)
+        strengths = np.full((n, len(MODALITIES)), np.nan, np.float32)
+        for m, opinions in self.unseen.items():
+            logits[:, m] = opinions.tested if fold is None else opinions.inner[fold]
+            strengths[:, m] = opinions.tested_strength if fold is None else opinions.inner_strength[fold]
+        return calibrated_opinions(facts, self.data, logits, strengths)
+
+    def _fold_facts(self, fold: int) -> ModelFacts:
+        """Priors and temperatures that know nothing of the test fold."""
+        sources, others = self.facts.sources, self.folds.others(fold)
+        return dataclasses.replace(
+            self.facts,
+            priors=_priors(self.data, sources, others, self.params),
+            expert_temperatures={
+                name: _temperatures(self.data, sources, self.unseen[m].inner[fold]) if m in self.unseen else {}
+                for m, name in enumerate(MODALITIES)
+            },
+        )
+
+    def _jobs(self, opinions: Opinions, without: int | None) -> list[ContextJob]:
+        folds = [fold for fold in range(self.folds.count) if fold != without]
+        left = () if without is None else (without,)
+        seed = self.params.seed * 10_007 + 7_001 + 97 * (self.folds.count if without is None else without)
+        tested = self.folds.number >= 0
+        return [
+            ContextJob(opinions, np.flatnonzero(tested & ~np.isin(self.folds.number, (*left, fold))), self.folds.rows(fold), seed + fold)
+            for fold in folds
+        ]
+
+    def test(self, tell: Progress) -> Tested:
+        """Every fold once by context networks that saw neither it nor its opinions."""
+        facts = [self._fold_facts(fold) for fold in range(self.folds.count)]
+        learnt = [self._opinions(facts[fold], fold) for fold in range(self.folds.count)]
+        jobs = [job for fold in range(self.folds.count) for job in self._jobs(learnt[fold], fold)]
+        runs = []
+        for i, run in enumerate(self.workers.contexts(jobs)):
+            runs.append(run)
+            tell("context networks", i + 1, len(jobs))
+        each = self.folds.count - 1
+        gathered = _Gathered(len(self.data))
+        temperatures = np.ones((self.folds.count, len(self.facts.sources)), np.float32)
+        for fold in range(self.folds.count):
+            own = slice(fold * each, (fold + 1) * each)
+            temperatures[fold] = self._validated_temperatures(jobs[own], runs[own])
+            self._test_fold(fold, facts[fold], runs[own], gathered)
+        return gathered.finish(temperatures, self.facts.sources)
+
+    def _validated_temperatures(self, jobs: list[ContextJob], runs: list[ContextRun]) -> FloatArray:
+        """Temperatures by source, from each network's own validation films."""
+        logits = np.full((len(self.data), len(EMOTIONS)), np.nan, np.float32)
+        for job, run in zip(jobs, runs, strict=True):
+            rows = job.validation_rows
+            logits[rows] = join([run.state], self.data, job.opinions, rows, self.params.networks).logits
+        return np.array(list(_temperatures(self.data, self.facts.sources, logits).values()), np.float32)
+
+    def _test_fold(self, fold: int, facts: ModelFacts, runs: list[ContextRun], gathered: _Gathered) -> None:
+        rows = self.folds.rows(fold)
+        opinions, states = self._opinions(facts, None), [run.state for run in runs]
+        gathered.put("whole", rows, join(states, self.data, opinions, rows, self.params.networks))
+        gathered.put("alone", rows, join(states, self.data, opinions, rows, self.params.networks, alone=True))
+        for subset in SUBSETS:
+            gathered.put(subset, rows, join(states, self.data, opinions.only(subset), rows, self.params.networks))
+        for m in self.unseen:
+            gathered.put_single(m, rows, np.where(opinions.present[rows, m, None], opinions.log_p[rows, m], opinions.prior[rows]))
+
+    def final_contexts(self) -> list[ContextRun]:
+        """The kept context networks: one for each fold that stops it, from the tested opinions of the others."""
+        return list(self.workers.contexts(self._jobs(self._opinions(self.facts, None), None)))
+
+
+class _Gathered:
+    """Collects the folds' results into whole tables."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.joined: dict[str | tuple[int, ...], Joined] = {}
+        self.singles: dict[int, FloatArray] = {}
+
+    def _blank(self) -> Joined:
+        wide = (self.n, len(EMOTIONS))
+        return Joined(np.full(wide, np.nan, np.float32), np.full(self.n, np.nan, np.float32), np.full(wide, np.nan, np.float32))
+
+    def put(self, name: str | tuple[int, ...], rows: IntArray, joined: Joined) -> None:
+        """Store one fold's part of a system."""
+        whole = self.joined.setdefault(name, self._blank())
+        whole.logits[rows], whole.intensity[rows], whole.reaction[rows] = joined.logits, joined.intensity, joined.reaction
+
+    def put_single(self, modality: int, rows: IntArray, log_p: FloatArray) -> None:
+        """Store one fold's part of a single modality's system."""
+        self.singles.setdefault(modality, np.full((self.n, len(EMOTIONS)), np.nan, np.float32))[rows] = log_p
+
+    def finish(self, temperatures: FloatArray, sources: list[str]) -> Tested:
+        """All folds together; the kept model's temperatures are the folds' means."""
+        subsets = {subset: self.joined[subset] for subset in SUBSETS}
+        means = {source: float(temperatures[:, i].mean()) for i, source in enumerate(sources)}
+        return Tested(self.joined["whole"], subsets, self.joined["alone"], self.singles, temperatures, means)
+
+
+def _final_experts(
+    workers: _Workers, data: UnitArrays, unseen: dict[int, UnseenOpinions], params: TrainingParams, tell: Progress
+) -> list[TrainedExpert]:
+    """The kept experts: all rows, as many epochs as the folds' median."""
+    everything = np.arange(len(data))
+    jobs = [
+        ExpertJob(m, everything, everything[:0], params.seed * 10_007 + 5_003 + 31 * number + m, _kept_epochs(opinions))
+        for m, opinions in unseen.items()
+        for number in range(params.seeds)
+    ]
+    experts = []
+    for i, (job, run) in enumerate(zip(jobs, workers.experts(jobs), strict=True)):
+        experts.append(TrainedExpert(job.modality, run.state, run.standardiser))
+        tell("networks that are kept", i + 1, len(jobs))
+    return experts
+
+
+def _kept_epochs(opinions: UnseenOpinions) -> int:
+    return int(np.median(opinions.epochs))
+
+
+def _predictions(
+    rows: pd.DataFrame, data: UnitArrays, folds: Folds, unseen: dict[int, UnseenOpinions], facts: ModelFacts, tested: Tested
+) -> pd.DataFrame:
+    """PREDICTIONS of all systems on every row whose film was left out once."""
+    kept = np.flatnonzero(folds.number >= 0)
+    by_row = tested.fold_temperatures[folds.number, data.source][:, None]
+
+    def table(system: str, probabilities: FloatArray, of: IntArray, joined: Joined | None = None) -> pd.DataFrame:
+        extra = (None, None) if joined is None else (joined.intensity[of], softmax(joined.reaction[of]))
+        return prediction_rows(rows.iloc[of], system, folds.number[of], probabilities[of], *extra)
+
+    tables = [table(FUSED, softmax(tested.whole.logits / by_row), kept, tested.whole)]
+    neighbours = kept[np.isin(data.sequence[kept], np.flatnonzero(np.bincount(data.sequence) > 1))]
+    if len(neighbours):
+        tables.append(table(f"{FUSED}_no_context", softmax(tested.alone.logits / by_row), neighbours))
+    for m, log_p in tested.singles.items():
+        has = kept[_source_has(data, m)[data.source[kept]]]
+        tables.append(table(MODALITIES[m], np.exp(log_p), has))
+    films = kept[data.source[kept] == 0]
+    for subset, joined in tested.subsets.items():
+        if len(films) and set(subset) <= set(unseen):
+            tables.append(table(f"{FUSED}_{'_'.join(MODALITIES[m] for m in subset)}", softmax(joined.logits / by_row), films, joined))
+    return pd.concat([*tables, *_baseline_tables(rows, data, folds)], ignore_index=True)
+
+
+def _source_has(data: UnitArrays, modality: int) -> BoolArray:
+    """Which sources have units with the modality."""
+    return np.bincount(data.source, weights=data.present[:, modality]) > 0
+
+
+def _baseline_tables(rows: pd.DataFrame, data: UnitArrays, folds: Folds) -> list[pd.DataFrame]:
+    """PREDICTIONS of the baselines, each source and fold by itself."""
+    tables = []
+    texts = rows["text"].fillna("").to_numpy()
+    previous = _previous_labels(data)
+    for source, fold in itertools.product(range(int(data.source.max()) + 1), range(folds.count)):
+        own = np.flatnonzero((folds.number == fold) & (data.source == source))
+        train = np.flatnonzero((folds.number != fold) & (data.source == source) & (data.label >= 0))
+        if not len(own) or not len(train):
+            continue
+        prior = baselines.prior(data.soft[train], len(own))
+        majority = baselines.majority(data.label[train], len(own))
+        answers = {
+            "majority": majority,
+            "prior": prior,
+            "tfidf": baselines.tfidf_svm(list(texts[train]), data.label[train], list(texts[own]), prior),
+        }
+        if (previous[own] >= 0).any():
+            answers["persistence"] = baselines.persistence(previous[own], majority)
+        tables += [prediction_rows(rows.iloc[own], name, fold, p) for name, p in answers.items()]
+    return tables
+
+
+def _previous_labels(data: UnitArrays) -> IntArray:
+    """Gold emotion of the unit before, in the same film; -1 where there is none."""
+    previous = np.full(len(data), -1, np.int64)
+    for run in runs_of(data, np.arange(len(data))):
+        previous[run[1:]] = data.label[run[:-1]]
+    return previous
+
+
+def _curves(unseen: dict[int, UnseenOpinions], contexts: list[ContextRun]) -> dict[str, dict[str, list[float]]]:
+    """Losses by checkpoint, of the experts on validation films and of the kept context networks."""
+    experts = {MODALITIES[m]: opinions.losses for m, opinions in unseen.items()}
+    context = {f"validation, fold {i}": run.validation_loss for i, run in enumerate(contexts)}
+    return {**experts, "context": context | {f"training, fold {i}": run.training_loss for i, run in enumerate(contexts)}}
+
+
+def _summary(
+    rows: pd.DataFrame, data: UnitArrays, folds: Folds, table: pd.DataFrame, unseen: dict[int, UnseenOpinions], facts: ModelFacts
+) -> ModelSummary:
+    gold = (folds.number >= 0) & (data.label >= 0)
+    films = gold & (data.source == 0)
+    scored = films if films.any() else gold
+    label = pd.Series(data.label[scored], index=rows["unit_id"].to_numpy()[scored])
+    said = table[table["unit_id"].isin(label.index)]
+    top = said[[f"p_{emotion}" for emotion in EMOTIONS]].to_numpy().argmax(axis=1)
+    right = pd.Series(top == label.loc[said["unit_id"]].to_numpy())
+    return ModelSummary(
+        n_trained_on=int(np.isfinite(data.soft[:, 0]).sum()),
+        n_tested=int(scored.sum()),
+        n_folds=folds.count,
+        accuracy={str(name): float(share) for name, share in right.groupby(said["system"].to_numpy()).mean().items()},
+        epochs={MODALITIES[m]: _kept_epochs(opinions) for m, opinions in unseen.items()},
+        temperature=facts.temperatures[FILMS],
+        trained_on=facts.trained_on,
+        declared_use=facts.declared_use,
+        missing=None if len(unseen) == len(MODALITIES) else _absent(unseen),
+    )
+
+
+def _absent(unseen: dict[int, UnseenOpinions]) -> str:
+    names = [name for m, name in enumerate(MODALITIES) if m not in unseen]
+    return f"no labelled unit has {' or '.join(names)} features"

@@ -1,0 +1,245 @@
+"""The training set: a manifest of every unit that may teach, one row each, and the versions of what it rests on.
+
+Films come in with their gold labels, public corpora with theirs; a film whose rights do not allow training, that nobody labelled or
+whose units are not there yet is left out, and the manifest says why. Arrays are not copied: `ml.models.dataset` reads them through
+the same `Home`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from corpus.contracts import (
+    GOLD_LABELS,
+    MODALITIES,
+    PERSPECTIVES,
+    PROBABILITY_COLUMNS,
+    TRAINING_UNITS,
+    UNIT_FEATURES,
+    UNITS,
+    DeclaredUse,
+    FeelmError,
+    GoldStatus,
+)
+from corpus.paths import Home, content_version, write_json
+
+FILMS = "film"
+"""The source of units that come from films of the catalogue."""
+
+GOLD_COLUMNS = ("status", "label", *PROBABILITY_COLUMNS, "intensity")
+
+
+@dataclass(frozen=True)
+class TrainingSetSummary:
+    """What the training set holds; `units_by_source` and `gold_by_source` count rows, `label_counts` gold units by emotion."""
+
+    n_units: int
+    n_gold: int
+    n_films: int
+    n_groups: int
+    units_by_source: dict[str, int]
+    gold_by_source: dict[str, int]
+    label_counts: dict[str, int]
+    with_modality: dict[str, int]
+    left_out: dict[str, str]
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What the training set must know of a film: where it belongs and what may be done with it."""
+
+    film_id: str
+    series: str | None
+    video_sha256: str | None
+    rights: str
+    declared_use: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """`manifest.json`: data behind the rows. `films` and `corpora` map a name to its artifacts' content versions."""
+
+    films: dict[str, dict[str, str]]
+    corpora: dict[str, dict[str, str]]
+    gold_version: str | None
+    licences: dict[str, str]
+    declared_uses: dict[str, str]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, training_set: Path) -> Manifest:
+        """Read the manifest of a training set's folder."""
+        path = training_set / "manifest.json"
+        if not path.is_file():
+            raise FeelmError(f"no training set at {training_set}: run the stage training_set (feelm run)")
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def build_training_set(
+    home: Home, film_ids: list[str], corpora: list[str], allowed_rights: frozenset[str], out: Path
+) -> TrainingSetSummary:
+    """Write manifest.parquet (TRAINING_UNITS), manifest.json and summary.json into `out`.
+
+    `allowed_rights` are the rights (see `corpus.contracts.Rights`) under which a film may train a model.
+
+    Raises:
+        FeelmError: nothing is left to train on, or a corpus was not imported.
+    """
+    gold = _read_gold(home)
+    left_out: dict[str, str] = {}
+    facts = {film_id: _film_facts(home, film_id, left_out) for film_id in sorted(film_ids)}
+    kept = {
+        film_id: fact for film_id, fact in facts.items() if fact is not None and not _refuse(home, fact, allowed_rights, gold, left_out)
+    }
+    groups = _groups(list(kept.values()))
+    tables = [_film_rows(home, fact, groups[film_id], gold) for film_id, fact in kept.items()]
+    uses = {name: _corpus_use(home, name) for name in sorted(corpora)}
+    tables += [_corpus_rows(home, name, *uses[name]) for name in sorted(corpora)]
+    if not tables:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "no film and no corpus was added"
+        raise FeelmError(f"nothing to train on ({reasons})")
+    rows = TRAINING_UNITS.write(pd.concat(tables, ignore_index=True), out / "manifest.parquet")
+    manifest = Manifest(
+        films={film_id: _film_versions(home, film_id) for film_id in kept},
+        corpora={name: _versions({name: home.corpus(name), f"{name}-text": home.corpus(f"{name}-text")}) for name in uses},
+        gold_version=_version(home.artifact("gold_labels")),
+        licences={**{i: fact.rights for i, fact in kept.items()}, **{name: licence for name, (licence, _) in uses.items()}},
+        declared_uses={**{i: fact.declared_use for i, fact in kept.items()}, **{name: use for name, (_, use) in uses.items()}},
+        left_out=left_out,
+    )
+    write_json(out / "manifest.json", dataclasses.asdict(manifest))
+    summary = _summary(rows, left_out)
+    write_json(out / "summary.json", dataclasses.asdict(summary))
+    return summary
+
+
+def one_perspective(gold: pd.DataFrame) -> pd.DataFrame:
+    """One gold row a unit: the first perspective of `corpus.contracts.PERSPECTIVES` that was judged."""
+    rank = gold["perspective"].map({name: i for i, name in enumerate(PERSPECTIVES)})
+    return gold.assign(rank=rank).sort_values(["unit_id", "rank"]).drop_duplicates("unit_id").drop(columns="rank")
+
+
+def _read_gold(home: Home) -> pd.DataFrame:
+    path = home.artifact("gold_labels") / "gold.parquet"
+    return one_perspective(GOLD_LABELS.read(path)) if path.is_file() else GOLD_LABELS.empty()
+
+
+def _film_facts(home: Home, film_id: str, left_out: dict[str, str]) -> FilmFacts | None:
+    path = home.artifact("film", film_id) / "film.json"
+    if not path.is_file():
+        left_out[film_id] = "not scanned yet: run its film stages (feelm run)"
+        return None
+    raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    sources: dict[str, Any] = raw.get("sources", {})
+    return FilmFacts(
+        film_id=film_id,
+        series=raw.get("series"),
+        video_sha256=(sources.get("video") or {}).get("sha256"),
+        rights=raw["rights"],
+        declared_use=raw.get("declared_use", DeclaredUse.RESEARCH.value),
+    )
+
+
+def _refuse(home: Home, fact: FilmFacts, allowed: frozenset[str], gold: pd.DataFrame, left_out: dict[str, str]) -> bool:
+    """Note why a film cannot teach, if so."""
+    reason = None
+    if fact.rights not in allowed:
+        reason = f"its rights ({fact.rights}) do not allow training: allowed are {', '.join(sorted(allowed))}"
+    elif not (home.artifact("scenes", fact.film_id) / "units.parquet").is_file():
+        reason = "its units are not there: run its stage scenes (feelm run)"
+    elif not (gold["film_id"] == fact.film_id).any():
+        reason = "nobody has labelled it"
+    if reason is not None:
+        left_out[fact.film_id] = reason
+    return reason is not None
+
+
+def _groups(films: list[FilmFacts]) -> dict[str, str]:
+    """The group of each film: its series, else its id; films with one and the same video or series are tied together."""
+    group = {film.film_id: film.series or film.film_id for film in films}
+    by_video: dict[str, str] = {}
+    for film in films:
+        if film.video_sha256 is None:
+            continue
+        other = by_video.setdefault(film.video_sha256, group[film.film_id])
+        own = group[film.film_id]
+        group = {film_id: other if name == own else name for film_id, name in group.items()}
+        by_video = {sha: other if name == own else name for sha, name in by_video.items()}
+    return group
+
+
+def _film_rows(home: Home, fact: FilmFacts, group: str, gold: pd.DataFrame) -> pd.DataFrame:
+    units = UNITS.read(home.artifact("scenes", fact.film_id) / "units.parquet")
+    units = units.sort_values(["level", "position", "unit_id"])
+    units = units.merge(gold[["unit_id", *GOLD_COLUMNS]], on="unit_id", how="left")
+    for modality in MODALITIES:
+        units[f"has_{modality}"] = _present(units["unit_id"], home.artifact(f"{modality}_features", fact.film_id))
+    return units.assign(source=FILMS, group_id=group, licence=fact.rights, declared_use=fact.declared_use)
+
+
+def _corpus_use(home: Home, name: str) -> tuple[str, str]:
+    path = home.corpus(name) / "summary.json"
+    if not path.is_file():
+        raise FeelmError(f"the corpus {name} is not imported: run its stage (feelm run), or add it with `feelm corpus add {name} PATH`")
+    raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return str(raw["licence"]), str(raw["declared_use"])
+
+
+def _corpus_rows(home: Home, name: str, licence: str, declared_use: str) -> pd.DataFrame:
+    folder = home.corpus(name)
+    units = UNITS.read(folder / "units.parquet").sort_values(["film_id", "position", "unit_id"])
+    gold = one_perspective(GOLD_LABELS.read(folder / "gold.parquet"))
+    units = units.merge(gold[["unit_id", *GOLD_COLUMNS]], on="unit_id", how="left")
+    present = {"text": _present(units["unit_id"], home.corpus(f"{name}-text"))}
+    for modality in MODALITIES:
+        units[f"has_{modality}"] = present.get(modality, False)
+    return units.assign(source=name, group_id=units["film_id"], licence=licence, declared_use=declared_use)
+
+
+def _present(unit_ids: pd.Series, folder: Path) -> pd.Series:
+    path = folder / "features.parquet"
+    if not path.is_file():
+        return pd.Series(False, index=unit_ids.index)
+    features = UNIT_FEATURES.read(path)
+    return unit_ids.isin(features.loc[features["present"], "unit_id"])
+
+
+def _film_versions(home: Home, film_id: str) -> dict[str, str]:
+    names = ("film", "scenes", *(f"{modality}_features" for modality in MODALITIES))
+    return _versions({name: home.artifact(name, film_id) for name in names})
+
+
+def _versions(folders: dict[str, Path]) -> dict[str, str]:
+    versions = {name: _version(folder) for name, folder in folders.items()}
+    return {name: version for name, version in versions.items() if version is not None}
+
+
+def _version(folder: Path) -> str | None:
+    return content_version(folder) if folder.exists() else None
+
+
+def _summary(rows: pd.DataFrame, left_out: dict[str, str]) -> TrainingSetSummary:
+    gold = rows[rows["status"] == GoldStatus.GOLD.value]
+    return TrainingSetSummary(
+        n_units=len(rows),
+        n_gold=len(gold),
+        n_films=int(rows["film_id"].nunique()),
+        n_groups=int(rows["group_id"].nunique()),
+        units_by_source=_counts(rows["source"]),
+        gold_by_source=_counts(gold["source"]),
+        label_counts=_counts(gold["label"]),
+        with_modality={modality: int(rows[f"has_{modality}"].sum()) for modality in MODALITIES},
+        left_out=left_out,
+        missing=None if len(gold) else "no unit has a gold label",
+    )
+
+
+def _counts(series: pd.Series) -> dict[str, int]:
+    return {str(name): int(count) for name, count in series.value_counts().sort_index().items()}

@@ -1,0 +1,126 @@
+"""A small artifact tree with known truth, written through the contracts as the stages write it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import save_file
+
+from corpus.contracts import EMOTIONS, GOLD_LABELS, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS
+from corpus.paths import Home, write_json
+
+FACE_COLUMNS = ("smile", "brow", "eyes")
+VOICE_COLUMNS = ("pitch", "rate", "level", "tilt")
+WORDS = ("well", "great", "damn", "help", "sorry", "what", "yuck")
+CONFUSION = 0.3
+"""How often one modality shows another emotion than the unit's."""
+
+
+def write_films(home: Home, count: int, units_each: int, seed: int = 0, rights: str = "cc0") -> list[str]:
+    """Films whose emotion shows in three modalities, each misleading at random; returns their ids."""
+    rng = np.random.default_rng(seed)
+    film_ids = [f"film-{i:02d}" for i in range(count)]
+    gold = [_write_film(home, film_id, units_each, rng, rights) for film_id in film_ids]
+    folder = home.artifact("gold_labels")
+    folder.mkdir(parents=True)
+    GOLD_LABELS.write(pd.concat(gold, ignore_index=True), folder / "gold.parquet")
+    return film_ids
+
+
+def write_corpus(home: Home, name: str, films: int, lines_each: int, seed: int = 1) -> None:
+    """A corpus of lines in no order, with words alone."""
+    rng = np.random.default_rng(seed)
+    n = films * lines_each
+    labels = rng.integers(len(EMOTIONS), size=n)
+    rows = [
+        {"unit_id": f"{name}.{i}", "film_id": f"{name}-{i // lines_each}", "level": "utterance", "text": _text(labels[i], rng)}
+        for i in range(n)
+    ]
+    folder = home.corpus(name)
+    units = UNITS.write(UNITS.frame(rows), folder / "units.parquet")
+    GOLD_LABELS.write(gold_table(units, labels), folder / "gold.parquet")
+    write_json(folder / "summary.json", {"licence": "CC-BY 4.0", "declared_use": "commercial", "n": n})
+    _write_text(home.corpus(f"{name}-text"), units["unit_id"], _seen(labels, rng), rng)
+
+
+def _write_film(home: Home, film_id: str, n: int, rng: np.random.Generator, rights: str) -> pd.DataFrame:
+    labels = rng.integers(len(EMOTIONS), size=n)
+    for i in range(1, n):
+        labels[i] = (labels[i - 1] + 1) % len(EMOTIONS) if rng.random() < 0.5 else labels[i]
+    folder = home.artifact("film", film_id)
+    folder.mkdir(parents=True)
+    facts = {"film_id": film_id, "rights": rights, "declared_use": "commercial", "series": None, "sources": {"video": {"sha256": film_id}}}
+    (folder / "film.json").write_text(json.dumps(facts), encoding="utf-8")
+    units = UNITS.write(_units(film_id, labels, rng), home.artifact("scenes", film_id) / "units.parquet")
+    _write_face(home.artifact("face_features", film_id), units["unit_id"], _seen(labels, rng), rng)
+    _write_voice(home.artifact("voice_features", film_id), units["unit_id"], _seen(labels, rng), rng)
+    _write_text(home.artifact("text_features", film_id), units["unit_id"], _seen(labels, rng), rng)
+    return gold_table(units, labels)
+
+
+def _units(film_id: str, labels: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    rows = [
+        {
+            "unit_id": f"{film_id}.u{i:05d}",
+            "film_id": film_id,
+            "level": "utterance",
+            "start_ms": 2000 * i,
+            "end_ms": 2000 * i + 1500,
+            "text": _text(label, rng),
+            "character_id": ("anna", "ben")[i % 2],
+            "addressee_id": ("ben", "anna")[i % 2],
+            "scene_id": f"{film_id}.scene{i // 7:03d}",
+            "position": i,
+        }
+        for i, label in enumerate(labels)
+    ]
+    return UNITS.frame(rows)
+
+
+def _text(label: int, rng: np.random.Generator) -> str:
+    shown = label if rng.random() > CONFUSION else rng.integers(len(EMOTIONS))
+    return f"{WORDS[shown]} it is {rng.integers(30)}"
+
+
+def _seen(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What one modality shows: the emotion, or another one at random."""
+    return np.where(rng.random(len(labels)) > CONFUSION, labels, rng.integers(len(EMOTIONS), size=len(labels)))
+
+
+def gold_table(units: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
+    """Gold of three agreeing raters."""
+    soft = np.full((len(labels), len(EMOTIONS)), 0.02)
+    soft[np.arange(len(labels)), labels] = 0.88
+    table = pd.DataFrame({"unit_id": units["unit_id"], "film_id": units["film_id"], "perspective": "portrayed", "status": "gold"})
+    table["label"] = [EMOTIONS[label] for label in labels]
+    table[list(PROBABILITY_COLUMNS)] = soft
+    return table.assign(n_raters=3, top_share=1.0, entropy_bits=0.8, intensity=0.5, valence=None, arousal=None)
+
+
+def _one_hot(seen: np.ndarray, width: int, rng: np.random.Generator, noise: float) -> np.ndarray:
+    codes = np.random.default_rng(99).normal(size=(len(EMOTIONS), width))
+    return (codes[seen] + noise * rng.normal(size=(len(seen), width))).astype(np.float32)
+
+
+def _features(folder: Path, unit_ids: pd.Series, names: tuple[str, ...], values: np.ndarray) -> None:
+    table = pd.DataFrame({"unit_id": unit_ids, "present": True})
+    table[list(names)] = values
+    UNIT_FEATURES.write(table, folder / "features.parquet")
+
+
+def _write_face(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.random.Generator) -> None:
+    _features(folder, unit_ids, FACE_COLUMNS, _one_hot(seen, len(FACE_COLUMNS), rng, 1.0))
+    crops = rng.integers(90, 110, size=(len(seen), 8, 48, 48)).astype(np.uint8)
+    for i, emotion in enumerate(seen):
+        crops[i, :, 6 * emotion : 6 * emotion + 6, :] = 220
+    save_file({"crops": crops, "mask": np.ones((len(seen), 8), bool)}, folder / "crops.safetensors")
+
+
+def _write_voice(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.random.Generator) -> None:
+    _features(folder, unit_ids, VOICE_COLUMNS, _one_hot(seen, len(VOICE_COLUMNS), rng, 0.3))
+
+
+def _write_text(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.random.Generator) -> None:
+    _features(folder, unit_ids, ("exclamations",), (seen == 5).astype(np.float32)[:, None])
+    save_file({"embedding": _one_hot(seen, 384, rng, 1.0) / 20}, folder / "embedding.safetensors")
