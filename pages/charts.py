@@ -1,0 +1,289 @@
+"""Charts as SVG drawn by our own code: numbers in, markup out.
+
+Two kinds: charts along a film's time or along a bar stretch with the page (`preserveAspectRatio="none"`, strokes unscaled) and hold
+no text, since their labels are HTML that keeps its size on a phone; square charts (confusion, reliability) hold their own text.
+Colours are CSS classes (`e-joy`, `k-fused`, ...) so that light, dark and print come from the style sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markupsafe import Markup, escape
+
+from corpus.contracts import EMOTIONS
+
+WIDTH = 1000.0
+"""Units along the x axis of every stretching chart."""
+
+SHORT = {emotion: emotion if len(emotion) <= 6 else emotion[:4] + "." for emotion in EMOTIONS}
+"""Names that fit over a narrow column."""
+
+TICK_STEPS_MS = (1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_200_000, 1_800_000, 3_600_000)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the film with its seven probabilities (order of EMOTIONS)."""
+
+    start_ms: float
+    end_ms: float
+    probabilities: tuple[float, ...]
+
+    @property
+    def top(self) -> str:
+        """The most probable emotion."""
+        return EMOTIONS[max(range(len(EMOTIONS)), key=lambda index: self.probabilities[index])]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value at one time; `value` is None where there is none (unvoiced, no face)."""
+
+    t_ms: float
+    value: float | None
+
+
+def number(value: float) -> str:
+    """A coordinate with at most two decimals and no trailing zeros."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in ("", "-0") else text
+
+
+def x_of(t_ms: float, duration_ms: float) -> float:
+    """Horizontal position of a time, 0..WIDTH, clipped to the film."""
+    return WIDTH * min(max(t_ms / duration_ms, 0.0), 1.0) if duration_ms > 0 else 0.0
+
+
+def time_ticks(duration_ms: float, most: int = 8) -> list[int]:
+    """Round times for an axis from 0 to `duration_ms`, at most `most` steps apart evenly."""
+    step = next((step for step in TICK_STEPS_MS if duration_ms / step <= most), TICK_STEPS_MS[-1])
+    return list(range(0, int(duration_ms) + 1, step))
+
+
+def _svg(height: float, label: str, body: str, css: str = "plot") -> Markup:
+    return Markup(
+        f'<svg class="{css}" viewBox="0 0 {number(WIDTH)} {number(height)}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(label)}" style="height:{number(height)}px">{body}</svg>'
+    )
+
+
+def stacked_spans(spans: Sequence[Span], duration_ms: float, height: float, label: str) -> Markup:
+    """Each span as a column as wide as it lasts, its seven probabilities stacked from the bottom in the order of EMOTIONS."""
+    return _svg(height, label, "".join(_column(span, duration_ms, height) for span in spans))
+
+
+def _column(span: Span, duration_ms: float, height: float) -> str:
+    left, right = x_of(span.start_ms, duration_ms), x_of(span.end_ms, duration_ms)
+    top, parts = height, []
+    for emotion, probability in zip(EMOTIONS, span.probabilities, strict=True):
+        top -= probability * height
+        if probability * height >= 0.25:
+            parts.append(
+                f'<rect class="e-{emotion}" x="{number(left)}" y="{number(max(top, 0))}" width="{number(max(right - left, 0.6))}" '
+                f'height="{number(probability * height)}"/>'
+            )
+    return "".join(parts)
+
+
+def stacked_course(spans: Sequence[Span], duration_ms: float, height: float, label: str) -> Markup:
+    """Probabilities over time as stacked areas through the spans' middles; a gap between spans breaks the areas."""
+    body = "".join(_areas(run, duration_ms, height) for run in contiguous(spans))
+    return _svg(height, label, body)
+
+
+def contiguous(spans: Sequence[Span], gap_ms: float = 1.0) -> list[list[Span]]:
+    """Runs of spans of which each begins where the one before ends."""
+    runs: list[list[Span]] = []
+    for span in spans:
+        if runs and span.start_ms - runs[-1][-1].end_ms <= gap_ms:
+            runs[-1].append(span)
+        else:
+            runs.append([span])
+    return runs
+
+
+def _areas(run: Sequence[Span], duration_ms: float, height: float) -> str:
+    times = [run[0].start_ms, *((span.start_ms + span.end_ms) / 2 for span in run), run[-1].end_ms]
+    xs = [x_of(t, duration_ms) for t in times]
+    rows = [run[0].probabilities, *(span.probabilities for span in run), run[-1].probabilities]
+    floor, paths = [0.0] * len(rows), []
+    for index, emotion in enumerate(EMOTIONS):
+        ceiling = [low + row[index] for low, row in zip(floor, rows, strict=True)]
+        if max(row[index] for row in rows) >= 0.005:
+            upper = " ".join(f"{number(x)},{number(height * (1 - share))}" for x, share in zip(xs, ceiling, strict=True))
+            lower = " ".join(f"{number(x)},{number(height * (1 - share))}" for x, share in zip(reversed(xs), reversed(floor), strict=True))
+            paths.append(f'<path class="e-{emotion}" d="M{upper} L{lower} Z"/>')
+        floor = ceiling
+    return "".join(paths)
+
+
+def thin(points: Sequence[Point], most: int) -> list[Point]:
+    """At most `most` points, each the mean of its neighbours; a bucket without values stays without."""
+    if len(points) <= most:
+        return list(points)
+    size = -(-len(points) // most)
+    return [_mean(points[start : start + size]) for start in range(0, len(points), size)]
+
+
+def _mean(bucket: Sequence[Point]) -> Point:
+    values = [point.value for point in bucket if point.value is not None]
+    middle = bucket[len(bucket) // 2].t_ms
+    return Point(middle, sum(values) / len(values)) if values else Point(middle, None)
+
+
+def line(points: Sequence[Point], duration_ms: float, height: float, low: float, high: float, label: str, css: str = "line") -> Markup:
+    """A curve whose values `low`..`high` fill the height; it breaks where a value is missing, a lone value is a dot."""
+    drawn = "".join(_stroke(run, duration_ms, height, low, high) for run in _present(thin(points, 1200)))
+    return _svg(height, label, f'<path class="{css}" d="{drawn}"/>' if drawn else "")
+
+
+def _present(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
+    runs: list[list[tuple[float, float]]] = [[]]
+    for point in points:
+        if point.value is None:
+            runs.append([])
+        else:
+            runs[-1].append((point.t_ms, point.value))
+    return [run for run in runs if run]
+
+
+def _stroke(run: Sequence[tuple[float, float]], duration_ms: float, height: float, low: float, high: float) -> str:
+    coordinates = [(x_of(t, duration_ms), y_of(value, height, low, high)) for t, value in run]
+    if len(coordinates) == 1:
+        coordinates *= 2
+    return "M" + " ".join(f"{number(x)},{number(y)}" for x, y in coordinates)
+
+
+def y_of(value: float, height: float, low: float, high: float) -> float:
+    """Vertical position of a value, `low` at the bottom (height) and `high` at the top (0), clipped."""
+    share = (value - low) / (high - low) if high > low else 0.5
+    return height * (1 - min(max(share, 0.0), 1.0))
+
+
+def distribution(probabilities: Sequence[float], label: str) -> Markup:
+    """A thin bar whose seven parts are the probabilities."""
+    parts, left = [], 0.0
+    for emotion, probability in zip(EMOTIONS, probabilities, strict=True):
+        if probability >= 0.01:
+            parts.append(f'<rect class="e-{emotion}" x="{number(left * WIDTH)}" y="0" width="{number(probability * WIDTH)}" height="8"/>')
+        left += probability
+    return _svg(8, label, "".join(parts), "plot distribution")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A share 0..1 with its interval; `css` names its colour class."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    css: str = "k-baseline"
+
+
+def interval_bar(bar: Bar, ceiling: float | None, label: str) -> Markup:
+    """A horizontal bar from 0 to 1 with a whisker for its interval and a dashed mark at `ceiling` (the raters' own score)."""
+    height, middle = 22.0, 11.0
+    parts = [f'<rect class="track" x="0" y="5" width="{number(WIDTH)}" height="12"/>']
+    parts.append(f'<rect class="{bar.css}" x="0" y="5" width="{number(WIDTH * bar.value)}" height="12"/>')
+    if bar.low is not None and bar.high is not None:
+        left, right = number(WIDTH * bar.low), number(WIDTH * bar.high)
+        parts.append(f'<path class="whisker" d="M{left},{middle:g} H{right} M{left},7 V15 M{right},7 V15"/>')
+    if ceiling is not None:
+        parts.append(f'<path class="ceiling" d="M{number(WIDTH * ceiling)},0 V{height:g}"/>')
+    return _svg(height, label, "".join(parts))
+
+
+@dataclass(frozen=True)
+class _Grid:
+    left: float = 74.0
+    top: float = 30.0
+    cell: float = 44.0
+
+
+def confusion(counts: Sequence[Sequence[int]], label: str) -> Markup:
+    """Gold emotions as rows, predictions as columns; a cell's strength is its share of the row, its text the count."""
+    grid, size = _Grid(), len(EMOTIONS)
+    parts = [f'<text class="axis" x="{grid.left + size * grid.cell / 2:g}" y="10" text-anchor="middle">model says</text>']
+    for index, emotion in enumerate(EMOTIONS):
+        x, y = grid.left + (index + 0.5) * grid.cell, grid.top + (index + 0.5) * grid.cell
+        parts.append(
+            f'<text class="head" x="{x:g}" y="{grid.top - 6:g}" text-anchor="middle">{emotion[:5]}{"." * (len(emotion) > 5)}</text>'
+        )
+        parts.append(f'<text class="head" x="{grid.left - 8:g}" y="{y + 4:g}" text-anchor="end">{emotion}</text>')
+    parts += [_confusion_row(grid, index, row) for index, row in enumerate(counts)]
+    width, height = grid.left + size * grid.cell + 2, grid.top + size * grid.cell + 2
+    return Markup(f'<svg class="square" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>')
+
+
+def _confusion_row(grid: _Grid, index: int, row: Sequence[int]) -> str:
+    total, parts = sum(row), []
+    for column, count in enumerate(row):
+        share = count / total if total else 0.0
+        x, y = grid.left + column * grid.cell, grid.top + index * grid.cell
+        css = "cell diagonal" if index == column else "cell"
+        parts.append(
+            f'<rect class="{css}" x="{x + 1:g}" y="{y + 1:g}" width="{grid.cell - 2:g}" height="{grid.cell - 2:g}" rx="3" '
+            f'fill-opacity="{cell_strength(share):.2f}"/>'
+        )
+        css = "strong" if share > 0.5 else "weak" if count else "none"
+        middle = x + grid.cell / 2
+        parts.append(f'<text class="{css}" x="{middle:g}" y="{y + grid.cell / 2 + 4:g}" text-anchor="middle">{count}</text>')
+    return "".join(parts)
+
+
+def cell_strength(share: float) -> float:
+    """Opacity of a confusion cell: below 0.45 for shares up to a half (dark text stays readable), above 0.8 for the rest."""
+    return 0.05 + 0.7 * share if share <= 0.5 else 0.8 + 0.4 * (share - 0.5)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of a reliability diagram: mean confidence, accuracy, and share of all units in it."""
+
+    confidence: float
+    accuracy: float
+    share: float
+
+
+def reliability(bins: Sequence[Bin], label: str) -> Markup:
+    """Accuracy against confidence; a dot's area grows with the bin's share, the diagonal is perfect calibration."""
+    side, left, top = 300.0, 44.0, 12.0
+    parts = [f'<rect class="frame" x="{left:g}" y="{top:g}" width="{side:g}" height="{side:g}"/>']
+    for step in range(5):
+        x, y = left + side * step / 4, top + side * (1 - step / 4)
+        parts.append(f'<path class="grid" d="M{left:g},{y:g} H{left + side:g} M{x:g},{top:g} V{top + side:g}"/>')
+        parts.append(f'<text class="head" x="{left - 6:g}" y="{y + 4:g}" text-anchor="end">{25 * step} %</text>')
+        parts.append(f'<text class="head" x="{x:g}" y="{top + side + 17:g}" text-anchor="middle">{25 * step} %</text>')
+    parts.append(f'<path class="perfect" d="M{left:g},{top + side:g} L{left + side:g},{top:g}"/>')
+    dots = [(left + side * item.confidence, top + side * (1 - item.accuracy), item) for item in bins]
+    if dots:
+        parts.append(f'<path class="line" d="M{" ".join(f"{number(x)},{number(y)}" for x, y, _ in dots)}"/>')
+    parts += [f'<circle class="dot" cx="{number(x)}" cy="{number(y)}" r="{number(3 + 10 * item.share**0.5)}"/>' for x, y, item in dots]
+    parts.append(f'<text class="axis" x="{left + side / 2:g}" y="{top + side + 34:g}" text-anchor="middle">the model’s confidence</text>')
+    parts.append(f'<text class="axis" transform="translate(10 {top + side / 2:g}) rotate(-90)" text-anchor="middle">share right</text>')
+    return Markup(f'<svg class="square" viewBox="0 0 360 354" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>')
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stretch in which one emotion leads."""
+
+    start_ms: float
+    end_ms: float
+    emotion: str
+
+
+def leading_runs(spans: Sequence[Span]) -> list[Run]:
+    """Neighbouring spans with the same most probable emotion, joined; a gap ends a run."""
+    runs = [Run(span.start_ms, span.end_ms, span.top) for span in spans]
+    joined: list[Run] = runs[:1]
+    for before, after in pairwise(runs):
+        last = joined[-1]
+        if after.emotion == last.emotion and after.start_ms <= before.end_ms:
+            joined[-1] = Run(last.start_ms, after.end_ms, last.emotion)
+        else:
+            joined.append(after)
+    return joined

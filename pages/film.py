@@ -1,0 +1,306 @@
+"""A page per film: its facts, its course of emotion over time, and every line with the raters' labels beside the model's.
+
+The page reads what the stages left about the film and tells in words what is missing; it holds its pictures and its script in itself.
+`render_film` is pure text from a typed view; `build_film_page` reads the artifacts and writes `film.html`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from corpus.contracts import UnitLevel
+from corpus.paths import Home, write_json, write_text
+from pages.charts import distribution
+from pages.lines import Line, read_lines
+from pages.material import Material, read_json, read_material
+from pages.render import clock, percent, picture, plural, render
+from pages.timeline import FaceCourse, Lane, Tick, filmstrip, read_face_course, read_lanes, ticks
+
+MOST_THUMBNAILS = 60
+THUMBNAIL_BUDGET = 1_400_000
+"""Bytes of base64 that a page's pictures may take together."""
+
+REPORT_LINK = "<!-- link to the report -->"
+"""Stands in `film.html`; the report's copy puts the way back in its place."""
+
+RIGHTS = {
+    "public_domain": "Public domain",
+    "cc0": "CC0",
+    "cc_by": "CC BY",
+    "licensed": "Licensed",
+    "research_exception": "Research exception",
+    "unknown": "Rights unknown",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A tile: a name, a value, and what to know about it."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class SceneRow:
+    """A scene and its features in the order of the page's `scene_columns`; empty text where there is no value."""
+
+    position: int
+    start_ms: int
+    end_ms: int
+    heading: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FilmPage:
+    """Everything the template shows."""
+
+    film_id: str
+    title: str
+    tags: tuple[str, ...]
+    lead: str
+    facts: tuple[Fact, ...]
+    missing: dict[str, tuple[str, ...]]
+    duration_ms: int
+    thumbnails: dict[int, str]
+    strip: tuple[int, ...]
+    axis: tuple[Tick, ...]
+    lanes: tuple[Lane, ...]
+    face: FaceCourse | None
+    lines: tuple[Line, ...]
+    level: str
+    scene_columns: tuple[str, ...]
+    scene_rows: tuple[SceneRow, ...]
+    trained_on: dict[str, str]
+    model_version: str
+    attribution: str
+
+    def distribution(self, line: Line) -> Markup:
+        """The line's seven probabilities as a thin bar with its reading in words."""
+        assert line.model is not None
+        return distribution(line.model.probabilities, f"{line.model.emotion} {percent(line.model.confidence)}")
+
+    @property
+    def parted(self) -> list[Line]:
+        """Where model and raters part, the model's surest errors first."""
+        wrong = [line for line in self.lines if line.agrees is False]
+        return sorted(wrong, key=lambda line: -line.model.confidence if line.model else 0.0)[:6]
+
+    @property
+    def has_raters(self) -> bool:
+        """Whether anybody judged a line of this film."""
+        return any(line.gold or line.votes for line in self.lines)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether the model read a line of this film."""
+        return any(line.model for line in self.lines)
+
+
+@dataclass(frozen=True)
+class FilmPageSummary:
+    """What the page shows."""
+
+    film_id: str
+    lines: int
+    lines_with_gold: int
+    agreeing: int
+    thumbnails: int
+    face_course: str | None
+    page_bytes: int
+    missing: dict[str, tuple[str, ...]]
+
+
+def render_film(page: FilmPage) -> str:
+    """The page as self-contained HTML."""
+    return render("film.html", page, script="film.js")
+
+
+def build_film_page(home: Home, film_id: str, predictions: Path, out: Path) -> FilmPageSummary:
+    """Write `out/film.html` and `out/page.json` (its summary).
+
+    Raises:
+        FeelmError: nothing is known about the film, or one of its tables is damaged.
+    """
+    page = read_film_page(home, film_id, predictions)
+    text = render_film(page)
+    write_text(out / "film.html", text)
+    summary = FilmPageSummary(
+        film_id=film_id,
+        lines=len(page.lines),
+        lines_with_gold=sum(line.gold is not None and line.gold.emotion is not None for line in page.lines),
+        agreeing=sum(line.agrees is True for line in page.lines),
+        thumbnails=len(page.thumbnails),
+        face_course=page.face.sentence if page.face else None,
+        page_bytes=len(text.encode()),
+        missing=page.missing,
+    )
+    write_json(out / "page.json", dataclasses.asdict(summary))
+    return summary
+
+
+def read_film_page(home: Home, film_id: str, predictions: Path) -> FilmPage:
+    """Gather the page's view from the artifacts."""
+    material = read_material(home, film_id, predictions)
+    lines = tuple(read_lines(material))
+    face = read_face_course(material)
+    strip = tuple(filmstrip(material.shots, material.duration_ms))
+    thumbnails = read_thumbnails(material, strip, lines)
+    columns, rows = scene_table(material)
+    model = read_json(home.artifact("model") / "model.json")
+    trained_on = model.get("trained_on")
+    return FilmPage(
+        film_id=film_id,
+        title=material.title,
+        tags=_tags(material),
+        lead=lead(material, lines, face),
+        facts=tuple(_facts(material, lines)),
+        missing=material.missing,
+        duration_ms=material.duration_ms,
+        thumbnails=thumbnails,
+        strip=tuple(index for index in strip if index in thumbnails),
+        axis=tuple(ticks(material.duration_ms)),
+        lanes=tuple(read_lanes(material, lines, face)),
+        face=face,
+        lines=tuple(dataclasses.replace(line, shot=line.shot if line.shot in thumbnails else None) for line in lines),
+        level="line" if any(line.text for line in lines) else "span",
+        scene_columns=columns,
+        scene_rows=rows,
+        trained_on={str(k): str(v) for k, v in trained_on.items()} if isinstance(trained_on, dict) else {},
+        model_version=str(model.get("model_version") or ""),
+        attribution=str(material.film.get("attribution") or ""),
+    )
+
+
+def _tags(material: Material) -> tuple[str, ...]:
+    film = material.film
+    rights = RIGHTS.get(str(film.get("rights")), str(film.get("rights") or "Rights unknown"))
+    use = film.get("declared_use")
+    tags = [film.get("year"), film.get("language"), rights, f"for {use} use" if use else None]
+    return tuple(str(tag) for tag in tags if tag)
+
+
+def lead(material: Material, lines: Sequence[Line], face: FaceCourse | None) -> str:
+    """One or two sentences that say what the page has found."""
+    judged = [line for line in lines if line.agrees is not None]
+    if judged:
+        right = sum(line.agrees is True for line in judged)
+        return f"The model names the raters’ emotion in {right} of {plural(len(judged), 'line')} ({percent(right / len(judged))})." + _seen(
+            material
+        )
+    if face is not None and not any(line.text for line in lines):
+        return f"Nobody speaks here. The face shows: {face.sentence}."
+    if any(line.model for line in lines):
+        return "Nobody has judged this film yet, so what the model reads stands alone." + _seen(material)
+    return "The model has not read this film: below is what its picture, sound and words gave."
+
+
+def _seen(material: Material) -> str:
+    if material.predictions is None:
+        return ""
+    folds = set(material.predictions["fold"][material.predictions["system"] == "fused"])
+    return " It had never seen this film." if folds and min(folds) >= 0 else " The final model read it, and may have learned from it."
+
+
+def _facts(material: Material, lines: Sequence[Line]) -> list[Fact]:
+    n_lines = 0 if material.utterances is None else len(material.utterances)
+    speakers = {line.speaker for line in lines if line.speaker}
+    facts = [
+        Fact("Length", clock(material.duration_ms)),
+        Fact("Shots", f"{0 if material.shots is None else len(material.shots):,}"),
+        Fact("Scenes", f"{0 if material.scenes is None else len(material.scenes):,}"),
+        Fact("Lines", f"{n_lines:,}", plural(len(speakers), "speaker") if speakers else ""),
+    ]
+    sync = sync_fact(material)
+    return [*facts, sync] if sync else facts
+
+
+def sync_fact(material: Material) -> Fact | None:
+    """Whether the subtitles fitted the sound; None where there are none."""
+    verdict, offset = material.sync.get("verdict"), material.sync.get("offset_ms")
+    if not verdict:
+        return None
+    if verdict != "corrected":
+        return Fact("Subtitles", {"fits": "in time", "refused": "refused"}.get(str(verdict), str(verdict)))
+    scale = float(material.sync.get("scale") or 1.0)
+    stretched = f", stretched × {scale:.4f}" if abs(scale - 1) > 5e-5 else ""
+    return Fact("Subtitles", "corrected", f"moved by {(offset or 0) / 1000:+.2f} s{stretched}".replace("-", "−"))
+
+
+def read_thumbnails(material: Material, strip: Sequence[int], lines: Sequence[Line]) -> dict[int, str]:
+    """Pictures of at most MOST_THUMBNAILS shots within the budget: first those of the strip, then those of lines."""
+    if material.shots is None:
+        return {}
+    files = dict(zip(material.shots["index"].astype(int), material.shots["thumbnail"], strict=True))
+    wanted = list(dict.fromkeys([*strip, *_evenly([line.shot for line in lines if line.shot is not None])]))
+    found: dict[int, str] = {}
+    size = 0
+    for index in wanted[:MOST_THUMBNAILS]:
+        data = picture(material.shots_folder / files[index])
+        if data is not None and size + len(data) <= THUMBNAIL_BUDGET:
+            found[index] = data
+            size += len(data)
+    return dict(sorted(found.items()))
+
+
+def _evenly(shots: list[int]) -> list[int]:
+    """The shots, each once, reordered so that any beginning of the list covers the film evenly."""
+    once = list(dict.fromkeys(shots))
+    step = max(1, len(once) // MOST_THUMBNAILS)
+    return [index for offset in range(step) for index in once[offset::step]]
+
+
+SCENE_NAMES = {
+    "brightness": "Brightness",
+    "contrast": "Contrast",
+    "saturation": "Saturation",
+    "warmth": "Warmth",
+    "motion": "Motion",
+    "shot_rate": "Shots per minute",
+    "loudness": "Loudness",
+    "loudness_db": "Loudness, dB",
+    "tempo": "Tempo",
+    "tempo_bpm": "Tempo, bpm",
+}
+
+
+def scene_table(material: Material) -> tuple[tuple[str, ...], tuple[SceneRow, ...]]:
+    """The scenes with their picture and sound features: at most eight columns, those with a plain name first."""
+    if material.scenes is None:
+        return (), ()
+    features = _scene_features(material)
+    plain = [name for name in SCENE_NAMES if name in features.columns]
+    names = [*plain, *sorted(set(features.columns) - set(SCENE_NAMES))][:8]
+    rows = tuple(
+        SceneRow(
+            position,
+            int(scene["start_ms"]),
+            int(scene["end_ms"]),
+            str(scene["heading"]) if pd.notna(scene["heading"]) else f"Scene {position}",
+            tuple(_figure(features.at[scene["scene_id"], name]) if scene["scene_id"] in features.index else "" for name in names),
+        )
+        for position, scene in enumerate(material.scenes.sort_values("start_ms").to_dict("records"), start=1)
+    )
+    return tuple(SCENE_NAMES.get(name, name.replace("_", " ").capitalize()) for name in names), rows
+
+
+def _scene_features(material: Material) -> pd.DataFrame:
+    if material.scene_features is None or material.units is None:
+        return pd.DataFrame()
+    scenes = material.units["unit_id"][material.units["level"] == UnitLevel.SCENE.value]
+    table = material.scene_features[material.scene_features["unit_id"].isin(scenes)].set_index("unit_id")
+    return table.drop(columns=["present"]).dropna(axis="columns", how="all")
+
+
+def _figure(value: float) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2f}"

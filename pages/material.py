@@ -1,0 +1,147 @@
+"""What the chain left about one film, read for showing.
+
+Every artifact may be absent: a table is then None and the reason, where a stage gave one, stands in `missing` in that stage's words.
+Nothing is computed here; the pages decide what to draw from it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from corpus.contracts import (
+    ANNOTATIONS,
+    FACE_COURSE,
+    GOLD_LABELS,
+    PICTURES,
+    PREDICTIONS,
+    SCENES,
+    SHOTS,
+    UNIT_FEATURES,
+    UNITS,
+    UTTERANCES,
+    VOICE_COURSE,
+    VOTES,
+    FeelmError,
+    TableSchema,
+)
+from corpus.paths import Home
+
+MODALITY_OF_ARTIFACT = {
+    "shots": "Picture",
+    "faces": "Face",
+    "face_features": "Face",
+    "soundtrack": "Sound",
+    "voice_features": "Voice",
+    "dialogue": "Words",
+    "text_features": "Words",
+    "scene_features": "Scene",
+}
+"""Under which name a stage's missing modality is told."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """One film's tables; None where the stage left none."""
+
+    film_id: str
+    film: dict[str, Any]
+    stream: dict[str, Any]
+    sync: dict[str, Any]
+    missing: dict[str, tuple[str, ...]]
+    shots_folder: Path
+    shots: pd.DataFrame | None
+    pictures: pd.DataFrame | None
+    scenes: pd.DataFrame | None
+    units: pd.DataFrame | None
+    utterances: pd.DataFrame | None
+    face_course: pd.DataFrame | None
+    voice_course: pd.DataFrame | None
+    scene_features: pd.DataFrame | None
+    gold: pd.DataFrame | None
+    votes: pd.DataFrame | None
+    annotations: pd.DataFrame | None
+    predictions: pd.DataFrame | None
+
+    @property
+    def title(self) -> str:
+        """The catalogue's title, else the id."""
+        return str(self.film.get("title") or self.film_id)
+
+    @property
+    def duration_ms(self) -> int:
+        """The stream's length, else the last end of any shot or unit; 0 where nothing has a time."""
+        if self.stream.get("duration_ms"):
+            return int(self.stream["duration_ms"])
+        tables = [table["end_ms"].dropna() for table in (self.shots, self.units) if table is not None]
+        return int(max((ends.max() for ends in tables if len(ends)), default=0))
+
+
+def read_material(home: Home, film_id: str, predictions: Path) -> Material:
+    """Read what there is about a film.
+
+    Raises:
+        FeelmError: nothing at all is known about the film.
+    """
+    if not home.artifact("film", film_id).is_dir():
+        raise FeelmError(
+            f"film {film_id!r} is not at {home.artifact('film', film_id)}: add it and run the chain (feelm run --film {film_id})"
+        )
+    shots, scenes, dialogue = (home.artifact(name, film_id) for name in ("shots", "scenes", "dialogue"))
+    gold = home.artifact("gold_labels")
+    return Material(
+        film_id=film_id,
+        film=read_json(home.artifact("film", film_id) / "film.json"),
+        stream=read_json(shots / "stream.json"),
+        sync=read_json(dialogue / "summary.json"),
+        missing=read_missing(home, film_id),
+        shots_folder=shots,
+        shots=_table(SHOTS, shots / "shots.parquet"),
+        pictures=_table(PICTURES, shots / "pictures.parquet"),
+        scenes=_table(SCENES, scenes / "scenes.parquet"),
+        units=_table(UNITS, scenes / "units.parquet"),
+        utterances=_table(UTTERANCES, dialogue / "utterances.parquet"),
+        face_course=_table(FACE_COURSE, home.artifact("face_features", film_id) / "course.parquet"),
+        voice_course=_table(VOICE_COURSE, home.artifact("voice_features", film_id) / "course.parquet"),
+        scene_features=_table(UNIT_FEATURES, home.artifact("scene_features", film_id) / "features.parquet"),
+        gold=_of_film(_table(GOLD_LABELS, gold / "gold.parquet"), film_id),
+        votes=_of_film(_table(VOTES, gold / "votes.parquet"), film_id),
+        annotations=_of_film(_table(ANNOTATIONS, home.artifact("annotations") / "annotations.parquet"), film_id),
+        predictions=_of_film(_table(PREDICTIONS, predictions), film_id),
+    )
+
+
+def read_missing(home: Home, film_id: str) -> dict[str, tuple[str, ...]]:
+    """By modality, the reasons that stages gave for its absence, each once."""
+    told: dict[str, tuple[str, ...]] = {}
+    for artifact, modality in MODALITY_OF_ARTIFACT.items():
+        reason = read_json(home.artifact(artifact, film_id) / "summary.json").get("missing")
+        if reason and str(reason) not in told.get(modality, ()):
+            told[modality] = (*told.get(modality, ()), str(reason))
+    return told
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no file."""
+    if not path.is_file():
+        return {}
+    value = json.loads(path.read_text(encoding="utf-8"))
+    return value if isinstance(value, dict) else {}
+
+
+def _table(schema: TableSchema, path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    table = schema.read(path)
+    return table if len(table) else None
+
+
+def _of_film(table: pd.DataFrame | None, film_id: str) -> pd.DataFrame | None:
+    if table is None:
+        return None
+    rows = table[table["film_id"] == film_id]
+    return rows if len(rows) else None

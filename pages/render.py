@@ -1,0 +1,81 @@
+"""Turns templates and typed views into one self-contained HTML text.
+
+Everything is escaped (autoescape, undefined names are errors); the style sheet and the script are inlined, and the content security
+policy of each page allows nothing but them and `data:` pictures, so that a page can be mailed, archived and opened from a disk.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from corpus.contracts import EMOTIONS
+
+ROOM = Path(__file__).parent
+
+
+@cache
+def environment() -> Environment:
+    """The templates with the filters they use."""
+    made = Environment(
+        loader=FileSystemLoader(ROOM / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(clock=clock, percent=percent, plural=plural, probability=probability)
+    made.globals.update(emotions=EMOTIONS, style=Markup(_asset("style.css")))
+    return made
+
+
+def render(template: str, page: object, script: str | None = None) -> str:
+    """Render `template` with `page`; `script` names a file of this package that is inlined and allowed by its hash."""
+    code = _asset(script) if script else ""
+    return environment().get_template(template).render(page=page, script=Markup(code), policy=policy(code))
+
+
+def policy(code: str) -> str:
+    """The content security policy of a page whose one inline script is `code` (empty: no script may run)."""
+    rules = ["default-src 'none'", "img-src data:", "style-src 'unsafe-inline'", "base-uri 'none'", "form-action 'none'"]
+    if code:
+        digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+        rules.append(f"script-src 'sha256-{digest}'")
+    return "; ".join(rules)
+
+
+@cache
+def _asset(name: str) -> str:
+    return (ROOM / name).read_text(encoding="utf-8")
+
+
+def picture(path: Path) -> str | None:
+    """A JPEG file as a data URI; None where there is no such file."""
+    if not path.is_file():
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def clock(t_ms: float, tenths: bool = False) -> str:
+    """A time of the film as `m:ss`, from one hour on `h:mm:ss`; with `tenths` also tenths of a second, cut, not rounded."""
+    seconds, rest = divmod(int(t_ms), 1000)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    text = f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+    return f"{text}.{rest // 100}" if tenths else text
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share as a percentage; a dash where there is none."""
+    return "–" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def probability(p_value: float) -> str:
+    """A p value as papers write it."""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 film`, `12 films`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

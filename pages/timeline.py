@@ -1,0 +1,211 @@
+"""The film along its time: picture, scenes, lines, the model's curve, raters, face, voice and light, one below the other.
+
+All lanes share one axis (share of the film's length), so that what happens together stands together. A lane that has nothing to show
+is left out here and its absence told in words by the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from corpus.contracts import EMOTIONS, PROBABILITY_COLUMNS
+from pages.charts import Point, Run, Span, leading_runs, line, stacked_course, stacked_spans, time_ticks
+from pages.lines import Line, shot_at
+from pages.material import Material
+from pages.render import clock, percent
+
+FACE_BIN_MS = 1000
+SLOTS = 24
+MOST_BOXES = 400
+
+
+@dataclass(frozen=True)
+class Box:
+    """A labelled stretch of a lane; `left` and `width` in percent of the film, `emotion` gives the colour."""
+
+    left: float
+    width: float
+    text: str
+    emotion: str | None = None
+    anchor: str | None = None
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One lane: a chart, or boxes, with its name, a sentence on how to read it, and the values at bottom and top."""
+
+    name: str
+    hint: str
+    kind: str
+    chart: Markup | None = None
+    boxes: tuple[Box, ...] = ()
+    scale: str = ""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One label of the time axis."""
+
+    left: float
+    text: str
+
+
+@dataclass(frozen=True)
+class FaceCourse:
+    """The face's course in words and as two lanes: the seven probabilities, and the leading emotion by name."""
+
+    lanes: tuple[Lane, Lane]
+    sentence: str
+
+
+def ticks(duration_ms: int) -> list[Tick]:
+    """The time axis."""
+    return [Tick(100 * t / duration_ms, clock(t)) for t in time_ticks(duration_ms)] if duration_ms > 0 else []
+
+
+def read_lanes(material: Material, lines: Sequence[Line], face: FaceCourse | None) -> list[Lane]:
+    """All lanes that have something to show, from top to bottom."""
+    duration = material.duration_ms
+    if duration <= 0:
+        return []
+    lanes = [
+        _scenes(material, duration),
+        _curve(lines, duration),
+        _readings(lines, duration),
+        _raters(lines, duration),
+        _subtitles(lines, duration),
+        *(face.lanes if face else ()),
+        _voice(material, duration, "pitch_hz", "Pitch", "Fundamental frequency of the voice; broken where nobody speaks.", "Hz"),
+        _voice(material, duration, "loudness_db", "Loudness", "Level of the sound.", "dB"),
+        _light(material, duration),
+    ]
+    return [lane for lane in lanes if lane is not None]
+
+
+def _box(start_ms: float, end_ms: float, duration: int, text: str, emotion: str | None = None, anchor: str | None = None) -> Box:
+    left = 100 * min(max(start_ms / duration, 0), 1)
+    right = 100 * min(max(end_ms / duration, 0), 1)
+    return Box(round(left, 3), round(max(right - left, 0.1), 3), text, emotion, anchor)
+
+
+def _scenes(material: Material, duration: int) -> Lane | None:
+    if material.scenes is None:
+        return None
+    boxes = tuple(
+        _box(scene["start_ms"], scene["end_ms"], duration, scene["heading"] if pd.notna(scene["heading"]) else f"Scene {position}")
+        for position, scene in enumerate(material.scenes.sort_values("start_ms").to_dict("records"), start=1)
+    )
+    return Lane("Scenes", "", "boxes scenes", boxes=boxes)
+
+
+def _curve(lines: Sequence[Line], duration: int) -> Lane | None:
+    spans = [line.span for line in lines if line.span]
+    if not spans:
+        return None
+    label = "The model’s seven probabilities for each line, stacked, along the film: " + sentence(leading_runs(spans), duration)
+    hint = "Seven probabilities for each line, stacked to 100 %."
+    return Lane("Emotion curve", hint, "plot", stacked_spans(spans, duration, 150, label))
+
+
+def _readings(lines: Sequence[Line], duration: int) -> Lane | None:
+    read = [line for line in lines if line.model]
+    boxes = tuple(_box(line.start_ms, line.end_ms, duration, line.model.emotion, line.model.emotion) for line in read if line.model)
+    return Lane("Model", "The emotion it names.", "boxes labels", boxes=boxes) if boxes else None
+
+
+def _raters(lines: Sequence[Line], duration: int) -> Lane | None:
+    judged = [(line, line.gold) for line in lines if line.gold]
+    boxes = tuple(_box(line.start_ms, line.end_ms, duration, gold.emotion or "split", gold.emotion) for line, gold in judged)
+    return Lane("Raters", "The emotion they name together.", "boxes labels", boxes=boxes) if boxes else None
+
+
+def _subtitles(lines: Sequence[Line], duration: int) -> Lane | None:
+    spoken = [line for line in lines if line.text]
+    linked = len(spoken) <= 80
+    boxes = tuple(
+        _box(line.start_ms, line.end_ms, duration, line.text or "", anchor=line.anchor if linked else None) for line in spoken[:MOST_BOXES]
+    )
+    return Lane("Lines", "", "boxes words", boxes=boxes) if boxes else None
+
+
+def _voice(material: Material, duration: int, column: str, name: str, hint: str, unit: str) -> Lane | None:
+    if material.voice_course is None:
+        return None
+    course = material.voice_course.sort_values("t_ms")
+    values = course[column].to_numpy(float)
+    if not np.isfinite(values).any():
+        return None
+    low, high = (float(v) for v in np.nanpercentile(values, (2, 99.5)))
+    points = [Point(float(t), float(v) if np.isfinite(v) else None) for t, v in zip(course["t_ms"], values, strict=True)]
+    label = f"{name} along the film, mostly between {low:.0f} and {high:.0f} {unit}."
+    return Lane(name, hint, "plot", line(points, duration, 56, low, high, label), scale=f"{low:.0f} to {high:.0f} {unit}")
+
+
+def _light(material: Material, duration: int) -> Lane | None:
+    if material.pictures is None:
+        return None
+    pictures = material.pictures.sort_values("t_ms")
+    points = [Point(float(t), float(v)) for t, v in zip(pictures["t_ms"], pictures["brightness"], strict=True)]
+    mean = percent(float(pictures["brightness"].mean()))
+    chart = line(points, duration, 40, 0, 1, f"Brightness of the picture along the film, {mean} on average.")
+    return Lane("Light", "Brightness of the picture.", "plot", chart, scale="black to white")
+
+
+def read_face_course(material: Material) -> FaceCourse | None:
+    """Mean of all faces on screen per second; None where no face was found."""
+    if material.face_course is None or material.duration_ms <= 0:
+        return None
+    course = material.face_course
+    bins = (course["t_ms"] // FACE_BIN_MS).astype(int)
+    means = course[list(PROBABILITY_COLUMNS)].groupby(bins).mean().dropna()
+    if means.empty:
+        return None
+    ends = np.minimum((means.index.to_numpy() + 1) * FACE_BIN_MS, material.duration_ms)
+    starts = means.index.to_numpy() * FACE_BIN_MS
+    rows = means.to_numpy(float)
+    rows = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)
+    spans = tuple(Span(float(a), float(b), tuple(row.tolist())) for a, b, row in zip(starts, ends, rows, strict=True) if b > a)
+    return _face_course(spans, material.duration_ms, 110 if any_words(material) else 170)
+
+
+def any_words(material: Material) -> bool:
+    """Whether somebody speaks in the film."""
+    return material.units is not None and bool(material.units["text"].notna().any())
+
+
+def _face_course(spans: Sequence[Span], duration: int, height: float) -> FaceCourse:
+    runs = leading_runs(spans)
+    words = sentence(runs, duration)
+    chart = stacked_course(spans, duration, height, f"What the face shows, second by second: {words}")
+    curve = Lane("Face", "What the faces on screen show, second by second, stacked to 100 %.", "plot", chart)
+    boxes = tuple(_box(run.start_ms, run.end_ms, duration, run.emotion, run.emotion) for run in runs)
+    return FaceCourse((curve, Lane("Face names", "The emotion that leads.", "boxes labels", boxes=boxes)), words)
+
+
+def sentence(runs: Sequence[Run], duration_ms: float, most: int = 8) -> str:
+    """The course in words: every run where there are few (`0–8 s sadness, 8–10 s surprise`), else each emotion's share of the time."""
+    if len(runs) <= most:
+        return ", ".join(f"{_range(run, duration_ms)} {run.emotion}" for run in runs)
+    lengths = {emotion: sum(run.end_ms - run.start_ms for run in runs if run.emotion == emotion) for emotion in EMOTIONS}
+    total = sum(lengths.values())
+    shares = [(emotion, lengths[emotion] / total) for emotion in sorted(EMOTIONS, key=lambda name: -lengths[name])]
+    return ", ".join(f"{emotion} {percent(share)} of the time" for emotion, share in shares if share >= 0.005)
+
+
+def _range(run: Run, duration_ms: float) -> str:
+    if duration_ms < 180_000:
+        return f"{run.start_ms / 1000:.3g}–{run.end_ms / 1000:.3g} s"
+    return f"{clock(run.start_ms)}–{clock(run.end_ms)}"
+
+
+def filmstrip(shots: pd.DataFrame | None, duration_ms: int) -> list[int]:
+    """For each of SLOTS equal parts of the film the index of the shot on screen in its middle; empty without shots."""
+    if shots is None or duration_ms <= 0:
+        return []
+    found = [shot_at(shots, duration_ms * (slot + 0.5) / SLOTS) for slot in range(SLOTS)]
+    return [index for index in found if index is not None]

@@ -1,0 +1,346 @@
+"""A home as the chain leaves it, made up from the contracts: a film with everything, one without sound and dialogue, one with nothing.
+
+Hostile strings stand wherever people or foreign files can write; the actress's course is sad, surprised, then joyful.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from corpus.contracts import (
+    ANNOTATIONS,
+    EMOTIONS,
+    FACE_COURSE,
+    GOLD_LABELS,
+    PICTURES,
+    PREDICTIONS,
+    RATERS,
+    SCENES,
+    SHOTS,
+    UNIT_FEATURES,
+    UNITS,
+    UTTERANCES,
+    VOICE_COURSE,
+    VOTES,
+)
+from corpus.paths import Home, write_json
+from ml.evaluation.report import (
+    Agreement,
+    CorpusReport,
+    Interval,
+    PairedTest,
+    ReliabilityBin,
+    SliceScore,
+    SystemScore,
+    ValidationReport,
+)
+
+HOSTILE = "<script>alert(1)</script>"
+HOSTILE_MARKUP = '"><img src=x onerror=alert(2)>'
+TALK, SILENT, BARE = "made-1-01", "actress", "bare"
+SHOT_MS, LINE_MS, N_LINES = 4000, 2500, 14
+SAYINGS = (
+    "You kept the letter. All these years, you kept it.",
+    "I never asked you to come back.",
+    "Then why is there a second cup on the table?",
+    "Because I am a fool, and fools set tables.",
+    "Listen. Somebody is on the stairs.",
+    "It is only the wind, it was always only the wind.",
+    "Marvellous. The one night we need quiet.",
+)
+
+
+def one_hot(emotion: str, share: float) -> dict[str, float]:
+    """Probabilities with `share` on one emotion, the rest spread evenly."""
+    return {f"p_{name}": share if name == emotion else (1 - share) / 6 for name in EMOTIONS}
+
+
+def make_home(root: Path) -> Home:
+    """Three films, gold, notes, a report, and predictions under each film's `film_report`."""
+    home = Home(root)
+    rng = np.random.default_rng(7)
+    _talk(home, rng)
+    _silent(home)
+    home.artifact("film", BARE).mkdir(parents=True)
+    write_json(home.artifact("film", BARE) / "film.json", {"film_id": BARE, "title": "A film nothing could be read from"})
+    _raters(home)
+    sample_report().write(home.artifact("report") / "report.json")
+    return home
+
+
+def _shots(home: Home, film_id: str, duration_ms: int, hue: int) -> None:
+    folder = home.artifact("shots", film_id)
+    rows = []
+    for index, start in enumerate(range(0, duration_ms, SHOT_MS)):
+        name = f"thumbs/{index:04d}.jpg"
+        rows.append(
+            {
+                "shot_id": f"{film_id}.shot{index:04d}",
+                "film_id": film_id,
+                "index": index,
+                "start_ms": start,
+                "end_ms": min(start + SHOT_MS, duration_ms),
+                "transition": "cut" if index else "start",
+                "thumbnail": name,
+            }
+        )
+        _thumbnail(folder / name, hue + 9 * index)
+    SHOTS.write(SHOTS.frame(rows), folder / "shots.parquet")
+    times = range(0, duration_ms, 200)
+    level = [0.45 + 0.3 * np.sin(t / 4000) for t in times]
+    pictures = [{"t_ms": t, "brightness": b, "contrast": 0.4, "saturation": 0.3, "warmth": 0.1} for t, b in zip(times, level, strict=True)]
+    PICTURES.write(PICTURES.frame(pictures), folder / "pictures.parquet")
+    write_json(folder / "stream.json", {"duration_ms": duration_ms})
+    write_json(folder / "summary.json", {"missing": None})
+
+
+def _thumbnail(path: Path, hue: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    y, x = np.mgrid[0:180, 0:320]
+    hsv = np.stack([np.full_like(x, hue % 180), 90 + x // 4, 230 - y], axis=-1).astype(np.uint8)
+    picture = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+    cv2.circle(picture, (120 + hue % 80, 90), 46, (190, 205, 232), -1, cv2.LINE_AA)
+    cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
+
+
+def _talk(home: Home, rng: np.random.Generator) -> None:
+    duration = N_LINES * 3000 + 2000
+    write_json(
+        home.artifact("film", TALK) / "film.json",
+        {
+            "film_id": TALK,
+            "title": f"The second cup {HOSTILE}",
+            "rights": "cc0",
+            "declared_use": "commercial",
+            "year": 2031,
+            "language": "en",
+        },
+    )
+    _shots(home, TALK, duration, hue=100)
+    lines = [_line(index) for index in range(N_LINES)]
+    UTTERANCES.write(UTTERANCES.frame([_utterance(line) for line in lines]), home.artifact("dialogue", TALK) / "utterances.parquet")
+    sync = {"verdict": "corrected", "offset_ms": -1240, "scale": 1.0427, "breaks": [], "missing": None}
+    write_json(home.artifact("dialogue", TALK) / "summary.json", sync)
+    _scenes(home, TALK, duration, lines)
+    _predict(home, TALK, lines, rng)
+    _judge(home, lines, rng)
+    _voice(home, duration, lines)
+
+
+def _line(index: int) -> dict[str, object]:
+    start = 1000 + 3000 * index
+    return {
+        "unit_id": f"{TALK}.u{index:05d}",
+        "film_id": TALK,
+        "level": "utterance",
+        "start_ms": start,
+        "end_ms": start + LINE_MS,
+        "text": HOSTILE_MARKUP if index == 3 else SAYINGS[index % len(SAYINGS)],
+        "character_id": "mara" if index % 2 else HOSTILE if index == 8 else "jonas",
+        "addressee_id": "jonas" if index % 2 else "mara",
+        "scene_id": f"{TALK}.scene{index // 5:03d}",
+        "position": index,
+    }
+
+
+def _utterance(line: dict[str, object]) -> dict[str, object]:
+    same = {name: line[name] for name in ("film_id", "start_ms", "end_ms", "text", "character_id")}
+    return {**same, "utterance_id": line["unit_id"], "index": line["position"], "raw_text": line["text"], "source": "subtitles"}
+
+
+def _scenes(home: Home, film_id: str, duration: int, lines: list[dict[str, object]]) -> None:
+    length = 15_000
+    rows = [
+        {
+            "scene_id": f"{film_id}.scene{index:03d}",
+            "film_id": film_id,
+            "index": index,
+            "start_ms": start,
+            "end_ms": min(start + length, duration),
+            "heading": "INT. KITCHEN - NIGHT" if index == 0 else HOSTILE if index == 1 else None,
+            "method": "picture",
+        }
+        for index, start in enumerate(range(0, duration, length))
+    ]
+    units = [
+        *lines,
+        *(
+            {**{k: row[k] for k in ("film_id", "start_ms", "end_ms", "scene_id")}, "unit_id": row["scene_id"], "level": "scene"}
+            for row in rows
+        ),
+    ]
+    SCENES.write(SCENES.frame(rows), home.artifact("scenes", film_id) / "scenes.parquet")
+    UNITS.write(UNITS.frame(units), home.artifact("scenes", film_id) / "units.parquet")
+    features = pd.DataFrame(
+        {
+            "unit_id": [unit["unit_id"] for unit in units],
+            "present": True,
+            "brightness": 0.4,
+            "motion": 0.21,
+            "shot_rate": 14.0,
+            "loudness_db": -23.4,
+            "tempo_bpm": 96.0,
+        }
+    )
+    UNIT_FEATURES.write(features, home.artifact("scene_features", film_id) / "features.parquet")
+
+
+def _predict(home: Home, film_id: str, lines: list[dict[str, object]], rng: np.random.Generator, fold: int = 0) -> None:
+    rows = []
+    for index, line in enumerate(lines):
+        truth = EMOTIONS[index % 7]
+        for system in ("fused", "face", "voice", "text"):
+            right = index % 5 != 2 if system == "fused" else rng.random() < 0.6
+            emotion = truth if right else EMOTIONS[(index + 3) % 7]
+            rows.append({"unit_id": line["unit_id"], "film_id": film_id, "system": system, "fold": fold} | one_hot(emotion, 0.7))
+    PREDICTIONS.write(PREDICTIONS.frame(rows), home.artifact("film_report", film_id) / "predictions.parquet")
+
+
+def _judge(home: Home, lines: list[dict[str, object]], rng: np.random.Generator) -> None:
+    gold, votes, notes = [], [], []
+    for index, line in enumerate(lines):
+        truth = EMOTIONS[index % 7]
+        split = index == 6
+        gold.append(
+            {
+                "unit_id": line["unit_id"],
+                "film_id": TALK,
+                "perspective": "portrayed",
+                "status": "ambiguous" if split else "gold",
+                "label": None if split else truth,
+                "n_raters": 3,
+                "top_share": 0.34 if split else 0.84,
+                "entropy_bits": 0.9,
+            }
+            | one_hot(truth, 0.8)
+        )
+        for rater in range(4):
+            label = truth if rater != 3 or index % 3 == 0 else EMOTIONS[int(rng.integers(7))]
+            votes.append(_vote(line, f"rater-{rater + 1}", label))
+        if index in (2, 5):
+            notes.append(_note(index, line, HOSTILE if index == 2 else "She smiles, but her hands do not."))
+    folder = home.artifact("gold_labels")
+    GOLD_LABELS.write(GOLD_LABELS.frame(gold), folder / "gold.parquet")
+    VOTES.write(VOTES.frame(votes), folder / "votes.parquet")
+    ANNOTATIONS.write(ANNOTATIONS.frame(notes), home.artifact("annotations") / "annotations.parquet")
+
+
+def _vote(line: dict[str, object], rater: str, label: str) -> dict[str, object]:
+    same = {"unit_id": line["unit_id"], "film_id": line["film_id"], "perspective": "portrayed", "annotator_id": rater}
+    return {**same, "group_id": rater, "label": label, "intensity": 0.6, "weight": 1.0}
+
+
+def _note(index: int, line: dict[str, object], note: str) -> dict[str, object]:
+    return {
+        "annotation_id": f"a{index}",
+        "batch_id": "b",
+        "film_id": TALK,
+        "start_ms": line["start_ms"],
+        "end_ms": line["end_ms"],
+        "annotator_id": "rater-2",
+        "pass_no": 1,
+        "perspective": "portrayed",
+        "dimension": "category",
+        "label": "joy",
+        "group_id": f"g{index}",
+        "modality_seen": "avt",
+        "note": note,
+        "source_tool": "csv 1",
+        "source_file_sha256": "0" * 64,
+        "source_ref": str(index),
+    }
+
+
+def _voice(home: Home, duration: int, lines: list[dict[str, object]]) -> None:
+    rows = []
+    for t in range(0, duration, 100):
+        speaking = any(int(str(line["start_ms"])) <= t < int(str(line["end_ms"])) for line in lines)
+        pitch = 170 + 60 * np.sin(t / 700) if speaking else None
+        rows.append({"t_ms": t, "pitch_hz": pitch, "loudness_db": -22.0 if speaking else -48.0, "speech": float(speaking)})
+    VOICE_COURSE.write(VOICE_COURSE.frame(rows), home.artifact("voice_features", TALK) / "course.parquet")
+
+
+def _silent(home: Home) -> None:
+    duration = 19_700
+    write_json(home.artifact("film", SILENT) / "film.json", {"film_id": SILENT, "title": "An actress", "rights": "licensed"})
+    _shots(home, SILENT, duration, hue=20)
+    write_json(home.artifact("soundtrack", SILENT) / "summary.json", {"missing": "the sound is digital silence"})
+    write_json(home.artifact("voice_features", SILENT) / "summary.json", {"missing": "the sound is digital silence"})
+    write_json(home.artifact("dialogue", SILENT) / "summary.json", {"missing": "no subtitles", "verdict": None})
+    spans = [
+        {"unit_id": f"{SILENT}.span{i:04d}", "film_id": SILENT, "level": "span", "start_ms": t, "end_ms": min(t + 4000, duration)}
+        for i, t in enumerate(range(0, duration, 4000))
+    ]
+    _scenes(home, SILENT, duration, spans)
+    rows = []
+    for t in range(0, duration, 200):
+        emotion = "sadness" if t < 8000 else "surprise" if t < 10_000 else "joy"
+        share = 0.62 + 0.2 * abs(np.sin(t / 900))
+        rows.append({"t_ms": t, "track_id": f"{SILENT}.shot0000.face00"} | one_hot(emotion, share))
+    FACE_COURSE.write(FACE_COURSE.frame(rows), home.artifact("face_features", SILENT) / "course.parquet")
+
+
+def _raters(home: Home) -> None:
+    rows = [
+        {
+            "annotator_id": f"rater-{index}",
+            "n_judgements": 200 + index,
+            "leave_one_out_agreement": 0.84 if index < 4 else 0.21,
+            "competence": 0.8 if index < 4 else 0.03,
+            "top_label_share": 0.3,
+            "median_lead_time_ms": 5200 if index < 4 else 800,
+            "flagged": index == 4,
+            "reason": f"agrees no more than chance {HOSTILE}" if index == 4 else None,
+            "weight": 1.0 if index < 4 else 0.0,
+        }
+        for index in range(1, 5)
+    ]
+    RATERS.write(RATERS.frame(rows), home.artifact("gold_labels") / "raters.parquet")
+
+
+def _score(system: str, kind: str, accuracy: float, n: int, films: list[str]) -> SystemScore:
+    rng = np.random.default_rng(len(system))
+    confusion = [[int(n / 7 * (accuracy if i == j else (1 - accuracy) / 6)) for j in range(7)] for i in range(7)]
+    recall = {emotion: float(np.clip(accuracy + rng.normal(0, 0.06), 0, 1)) for emotion in EMOTIONS}
+    spread = Interval(accuracy, max(accuracy - 0.05, 0), min(accuracy + 0.05, 1))
+    by_film = {film: float(np.clip(accuracy + rng.normal(0, 0.05), 0, 1)) for film in films}
+    return SystemScore(
+        system, kind, n, spread, spread, spread, accuracy, 0.1, 0.04, by_film, by_film, recall, dict(recall), confusion
+    )  # fmt: skip
+
+
+def sample_report() -> ValidationReport:
+    """A report with every part filled."""
+    films = [TALK, *(f"made-1-{index:02d}" for index in range(2, 13))]
+    systems = [
+        ("fused", "fused", 0.87), ("text", "modality", 0.72), ("face", "modality", 0.66), ("voice", "modality", 0.58),
+        ("tfidf", "baseline", 0.55), ("persistence", "baseline", 0.31), ("majority", "baseline", 0.18), ("human", "human", 0.91),
+    ]  # fmt: skip
+    scores = [_score(name, kind, value, 212, films) for name, kind, value in systems]
+    tests = [PairedTest(name, 12, 0.87 - value, 0.0002) for name, kind, value in systems[1:7]]
+    bins = [ReliabilityBin(0.1 * k + 0.05, min(0.1 * k + 0.02 * (k % 3), 1.0), 10 + 4 * k) for k in range(2, 10)]
+    slices = [SliceScore(f"contradictory lines {HOSTILE}", 41, {"fused": 0.8, "text": 0.5}), SliceScore("all other lines", 171, {"fused": 0.9, "text": 0.8})]  # fmt: skip
+    xed_films = [f"xed-{index:02d}" for index in range(48)]
+    xed = [_score(name, kind, value, 7997, xed_films) for name, kind, value in (("fused", "fused", 0.4), ("majority", "baseline", 0.06), ("tfidf", "baseline", 0.31))]  # fmt: skip
+    return ValidationReport(
+        model_version="3f1c9a",
+        trained_on={"films": "commercial, CC0", "xed": "research, CC-BY 4.0"},
+        corpora=[
+            CorpusReport("films", 12, 230, 212, scores, tests, bins, slices),
+            CorpusReport("xed", 48, 7997, 7997, xed, [PairedTest("tfidf", 48, 0.09, 0.0001)], bins),
+        ],
+        agreement=Agreement({"category": 0.71, "intensity": 0.58}, 4, 848, {"rater-4": f"agrees no more than chance {HOSTILE}"}),
+        reaction=[_score("fused", "fused", 0.42, 190, films), _score("persistence", "baseline", 0.31, 190, films)],
+        left_out={SILENT: "nobody has judged it", "x": HOSTILE},
+        notes=[f"Films of one series never stand on both sides. {HOSTILE}"],
+    )
+
+
+def payload_free(html: str) -> bool:
+    """Whether no hostile string stands in the page as markup."""
+    return HOSTILE not in html and HOSTILE_MARKUP not in html and json.dumps(HOSTILE) not in html
