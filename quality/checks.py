@@ -1,0 +1,82 @@
+"""Factories of Dagster asset checks: one check per expectation of a suite, all from one run of Great Expectations.
+
+Definitions load from the suites' names alone. Every check is a blocking one, and its severity says whether it blocks: ERROR where the
+expectation is critical or could not be carried out, WARN elsewhere, which lets the asset pass.
+"""
+
+# No `from __future__ import annotations` here: Dagster refuses check functions whose context is annotated by a string.
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import dagster as dg
+
+from corpus.annotations.decisions import Decision, Outcome
+from quality.suite import Suite, load_suite
+
+
+def annotation_checks(
+    asset_key: dg.AssetKey | str, partitions_def: dg.PartitionsDefinition, decide: Callable[[str], Decision]
+) -> dg.AssetChecksDefinition:
+    """Checks of the suite `annotations` on a batch; `decide` gets the batch id, and keeps what it decides."""
+    return _checks("annotations", "annotation_batch_checks", asset_key, partitions_def, lambda batch_id: decide(batch_id).outcomes)
+
+
+def dialogue_checks(
+    asset_key: dg.AssetKey | str, partitions_def: dg.PartitionsDefinition, check: Callable[[str], Sequence[Outcome]]
+) -> dg.AssetChecksDefinition:
+    """Checks of the suite `dialogue` on one film; `check` gets the film id."""
+    return _checks("dialogue", "dialogue_checks", asset_key, partitions_def, check)
+
+
+def feature_checks(
+    asset_key: dg.AssetKey | str, partitions_def: dg.PartitionsDefinition, check: Callable[[str], Sequence[Outcome]]
+) -> dg.AssetChecksDefinition:
+    """Checks of the suite `features` on one film and modality; `check` gets the film id."""
+    name = dg.AssetKey.from_coercible(asset_key).to_python_identifier()
+    return _checks("features", f"{name}_checks", asset_key, partitions_def, check)
+
+
+def _checks(
+    suite_name: str,
+    name: str,
+    asset_key: dg.AssetKey | str,
+    partitions_def: dg.PartitionsDefinition,
+    check: Callable[[str], Iterable[Outcome]],
+) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(name=name, specs=_specs(load_suite(suite_name), asset_key, partitions_def))
+    def run_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        for outcome in check(context.partition_key):
+            yield check_result(outcome, asset_key)
+
+    return run_checks
+
+
+def _specs(suite: Suite, asset_key: dg.AssetKey | str, partitions_def: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
+    with warnings.catch_warnings():
+        # Partitioned checks are a preview of Dagster's; `multi_asset_check` takes the partitions through the specs only.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return [
+            dg.AssetCheckSpec(e.check, asset=asset_key, description=e.description, blocking=True, partitions_def=partitions_def)
+            for e in suite.expectations
+        ]
+
+
+def check_result(outcome: Outcome, asset_key: dg.AssetKey | str) -> dg.AssetCheckResult:
+    """An outcome as Dagster shows it: severity, what was observed, and the ids of failing rows."""
+    serious = outcome.errored or outcome.severity == "critical"
+    metadata: dict[str, dg.MetadataValue] = {
+        "observed": dg.MetadataValue.text(outcome.observed),
+        "unexpected_count": dg.MetadataValue.int(outcome.unexpected_count),
+        "errored": dg.MetadataValue.bool(outcome.errored),
+    }
+    if outcome.examples:
+        metadata["failing_rows"] = dg.MetadataValue.table([dg.TableRecord({"id": row}) for row in outcome.examples])
+    return dg.AssetCheckResult(
+        asset_key=asset_key,
+        check_name=outcome.check,
+        passed=outcome.passed,
+        severity=dg.AssetCheckSeverity.ERROR if serious else dg.AssetCheckSeverity.WARN,
+        description=outcome.observed,
+        metadata=metadata,
+    )

@@ -1,0 +1,75 @@
+"""Decides whether a batch of annotations may be used.
+
+One function for Dagster's checks, `dvc repro` and `feelm`: run the suite on the batch as it lies there, keep the decision beside the
+batches. A refused batch stays in quarantine until its file is replaced, and holds up no other.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from corpus.annotations.decisions import Decision, Outcome, write_decision
+from corpus.contracts import ANNOTATIONS, EMOTIONS, UNIT_FEATURES, UTTERANCES, FeelmError
+from corpus.paths import Home
+from quality.runner import run_suite
+from quality.suite import load_suite
+
+
+def film_durations(home: Home) -> dict[str, int]:
+    """Duration in ms of every scanned film."""
+    streams = sorted((home.data / "films").glob("*/shots/stream.json"))
+    return {path.parent.parent.name: int(_json(path)["duration_ms"]) for path in streams}
+
+
+def decide(batch_dir: Path, durations: dict[str, int]) -> Decision:
+    """Check the batch in `batch_dir` against the films' `durations` (ms) and keep the decision."""
+    return write_decision(batch_dir, check_batch(batch_dir, durations))
+
+
+def check_batch(batch_dir: Path, durations: dict[str, int]) -> tuple[Outcome, ...]:
+    """What the suite `annotations` finds in a batch.
+
+    Raises:
+        FeelmError: there is no batch.
+    """
+    record = _json(batch_dir / "import.json")
+    context = {
+        "fault": record["fault"],
+        "unknown_columns": record["unknown_columns"],
+        "refused": record["refused"],
+        "rows_read": record["rows_read"],
+        "columns": ANNOTATIONS.names,
+        "emotions": list(EMOTIONS),
+        "film_durations": durations,
+    }
+    return run_suite(pd.read_parquet(batch_dir / "annotations.parquet"), load_suite("annotations"), context)
+
+
+def check_dialogue(dialogue_dir: Path, film_id: str, duration_ms: int) -> tuple[Outcome, ...]:
+    """What the suite `dialogue` finds in one film's utterances."""
+    summary = _json(dialogue_dir / "summary.json")
+    context = {
+        "missing": summary.get("missing"),
+        "verdict": summary.get("verdict"),
+        "columns": UTTERANCES.names,
+        "film_durations": {film_id: duration_ms},
+    }
+    return run_suite(pd.read_parquet(dialogue_dir / "utterances.parquet"), load_suite("dialogue"), context)
+
+
+def check_features(features_dir: Path, units_path: Path) -> tuple[Outcome, ...]:
+    """What the suite `features` finds in one film's features of one modality."""
+    units = pd.read_parquet(units_path, columns=["unit_id"])["unit_id"].tolist()
+    context = {"missing": _json(features_dir / "summary.json").get("missing"), "unit_ids": units}
+    return run_suite(UNIT_FEATURES.read(features_dir / "features.parquet"), load_suite("features"), context)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FeelmError(f"nothing at {path}: run the stage that makes it (feelm run)")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
