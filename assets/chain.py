@@ -23,6 +23,7 @@ from typing import Any
 
 from assets.code import code_version
 from assets.workspace import Workspace
+from corpus.annotations.decisions import decision_path
 from corpus.contracts import FeelmError
 from corpus.paths import write_json, writing
 
@@ -54,6 +55,8 @@ class Stage:
     build: Builder
     sections: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
+    in_place: bool = False
+    """The builder writes its one file itself, atomically; `outs` then holds the place itself."""
 
     @property
     def code_version(self) -> str:
@@ -81,7 +84,7 @@ def output_path(workspace: Workspace, stage: Stage, output: str, key: str) -> Pa
         case Scope.FILM:
             return home.artifact(output, key)
         case Scope.BATCH:
-            return home.batch(key)
+            return decision_path(home.batch(key)) if output == "annotation_decisions" else home.batch(key)
         case Scope.CORPUS:
             return home.corpus(key if output == "corpus" else f"{key}-text")
         case Scope.WHOLE:
@@ -119,6 +122,20 @@ def _batch_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
     if path is None:
         raise FeelmError(f"no file of batch {batch_id!r} in {workspace.home.inbox}: deliver it with `feelm annotations import FILE`")
     return {"file": workspace.versions.of(path)}
+
+
+def _gate_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
+    durations = {film_id: str(duration) for film_id, duration in _durations_ms(workspace, batch_id).items()}
+    return {"batch": workspace.versions.of(workspace.home.batch(batch_id)), **durations}
+
+
+def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int]:
+    """Duration of each film that the batch speaks of and that was scanned."""
+    summary = json.loads((workspace.home.batch(batch_id) / "summary.json").read_text(encoding="utf-8"))
+    streams = {film_id: workspace.home.artifact("shots", film_id) / "stream.json" for film_id in summary["films"] if film_id in workspace.films}
+    return {
+        film_id: int(json.loads(path.read_text(encoding="utf-8"))["duration_ms"]) for film_id, path in streams.items() if path.is_file()
+    }
 
 
 def _corpus_inputs(workspace: Workspace, name: str) -> dict[str, str]:
@@ -213,6 +230,12 @@ def _build_batch(workspace: Workspace, batch_id: str, outs: dict[str, Path]) -> 
     from corpus.annotations.batches import build_batch
 
     return build_batch(workspace.inbox[batch_id], batch_id, workspace.home.root / "annotators.json", outs["annotation_batches"])
+
+
+def _build_gate(workspace: Workspace, batch_id: str, _: dict[str, Path]) -> Any:
+    from quality.gate import decide
+
+    return decide(workspace.home.batch(batch_id), _durations_ms(workspace, batch_id))
 
 
 def _build_annotations(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
@@ -311,6 +334,16 @@ _STAGES = (
         _build_scene_features,
     ),
     Stage("annotation_batches", Scope.BATCH, ("annotation_batches",), ("corpus.annotations.batches",), _batch_inputs, _build_batch),
+    Stage(
+        "annotation_gate",
+        Scope.BATCH,
+        ("annotation_decisions",),
+        ("quality.gate",),
+        _gate_inputs,
+        _build_gate,
+        data=("quality/suites/*.yaml",),
+        in_place=True,
+    ),
     Stage("annotations", Scope.WHOLE, ("annotations",), ("corpus.annotations.batches",), _annotation_inputs, _build_annotations),
     Stage("gold_labels", Scope.WHOLE, ("gold_labels",), ("corpus.annotations.gold",), _gold_inputs, _build_gold),
     Stage("corpus", Scope.CORPUS, ("corpus", "text"), ("corpus.datasets.registry", "ml.features.text"), _corpus_inputs, _build_corpus),
@@ -448,12 +481,12 @@ def run_stage(workspace: Workspace, name: str, key: str = "") -> StageRun:
         with ExitStack() as stack:
             for target in targets.values():
                 _sweep(target)
-            outs = {output: stack.enter_context(writing(target)) for output, target in targets.items()}
+            outs = targets if stage.in_place else {output: stack.enter_context(writing(target)) for output, target in targets.items()}
             summary = stage.build(workspace, key, outs)
         for target in targets.values():
             workspace.versions.forget(target)
         versions = {output: workspace.versions.of(target) for output, target in targets.items()}
-        written = sum(path.stat().st_size for target in targets.values() for path in target.rglob("*") if path.is_file())
+        written = sum(path.stat().st_size for target in targets.values() for path in (target, *target.rglob("*")) if path.is_file())
         run = StageRun(name, key, summary, versions, time.perf_counter() - started, _cpu_s() - cpu_started, written)
         cost = {"wall_s": round(run.wall_s, 3), "cpu_s": round(run.cpu_s, 3), "written_bytes": written}
         write_json(_stamp_path(workspace, stage, key), {**needs, "outputs": versions, "cost": cost})

@@ -1,7 +1,44 @@
 """The asset checks of this graph: quality's factories applied to our assets and partitions."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-ALL_CHECKS: Sequence[dg.AssetChecksDefinition] = []
+from assets.chain import run_stage
+from assets.partitions import annotation_batch_keys, films
+from assets.workspace import Workspace
+from corpus.annotations.decisions import Decision, Outcome
+from quality.checks import annotation_checks, dialogue_checks, feature_checks
+
+CHECKED_FEATURES = ("face_features", "voice_features", "text_features")
+
+
+def _decide(batch_id: str) -> Decision:
+    decision: Decision = run_stage(Workspace.from_environment(), "annotation_gate", batch_id).summary
+    return decision
+
+
+def _check_dialogue(film_id: str) -> Sequence[Outcome]:
+    from quality.gate import check_dialogue
+
+    home = Workspace.from_environment().home
+    stream = json.loads((home.artifact("shots", film_id) / "stream.json").read_text(encoding="utf-8"))
+    return check_dialogue(home.artifact("dialogue", film_id), film_id, int(stream["duration_ms"]))
+
+
+def _check_features(name: str) -> Callable[[str], Sequence[Outcome]]:
+    def check(film_id: str) -> Sequence[Outcome]:
+        from quality.gate import check_features
+
+        home = Workspace.from_environment().home
+        return check_features(home.artifact(name, film_id), home.artifact("scenes", film_id) / "units.parquet")
+
+    return check
+
+
+ALL_CHECKS: Sequence[dg.AssetChecksDefinition] = [
+    annotation_checks("annotation_batches", annotation_batch_keys, _decide),
+    dialogue_checks("dialogue", films, _check_dialogue),
+    *(feature_checks(name, films, _check_features(name)) for name in CHECKED_FEATURES),
+]

@@ -34,7 +34,7 @@ def import_annotations(home: Home, files: Sequence[Path]) -> list[Decision]:
 
 def _gate(home: Home, batch_id: str) -> Decision:
     outcome = execute(Job(("annotation_batches",), batch_id))
-    decision = read_decision(home, batch_id)
+    decision = read_decision(home.batch(batch_id))
     if decision is None:
         raise FeelmError(f"batch {batch_id} could not be read: {'; '.join(outcome.failures)}")
     return decision

@@ -65,8 +65,8 @@ def _supervise(commands: Sequence[Sequence[str]]) -> None:
     try:
         while all(child.poll() is None for child in children):
             time.sleep(0.5)
-        ended = next(child for child in children if child.poll() is not None)
-        raise FeelmError(f"{' '.join(map(str, ended.args[:3]))} ended by itself with code {ended.returncode}")
+        codes = {command[2]: child.poll() for command, child in zip(commands, children, strict=True)}
+        raise FeelmError(f"a server ended by itself: {', '.join(f'{name} code {code}' for name, code in codes.items() if code is not None)}")
     finally:
         for child in children:
             _stop(child)

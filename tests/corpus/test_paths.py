@@ -1,0 +1,74 @@
+"""Artifacts are written whole or not at all, and hash as DVC hashes them."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.contracts import FeelmError
+from corpus.paths import Home, content_version, write_json, writing
+
+names = st.text(st.characters(whitelist_categories=("Ll", "Lu", "Nd"), whitelist_characters=" -_"), min_size=1, max_size=12)
+
+
+def dvc_hash(path: Path) -> str:
+    """What DVC itself records for a folder."""
+    from dvc_data.hashfile.build import build
+    from dvc_data.hashfile.db import HashFileDB
+    from dvc_objects.fs.local import localfs
+
+    odb = HashFileDB(localfs, str(path.parent / "odb"))
+    return str(build(odb, str(path), localfs, "md5")[2].hash_info.value)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"a": b"1"}, {"a": b"", "b/c": b"2", "b/ä ö": b"3"}, {"z": b"\x00\xff", "a/b/c/d": b"4", "a/b.c": b"5"}],
+    ids=["one", "nested and unicode", "binary"],
+)
+def test_content_version_is_dvcs_hash_of_the_folder(tmp_path: Path, files: dict[str, bytes]) -> None:
+    folder = tmp_path / "artifact"
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    assert content_version(folder) == dvc_hash(folder)
+
+
+def test_an_error_while_writing_leaves_the_old_artifact_and_no_litter(tmp_path: Path) -> None:
+    target = tmp_path / "artifact"
+    with writing(target) as out:
+        (out / "f").write_text("old")
+    with pytest.raises(RuntimeError), writing(target) as out:
+        (out / "f").write_text("new")
+        raise RuntimeError
+    assert (target / "f").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["artifact"]
+
+
+def test_a_written_artifact_replaces_the_old_one_whole(tmp_path: Path) -> None:
+    target = tmp_path / "artifact"
+    for content in ("old", "new"):
+        with writing(target) as out:
+            (out / content).write_text(content)
+    assert [path.name for path in target.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("bad", ["../x", "a/b", "A", "", "-a", "a" * 65, "a\n", "ä"])
+def test_a_film_id_that_is_no_slug_is_refused_before_it_becomes_a_path(tmp_path: Path, bad: str) -> None:
+    with pytest.raises(FeelmError, match="film id"):
+        Home(tmp_path).artifact("shots", bad)
+
+
+@given(st.dictionaries(names, st.integers(), max_size=5))
+def test_equal_values_give_equal_json_bytes(tmp_path_factory: pytest.TempPathFactory, value: dict[str, int]) -> None:
+    folder = tmp_path_factory.mktemp("json")
+    write_json(folder / "a.json", value)
+    write_json(folder / "b.json", dict(reversed(value.items())))
+    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
+
+
+def test_json_refuses_what_json_cannot_hold(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert not list(tmp_path.iterdir())
