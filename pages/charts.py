@@ -287,3 +287,10 @@ def leading_runs(spans: Sequence[Span]) -> list[Run]:
         else:
             joined.append(after)
     return joined
+
+
+def dot_strip(values: Sequence[float], middle: float, label: str) -> Markup:
+    """Each value 0..1 as a thin upright mark on one line, the `middle` as a taller one."""
+    base = f'<path class="base" d="M0,16 H{number(WIDTH)}"/>'
+    marks = "".join(f'<path class="film" d="M{number(WIDTH * value)},8 V24"/>' for value in values)
+    return _svg(32, label, f'{base}{marks}<path class="middle" d="M{number(WIDTH * middle)},1 V31"/>')
