@@ -52,6 +52,12 @@ def label_counts(items: IntArray, labels: IntArray, n_items: int, n_labels: int,
     return flat.reshape(n_items, n_labels).astype(np.float64)
 
 
+def smoothed_shares(counts: FloatArray, pseudo_votes: float = 0.5) -> FloatArray:
+    """Vote shares (n_items, n_labels) under a flat Dirichlet prior of `pseudo_votes` in all; a row without votes becomes uniform."""
+    n_labels = counts.shape[1]
+    return (counts + pseudo_votes / n_labels) / (counts.sum(axis=1, keepdims=True) + pseudo_votes)
+
+
 def nominal_alpha(counts: FloatArray) -> float:
     """Krippendorff's nominal alpha from votes per item and label (n_items, n_labels); NaN where nothing can be compared.
 

@@ -198,8 +198,8 @@ def scan_inbox(home: Home) -> list[InboxFile]:
     return [_inbox_file(path, home) for path in sorted(home.inbox.iterdir()) if _is_delivered(path)]
 
 
-def deliver(source: Path, home: Home) -> InboxFile:
-    """Copy a file into the inbox in one step, so that nobody reads half of it.
+def deliver(source: Path, home: Home, name: str | None = None) -> InboxFile:
+    """Copy a file into the inbox in one step, so that nobody reads half of it, under its own or another `name`.
 
     Raises:
         FeelmError: there is no such file.
@@ -207,7 +207,7 @@ def deliver(source: Path, home: Home) -> InboxFile:
     if not source.is_file():
         raise FeelmError(f"there is no file {source}")
     home.inbox.mkdir(parents=True, exist_ok=True)
-    target = home.inbox / source.name
+    target = home.inbox / (name or source.name)
     temporary = target.with_name(f".{target.name}.tmp")
     shutil.copyfile(source, temporary)
     temporary.replace(target)

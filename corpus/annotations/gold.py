@@ -24,9 +24,6 @@ from corpus.statistics import FloatArray, IntArray
 
 MINIMUM_RATERS = 3
 MINIMUM_TOP_SHARE = 0.5
-SMOOTHING = 0.5
-"""Dirichlet pseudo-votes, shared equally by the seven emotions."""
-
 COVERED_SHARE = 0.5
 TIE = 1e-9
 SCALES = ("intensity", "valence", "arousal")
@@ -178,7 +175,7 @@ def _gold(categories: pd.DataFrame, placed: pd.DataFrame, weights: pd.Series) ->
     facts = categories.drop_duplicates("unit_key")[["unit_id", "film_id", "perspective"]].reset_index(drop=True)
     shares, n_raters = _vote_shares(categories, item.astype(np.int64), len(keys), weights)
     counted = n_raters > 0
-    smoothed = (shares * n_raters[:, None] + SMOOTHING / len(EMOTIONS)) / (n_raters + SMOOTHING)[:, None]
+    smoothed = statistics.smoothed_shares(shares * n_raters[:, None])
     status = _status(shares, n_raters)
     facts["status"] = status
     facts["label"] = np.where(status == GoldStatus.GOLD, np.array(EMOTIONS)[shares.argmax(axis=1)], None)

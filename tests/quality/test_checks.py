@@ -1,0 +1,73 @@
+"""The Dagster checks at work: what blocks downstream and what only warns."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from corpus.annotations.batches import build_batch
+from corpus.paths import Home, writing
+from quality.checks import annotation_checks
+from quality.gate import decide
+from tests.simulated_raters import Simulated, write_csv
+
+SIMULATED = Simulated(lines=40, films=("made-1-01", "made-1-02"))
+KEYS = dg.DynamicPartitionsDefinition(name="annotation_batches")
+Rows = list[dict[str, object]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[Rows], dg.ExecuteInProcessResult]:
+    """Materialise a batch, its checks and an asset downstream of it."""
+    home = Home(tmp_path)
+
+    def run_chain(rows: Rows) -> dg.ExecuteInProcessResult:
+        source = write_csv(tmp_path / "inbox" / "b.csv", rows)
+
+        @dg.asset(partitions_def=KEYS)
+        def annotation_batches() -> None:
+            with writing(home.batch("b")) as out:
+                build_batch(source, "b", tmp_path / "annotators.json", out)
+
+        @dg.asset(partitions_def=KEYS, deps=[annotation_batches])
+        def downstream() -> None: ...
+
+        checks = annotation_checks("annotation_batches", KEYS, lambda batch_id: decide(home.batch(batch_id), SIMULATED.durations))
+        with dg.DagsterInstance.ephemeral() as instance:
+            instance.add_dynamic_partitions("annotation_batches", ["b"])
+            job = dg.Definitions(assets=[annotation_batches, downstream], asset_checks=[checks]).resolve_implicit_global_asset_job_def()
+            return job.execute_in_process(partition_key="b", instance=instance, raise_on_error=False)
+
+    return run_chain
+
+
+def _ran(result: dg.ExecuteInProcessResult) -> bool:
+    return any(event.asset_key == dg.AssetKey("downstream") for event in result.get_asset_materialization_events())
+
+
+def _failed(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckSeverity]:
+    return {e.check_name: e.severity for e in result.get_asset_check_evaluations() if not e.passed}
+
+
+def test_a_good_batch_passes_and_its_spammer_only_warns(run: Callable[[Rows], dg.ExecuteInProcessResult]):
+    result = run(SIMULATED.rows())
+    assert result.success
+    assert _ran(result)
+    assert _failed(result) == {"raters_not_spam": dg.AssetCheckSeverity.WARN}
+    assert len(result.get_asset_check_evaluations()) == 22
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "check"), [("emotion", "happyish", "label_in_vocabulary"), ("end_ms", 10**6, "interval_inside_film")]
+)
+def test_a_bad_row_blocks_what_comes_after(run: Callable[[Rows], dg.ExecuteInProcessResult], column: str, value: object, check: str):
+    rows = SIMULATED.rows()
+    rows[7] = rows[7] | {column: value}
+    result = run(rows)
+    assert not result.success
+    assert not _ran(result)
+    assert _failed(result)[check] is dg.AssetCheckSeverity.ERROR
+    found = next(e for e in result.get_asset_check_evaluations() if e.check_name == check)
+    assert found.metadata["unexpected_count"].value >= 1
+    assert len(found.metadata["failing_rows"].value.records) >= 1
