@@ -10,6 +10,7 @@ Source: Öhman et al., XED: A Multilingual Dataset for Sentiment Analysis and Em
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,10 +61,11 @@ def build_xed(source: Path, out: Path) -> CorpusSummary:
     Raises:
         FeelmError: the file is absent, not UTF-8, or has other columns.
     """
-    left_out: dict[str, int] = {}
-    lines = [line for number, cells in _rows(source) if (line := _line(number, cells, left_out)) is not None]
+    read = [_line(number, cells) for number, cells in _rows(source)]
+    lines = [line for line in read if isinstance(line, Line)]
+    left_out = Counter(reason for reason in read if isinstance(reason, str))
     if not lines:
-        raise FeelmError(f"no usable line in {source}: {left_out or 'it is empty'}")
+        raise FeelmError(f"no usable line in {source}: {', '.join(left_out) or 'it is empty'}")
     units = UNITS.write(UNITS.frame(_unit(line) for line in lines), out / "units.parquet")
     gold = GOLD_LABELS.write(_gold(lines, units), out / "gold.parquet")
     summary = CorpusSummary(
@@ -95,21 +97,17 @@ def _rows(source: Path) -> list[tuple[int, list[str]]]:
     return [(number, line.split("\t")) for number, line in enumerate(lines[1:], start=2) if line.strip()]
 
 
-def _line(number: int, cells: list[str], left_out: dict[str, int]) -> Line | None:
-    """The line, or None and one more in `left_out` under the reason."""
+def _line(number: int, cells: list[str]) -> Line | str:
+    """The line, or the reason why it is left out."""
     if len(cells) != len(COLUMNS) or not cells[0].strip() or not cells[3].isdigit():
-        return _leave(left_out, "not four cells with a text and an IMDb number")
+        return "not four cells with a text and an IMDb number"
     labels = [label.strip() for label in cells[1].split(",")]
     if any(label not in PLACED for label in labels):
-        return _leave(left_out, "a label that XED does not have")
+        return "a label that XED does not have"
     emotions = tuple(dict.fromkeys(emotion for label in labels if (emotion := PLACED[label]) is not None))
     if not emotions:
-        return _leave(left_out, "only anticipation or trust, which have no place among the seven")
+        return "only anticipation or trust, which have no place among the seven"
     return Line(number, f"xed-tt{int(cells[3]):07d}", cells[0].strip(), emotions, any(PLACED[label] is None for label in labels))
-
-
-def _leave(left_out: dict[str, int], reason: str) -> None:
-    left_out[reason] = left_out.get(reason, 0) + 1
 
 
 def _unit(line: Line) -> dict[str, object]:
