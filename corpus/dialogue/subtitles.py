@@ -37,6 +37,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_WINDOWS_TWIN = {"maccyrillic": "cp1251", "macroman": "cp1252", "maclatin2": "cp1250", "macgreek": "cp1253", "macturkish": "cp1254"}
 # What pysubs2 and its XML reader raise on damaged files (ParseError is a SyntaxError).
 _PARSE_FAULTS = (pysubs2.Pysubs2Error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, SyntaxError)
 
@@ -158,7 +159,10 @@ def to_srt(cues: Iterable[Cue]) -> str:
 def _detected(data: bytes) -> list[str]:
     guess = chardet.detect(data[:200_000])
     encoding = guess["encoding"]
-    return [encoding] if encoding and (guess["confidence"] or 0) > 0.2 else []
+    if not encoding or (guess["confidence"] or 0) <= 0.2:
+        return []
+    # The Macintosh's tables differ from Windows' in a few capitals only, and subtitles have come from Windows for decades.
+    return [_WINDOWS_TWIN.get(re.sub(r"[^a-z0-9]", "", encoding.lower()), encoding), encoding]
 
 
 def _mend_timing(text: str, faults: list[CueFault]) -> str:
@@ -235,7 +239,8 @@ def _validate(events: list[_Event]) -> tuple[list[_Event], list[CueFault], list[
             repaired.append(_fault(event, "ends before it starts: end set from its length"))
             clean = replace(clean, end_ms=_estimated_end(clean, following))
         kept.append(clean)
-    repaired += [_fault(b, "out of order") for a, b in pairwise(events) if b.start_ms < a.start_ms]
+    by_number = sorted(kept, key=lambda event: event.number)
+    repaired += [_fault(b, "out of order") for a, b in pairwise(by_number) if b.start_ms < a.start_ms]
     return sorted(kept, key=lambda event: (event.start_ms, event.end_ms)), dropped, repaired
 
 

@@ -28,8 +28,11 @@ RATIOS: tuple[float, ...] = (1.0, 24 / _NTSC, 25 / _NTSC, 25 / 24, _NTSC / 24, _
 OFFSET_LIMIT_MS = 660_000
 FITS_WITHIN_MS = 80
 ONSET_TOLERANCE_MS = 160
+REACHES_MS = (700.0, 350.0, 250.0)
+"""How far beginnings of speech are looked for, in the rounds of the refinement."""
 EVIDENCE_FOUND = 3.5
 EVIDENCE_IN_PLACE = 3.0
+"""Decades of chance excluded that a place found by search, or the place as delivered, must have."""
 MINIMUM_CUES = 3
 
 _NETWORK_LAG_MS = 16
@@ -101,7 +104,7 @@ def synchronise(cues: Sequence[Cue], speech: npt.NDArray[np.float32], grid_ms: i
 
 def _decide(cues: Sequence[Cue], ear: _Ear, starts: Floats, best: _Place) -> SyncResult:
     displacement = np.abs(starts * (best.scale - 1) + best.offset_ms)
-    stays = float(displacement.max()) <= FITS_WITHIN_MS
+    stays = float(displacement.max()) <= max(FITS_WITHIN_MS, 2 * ear.doubt_ms(starts, best))
     tried = 1.0 if float(displacement.max()) <= 2 * ONSET_TOLERANCE_MS else ear.places_tried(starts)
     evidence = ear.evidence(best, len(starts)) - math.log10(tried)
     attainable = ear.evidence(replace(best, hits=len(starts), score=1.0), len(starts)) - math.log10(ear.places_tried(starts))
@@ -192,7 +195,7 @@ class _Ear:
 
     def refine(self, starts: Floats, ends: Floats, place: _Place) -> _Place:
         """Move to the median distance between cues and the beginnings of speech next to them."""
-        for reach_ms in (700.0, 350.0, 250.0):
+        for reach_ms in REACHES_MS:
             begin = starts * place.scale + place.offset_ms
             distance = self._to_nearest_onset(begin)
             close = distance[np.abs(distance) <= reach_ms]
@@ -203,6 +206,15 @@ class _Ear:
                 break
             place = moved
         return place
+
+    def doubt_ms(self, starts: Floats, place: _Place) -> float:
+        """Standard error of the median distance between cues and beginnings of speech: a shift below twice this is no finding."""
+        distance = self._to_nearest_onset(starts * place.scale + place.offset_ms)
+        close = distance[np.abs(distance) <= REACHES_MS[0]]
+        if len(close) < 2:
+            return REACHES_MS[0]
+        spread = 1.4826 * float(np.median(np.abs(close - np.median(close))))
+        return 1.2533 * spread / math.sqrt(len(close))
 
     def evidence(self, place: _Place, n_cues: int) -> float:
         """Decades by which chance is excluded for one place: that so many cues begin with speech, and that the score is so high."""

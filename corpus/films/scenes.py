@@ -177,17 +177,25 @@ def _text(value: object) -> str | None:
 
 
 def _histogram(path: Path) -> Floats | None:
-    """Hue-saturation and value histogram (8 x 4 + 8 bins) of a JPEG; None when it is absent or unreadable."""
+    """Hue-saturation and value histogram (12 x 6 + 12 bins, softened) of a JPEG; None when it is absent or unreadable."""
     import cv2
 
     picture = cv2.imread(str(path)) if path.is_file() else None
     if picture is None:
         return None
     hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
-    colour = cv2.calcHist([hsv], [0, 1], None, [8, 4], [0, 180, 0, 256]).ravel()
-    value = cv2.calcHist([hsv], [2], None, [8], [0, 256]).ravel()
-    joined = np.concatenate([colour, value]).astype(np.float64)
+    colour = cv2.calcHist([hsv], [0, 1], None, [12, 6], [0, 180, 0, 256]).astype(np.float64)
+    value = cv2.calcHist([hsv], [2], None, [12], [0, 256]).astype(np.float64)
+    # Neighbouring bins share, or a wall that is a shade brighter in the next shot would be another place.
+    hues = 0.5 * colour + 0.25 * (np.roll(colour, 1, axis=0) + np.roll(colour, -1, axis=0))
+    joined = np.concatenate([_softened(hues.T).ravel(), _softened(value).ravel()])
     return joined / joined.sum()
+
+
+def _softened(counts: Floats) -> Floats:
+    """Counts shared with the neighbours along the first axis."""
+    padded = np.concatenate([counts[:1], counts, counts[-1:]])
+    return 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
 
 
 def _resemblance(a: Shot, b: Shot) -> float:
