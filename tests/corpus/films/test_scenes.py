@@ -1,6 +1,7 @@
 """Scenes and units from shots and dialogue: boundaries where they belong, every millisecond in exactly one scene."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -90,11 +91,11 @@ times = st.lists(st.integers(100, 9000), min_size=1, max_size=12)
 @given(times, st.lists(st.tuples(st.integers(0, 60_000), st.integers(1, 5000), st.sampled_from([None, 0, 1, 2, 3])), max_size=12))
 def test_scenes_always_cover_the_film_without_gap_or_overlap(lengths: list[int], spoken: list[tuple[int, int, int | None]]):
     starts = np.cumsum([0, *lengths]).tolist()
-    shots = [shot(a, b, [KITCHEN, GARDEN, STREET][n % 3]) for n, (a, b) in enumerate(zip(starts, starts[1:], strict=False))]
+    shots = [shot(a, b, [KITCHEN, GARDEN, STREET][n % 3]) for n, (a, b) in enumerate(pairwise(starts))]
     lines = [line(start, start + length, part) for start, length, part in sorted(spoken, key=lambda item: item[0])]
     found = find_scenes(shots, lines)
     assert found[0].start_ms == 0 and found[-1].end_ms == starts[-1]
-    assert all(a.end_ms == b.start_ms for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end_ms == b.start_ms for a, b in pairwise(found))
     assert all(scene.start_ms < scene.end_ms for scene in found)
 
 
@@ -112,7 +113,8 @@ def film(tmp_path: Path) -> Path:
     (tmp_path / "film" / "screenplay.fountain").write_text(SCRIPT)
     rows = []
     for index, colour in enumerate([(200, 40, 40), (190, 50, 40), (30, 160, 60), (30, 150, 50)]):
-        picture = np.full((90, 160, 3), colour, np.uint8)
+        grain = np.random.default_rng(index).normal(0, 25, (90, 160, 3))
+        picture = (grain + colour).clip(0, 255).astype(np.uint8)
         cv2.imwrite(str(tmp_path / "shots" / "thumbs" / f"{index:04d}.jpg"), picture)
         shot_id, start = f"day.shot{index:04d}", 4000 * index
         rows.append({"shot_id": shot_id, "film_id": "day", "index": index, "start_ms": start, "end_ms": start + 4000})
