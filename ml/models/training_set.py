@@ -26,6 +26,7 @@ from corpus.contracts import (
     DeclaredUse,
     FeelmError,
     GoldStatus,
+    UnitLevel,
 )
 from corpus.paths import Home, content_version, write_json
 
@@ -178,10 +179,18 @@ def _groups(films: list[FilmFacts]) -> dict[str, str]:
 def _film_rows(home: Home, fact: FilmFacts, group: str, gold: pd.DataFrame) -> pd.DataFrame:
     units = UNITS.read(home.artifact("scenes", fact.film_id) / "units.parquet")
     units = units.sort_values(["level", "position", "unit_id"])
-    units = units.merge(gold[["unit_id", *GOLD_COLUMNS]], on="unit_id", how="left")
+    units = _finest_gold(units.merge(gold[["unit_id", *GOLD_COLUMNS]], on="unit_id", how="left"))
     for modality in MODALITIES:
         units[f"has_{modality}"] = _present(units["unit_id"], home.artifact(f"{modality}_features", fact.film_id))
     return units.assign(source=FILMS, group_id=group, licence=fact.rights, declared_use=fact.declared_use)
+
+
+def _finest_gold(units: pd.DataFrame) -> pd.DataFrame:
+    """Gold at one level only: a scene's label, made of its lines' judgements, would count them a second time."""
+    is_scene = units["level"] == UnitLevel.SCENE.value
+    if units.loc[~is_scene, "status"].notna().any():
+        units.loc[is_scene, list(GOLD_COLUMNS)] = None
+    return units
 
 
 def _corpus_use(home: Home, name: str) -> tuple[str, str]:

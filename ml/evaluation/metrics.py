@@ -1,0 +1,155 @@
+"""Scores of one system against gold, and the doubt about them, by film.
+
+A system is judged from its probabilities on gold units. All intervals resample whole films: each film is one confusion matrix, so that
+2,000 resamples cost one matrix product. Headline is macro recall (UAR) and macro-F1; accuracy and weighted F1 stand beside them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from corpus.contracts import EMOTIONS
+from corpus.statistics import jensen_shannon_bits
+from ml.evaluation.report import Interval, ReliabilityBin, SystemScore
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+StrArray = npt.NDArray[np.str_]
+
+BINS = 15
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a system said of n gold units: `probabilities` (n, 7), gold `label` (n,), soft label (n, 7), and the film of each.
+
+    `weight` (n,) is 1, or the part that a row counts where several rows stand for one unit (human votes).
+    """
+
+    system: str
+    kind: str
+    probabilities: FloatArray
+    label: IntArray
+    soft: FloatArray
+    film: StrArray
+    weight: FloatArray | None = None
+
+    @property
+    def top(self) -> IntArray:
+        """The emotion said (n,)."""
+        return self.probabilities.argmax(axis=1)
+
+
+def confusions(label: IntArray, said: IntArray, cluster: IntArray, n_clusters: int, weight: FloatArray | None = None) -> FloatArray:
+    """Confusion matrices by cluster (n_clusters, 7, 7): gold emotion i said as j."""
+    k = len(EMOTIONS)
+    flat = np.bincount((cluster * k + label) * k + said, weights=weight, minlength=n_clusters * k * k)
+    return flat.reshape(n_clusters, k, k).astype(np.float64)
+
+
+def accuracy(confusion: FloatArray) -> FloatArray:
+    """Share right, over the last two axes; NaN without units."""
+    total = confusion.sum(axis=(-2, -1))
+    return np.divide(np.trace(confusion, axis1=-2, axis2=-1), total, out=np.full_like(total, np.nan), where=total > 0)
+
+
+def recalls(confusion: FloatArray) -> FloatArray:
+    """Recall of each emotion (..., 7); NaN where there is no such unit."""
+    right, there = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-1)
+    return np.divide(right, there, out=np.full_like(there, np.nan), where=there > 0)
+
+
+def f1_scores(confusion: FloatArray) -> FloatArray:
+    """F1 of each emotion (..., 7); NaN where an emotion is neither gold nor said, 0 where it is said in vain."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    either = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    return np.divide(2 * right, either, out=np.full_like(either, np.nan), where=either > 0)
+
+
+def uar(confusion: FloatArray) -> FloatArray:
+    """Macro recall over the emotions that occur."""
+    return _mean_of_known(recalls(confusion))
+
+
+def macro_f1(confusion: FloatArray) -> FloatArray:
+    """Macro F1 over the emotions that occur in gold (an emotion said in vain lowers the others' precision already)."""
+    return _mean_of_known(np.where(confusion.sum(axis=-1) > 0, f1_scores(confusion), np.nan))
+
+
+def weighted_f1(confusion: FloatArray) -> float:
+    """F1 weighted by how often each emotion is gold."""
+    share = confusion.sum(axis=-1)
+    return float((np.nan_to_num(f1_scores(confusion)) * share).sum() / max(share.sum(), 1e-12))
+
+
+def _mean_of_known(values: FloatArray) -> FloatArray:
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    return np.divide(np.where(known, values, 0).sum(axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def reliability(probabilities: FloatArray, label: IntArray, bins: int = BINS) -> list[ReliabilityBin]:
+    """Bins of equal mass over the confidence in the top emotion; fewer where there are fewer units."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == label
+    order = np.argsort(confidence, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    return [ReliabilityBin(float(confidence[part].mean()), float(right[part].mean()), len(part)) for part in parts]
+
+
+def expected_calibration_error(probabilities: FloatArray, label: IntArray, bins: int = BINS) -> float:
+    """Mean gap between confidence and accuracy over bins of equal mass, 0..1."""
+    found = reliability(probabilities, label, bins)
+    return float(sum(b.count * abs(b.confidence - b.accuracy) for b in found) / max(len(label), 1))
+
+
+def score(judged: Judged, seed: int = 0) -> SystemScore:
+    """All figures of one system."""
+    films, cluster = np.unique(judged.film, return_inverse=True)
+    by_film = confusions(judged.label, judged.top, cluster, len(films), judged.weight)
+    whole = by_film.sum(axis=0)
+    resampled = _resample(by_film, seed)
+    human = judged.kind == "human"
+    return SystemScore(
+        system=judged.system,
+        kind=judged.kind,
+        n_units=len(judged.label) if judged.weight is None else round(float(judged.weight.sum())),
+        accuracy=_interval(accuracy(whole), accuracy(resampled), len(films)),
+        uar=_interval(uar(whole), uar(resampled), len(films)),
+        macro_f1=_interval(macro_f1(whole), macro_f1(resampled), len(films)),
+        weighted_f1=weighted_f1(whole),
+        jsd_bits=None if human else float(jensen_shannon_bits(judged.soft, judged.probabilities).mean()),
+        ece=None if human else expected_calibration_error(judged.probabilities, judged.label),
+        by_film=_named(films, accuracy(by_film)),
+        macro_f1_by_film=_named(films, macro_f1(by_film)),
+        recall=dict(zip(EMOTIONS, _optional(recalls(whole)), strict=True)),
+        f1=dict(zip(EMOTIONS, _optional(f1_scores(whole)), strict=True)),
+        confusion=[[round(float(value)) for value in row] for row in whole],
+    )
+
+
+def _resample(by_film: FloatArray, seed: int) -> FloatArray:
+    """Confusion matrices (2000, 7, 7) of films drawn with repetition."""
+    n = len(by_film)
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=DRAWS)
+    return np.tensordot(counts.astype(np.float64), by_film, axes=1)
+
+
+def _interval(value: FloatArray, draws: FloatArray, n_films: int) -> Interval:
+    known = draws[np.isfinite(draws)]
+    if n_films < 2 or not len(known):
+        return Interval(float(np.nan_to_num(value)))
+    low, high = np.quantile(known, [0.025, 0.975])
+    return Interval(float(value), float(low), float(high))
+
+
+def _named(films: StrArray, values: FloatArray) -> dict[str, float]:
+    return {str(film): float(value) for film, value in zip(films, values, strict=True)}
+
+
+def _optional(values: FloatArray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
