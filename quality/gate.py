@@ -21,8 +21,8 @@ from quality.suite import load_suite
 
 def film_durations(home: Home) -> dict[str, int]:
     """Duration in ms of every scanned film."""
-    streams = sorted((home.data / "films").glob("*/shots/stream.json"))
-    return {path.parent.parent.name: int(_json(path)["duration_ms"]) for path in streams}
+    streams = sorted(home.artifact("shots").glob("*/stream.json"))
+    return {path.parent.name: int(_json(path)["duration_ms"]) for path in streams}
 
 
 def decide(batch_dir: Path, durations: dict[str, int]) -> Decision:

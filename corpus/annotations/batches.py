@@ -88,7 +88,7 @@ def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path, format
         out / "import.json",
         {
             "tool": delivery.tool,
-            "fault": summary.missing,
+            "fault": delivery.fault,
             "rows_read": delivery.rows_read,
             "judgements": summary.judgements,
             "unknown_columns": summary.unknown_columns,

@@ -81,7 +81,7 @@ def build_gold(annotations_dir: Path, units_paths: dict[str, Path], out: Path) -
     placed, about_others = place(annotations, units)
     categories = placed[(placed["dimension"] == "category") & placed["label"].notna()]
     raters = rate_raters(_one_level(categories).rename(columns={"unit_key": "item"}))
-    weights = raters.set_index("annotator_id")["weight"]
+    weights = raters.set_index("annotator_id")["weight"].astype("float64")
     votes = VOTES.write(_votes(categories, placed, weights), out / "votes.parquet")
     gold = GOLD_LABELS.write(_gold(categories, placed, weights), out / "gold.parquet")
     RATERS.write(raters, out / "raters.parquet")
@@ -164,7 +164,9 @@ def _votes(categories: pd.DataFrame, placed: pd.DataFrame, weights: pd.Series) -
     intensity = placed[placed["dimension"] == "intensity"].drop_duplicates(["unit_key", "group_id", "label"])
     intensity = intensity[["unit_key", "group_id", "label", "value"]].rename(columns={"value": "intensity"})
     votes = categories.drop_duplicates(["unit_key", "group_id", "label"]).merge(intensity, on=["unit_key", "group_id", "label"], how="left")
-    votes["weight"] = votes["annotator_id"].map(weights) / votes.groupby(["unit_key", "annotator_id"])["label"].transform("size")
+    votes["weight"] = votes["annotator_id"].map(weights).astype("float64") / votes.groupby(["unit_key", "annotator_id"])["label"].transform(
+        "size"
+    )
     return votes[VOTES.names]
 
 
