@@ -209,9 +209,7 @@ def confusion(counts: Sequence[Sequence[int]], label: str) -> Markup:
     parts = [f'<text class="axis" x="{grid.left + size * grid.cell / 2:g}" y="10" text-anchor="middle">model says</text>']
     for index, emotion in enumerate(EMOTIONS):
         x, y = grid.left + (index + 0.5) * grid.cell, grid.top + (index + 0.5) * grid.cell
-        parts.append(
-            f'<text class="head" x="{x:g}" y="{grid.top - 6:g}" text-anchor="middle">{emotion[:5]}{"." * (len(emotion) > 5)}</text>'
-        )
+        parts.append(f'<text class="head" x="{x:g}" y="{grid.top - 6:g}" text-anchor="middle">{SHORT[emotion]}</text>')
         parts.append(f'<text class="head" x="{grid.left - 8:g}" y="{y + 4:g}" text-anchor="end">{emotion}</text>')
     parts += [_confusion_row(grid, index, row) for index, row in enumerate(counts)]
     width, height = grid.left + size * grid.cell + 2, grid.top + size * grid.cell + 2
@@ -250,7 +248,7 @@ class Bin:
 
 def reliability(bins: Sequence[Bin], label: str) -> Markup:
     """Accuracy against confidence; a dot's area grows with the bin's share, the diagonal is perfect calibration."""
-    side, left, top = 300.0, 44.0, 12.0
+    side, left, top = 300.0, 58.0, 12.0
     parts = [f'<rect class="frame" x="{left:g}" y="{top:g}" width="{side:g}" height="{side:g}"/>']
     for step in range(5):
         x, y = left + side * step / 4, top + side * (1 - step / 4)
@@ -264,7 +262,7 @@ def reliability(bins: Sequence[Bin], label: str) -> Markup:
     parts += [f'<circle class="dot" cx="{number(x)}" cy="{number(y)}" r="{number(3 + 10 * item.share**0.5)}"/>' for x, y, item in dots]
     parts.append(f'<text class="axis" x="{left + side / 2:g}" y="{top + side + 34:g}" text-anchor="middle">the model’s confidence</text>')
     parts.append(f'<text class="axis" transform="translate(10 {top + side / 2:g}) rotate(-90)" text-anchor="middle">share right</text>')
-    return Markup(f'<svg class="square" viewBox="0 0 360 354" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>')
+    return Markup(f'<svg class="square" viewBox="0 0 376 354" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>')
 
 
 @dataclass(frozen=True)
@@ -289,8 +287,8 @@ def leading_runs(spans: Sequence[Span]) -> list[Run]:
     return joined
 
 
-def dot_strip(values: Sequence[float], middle: float, label: str) -> Markup:
+def dot_strip(values: Sequence[float], middle: float, css: str, label: str) -> Markup:
     """Each value 0..1 as a thin upright mark on one line, the `middle` as a taller one."""
     base = f'<path class="base" d="M0,16 H{number(WIDTH)}"/>'
-    marks = "".join(f'<path class="film" d="M{number(WIDTH * value)},8 V24"/>' for value in values)
+    marks = "".join(f'<path class="film {css}" d="M{number(WIDTH * value)},8 V24"/>' for value in values)
     return _svg(32, label, f'{base}{marks}<path class="middle" d="M{number(WIDTH * middle)},1 V31"/>')

@@ -20,7 +20,7 @@ from pages.charts import distribution
 from pages.lines import Line, read_lines
 from pages.material import Material, read_json, read_material
 from pages.render import clock, percent, picture, plural, render
-from pages.timeline import FaceCourse, Lane, Tick, filmstrip, read_face_course, read_lanes, ticks
+from pages.timeline import FaceCourse, Lane, Tick, filmstrip, needed_px, read_face_course, read_lanes, ticks
 
 MOST_THUMBNAILS = 60
 THUMBNAIL_BUDGET = 1_400_000
@@ -82,6 +82,11 @@ class FilmPage:
     trained_on: dict[str, str]
     model_version: str
     attribution: str
+
+    @property
+    def needed_px(self) -> int:
+        """Width of the timeline on a phone."""
+        return needed_px(self.lines, self.duration_ms)
 
     def distribution(self, line: Line) -> Markup:
         """The line's seven probabilities as a thin bar with its reading in words."""

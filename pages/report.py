@@ -37,7 +37,7 @@ SYSTEM_NAMES = {
     "prior": "Average label",
     "persistence": "Emotion of the last line",
     "bigram": "Usual next emotion",
-    "tfidf": "Words counted (TF-IDF, linear SVM)",
+    "tfidf": "Word counts (TF-IDF, SVM)",
     "human": "One rater against the others",
 }
 KIND_ORDER = ("fused", "human", "modality", "baseline")
@@ -396,4 +396,4 @@ def _dots(score: SystemScore) -> FilmDots:
     values = [score.macro_f1_by_film[film] for film in sorted(score.macro_f1_by_film)]
     name, middle = SYSTEM_NAMES.get(score.system, score.system), float(np.median(values))
     label = f"{name}: macro-F1 by film from {min(values):.2f} to {max(values):.2f}, median {middle:.2f}"
-    return FilmDots(name, dot_strip(values, middle, label), middle)
+    return FilmDots(name, dot_strip(values, middle, KIND_CSS[score.kind], label), middle)

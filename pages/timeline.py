@@ -143,7 +143,9 @@ def _voice(material: Material, duration: int, column: str, name: str, hint: str,
     low, high = (float(v) for v in np.nanpercentile(values, (2, 99.5)))
     points = [Point(float(t), float(v) if np.isfinite(v) else None) for t, v in zip(course["t_ms"], values, strict=True)]
     label = f"{name} along the film, mostly between {low:.0f} and {high:.0f} {unit}."
-    return Lane(name, hint, "plot", line(points, duration, 56, low, high, label), scale=f"{low:.0f} to {high:.0f} {unit}")
+    return Lane(
+        name, hint, "plot", line(points, duration, 56, low, high, label), scale=f"From {low:.0f} to {high:.0f} {unit}".replace("-", "−")
+    )
 
 
 def _light(material: Material, duration: int) -> Lane | None:
@@ -153,7 +155,7 @@ def _light(material: Material, duration: int) -> Lane | None:
     points = [Point(float(t), float(v)) for t, v in zip(pictures["t_ms"], pictures["brightness"], strict=True)]
     mean = percent(float(pictures["brightness"].mean()))
     chart = line(points, duration, 40, 0, 1, f"Brightness of the picture along the film, {mean} on average.")
-    return Lane("Light", "Brightness of the picture.", "plot", chart, scale="black to white")
+    return Lane("Light", "Brightness of the picture.", "plot", chart, scale="From black to white")
 
 
 def read_face_course(material: Material) -> FaceCourse | None:
@@ -201,6 +203,14 @@ def _range(run: Run, duration_ms: float) -> str:
     if duration_ms < 180_000:
         return f"{run.start_ms / 1000:.3g}–{run.end_ms / 1000:.3g} s"
     return f"{clock(run.start_ms)}–{clock(run.end_ms)}"
+
+
+def needed_px(lines: Sequence[Line], duration_ms: int) -> int:
+    """Width at which half of the lines can show an emotion's name, at most 1200: what a phone scrolls through."""
+    lengths = sorted(line.end_ms - line.start_ms for line in lines)
+    if not lengths or duration_ms <= 0:
+        return 0
+    return min(round(60 * duration_ms / max(lengths[len(lengths) // 2], 1)), 1200)
 
 
 def filmstrip(shots: pd.DataFrame | None, duration_ms: int) -> list[int]:

@@ -5,7 +5,6 @@ Hostile strings stand wherever people or foreign files can write; the actress's 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import cv2
@@ -39,6 +38,8 @@ from ml.evaluation.report import (
     SystemScore,
     ValidationReport,
 )
+from pages.film import build_film_page
+from pages.report import build_report_page
 
 HOSTILE = "<script>alert(1)</script>"
 HOSTILE_MARKUP = '"><img src=x onerror=alert(2)>'
@@ -324,9 +325,13 @@ def sample_report() -> ValidationReport:
     scores = [_score(name, kind, value, 212, films) for name, kind, value in systems]
     tests = [PairedTest(name, 12, 0.87 - value, 0.0002) for name, kind, value in systems[1:7]]
     bins = [ReliabilityBin(0.1 * k + 0.05, min(0.1 * k + 0.02 * (k % 3), 1.0), 10 + 4 * k) for k in range(2, 10)]
-    slices = [SliceScore(f"contradictory lines {HOSTILE}", 41, {"fused": 0.8, "text": 0.5}), SliceScore("all other lines", 171, {"fused": 0.9, "text": 0.8})]  # fmt: skip
+    slices = [
+        SliceScore(f"contradictory lines {HOSTILE}", 41, {"fused": 0.8, "text": 0.5}),
+        SliceScore("all other lines", 171, {"fused": 0.9, "text": 0.8}),
+    ]
     xed_films = [f"xed-{index:02d}" for index in range(48)]
-    xed = [_score(name, kind, value, 7997, xed_films) for name, kind, value in (("fused", "fused", 0.4), ("majority", "baseline", 0.06), ("tfidf", "baseline", 0.31))]  # fmt: skip
+    tested = (("fused", "fused", 0.4), ("majority", "baseline", 0.06), ("tfidf", "baseline", 0.31))
+    xed = [_score(name, kind, value, 7997, xed_films) for name, kind, value in tested]
     return ValidationReport(
         model_version="3f1c9a",
         trained_on={"films": "commercial, CC0", "xed": "research, CC-BY 4.0"},
@@ -341,6 +346,11 @@ def sample_report() -> ValidationReport:
     )
 
 
-def payload_free(html: str) -> bool:
-    """Whether no hostile string stands in the page as markup."""
-    return HOSTILE not in html and HOSTILE_MARKUP not in html and json.dumps(HOSTILE) not in html
+def write_pages(home: Home, out: Path) -> Path:
+    """Make every film's page in the home, then the report with copies of them in `out`."""
+    for film_id in (TALK, SILENT, BARE):
+        folder = home.artifact("film_report", film_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        build_film_page(home, film_id, folder / "predictions.parquet", folder)
+    build_report_page(home, home.artifact("report"), [TALK, SILENT, BARE], out)
+    return out

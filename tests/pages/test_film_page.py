@@ -1,0 +1,165 @@
+"""The film page tells what the artifacts say, tells what is missing, and lets no foreign text become markup."""
+
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from corpus.contracts import EMOTIONS, FACE_COURSE, FeelmError
+from corpus.paths import Home
+from pages.charts import Run
+from pages.film import build_film_page, read_film_page, render_film
+from pages.material import read_material
+from pages.timeline import read_face_course, sentence
+from tests.pages.outline import Outline
+from tests.pages.sample import BARE, HOSTILE, HOSTILE_MARKUP, N_LINES, SILENT, TALK, make_home, one_hot
+
+
+def page_of(home: Home, film_id: str) -> Outline:
+    return Outline(html_of(home, film_id))
+
+
+def html_of(home: Home, film_id: str) -> str:
+    return render_film(read_film_page(home, film_id, home.artifact("film_report", film_id) / "predictions.parquet"))
+
+
+def test_every_line_stands_with_its_time_its_raters_and_the_models_reading(home: Home) -> None:
+    page = read_film_page(home, TALK, home.artifact("film_report", TALK) / "predictions.parquet")
+    third = page.lines[2]
+    assert len(page.lines) == N_LINES
+    assert (third.start_ms, third.end_ms, third.speaker) == (7000, 9500, "jonas")
+    assert third.gold is not None and third.gold.emotion == EMOTIONS[2]
+    assert third.model is not None and third.model.emotion == EMOTIONS[5] and third.model.confidence == pytest.approx(0.7)
+    assert third.agrees is False
+    assert [reading.system for reading in third.modalities] == ["face", "voice", "text"]
+    assert sum(vote.count for vote in third.votes) == 4
+
+
+def test_a_line_on_which_raters_are_split_neither_agrees_nor_differs(home: Home) -> None:
+    page = read_film_page(home, TALK, home.artifact("film_report", TALK) / "predictions.parquet")
+    split = page.lines[6]
+    assert split.gold is not None and split.gold.emotion is None
+    assert split.agrees is None
+    assert "raters are split" in page_of(home, TALK).words
+
+
+def test_the_lead_counts_agreement_over_judged_lines(home: Home) -> None:
+    assert "The model names the raters’ emotion in 10 of 13 lines (77 %). It had never seen this film." in page_of(home, TALK).words
+
+
+def test_the_sync_verdict_says_how_far_the_subtitles_were_moved(home: Home) -> None:
+    assert "moved by −1.24 s, stretched × 1.0427" in page_of(home, TALK).words
+
+
+def test_a_silent_film_tells_its_missing_modalities_and_its_face_in_words(home: Home) -> None:
+    words = page_of(home, SILENT).words
+    assert "0–8 s sadness, 8–10 s surprise, 10–19.7 s joy" in words
+    assert "the sound is digital silence" in words and "no subtitles" in words
+    assert "No model has read this film yet" in words and "No rater has judged this film" in words
+
+
+def test_a_film_without_any_artifact_still_has_a_page_that_says_so(home: Home) -> None:
+    words = page_of(home, BARE).words
+    assert "A film nothing could be read from" in words
+    assert "no length that any stage could measure" in words and "No face could be read" in words
+    assert "there are no lines to show" in words
+
+
+@pytest.mark.parametrize(
+    "gone", ["shots", "faces", "soundtrack", "dialogue", "scenes", "face_features", "voice_features", "scene_features", "film_report"]
+)
+@pytest.mark.parametrize("film_id", [TALK, SILENT])
+def test_a_page_renders_without_any_one_artifact(home: Home, tmp_path: Path, gone: str, film_id: str) -> None:
+    copy = Home(tmp_path / "home")
+    shutil.copytree(home.root, copy.root)
+    shutil.rmtree(copy.artifact(gone, film_id), ignore_errors=True)
+    assert "Along the film" in page_of(copy, film_id).words
+
+
+def test_gold_or_notes_may_be_missing(home: Home, tmp_path: Path) -> None:
+    copy = Home(tmp_path / "home")
+    shutil.copytree(home.root, copy.root)
+    shutil.rmtree(copy.artifact("gold_labels"))
+    shutil.rmtree(copy.artifact("annotations"))
+    words = page_of(copy, TALK).words
+    assert "Nobody has judged this film yet" in words and "No rater has judged this film" in words
+
+
+def test_an_unknown_film_is_a_clear_error(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(FeelmError, match="feelm run --film nowhere"):
+        build_film_page(home, "nowhere", tmp_path / "predictions.parquet", tmp_path)
+
+
+@pytest.mark.parametrize("film_id", [TALK, SILENT, BARE])
+def test_foreign_text_stays_text(home: Home, film_id: str) -> None:
+    html = html_of(home, film_id)
+    assert HOSTILE not in html and HOSTILE_MARKUP not in html
+    outline = Outline(html)
+    assert [tag for tag, _ in outline.tags].count("script") == 1
+    assert not [attribute for _, attributes in outline.tags for attribute in attributes if attribute.startswith("on")]
+
+
+def test_titles_lines_speakers_headings_and_notes_are_shown_as_they_were_written(home: Home) -> None:
+    words = page_of(home, TALK).words
+    assert f"The second cup {HOSTILE}" in words
+    assert HOSTILE_MARKUP in words
+    assert f"rater-2 notes {HOSTILE}" in words
+    assert "She smiles, but her hands do not." in words
+
+
+@pytest.mark.parametrize("film_id", [TALK, SILENT, BARE])
+def test_a_page_loads_nothing_from_elsewhere(home: Home, film_id: str) -> None:
+    for tag, attributes in page_of(home, film_id).tags:
+        for name in ("src", "href", "action", "data", "poster", "srcset"):
+            target = attributes.get(name) or ""
+            assert target.startswith(("data:image/jpeg", "#")) or not target, (tag, target)
+
+
+@pytest.mark.parametrize("film_id", [TALK, SILENT, BARE])
+def test_headings_descend_step_by_step_and_every_chart_is_named(home: Home, film_id: str) -> None:
+    tags = page_of(home, film_id).tags
+    levels = [int(tag[1]) for tag, _ in tags if tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert all(attributes.get("aria-label") for tag, attributes in tags if tag == "svg" or attributes.get("role") == "img")
+
+
+def test_ids_are_unique_and_every_link_in_the_page_has_its_end(home: Home) -> None:
+    tags = page_of(home, TALK).tags
+    ids = [attributes["id"] for _, attributes in tags if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    assert {(attributes.get("href") or "")[1:] for tag, attributes in tags if tag == "a"} <= set(ids)
+
+
+def test_the_same_artifacts_give_the_same_bytes(tmp_path: Path, home: Home) -> None:
+    again = make_home(tmp_path / "again")
+    assert html_of(again, TALK) == html_of(home, TALK)
+
+
+def test_a_long_film_stays_small_and_shows_at_most_sixty_pictures(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    shots = home.artifact("shots", TALK)
+    table = pd.read_parquet(shots / "shots.parquet")
+    long = pd.concat([table.assign(index=table["index"] + 11 * k, start_ms=table["start_ms"] + 44_000 * k) for k in range(20)])
+    long["end_ms"] = long["start_ms"] + 4000
+    long["shot_id"] = [f"{TALK}.shot{index:04d}" for index in long["index"]]
+    long.to_parquet(shots / "shots.parquet")
+    summary = build_film_page(home, TALK, home.artifact("film_report", TALK) / "predictions.parquet", tmp_path)
+    assert summary.thumbnails <= 60
+    assert summary.page_bytes < 3_000_000
+
+
+def test_a_face_that_leaves_the_picture_leaves_a_gap(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    rows = [{"t_ms": t, "track_id": "a"} | one_hot("fear", 0.9) for t in (0, 500, 1200, 9000, 9400)]
+    FACE_COURSE.write(FACE_COURSE.frame(rows), home.artifact("face_features", SILENT) / "course.parquet")
+    course = read_face_course(read_material(home, SILENT, tmp_path / "none.parquet"))
+    assert course is not None
+    assert course.sentence == "0–2 s fear, 9–10 s fear"
+
+
+def test_a_restless_course_is_told_by_shares() -> None:
+    runs = [Run(k * 1000, (k + 1) * 1000, EMOTIONS[k % 2 + 1]) for k in range(20)]
+    assert sentence(runs, 20_000) == "joy 50 % of the time, anger 50 % of the time"

@@ -1,0 +1,117 @@
+"""The report page says what the validation report says, beside baselines and people, and leads to every film."""
+
+import dataclasses
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from corpus.paths import Home
+from ml.evaluation.report import Interval, ValidationReport
+from pages.report import FilmCard, ReportPage, build_report_page, facts, fused, lead, render_report, system_rows, warning
+from tests.pages.outline import Outline
+from tests.pages.sample import BARE, HOSTILE, HOSTILE_MARKUP, SILENT, TALK, sample_report
+
+
+@pytest.fixture(scope="module")
+def report() -> ValidationReport:
+    return sample_report()
+
+
+@pytest.fixture(scope="module")
+def outline(written: Path) -> Outline:
+    return Outline((written / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_lead_states_the_model_the_raters_and_the_best_single_channel(report: ValidationReport) -> None:
+    assert lead(report.corpus("films")) == (
+        "The model names the right emotion in 87 % of 212 lines in 12 films, each film unseen in training. "
+        "A single rater, held against the others on the same lines, reaches 91 %. The best single channel, words alone, reaches 72 %."
+    )
+
+
+def test_the_tiles_hold_films_units_alpha_accuracy_and_ceiling(report: ValidationReport) -> None:
+    tiles = {fact.name: (fact.value, fact.note) for fact in facts(report, report.corpus("films"))}
+    assert tiles == {
+        "Films": ("12", ""),
+        "Labelled units": ("212", "of 230"),
+        "Raters’ alpha": ("0.71", "4 raters"),
+        "Model’s accuracy": ("87 %", "82–92 %"),
+        "Human ceiling": ("91 %", "86–96 %"),
+    }
+
+
+def test_systems_stand_with_the_model_first_then_raters_then_parts_then_baselines(report: ValidationReport) -> None:
+    corpus = report.corpus("films")
+    assert corpus is not None
+    rows = system_rows(corpus, "accuracy")
+    assert [row.score.system for row in rows] == ["fused", "human", "text", "face", "voice", "tfidf", "persistence", "majority"]
+    assert rows[0].p_value is None and rows[2].p_value == 0.0002
+
+
+def test_every_part_of_the_report_is_on_the_page(outline: Outline) -> None:
+    for words in (
+        "Confusions", "Is its confidence honest?", "Emotion by emotion", "Kinds of units", "Foreseeing the next emotion",
+        "XED", "7,997 labelled units from 48 films", "nobody has judged it", "research, CC-BY 4.0", "flagged", "< 0.001", "Film by film",
+    ):  # fmt: skip
+        assert words in outline.words, words
+
+
+def test_films_are_cards_that_lead_to_their_pages(outline: Outline, written: Path) -> None:
+    links = [attributes["href"] for tag, attributes in outline.tags if tag == "a" and (attributes.get("href") or "").startswith("films/")]
+    assert links == [f"films/{film_id}.html" for film_id in (TALK, SILENT, BARE)]
+    for link in links:
+        assert 'href="../report.html"' in (written / str(link)).read_text(encoding="utf-8")
+    assert "the sound is digital silence; no subtitles" in outline.words
+
+
+def test_a_film_without_a_page_is_a_card_without_a_link(home: Home, tmp_path: Path, report: ValidationReport) -> None:
+    build_report_page(home, home.artifact("report"), ["made-1-02"], tmp_path)
+    page = Outline((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "no page yet" in page.words
+    assert not (tmp_path / "films").exists()
+
+
+def test_foreign_text_stays_text(written: Path) -> None:
+    html = (written / "report.html").read_text(encoding="utf-8")
+    assert HOSTILE not in html and HOSTILE_MARKUP not in html
+    assert Outline(html).words.count(HOSTILE) >= 5
+    assert not [tag for tag, _ in Outline(html).tags if tag == "script"]
+
+
+def test_the_page_loads_nothing_and_stays_small(outline: Outline, written: Path) -> None:
+    targets = [str(attributes.get(name)) for _, attributes in outline.tags for name in ("src", "href") if attributes.get(name)]
+    assert all(target.startswith(("data:image/jpeg", "#", "films/")) for target in targets)
+    assert (written / "report.html").stat().st_size < 1_000_000
+
+
+def test_headings_descend_step_by_step(outline: Outline) -> None:
+    levels = [int(tag[1]) for tag, _ in outline.tags if tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_a_report_of_nothing_says_so() -> None:
+    empty = ValidationReport("", {}, [], None, [], {}, [])
+    words = Outline(render_report(ReportPage(empty, (), (), {}))).words
+    assert "No model has been tested yet" in words and "There are no films yet" in words
+
+
+def test_figures_without_interval_or_measure_are_shown_without(report: ValidationReport) -> None:
+    corpus = report.corpus("films")
+    assert corpus is not None
+    score = fused(corpus)
+    assert score is not None
+    bare = dataclasses.replace(score, accuracy=Interval(0.5), recall=dict.fromkeys(score.recall), f1=dict.fromkeys(score.f1))
+    alone = dataclasses.replace(corpus, scores=[bare], tests=[], reliability=[], slices=[], n_films=1)
+    page = ReportPage(dataclasses.replace(report, corpora=[alone], agreement=None, reaction=[]), (), (), {})
+    words = Outline(render_report(page)).words
+    assert "No reliability was measured" in words and "0.50" in words
+
+
+def test_a_model_that_knows_made_films_alone_is_said_to(report: ValidationReport) -> None:
+    made = dataclasses.replace(report, trained_on={"films": "commercial, CC0"})
+    scored = FilmCard(TALK, "t", 1000, 1, None, 0.9, (), None, None)
+    assert warning(made, ()) is None
+    assert "films made by Feelm alone" in str(warning(made, (scored,)))
+    assert warning(report, (scored,)) is None
