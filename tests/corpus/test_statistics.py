@@ -1,7 +1,10 @@
 """Statistics against the reference package, published examples and simulated truth."""
 
+from pathlib import Path
+
 import krippendorff
 import numpy as np
+import pandas as pd
 import pytest
 
 from corpus import statistics
@@ -124,3 +127,17 @@ def test_evaluator_weights_silence_a_random_rater():
     weights = statistics.evaluator_weights(np.tile(np.arange(60), 3), np.repeat(np.arange(3), 60), values)
     assert weights[:2].min() > 2 * weights[2]
     assert weights[2] < 0.3
+
+
+@pytest.mark.parametrize(
+    ("modality", "alpha", "ceiling", "noise_bits"), [(1, 0.281, 0.569, 0.231), (2, 0.458, 0.652, 0.189), (3, 0.497, 0.683, 0.170)]
+)
+def test_crema_ds_published_votes_give_their_known_figures(
+    shared_data: Path, modality: int, alpha: float, ceiling: float, noise_bits: float
+):
+    table = pd.read_csv(shared_data / "crema_d_labels" / "tabulatedVotes.csv")
+    counts = table.loc[table.iloc[:, 0] // 100_000 == modality, list("ADFHNS")].to_numpy(int)
+    items, labels = (np.repeat(index, counts[np.nonzero(counts)]) for index in np.nonzero(counts))
+    assert statistics.nominal_alpha(counts.astype(float)) == pytest.approx(alpha, abs=0.001)
+    assert statistics.leave_one_rater_out(items, np.arange(len(items)), labels, 6).overall == pytest.approx(ceiling, abs=0.002)
+    assert statistics.split_half_noise_bits(items, labels, 6) == pytest.approx(noise_bits, abs=0.003)
