@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpus.dialogue.agreement import RATIOS
 from corpus.dialogue.subtitles import Cue
-from corpus.dialogue.sync import RATIOS, SyncResult, synchronise
+from corpus.dialogue.sync import SyncResult, synchronise
 
 GRID_MS = 20
 Lines = list[tuple[int, int]]
@@ -105,6 +106,25 @@ def test_too_few_cues_to_judge_are_unchecked_and_kept():
         cues = delivered(lines, 700)[:count]
         result = synchronise(cues, speech, GRID_MS, duration_ms)
         assert result.verdict == "unchecked" and result.cues == tuple(cues) and "few" in result.reason
+
+
+@pytest.mark.parametrize("jump_ms", [13_000, -4000, 60_000])
+@pytest.mark.parametrize("first_offset_ms", [0, -1500])
+def test_a_break_is_found_and_each_piece_moved_by_its_own_offset(jump_ms: int, first_offset_ms: int):
+    lines, speech, duration_ms = spoken_film(12, n_lines=120)
+    early = delivered(lines[:70], first_offset_ms)
+    late = [replace(cue, number=cue.number + 70) for cue in delivered(lines[70:], first_offset_ms + jump_ms)]
+    cues = [cue for cue in early if cue.start_ms < late[0].start_ms] + late
+    result = synchronise(cues, speech, GRID_MS, duration_ms)
+    assert result.verdict == "corrected" and len(result.breaks) == 1
+    assert result.breaks[0].offset_ms - result.offset_ms == pytest.approx(jump_ms, abs=150)
+    assert np.mean(errors_ms(result, lines) < 250) > 0.97
+
+
+def test_a_whole_film_has_no_breaks():
+    for seed in (20, 21, 22):
+        lines, speech, duration_ms = spoken_film(seed, n_lines=150)
+        assert synchronise(delivered(lines, 4000), speech, GRID_MS, duration_ms).breaks == ()
 
 
 def test_music_and_sound_cues_are_no_evidence_but_move_along():

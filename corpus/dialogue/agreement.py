@@ -1,0 +1,207 @@
+"""How well cues and the speech heard in a film agree in one place, and in which places they agree best.
+
+A place is a frame-rate ratio and an offset. Two surfaces over all places come from FFT cross-correlation: how well being on screen
+goes with speech, and how many cues begin where somebody begins to speak; the best places are refined by the median distance to those
+beginnings. Evidence says by how many decades chance is excluded, so that few cues and many are judged by one rule.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+_NTSC = 24000 / 1001
+RATIOS: tuple[float, ...] = (1.0, 24 / _NTSC, 25 / _NTSC, 25 / 24, _NTSC / 24, _NTSC / 25, 24 / 25)
+"""Factors on subtitle times when a film was timed at one of 23.976, 24, 25 frames a second and runs at another."""
+
+OFFSET_LIMIT_MS = 660_000
+ONSET_TOLERANCE_MS = 160
+REACHES_MS = (700.0, 350.0, 250.0)
+"""How far beginnings of speech are looked for, in the rounds of the refinement."""
+PRIOR_OF_NO_DRIFT = 0.04
+"""What a place must gain over the best without drift to be preferred."""
+
+_NETWORK_LAG_MS = 16
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where cues might belong: at scale * t + offset_ms.
+
+    `score` is the correlation of cues and speech there, -1..1; `hits` how many cues begin within 160 ms of a beginning of speech;
+    `worth` is what places are compared by.
+    """
+
+    scale: float
+    offset_ms: float
+    score: float
+    hits: int
+    worth: float
+
+
+@dataclass(frozen=True)
+class Ear:
+    """The film's speech, ready to be compared with cues.
+
+    `level` is the probability of speech without its mean, scaled to length 1; `onsets_ms` are the beginnings of speech;
+    `chance` is the share of the film's time within the tolerance of one, `spread` how far scores scatter by chance for one cue.
+    """
+
+    grid_ms: int
+    level: Floats
+    onsets_ms: Floats
+    near_onset: Floats
+    chance: float
+    duration_ms: int
+
+    @classmethod
+    def listen(cls, speech: npt.NDArray[np.float32], grid_ms: int, duration_ms: int) -> Ear:
+        steps = max(1, -(-duration_ms // grid_ms))
+        heard = np.zeros(steps)
+        heard[: len(speech)] = speech[:steps]
+        onsets = (_onsets(heard) * grid_ms - _NETWORK_LAG_MS).clip(0)
+        near = np.zeros(steps)
+        for onset in onsets:
+            low = max(0, round((onset - ONSET_TOLERANCE_MS) / grid_ms))
+            near[low : round((onset + ONSET_TOLERANCE_MS) / grid_ms) + 1] = 1
+        level = heard - heard.mean()
+        length = float(np.linalg.norm(level))
+        return cls(grid_ms, level / length if length else level, onsets, near, float(near.mean()), duration_ms)
+
+    def judge(self, starts: Floats, ends: Floats, scale: float, offset_ms: float) -> Place:
+        """Score, hits and worth of one place, exact to the grid."""
+        begin, end = starts * scale + offset_ms, ends * scale + offset_ms
+        mask = _mask(begin / self.grid_ms, end / self.grid_ms, len(self.level))
+        outside = float((end - begin).sum() / self.grid_ms - mask.sum())
+        score = float(self.level @ mask) / self._mask_length(mask.sum() + max(0.0, outside))
+        hits = int(self._hit(begin).sum())
+        return Place(scale, offset_ms, score, hits, self._worth(score, hits / len(starts), scale))
+
+    def agreement(self, begin_ms: Floats, end_ms: Floats) -> Floats:
+        """For each cue by itself: how much more speech there is while it is on screen than elsewhere, and whether it begins with some."""
+        total = np.concatenate([[0.0], np.cumsum(self.level)])
+        low = np.round(begin_ms / self.grid_ms).astype(int).clip(0, len(self.level))
+        high = np.round(end_ms / self.grid_ms).astype(int).clip(0, len(self.level))
+        share = (total[high] - total[low]) / np.maximum((end_ms - begin_ms) / self.grid_ms, 1) / max(float(self.level.max()), 1e-9)
+        return share + np.where(self._hit(begin_ms), 1.0, 0.0) - self.chance
+
+    def search(self, starts: Floats, ends: Floats) -> list[Place]:
+        """The best few places of every ratio, each refined."""
+        return [self.refine(starts, ends, self.judge(starts, ends, r, o)) for r in RATIOS for o in self.peaks(starts, ends, r)]
+
+    def refine(self, starts: Floats, ends: Floats, place: Place) -> Place:
+        """Move to the median distance between cues and the beginnings of speech next to them."""
+        for reach_ms in REACHES_MS:
+            begin = starts * place.scale + place.offset_ms
+            distance = self._to_nearest_onset(begin)
+            close = distance[np.abs(distance) <= reach_ms]
+            if len(close) < max(2, 0.2 * len(starts)):
+                break
+            moved = self.judge(starts, ends, place.scale, place.offset_ms + float(np.median(close)))
+            if moved.worth < place.worth - 0.05:
+                break
+            place = moved
+        return place
+
+    def doubt_ms(self, starts: Floats, place: Place) -> float:
+        """Standard error of the median distance between cues and beginnings of speech: a shift below twice this is no finding."""
+        distance = self._to_nearest_onset(starts * place.scale + place.offset_ms)
+        close = distance[np.abs(distance) <= REACHES_MS[0]]
+        if len(close) < 2:
+            return REACHES_MS[0]
+        spread = 1.4826 * float(np.median(np.abs(close - np.median(close))))
+        return 1.2533 * spread / math.sqrt(len(close))
+
+    def evidence(self, place: Place, n_cues: int) -> float:
+        """Decades by which chance is excluded for one place: that so many cues begin with speech, and that the score is so high."""
+        from scipy.stats import binom, norm
+
+        chance = min(max(self.chance, 1 / (len(self.near_onset) + 1)), 0.95)
+        of_hits = -binom.logsf(place.hits - 1, n_cues, chance) / math.log(10)
+        independent = min(n_cues, len(self.onsets_ms)) * 2
+        of_score = -norm.logsf(place.score * math.sqrt(independent)) / math.log(10)
+        return float(of_hits + of_score)
+
+    def places_tried(self, starts: Floats) -> float:
+        """How many distinguishable places the search goes through."""
+        span_ms = self.duration_ms + float(starts.max() - starts.min())
+        ratios = sum(1 for ratio in RATIOS if abs(ratio - 1) * float(starts.max() - starts.min()) > ONSET_TOLERANCE_MS) + 1
+        return max(1.0, ratios * min(span_ms, 2 * OFFSET_LIMIT_MS) / (2 * ONSET_TOLERANCE_MS))
+
+    def peaks(self, starts: Floats, ends: Floats, scale: float, n_peaks: int = 4) -> list[float]:
+        """Offsets, ms, where the two surfaces together are highest, at least a second apart."""
+        begin, end = starts * scale / self.grid_ms, ends * scale / self.grid_ms
+        cue_steps = math.ceil(float(end.max())) + 1
+        mask = _mask(begin, end, cue_steps)
+        impulses = np.bincount(np.floor(begin).astype(int), minlength=cue_steps).astype(np.float64)
+        score = _correlate(self.level, mask) / self._mask_length(mask.sum())
+        hits = _correlate(self.near_onset, impulses) / len(starts)
+        offsets_ms = (np.arange(len(score)) - (cue_steps - 1)) * self.grid_ms
+        worth = np.where(np.abs(offsets_ms) <= OFFSET_LIMIT_MS, self._worth(score, hits, scale), -np.inf)
+        found: list[float] = []
+        for _ in range(n_peaks):
+            peak = int(np.argmax(worth))
+            found.append(float(offsets_ms[peak]))
+            worth[max(0, peak - 1000 // self.grid_ms) : peak + 1000 // self.grid_ms] = -np.inf
+        return found
+
+    def _hit(self, begin_ms: Floats) -> npt.NDArray[np.bool_]:
+        index = np.floor(begin_ms / self.grid_ms).astype(int)
+        inside = (index >= 0) & (index < len(self.near_onset))
+        return inside & (self.near_onset[index.clip(0, len(self.near_onset) - 1)] > 0)
+
+    def _mask_length(self, n_on: float) -> float:
+        share = min(n_on / len(self.level), 0.9)
+        return math.sqrt(max(n_on * (1 - share), 1.0))
+
+    def _to_nearest_onset(self, times_ms: Floats) -> Floats:
+        right = np.searchsorted(self.onsets_ms, times_ms).clip(0, len(self.onsets_ms) - 1)
+        left = (right - 1).clip(0)
+        to_right, to_left = self.onsets_ms[right] - times_ms, self.onsets_ms[left] - times_ms
+        return np.where(np.abs(to_right) <= np.abs(to_left), to_right, to_left)
+
+    @staticmethod
+    def _worth(score: float | Floats, hits: float | Floats, scale: float) -> float:
+        return score + 0.5 * hits - (0.0 if scale == 1 else PRIOR_OF_NO_DRIFT)  # type: ignore[return-value]
+
+
+def _onsets(heard: Floats, on: float = 0.5, off: float = 0.3, pause_steps: int = 10) -> Floats:
+    """Steps at which speech begins: probability rises through `on` after at least `pause_steps` below it with a dip under `off`."""
+    above = np.flatnonzero(heard > on)
+    if not len(above):
+        return np.zeros(0)
+    first = [int(above[0])]
+    for before, after in pairwise(above):
+        if after - before > pause_steps and heard[before:after].min() < off:
+            first.append(int(after))
+    return np.array([_crossing(heard, index, on) for index in first])
+
+
+def _crossing(heard: Floats, index: int, level: float) -> float:
+    if index == 0:
+        return 0.0
+    low, high = float(heard[index - 1]), float(heard[index])
+    return index + 0.5 - (high - level) / max(high - low, 1e-6)
+
+
+def _mask(begin: Floats, end: Floats, steps: int) -> Floats:
+    """1 where a cue is on screen; bounds in steps, parts outside [0, steps) left out."""
+    edges = np.zeros(steps + 1)
+    low = np.round(begin).astype(int).clip(0, steps)
+    high = np.round(end).astype(int).clip(0, steps)
+    np.add.at(edges, low, 1)
+    np.add.at(edges, high, -1)
+    return (np.cumsum(edges[:-1]) > 0).astype(np.float64)
+
+
+def _correlate(signal: Floats, pattern: Floats) -> Floats:
+    """Sum of signal * pattern for every shift of the pattern from -(len(pattern) - 1) to len(signal) - 1."""
+    from scipy.signal import fftconvolve
+
+    return np.asarray(fftconvolve(signal, pattern[::-1]), np.float64)
