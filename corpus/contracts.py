@@ -270,7 +270,7 @@ PICTURES = TableSchema(
         _number("warmth", "mean of red minus blue", minimum=-1, maximum=1),
         _number(
             "motion",
-            "mean optical-flow length between samples",
+            "mean optical-flow length over the last 80 ms within the shot",
             unit="share of picture width per second",
             nullable=True,
             minimum=0,

@@ -132,6 +132,8 @@ class VideoPass:
             if stream is None:
                 raise MediaError(f"{self.path} has no video stream")
             stream.thread_type = "AUTO"
+            # Otherwise the decoder invents what it could not read and says nothing: of 120 damaged files 20 passed as whole.
+            stream.codec_context.options = {"err_detect": "explode"}
             stream.codec_context.thread_count = min(DECODER_THREADS, os.cpu_count() or 1)
             packets = container.demux(stream)
             while True:

@@ -22,8 +22,8 @@ _INPUT = 192
 _STRIDE = 4
 _SUPPRESSION_OVERLAP = 0.3
 
-_EYE_HEIGHT = 0.38
-_EYE_DISTANCE = 0.36
+_EYE_HEIGHT = 0.36
+_EYE_DISTANCE = 0.31
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def align_crop(rgb: np.ndarray, eyes: tuple[tuple[float, float], tuple[float, fl
         size: side of the crop in pixels.
 
     Returns:
-        uint8 (size, size, 3); the eyes lie 0.36 of the side apart at 0.38 of its height, what is outside the picture repeats its edge.
+        uint8 (size, size, 3); the eyes lie 0.31 of the side apart at 0.36 of its height, what is outside the picture repeats its edge.
     """
     height, width = rgb.shape[:2]
     first, second = (np.array(eye) * (width, height) for eye in eyes)
@@ -151,8 +151,11 @@ def align_crop(rgb: np.ndarray, eyes: tuple[tuple[float, float], tuple[float, fl
     turn = -np.arctan2(across[1], across[0])
     rotation = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     shift = np.array([0.5, _EYE_HEIGHT]) * size - rotation @ ((first + second) / 2)
-    matrix = np.column_stack([rotation, shift])
-    return cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # A large face is turned at up to four times the size and then averaged down: sampling it thinly adds noise to the expression.
+    finer = int(np.clip(np.ceil(1 / scale), 1, 4))
+    matrix = np.column_stack([rotation, shift]) * finer
+    turned = cv2.warpAffine(rgb, matrix, (size * finer, size * finer), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return turned if finer == 1 else cv2.resize(turned, (size, size), interpolation=cv2.INTER_AREA)
 
 
 @dataclass

@@ -34,6 +34,9 @@ DISSOLVE_HALF_MS = (200, 300, 450, 700, 1000)
 DISSOLVE_MINIMUM = 0.06
 DISSOLVE_RESIDUAL = 0.2
 DISSOLVE_LIKENESS = 0.85
+DISSOLVE_SPEED = 1.8
+PAN_REACH = 8
+PAN_EXPLAINS = 0.5
 MINIMUM_SHOT_MS = 250
 
 
@@ -92,9 +95,10 @@ class AdaptiveShotDetector:
         pictures = np.frombuffer(self._pictures, dtype=np.uint8).reshape(len(times), LUMA_CELLS, 3)
         if len(times) <= 2 * FLASH_FRAMES:
             return []
+        steps = np.concatenate([[0.0], _distance(pictures, np.arange(1, len(times)), np.arange(len(times) - 1))])
         fades = _fades(times, pictures)
-        cuts = [cut for cut in _cuts(times, pictures) if not _near(cut.t_ms, fades, MINIMUM_SHOT_MS)]
-        dissolves = [found for found in _dissolves(times, pictures) if not _near(found.t_ms, cuts, MINIMUM_SHOT_MS)]
+        cuts = [cut for cut in _cuts(times, pictures, steps) if not _near(cut.t_ms, fades, MINIMUM_SHOT_MS)]
+        dissolves = [found for found in _dissolves(times, pictures, steps) if not _near(found.t_ms, cuts, MINIMUM_SHOT_MS)]
         dissolves = [found for found in dissolves if not _near(found.t_ms, fades, FADE_REACH_MS)]
         return sorted(fades + cuts + dissolves, key=lambda boundary: boundary.t_ms)
 
@@ -112,10 +116,8 @@ def _distance(pictures: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.n
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _cuts(times: np.ndarray, pictures: np.ndarray) -> list[ShotBoundary]:
+def _cuts(times: np.ndarray, pictures: np.ndarray, step: np.ndarray) -> list[ShotBoundary]:
     n = len(times)
-    frames = np.arange(1, n)
-    step = np.concatenate([[0.0], _distance(pictures, frames, frames - 1)])
     padded = np.pad(step, CUT_SIDE_FRAMES, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * CUT_SIDE_FRAMES + 1)
     sides = np.delete(windows, CUT_SIDE_FRAMES, axis=1)
@@ -147,21 +149,51 @@ def _dip(pictures: np.ndarray, first: int, last: int) -> str:
     return "cut" if jumps.min() >= CUT_MINIMUM else "fade"
 
 
-def _dissolves(times: np.ndarray, pictures: np.ndarray) -> list[ShotBoundary]:
-    """Stretches that a linear mix of their ends explains, the best scale of each."""
-    step_ms = max(float(np.median(np.diff(times))), 1.0)
-    strength = np.zeros(len(times))
+def _dissolves(times: np.ndarray, pictures: np.ndarray, steps: np.ndarray) -> list[ShotBoundary]:
+    """Stretches that a linear mix of their ends explains, the best scale of each, and that no pan of the camera explains."""
+    frame_ms = max(float(np.median(np.diff(times))), 1.0)
+    strength, half_of = np.zeros(len(times)), np.zeros(len(times), dtype=np.int64)
     for half_ms in DISSOLVE_HALF_MS:
-        half = max(round(half_ms / step_ms), 2)
-        if len(times) > 2 * half:
-            centre = np.arange(half, len(times) - half)
-            strength[centre] = np.maximum(strength[centre], _mix_strength(pictures, centre, half))
-    return _peaks(times, strength)
+        half = max(round(half_ms / frame_ms), 2)
+        centre = np.arange(half, len(times) - half)
+        found = _mix_strength(pictures, centre, half) * _sudden(steps, centre, half)
+        better = centre[found > strength[centre]]
+        strength[better], half_of[better] = found[better - half], half
+    return [found for found, i in _peaks(times, strength) if not _is_pan(pictures[i - half_of[i]], pictures[i + half_of[i]])]
+
+
+def _sudden(steps: np.ndarray, centre: np.ndarray, half: int) -> np.ndarray:
+    """Whether the picture changes much faster within the window than in the half windows before and after it."""
+    total = np.concatenate([[0.0], np.cumsum(steps)])
+
+    def rate(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        first, last = np.clip(first, 0, len(steps) - 1), np.clip(last, 0, len(steps) - 1)
+        # A window cut to nothing by the film's end says nothing: the other side decides.
+        return np.where(last > first, (total[last + 1] - total[first + 1]) / np.maximum(last - first, 1), np.inf)
+
+    inside = rate(centre - half, centre + half)
+    outside = np.minimum(rate(centre - 2 * half, centre - half), rate(centre + half, centre + 2 * half))
+    return inside >= DISSOLVE_SPEED * outside
+
+
+def _is_pan(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether the picture after is the picture before, shifted."""
+    one, other = (picture.reshape(SMALL[1], SMALL[0], 3).astype(np.int16) for picture in (before, after))
+    still = np.abs(one - other).mean()
+    shifts = [(dx, dy) for dx in range(-PAN_REACH, PAN_REACH + 1) for dy in range(-PAN_REACH // 2, PAN_REACH // 2 + 1)]
+    return min(_shifted_difference(one, other, dx, dy) for dx, dy in shifts) < PAN_EXPLAINS * still
+
+
+def _shifted_difference(one: np.ndarray, other: np.ndarray, dx: int, dy: int) -> float:
+    height, width = one.shape[:2]
+    left = one[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
+    right = other[max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)]
+    return float(np.abs(left - right).mean())
 
 
 def _mix_strength(pictures: np.ndarray, centre: np.ndarray, half: int) -> np.ndarray:
     parts = [_mix_block(pictures, centre[k : k + BLOCK], half) for k in range(0, len(centre), BLOCK)]
-    return np.concatenate(parts)
+    return np.concatenate([np.zeros(0), *parts])
 
 
 def _mix_block(pictures: np.ndarray, centre: np.ndarray, half: int) -> np.ndarray:
@@ -184,11 +216,12 @@ def _likeness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return (a * b).sum(axis=1) / np.maximum(np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1)), 1e-6)
 
 
-def _peaks(times: np.ndarray, strength: np.ndarray) -> list[ShotBoundary]:
-    found: list[ShotBoundary] = []
+def _peaks(times: np.ndarray, strength: np.ndarray) -> list[tuple[ShotBoundary, int]]:
+    """Boundaries at the strongest frames, none within a second of a stronger one, and their frame numbers."""
+    found: list[tuple[ShotBoundary, int]] = []
     for i in np.argsort(-strength, kind="stable"):
         if strength[i] <= 0:
             break
-        if not _near(int(times[i]), found, FADE_REACH_MS):
-            found.append(ShotBoundary(int(times[i]), "dissolve", _score(strength[i])))
+        if not _near(int(times[i]), [boundary for boundary, _ in found], FADE_REACH_MS):
+            found.append((ShotBoundary(int(times[i]), "dissolve", _score(strength[i])), int(i)))
     return found
