@@ -50,11 +50,13 @@ def rate_raters(votes: pd.DataFrame, rules: SpamRules | None = None) -> pd.DataF
     competence = _competence(shared, len(coded.names), rules)
     habits = [_habit(votes[coded.raters == r], rules) for r in range(len(coded.names))]
     guessing = [_below(competence[r], rules.competence, "guesses: MACE competence") for r in range(len(coded.names))]
-    reasons = [habit or guess for habit, guess in zip(habits, guessing, strict=True)]
-    agreement = _agreement(shared, np.array([reason is None for reason in reasons], dtype=np.float64), rules)
-    for r, share in enumerate(agreement):
-        reasons[r] = reasons[r] or _below(share, rules.agreement, "agrees with nobody: share agreeing with the others' mode")
-    rows = [_row(coded, votes, r, agreement[r], competence[r], reasons[r]) for r in range(len(coded.names))]
+    trusted = np.array([not habit and guess is None for habit, guess in zip(habits, guessing, strict=True)], dtype=np.float64)
+    agreement = _agreement(shared, trusted, rules)
+    alone = [_below(share, rules.agreement, "agrees with nobody: share agreeing with the others' mode") for share in agreement]
+    rows = []
+    for r, (habit, guess, apart) in enumerate(zip(habits, guessing, alone, strict=True)):
+        reasons = [reason for reason in (*habit, guess, apart) if reason is not None]
+        rows.append(_row(coded, votes, r, agreement[r], competence[r], "; ".join(reasons) or None))
     return RATERS.frame(rows)
 
 
@@ -94,18 +96,21 @@ def _agreement(shared: _Votes, weights: FloatArray, rules: SpamRules) -> FloatAr
     return measured
 
 
-def _habit(own: pd.DataFrame, rules: SpamRules) -> str | None:
-    """Why a rater's way of working is taken for spam, or None."""
+def _habit(own: pd.DataFrame, rules: SpamRules) -> list[str]:
+    """Why a rater's way of working is taken for spam; empty where it is not."""
     if len(own) < rules.minimum_votes:
-        return None
+        return []
+    reasons = []
     lead = own["lead_time_ms"].dropna()
     if len(lead) >= rules.minimum_votes and lead.median() < rules.lead_time_ms:
-        return f"too fast: median {lead.median():.0f} ms a judgement, {rules.lead_time_ms} ms is the least"
+        reasons.append(f"too fast: median {lead.median():.0f} ms a judgement, {rules.lead_time_ms} ms is the least")
     top = own["label"].value_counts(normalize=True)
-    if top.iloc[0] > rules.top_label_share:
-        return f"always the same: {top.iloc[0]:.0%} of the judgements are {top.index[0]}"
     run = _longest_run(own["label"].to_numpy())
-    return f"straight-lining: {run} times the same label in a row" if run > rules.run_length else None
+    if top.iloc[0] > rules.top_label_share:
+        reasons.append(f"always the same: {top.iloc[0]:.0%} of the judgements are {top.index[0]}")
+    elif run > rules.run_length:
+        reasons.append(f"straight-lining: {run} times the same label in a row")
+    return reasons
 
 
 def _longest_run(labels: np.ndarray) -> int:
