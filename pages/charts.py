@@ -38,6 +38,21 @@ class Span:
         return EMOTIONS[max(range(len(EMOTIONS)), key=lambda index: self.probabilities[index])]
 
 
+def binned(spans: Sequence[Span], duration_ms: float, most: int) -> list[Span]:
+    """Mean of the spans whose middle lies in each of `most` equal parts of the film, weighted by length; empty parts are left out."""
+    size = duration_ms / most
+    parts: dict[int, list[Span]] = {}
+    for span in spans:
+        parts.setdefault(min(int((span.start_ms + span.end_ms) / 2 / size), most - 1), []).append(span)
+    return [Span(part * size, (part + 1) * size, _mean_probabilities(parts[part])) for part in sorted(parts)]
+
+
+def _mean_probabilities(spans: Sequence[Span]) -> tuple[float, ...]:
+    weights = [max(span.end_ms - span.start_ms, 1.0) for span in spans]
+    columns = zip(*(span.probabilities for span in spans), strict=True)
+    return tuple(sum(w * p for w, p in zip(weights, column, strict=True)) / sum(weights) for column in columns)
+
+
 @dataclass(frozen=True)
 class Point:
     """One value at one time; `value` is None where there is none (unvoiced, no face)."""
@@ -63,9 +78,9 @@ def time_ticks(duration_ms: float, most: int = 8) -> list[int]:
     return list(range(0, int(duration_ms) + 1, step))
 
 
-def _svg(height: float, label: str, body: str, css: str = "plot") -> Markup:
+def _svg(height: float, label: str, body: str) -> Markup:
     return Markup(
-        f'<svg class="{css}" viewBox="0 0 {number(WIDTH)} {number(height)}" preserveAspectRatio="none" role="img" '
+        f'<svg class="plot" viewBox="0 0 {number(WIDTH)} {number(height)}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(label)}" style="height:{number(height)}px">{body}</svg>'
     )
 
@@ -163,14 +178,14 @@ def y_of(value: float, height: float, low: float, high: float) -> float:
     return height * (1 - min(max(share, 0.0), 1.0))
 
 
-def distribution(probabilities: Sequence[float], label: str) -> Markup:
-    """A thin bar whose seven parts are the probabilities."""
+def distribution(probabilities: Sequence[float]) -> Markup:
+    """A thin bar whose seven parts are the probabilities, an ornament to the name and the figure beside it."""
     parts, left = [], 0.0
     for emotion, probability in zip(EMOTIONS, probabilities, strict=True):
         if probability >= 0.01:
-            parts.append(f'<rect class="e-{emotion}" x="{number(left * WIDTH)}" y="0" width="{number(probability * WIDTH)}" height="8"/>')
+            parts.append(f'<rect class="e-{emotion}" x="{round(left * 100, 1):g}" width="{round(probability * 100, 1):g}" height="1"/>')
         left += probability
-    return _svg(8, label, "".join(parts), "plot distribution")
+    return Markup(f'<svg class="plot bar" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>')
 
 
 @dataclass(frozen=True)

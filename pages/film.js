@@ -14,13 +14,20 @@
 
   const clock = t => Math.floor(t / 60000) + ":" + (t % 60000 / 1000).toFixed(1).padStart(4, "0");
   const part = (css, text) => Object.assign(document.createElement("span"), {className: css, textContent: text});
-  const copy = (row, css) => {
-    const found = row.querySelector(css);
-    return found ? [found.cloneNode(true)] : [];
+  const chip = box => {
+    const made = part("chip", box.textContent), dot = document.createElement("i");
+    dot.className = [...box.classList].find(css => css.startsWith("e-")) || "";
+    if (dot.className) made.prepend(dot);
+    return made;
   };
+  const lanes = [...timeline.querySelectorAll(".lane-boxes.labels")].map(lane => ({
+    name: lane.dataset.name,
+    boxes: [...lane.querySelectorAll(".box")].map(box => ({box, start: parseFloat(box.style.left), end: parseFloat(box.style.left) + parseFloat(box.style.width)})),
+  }));
   let current = null;
   const at = t => {
-    cross.style.left = 100 * t / duration + "%";
+    const share = 100 * t / duration;
+    cross.style.left = share + "%";
     scrub.value = t;
     scrub.setAttribute("aria-valuetext", clock(t));
     const row = rows.find(r => Number(r.dataset.start) <= t && t < Number(r.dataset.end)) || null;
@@ -29,12 +36,11 @@
       row?.classList.add("now");
       current = row;
     }
-    told.replaceChildren(part("clock", clock(t)));
-    if (!row) return told.append(part("quiet", "between lines"));
-    told.append(...copy(row, ".said"));
-    for (const [css, name] of [[".c-model .verdict .chip", "model"], [".c-raters .verdict", "raters"]]) {
-      const found = copy(row, css);
-      if (found.length) told.append(part("quiet", name), ...found);
+    const said = row?.querySelector(".said");
+    told.replaceChildren(part("clock", clock(t)), said ? said.cloneNode(true) : part("said quiet", rows.length && !row ? "between lines" : ""));
+    for (const {name, boxes} of lanes) {
+      const found = boxes.find(({start, end}) => start <= share && share < end);
+      if (found) told.append(part("quiet", name), chip(found.box));
     }
   };
   const follow = event => {

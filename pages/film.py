@@ -23,8 +23,11 @@ from pages.render import clock, percent, picture, plural, render
 from pages.timeline import FaceCourse, Lane, Tick, filmstrip, needed_px, read_face_course, read_lanes, ticks
 
 MOST_THUMBNAILS = 60
-THUMBNAIL_BUDGET = 1_400_000
+THUMBNAIL_BUDGET = 1_000_000
 """Bytes of base64 that a page's pictures may take together."""
+
+MOST_FULL_LINES = 1000
+"""Beyond it lines are shown without their seven probabilities and the single modalities, to keep the page under 3 MB."""
 
 REPORT_LINK = "<!-- link to the report -->"
 """Stands in `film.html`; the report's copy puts the way back in its place."""
@@ -89,9 +92,14 @@ class FilmPage:
         return needed_px(self.lines, self.duration_ms)
 
     def distribution(self, line: Line) -> Markup:
-        """The line's seven probabilities as a thin bar with its reading in words."""
+        """The line's seven probabilities as a thin bar."""
         assert line.model is not None
-        return distribution(line.model.probabilities, f"{line.model.emotion} {percent(line.model.confidence)}")
+        return distribution(line.model.probabilities)
+
+    @property
+    def compact(self) -> bool:
+        """Whether the lines are too many to show each in full."""
+        return len(self.lines) > MOST_FULL_LINES
 
     @property
     def parted(self) -> list[Line]:

@@ -6,7 +6,9 @@ labels, so that no line is judged by another question than its neighbour.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,8 +102,11 @@ def read_lines(material: Material) -> list[Line]:
         return []
     asked = perspective(material.gold)
     gold, votes, readings = _gold(material.gold, asked), _votes(material.votes, asked), _readings(material.predictions)
+    notes = _notes(material.annotations)
+    rows = units.to_dict("records")
+    shots = shots_at(material.shots, [(row["start_ms"] + row["end_ms"]) / 2 for row in rows])
     lines = []
-    for index, unit in enumerate(units.to_dict("records")):
+    for index, (unit, shot) in enumerate(zip(rows, shots, strict=True)):
         unit_id, start_ms, end_ms = str(unit["unit_id"]), int(unit["start_ms"]), int(unit["end_ms"])
         said = readings.get(unit_id, {})
         lines.append(
@@ -115,8 +120,8 @@ def read_lines(material: Material) -> list[Line]:
                 gold=gold.get(unit_id),
                 model=said.get(FUSED),
                 modalities=tuple(said[name] for name in MODALITIES if name in said),
-                notes=_notes(material.annotations, unit_id, start_ms, end_ms),
-                shot=shot_at(material.shots, (start_ms + end_ms) / 2),
+                notes=notes.of(unit_id, start_ms, end_ms),
+                shot=shot,
             )
         )
     return lines
@@ -163,13 +168,16 @@ def _votes(table: pd.DataFrame | None, asked: str | None) -> dict[str, tuple[Vot
     if table is None:
         return {}
     rows = table if asked is None else table[table["perspective"] == asked]
-    return {str(unit_id): _counted(group) for unit_id, group in rows.groupby("unit_id", sort=True)}
+    found: dict[str, list[tuple[str, str]]] = {}
+    for unit_id, label, rater in zip(rows["unit_id"], rows["label"], rows["annotator_id"], strict=True):
+        found.setdefault(str(unit_id), []).append((str(label), str(rater)))
+    return {unit_id: _counted(said) for unit_id, said in found.items()}
 
 
-def _counted(rows: pd.DataFrame) -> tuple[Vote, ...]:
-    counts = Counter(rows["label"])
+def _counted(rows: list[tuple[str, str]]) -> tuple[Vote, ...]:
+    counts = Counter(label for label, _ in rows)
     order = sorted(counts, key=lambda label: (-counts[label], EMOTIONS.index(label)))
-    return tuple(Vote(label, counts[label], ", ".join(sorted(set(rows["annotator_id"][rows["label"] == label])))) for label in order)
+    return tuple(Vote(label, counts[label], ", ".join(sorted({rater for said, rater in rows if said == label}))) for label in order)
 
 
 def _readings(table: pd.DataFrame | None) -> dict[str, dict[str, Reading]]:
@@ -182,20 +190,39 @@ def _readings(table: pd.DataFrame | None) -> dict[str, dict[str, Reading]]:
     return found
 
 
-def _notes(table: pd.DataFrame | None, unit_id: str, start_ms: int, end_ms: int) -> tuple[Note, ...]:
-    """Notes on this unit, or on a stretch whose middle lies in it; one rater's repeated note (per dimension) once."""
-    if table is None:
-        return ()
-    noted = table[table["note"].notna()]
-    middle = (noted["start_ms"] + noted["end_ms"]) / 2
-    rows = noted[(noted["unit_id"] == unit_id) | (noted["unit_id"].isna() & (middle >= start_ms) & (middle < end_ms))]
-    pairs = sorted({(str(row["annotator_id"]), str(row["note"])) for row in rows.to_dict("records") if str(row["note"]).strip()})
-    return tuple(Note(rater, text) for rater, text in pairs)
+@dataclass(frozen=True)
+class _Notes:
+    """Notes by the unit they name, and those that name none by the middle of their stretch."""
+
+    by_unit: dict[str, list[Note]]
+    middles: list[float]
+    timed: list[Note]
+
+    def of(self, unit_id: str, start_ms: int, end_ms: int) -> tuple[Note, ...]:
+        """A unit's notes; one rater's repeated note (a row per dimension) once."""
+        within = self.timed[bisect_left(self.middles, start_ms) : bisect_left(self.middles, end_ms)]
+        return tuple(sorted({*self.by_unit.get(unit_id, ()), *within}, key=lambda note: (note.rater, note.text)))
 
 
-def shot_at(shots: pd.DataFrame | None, t_ms: float) -> int | None:
-    """Index of the shot on screen at a time."""
+def _notes(table: pd.DataFrame | None) -> _Notes:
+    by_unit: dict[str, list[Note]] = {}
+    timed: list[tuple[float, Note]] = []
+    rows = [] if table is None else table[table["note"].fillna("").str.strip() != ""].to_dict("records")
+    for row in rows:
+        note = Note(str(row["annotator_id"]), str(row["note"]))
+        if pd.notna(row["unit_id"]):
+            by_unit.setdefault(str(row["unit_id"]), []).append(note)
+        elif pd.notna(row["start_ms"]) and pd.notna(row["end_ms"]):
+            timed.append(((row["start_ms"] + row["end_ms"]) / 2, note))
+    timed.sort(key=lambda item: (item[0], item[1].rater, item[1].text))
+    return _Notes(by_unit, [middle for middle, _ in timed], [note for _, note in timed])
+
+
+def shots_at(shots: pd.DataFrame | None, times_ms: Sequence[float]) -> list[int | None]:
+    """For each time the index of the shot on screen; None before the first, after the last, and without shots."""
     if shots is None:
-        return None
-    rows = shots[(shots["start_ms"] <= t_ms) & (t_ms < shots["end_ms"])]
-    return int(rows["index"].iloc[0]) if len(rows) else None
+        return [None] * len(times_ms)
+    table = shots.sort_values("start_ms")
+    starts, ends, indexes = (table[name].tolist() for name in ("start_ms", "end_ms", "index"))
+    found = [bisect_right(starts, t) - 1 for t in times_ms]
+    return [int(indexes[row]) if row >= 0 and t < ends[row] else None for row, t in zip(found, times_ms, strict=True)]

@@ -14,14 +14,15 @@ import pandas as pd
 from markupsafe import Markup
 
 from corpus.contracts import EMOTIONS, PROBABILITY_COLUMNS
-from pages.charts import Point, Run, Span, leading_runs, line, stacked_course, stacked_spans, time_ticks
-from pages.lines import Line, shot_at
+from pages.charts import Point, Run, Span, binned, leading_runs, line, stacked_course, stacked_spans, time_ticks
+from pages.lines import Line, shots_at
 from pages.material import Material
 from pages.render import clock, percent
 
 FACE_BIN_MS = 1000
 SLOTS = 24
-MOST_BOXES = 400
+MOST_BOXES = 160
+CURVE_HEIGHT = 150
 
 
 @dataclass(frozen=True)
@@ -107,30 +108,42 @@ def _curve(lines: Sequence[Line], duration: int) -> Lane | None:
     spans = [line.span for line in lines if line.span]
     if not spans:
         return None
-    label = "The model’s seven probabilities for each line, stacked, along the film: " + sentence(leading_runs(spans), duration)
-    hint = "Seven probabilities for each line, stacked to 100 %."
-    return Lane("Emotion curve", hint, "plot", stacked_spans(spans, duration, 150, label))
+    label = "The model’s seven probabilities, stacked, along the film: " + sentence(leading_runs(spans), duration)
+    if len(spans) > MOST_BOXES:
+        chart = stacked_course(binned(spans, duration, MOST_BOXES), duration, CURVE_HEIGHT, label)
+        return Lane("Emotion curve", "The model’s seven probabilities, the mean of neighbouring lines, stacked to 100 %.", "plot", chart)
+    return Lane(
+        "Emotion curve", "Seven probabilities for each line, stacked to 100 %.", "plot", stacked_spans(spans, duration, CURVE_HEIGHT, label)
+    )
+
+
+def _named(name: str, hint: str, named: Sequence[tuple[Line, str | None]], duration: int) -> Lane | None:
+    """The emotion of each line as a box with its name; in a long film the shares of the emotions among neighbouring lines."""
+    if not named:
+        return None
+    if len(named) <= MOST_BOXES:
+        boxes = tuple(_box(line.start_ms, line.end_ms, duration, emotion or "split", emotion) for line, emotion in named)
+        return Lane(name, hint, "boxes labels", boxes=boxes)
+    spans = [Span(line.start_ms, line.end_ms, tuple(float(emotion == each) for each in EMOTIONS)) for line, emotion in named if emotion]
+    chart = stacked_course(binned(spans, duration, MOST_BOXES), duration, 70, f"{name}: " + sentence(leading_runs(spans), duration))
+    return Lane(name, "Shares of the emotions named in neighbouring lines.", "plot", chart)
 
 
 def _readings(lines: Sequence[Line], duration: int) -> Lane | None:
-    read = [line for line in lines if line.model]
-    boxes = tuple(_box(line.start_ms, line.end_ms, duration, line.model.emotion, line.model.emotion) for line in read if line.model)
-    return Lane("Model", "The emotion it names.", "boxes labels", boxes=boxes) if boxes else None
+    return _named("Model", "The emotion it names.", [(line, line.model.emotion) for line in lines if line.model], duration)
 
 
 def _raters(lines: Sequence[Line], duration: int) -> Lane | None:
-    judged = [(line, line.gold) for line in lines if line.gold]
-    boxes = tuple(_box(line.start_ms, line.end_ms, duration, gold.emotion or "split", gold.emotion) for line, gold in judged)
-    return Lane("Raters", "The emotion they name together.", "boxes labels", boxes=boxes) if boxes else None
+    return _named("Raters", "The emotion they name together.", [(line, line.gold.emotion) for line in lines if line.gold], duration)
 
 
 def _subtitles(lines: Sequence[Line], duration: int) -> Lane | None:
     spoken = [line for line in lines if line.text]
     linked = len(spoken) <= 80
-    boxes = tuple(
-        _box(line.start_ms, line.end_ms, duration, line.text or "", anchor=line.anchor if linked else None) for line in spoken[:MOST_BOXES]
-    )
-    return Lane("Lines", "", "boxes words", boxes=boxes) if boxes else None
+    if not spoken or len(spoken) > MOST_BOXES:
+        return None
+    boxes = tuple(_box(line.start_ms, line.end_ms, duration, line.text or "", anchor=line.anchor if linked else None) for line in spoken)
+    return Lane("Lines", "", "boxes words", boxes=boxes)
 
 
 def _voice(material: Material, duration: int, column: str, name: str, hint: str, unit: str) -> Lane | None:
@@ -217,5 +230,5 @@ def filmstrip(shots: pd.DataFrame | None, duration_ms: int) -> list[int]:
     """For each of SLOTS equal parts of the film the index of the shot on screen in its middle; empty without shots."""
     if shots is None or duration_ms <= 0:
         return []
-    found = [shot_at(shots, duration_ms * (slot + 0.5) / SLOTS) for slot in range(SLOTS)]
+    found = shots_at(shots, [duration_ms * (slot + 0.5) / SLOTS for slot in range(SLOTS)])
     return [index for index in found if index is not None]

@@ -94,8 +94,8 @@ def test_a_bar_without_interval_has_no_whisker() -> None:
 
 
 def test_a_distribution_fills_its_bar_in_the_order_of_the_emotions() -> None:
-    svg = charts.distribution(HALF_JOY, "x")
-    assert [rectangles(svg, f"e-{name}")[0]["x"] for name in ("neutral", "joy")] == ["0", "500"]
+    svg = charts.distribution(HALF_JOY)
+    assert [rectangles(svg, f"e-{name}")[0]["x"] for name in ("neutral", "joy")] == ["0", "50"]
 
 
 def test_a_confusion_cell_stands_in_gold_row_and_predicted_column_with_its_count() -> None:
@@ -135,3 +135,11 @@ def test_an_axis_has_few_round_ticks_inside_the_film(duration_ms: int) -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (-0.001, "0"), (12.0, "12"), (0.256, "0.26"), (100.5, "100.5")])
 def test_numbers_are_short(value: float, text: str) -> None:
     assert charts.number(value) == text
+
+
+def test_bins_hold_the_mean_of_their_lines_weighted_by_length() -> None:
+    spans = [Span(0, 3000, only("joy")), Span(3000, 4000, only("fear")), Span(9000, 10_000, only("joy"))]
+    first, last = charts.binned(spans, 10_000, most=2)
+    assert (first.start_ms, first.end_ms, last.start_ms, last.end_ms) == (0, 5000, 5000, 10_000)
+    assert first.probabilities[EMOTIONS.index("joy")] == pytest.approx(0.75)
+    assert last.probabilities == only("joy")
