@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from assets.code import code_version
-from assets.workspace import Workspace
+from assets.workspace import ABSENT, Workspace
 from corpus.annotations.decisions import decision_path
-from corpus.contracts import FeelmError
+from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
 from corpus.paths import write_json, writing
 
 FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
@@ -132,16 +132,15 @@ def _gate_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
 def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int]:
     """Duration of each film that the batch speaks of and that was scanned."""
     summary = json.loads((workspace.home.batch(batch_id) / "summary.json").read_text(encoding="utf-8"))
-    streams = {film_id: workspace.home.artifact("shots", film_id) / "stream.json" for film_id in summary["films"] if film_id in workspace.films}
+    known = [film_id for film_id in summary["films"] if film_id in workspace.films]
+    streams = {film_id: workspace.home.artifact("shots", film_id) / "stream.json" for film_id in known}
     return {
         film_id: int(json.loads(path.read_text(encoding="utf-8"))["duration_ms"]) for film_id, path in streams.items() if path.is_file()
     }
 
 
 def _corpus_inputs(workspace: Workspace, name: str) -> dict[str, str]:
-    if name not in workspace.corpora:
-        raise FeelmError(f"corpus {name!r} was not added: `feelm corpus add {name} PATH`")
-    return {"source": workspace.versions.of(workspace.corpora[name])}
+    return {"source": workspace.versions.of(workspace.corpora[name]) if name in workspace.corpora else ABSENT}
 
 
 def _annotation_inputs(workspace: Workspace, _: str) -> dict[str, str]:
@@ -257,8 +256,24 @@ def _build_corpus(workspace: Workspace, name: str, outs: dict[str, Path]) -> Any
     from corpus.datasets.registry import BUILDERS
     from ml.features.text import build_text_features
 
-    summary = BUILDERS[name](workspace.corpora[name], outs["corpus"])
+    summary = BUILDERS[name](workspace.corpora[name], outs["corpus"]) if name in workspace.corpora else _no_corpus(name, outs["corpus"])
     build_text_features(outs["corpus"] / "units.parquet", "en", outs["text"])
+    return summary
+
+
+@dataclass(frozen=True)
+class NoCorpus:
+    """An empty corpus, so that its asset can be materialised before anybody added it."""
+
+    name: str
+    missing: str
+
+
+def _no_corpus(name: str, out: Path) -> NoCorpus:
+    for schema, table in ((UNITS, "units"), (GOLD_LABELS, "gold")):
+        schema.write(schema.empty(), out / f"{table}.parquet")
+    summary = NoCorpus(name, f"not added: `feelm corpus add {name} PATH`")
+    write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
 
 

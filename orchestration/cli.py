@@ -56,8 +56,8 @@ def show(value: Any, table: Table | str, as_json: bool) -> None:
 def rows_table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     """A rich table of strings."""
     table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column)
+    for index, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*row)
     return table

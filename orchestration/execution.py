@@ -1,7 +1,8 @@
-"""Running a selection of assets in this process or in worker processes, and what came of it.
+"""Running selections of assets in worker processes, and what came of it.
 
 Each selection is one Dagster run, so that events, checks and versions are in the UI whoever started it. Workers are fresh processes
-(two threads materialising at once in one process were seen to hang) and end themselves when their parent is gone.
+(two threads materialising at once in one process were seen to hang), write what libraries print to a log, and end themselves when
+their parent is gone.
 """
 
 import multiprocessing
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import dagster as dg
 
@@ -42,7 +44,7 @@ class Outcome:
 
 
 def execute(job: Job) -> Outcome:
-    """Materialise the job's assets with their checks in this process, on the instance of DAGSTER_HOME."""
+    """Materialise the job's assets with their checks, on the instance of DAGSTER_HOME; for a process of its own."""
     from orchestration.definitions import defs
 
     with dg.DagsterInstance.get() as instance:
@@ -50,6 +52,7 @@ def execute(job: Job) -> Outcome:
             instance=instance,
             asset_selection=[dg.AssetKey(name) for name in job.assets],
             partition_key=job.partition or None,
+            run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
             tags={ONLY_STALE_TAG: "true", PID_TAG: str(os.getpid())},
             raise_on_error=False,
         )
@@ -66,13 +69,13 @@ def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
             yield f"{event.step_key}: {described or message}"
 
 
-def execute_all(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
-    """Run jobs in up to `workers` processes, yielding outcomes as they come; a single job runs in this process."""
-    if len(jobs) == 1 or workers == 1:
-        yield from map(execute, jobs)
+def execute_all(jobs: Sequence[Job], workers: int, log: Path) -> Iterator[Outcome]:
+    """Run jobs in up to `workers` processes, yielding outcomes as they come; what the processes print is added to `log`."""
+    if not jobs:
         return
+    log.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(log,)) as pool:
         waiting = {pool.submit(execute, job) for job in jobs}
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -80,7 +83,11 @@ def execute_all(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
                 yield future.result()
 
 
-def _end_with_parent() -> None:
+def _start_worker(log: Path) -> None:
+    """Send what is printed to the log, at the level of file descriptors: native libraries print too."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()

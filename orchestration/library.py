@@ -12,9 +12,10 @@ from corpus.annotations.batches import deliver
 from corpus.annotations.decisions import Decision, read_decision
 from corpus.contracts import FeelmError
 from corpus.films.catalogue import Film, add_films
-from corpus.paths import Home
-from orchestration.execution import Job, execute
+from corpus.paths import Home, content_version
+from orchestration.execution import Job, Outcome, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
+from orchestration.run import log_path
 
 
 def add_media(home: Home, media: Sequence[Path], given: dict[str, Any]) -> list[Film]:
@@ -29,14 +30,15 @@ def import_annotations(home: Home, files: Sequence[Path]) -> list[Decision]:
     prepare_dagster_home(workspace)
     with dg.DagsterInstance.get() as instance:
         sync_partitions(workspace, instance)
-    return [_gate(home, entry.batch_id) for entry in delivered]
+    jobs = [Job(("annotation_batches",), entry.batch_id) for entry in delivered]
+    return [_decision(home, outcome) for outcome in execute_all(jobs, 1, log_path(workspace))]
 
 
-def _gate(home: Home, batch_id: str) -> Decision:
-    outcome = execute(Job(("annotation_batches",), batch_id))
+def _decision(home: Home, outcome: Outcome) -> Decision:
+    batch_id = outcome.job.partition
     decision = read_decision(home.batch(batch_id))
-    if decision is None:
-        raise FeelmError(f"batch {batch_id} could not be read: {'; '.join(outcome.failures)}")
+    if decision is None or decision.batch_version != content_version(home.batch(batch_id)):
+        raise FeelmError(f"batch {batch_id} could not be checked: {'; '.join(outcome.failures)}")
     return decision
 
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import dagster as dg
 
@@ -25,6 +26,11 @@ CORPUS_ASSETS = {"xed": ("xed", "xed_text_features")}
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, jobs done and jobs in all."""
+
+
+def log_path(workspace: Workspace) -> Path:
+    """What the worker processes print."""
+    return workspace.home.root / "logs" / "workers.log"
 
 
 @dataclass
@@ -86,7 +92,7 @@ class _Pass:
         self.report.fresh += len(planned) - len(jobs)
         self.report.computed += len(jobs)
         self.progress(name, 0, len(jobs))
-        for done, outcome in enumerate(execute_all(jobs, self.workers), start=1):
+        for done, outcome in enumerate(execute_all(jobs, self.workers, log_path(self.workspace)), start=1):
             self._note(name, outcome)
             self.progress(name, done, len(jobs))
         self.workspace.refresh()

@@ -66,7 +66,8 @@ def _supervise(commands: Sequence[Sequence[str]]) -> None:
         while all(child.poll() is None for child in children):
             time.sleep(0.5)
         codes = {command[2]: child.poll() for command, child in zip(commands, children, strict=True)}
-        raise FeelmError(f"a server ended by itself: {', '.join(f'{name} code {code}' for name, code in codes.items() if code is not None)}")
+        ended = ", ".join(f"{name} with code {code}" for name, code in codes.items() if code is not None)
+        raise FeelmError(f"a server ended by itself: {ended}")
     finally:
         for child in children:
             _stop(child)

@@ -126,7 +126,7 @@ def _unit(row: pd.Series, prediction: pd.Series, present: list[bool]) -> Detecte
 def _text_units(scratch: Home, lines: list[tuple[int | None, int | None, str]]) -> dict[str, str]:
     from ml.features.text import build_text_features
 
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "unit_id": f"{FILM_ID}.u{index:05d}",
             "film_id": FILM_ID,
