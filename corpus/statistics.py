@@ -61,14 +61,16 @@ def smoothed_shares(counts: FloatArray, pseudo_votes: float = 0.5) -> FloatArray
 def nominal_alpha(counts: FloatArray) -> float:
     """Krippendorff's nominal alpha from votes per item and label (n_items, n_labels); NaN where nothing can be compared.
 
-    Source: Krippendorff, Content Analysis (2004), ch. 11; computed by the package `krippendorff`.
+    Source: Krippendorff, Content Analysis (2004), ch. 11, by coincidences of votes on the same item.
     """
-    import krippendorff
-
-    pairable = counts[counts.sum(axis=1) >= 2]
-    if not len(pairable) or (pairable.sum(axis=0) > 0).sum() < 2:
+    votes = counts.sum(axis=1)
+    pairable, votes = counts[votes >= 2], votes[votes >= 2]
+    totals, n = pairable.sum(axis=0), float(votes.sum())
+    expected = n * n - float((totals**2).sum())
+    if expected <= 0:
         return float("nan")
-    return float(krippendorff.alpha(value_counts=pairable, level_of_measurement="nominal"))
+    observed = float(((votes**2 - (pairable**2).sum(axis=1)) / (votes - 1)).sum())
+    return 1.0 - (n - 1) * observed / expected
 
 
 def interval_alpha(items: IntArray, values: FloatArray) -> float:

@@ -141,3 +141,12 @@ def test_crema_ds_published_votes_give_their_known_figures(
     assert statistics.nominal_alpha(counts.astype(float)) == pytest.approx(alpha, abs=0.001)
     assert statistics.leave_one_rater_out(items, np.arange(len(items)), labels, 6).overall == pytest.approx(ceiling, abs=0.002)
     assert statistics.split_half_noise_bits(items, labels, 6) == pytest.approx(noise_bits, abs=0.003)
+
+
+def test_nominal_alpha_is_the_packages_on_random_votes() -> None:
+    counts = np.random.default_rng(3).multinomial(4, [0.4, 0.3, 0.2, 0.1], size=200).astype(float)
+    counts[::7] = 0
+    counts[1::9] = [1, 0, 0, 0]
+    kept = counts[counts.sum(axis=1) >= 2]
+    expected = krippendorff.alpha(value_counts=kept.astype(int), level_of_measurement="nominal")
+    assert nominal_alpha(counts) == pytest.approx(expected, abs=1e-12)
