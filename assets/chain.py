@@ -129,13 +129,14 @@ def _gate_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
     return {"batch": workspace.versions.of(workspace.home.batch(batch_id)), **durations}
 
 
-def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int]:
-    """Duration of each film that the batch speaks of and that was scanned."""
+def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int | None]:
+    """Duration of each film of the catalogue that the batch speaks of; None where it was not scanned."""
     summary = json.loads((workspace.home.batch(batch_id) / "summary.json").read_text(encoding="utf-8"))
     known = [film_id for film_id in summary["films"] if film_id in workspace.films]
     streams = {film_id: workspace.home.artifact("shots", film_id) / "stream.json" for film_id in known}
     return {
-        film_id: int(json.loads(path.read_text(encoding="utf-8"))["duration_ms"]) for film_id, path in streams.items() if path.is_file()
+        film_id: int(json.loads(path.read_text(encoding="utf-8"))["duration_ms"]) if path.is_file() else None
+        for film_id, path in streams.items()
     }
 
 

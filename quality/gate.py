@@ -7,6 +7,7 @@ batches. A refused batch stays in quarantine until its file is replaced, and hol
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,18 @@ from quality.runner import run_suite
 from quality.suite import load_suite
 
 
-def film_durations(home: Home) -> dict[str, int]:
+def film_durations(home: Home) -> dict[str, int | None]:
     """Duration in ms of every scanned film."""
     streams = sorted(home.artifact("shots").glob("*/stream.json"))
     return {path.parent.name: int(_json(path)["duration_ms"]) for path in streams}
 
 
-def decide(batch_dir: Path, durations: dict[str, int]) -> Decision:
-    """Check the batch in `batch_dir` against the films' `durations` (ms) and keep the decision."""
+def decide(batch_dir: Path, durations: Mapping[str, int | None]) -> Decision:
+    """Check the batch in `batch_dir` against the known films' `durations` (ms; None where not measured) and keep the decision."""
     return write_decision(batch_dir, check_batch(batch_dir, durations))
 
 
-def check_batch(batch_dir: Path, durations: dict[str, int]) -> tuple[Outcome, ...]:
+def check_batch(batch_dir: Path, durations: Mapping[str, int | None]) -> tuple[Outcome, ...]:
     """What the suite `annotations` finds in a batch.
 
     Raises:
@@ -44,7 +45,7 @@ def check_batch(batch_dir: Path, durations: dict[str, int]) -> tuple[Outcome, ..
         "rows_read": record["rows_read"],
         "columns": ANNOTATIONS.names,
         "emotions": list(EMOTIONS),
-        "film_durations": durations,
+        "film_durations": dict(durations),
     }
     return run_suite(pd.read_parquet(batch_dir / "annotations.parquet"), load_suite("annotations"), context)
 

@@ -71,11 +71,19 @@ def value_in_scale(table: pd.DataFrame, scales: dict[str, list[float]]) -> Findi
     return _rows_where(broken, "values outside their scale")
 
 
-def film_known(table: pd.DataFrame, film_durations: dict[str, int]) -> Finding:
-    """Every film has a measured duration."""
+def film_known(table: pd.DataFrame, film_durations: dict[str, int | None]) -> Finding:
+    """Every film is among those known."""
     broken = ~table["film_id"].isin(list(film_durations))
     unknown = sorted(table.loc[broken, "film_id"].unique())
     return _rows_where(broken, f"rows of films not in the catalogue: {', '.join(unknown[:10])}", "all films known")
+
+
+def film_measured(table: pd.DataFrame, film_durations: dict[str, int | None]) -> Finding:
+    """Every known film has a duration, so that its spans can be held against it."""
+    unmeasured = {film_id for film_id, duration in film_durations.items() if duration is None}
+    broken = table["film_id"].isin(unmeasured)
+    named = sorted(table.loc[broken, "film_id"].unique())
+    return _rows_where(broken, f"rows of films that could not be scanned: {', '.join(named[:10])}", "all films measured")
 
 
 def interval_ordered(table: pd.DataFrame) -> Finding:
@@ -86,8 +94,8 @@ def interval_ordered(table: pd.DataFrame) -> Finding:
     return _rows_where(broken, "spans that do not end after they start")
 
 
-def interval_inside_film(table: pd.DataFrame, film_durations: dict[str, int], tolerance_ms: int) -> Finding:
-    """The span ends at most `tolerance_ms` after the film."""
+def interval_inside_film(table: pd.DataFrame, film_durations: dict[str, int | None], tolerance_ms: int) -> Finding:
+    """The span ends at most `tolerance_ms` after the film, where that was measured."""
     beyond = table["end_ms"] - table["film_id"].map(film_durations).astype("float64")
     broken = (beyond > tolerance_ms).to_numpy(dtype=bool, na_value=False)
     if not broken.any():
@@ -247,6 +255,7 @@ RULES: dict[str, Rule] = {
         label_in_vocabulary,
         value_in_scale,
         film_known,
+        film_measured,
         interval_ordered,
         interval_inside_film,
         judgement_unique,

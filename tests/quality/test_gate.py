@@ -18,7 +18,7 @@ SIMULATED = Simulated(lines=40)
 Rows = list[dict[str, object]]
 
 
-def decided(root: Path, content: Rows | str) -> Decision:
+def decided(root: Path, content: Rows | str, durations: dict[str, int | None] | None = None) -> Decision:
     source = root / "b.csv"
     if isinstance(content, str):
         source.write_text(content)
@@ -27,7 +27,7 @@ def decided(root: Path, content: Rows | str) -> Decision:
     folder = root / "data" / "annotation_batches" / "b"
     with writing(folder) as out:
         build_batch(source, "b", root / "annotators.json", out)
-    return decide(folder, SIMULATED.durations)
+    return decide(folder, durations or dict(SIMULATED.durations))
 
 
 def failed(outcomes: tuple[Outcome, ...]) -> set[str]:
@@ -61,6 +61,12 @@ def test_one_bad_row_refuses_the_batch_and_is_named(tmp_path: Path, changes: dic
 
 def test_an_end_within_one_frame_of_the_films_passes(tmp_path: Path):
     assert decided(tmp_path, with_changes(start_ms=78_000, end_ms=80_042)).accepted
+
+
+def test_a_film_that_could_not_be_scanned_warns_and_holds_up_no_other(tmp_path: Path):
+    decision = decided(tmp_path, SIMULATED.rows(), {**SIMULATED.durations, "made-1-02": None})
+    assert decision.accepted
+    assert "film_measured" in failed(decision.outcomes)
 
 
 @pytest.mark.parametrize(
