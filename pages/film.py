@@ -15,7 +15,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from corpus.contracts import UnitLevel
-from corpus.paths import Home, write_json, write_text
+from corpus.paths import Home, file_digest, write_json, write_text
 from pages.charts import distribution
 from pages.lines import Line, read_lines
 from pages.material import Material, read_json, read_material
@@ -103,9 +103,8 @@ class FilmPage:
 
     @property
     def parted(self) -> list[Line]:
-        """Where model and raters part, the model's surest errors first."""
-        wrong = [line for line in self.lines if line.agrees is False]
-        return sorted(wrong, key=lambda line: -line.model.confidence if line.model else 0.0)[:6]
+        """Where model and raters part most."""
+        return parted(self.lines)
 
     @property
     def has_raters(self) -> bool:
@@ -116,6 +115,12 @@ class FilmPage:
     def has_model(self) -> bool:
         """Whether the model read a line of this film."""
         return any(line.model for line in self.lines)
+
+
+def parted(lines: Sequence[Line]) -> list[Line]:
+    """At most six lines where model and raters part, the model's surest errors first."""
+    wrong = [line for line in lines if line.agrees is False]
+    return sorted(wrong, key=lambda line: -line.model.confidence if line.model else 0.0)[:6]
 
 
 @dataclass(frozen=True)
@@ -168,13 +173,13 @@ def read_film_page(home: Home, film_id: str, predictions: Path) -> FilmPage:
     strip = tuple(filmstrip(material.shots, material.duration_ms))
     thumbnails = read_thumbnails(material, strip, lines)
     columns, rows = scene_table(material)
-    model = read_json(home.artifact("model") / "model.json")
-    trained_on = model.get("trained_on")
+    champion = home.artifact("champion")
+    trained_on = read_json(champion / "model.json").get("trained_on")
     return FilmPage(
         film_id=film_id,
         title=material.title,
         tags=_tags(material),
-        lead=lead(material, lines, face),
+        lead=lead(lines, face),
         facts=tuple(_facts(material, lines)),
         missing=material.missing,
         duration_ms=material.duration_ms,
@@ -188,7 +193,7 @@ def read_film_page(home: Home, film_id: str, predictions: Path) -> FilmPage:
         scene_columns=columns,
         scene_rows=rows,
         trained_on={str(k): str(v) for k, v in trained_on.items()} if isinstance(trained_on, dict) else {},
-        model_version=str(model.get("model_version") or ""),
+        model_version=file_digest(champion / "manifest.json")[:12] if (champion / "manifest.json").is_file() else "",
         attribution=str(material.film.get("attribution") or ""),
     )
 
@@ -201,26 +206,28 @@ def _tags(material: Material) -> tuple[str, ...]:
     return tuple(str(tag) for tag in tags if tag)
 
 
-def lead(material: Material, lines: Sequence[Line], face: FaceCourse | None) -> str:
+def lead(lines: Sequence[Line], face: FaceCourse | None) -> str:
     """One or two sentences that say what the page has found."""
     judged = [line for line in lines if line.agrees is not None]
     if judged:
         right = sum(line.agrees is True for line in judged)
-        return f"The model names the raters’ emotion in {right} of {plural(len(judged), 'line')} ({percent(right / len(judged))})." + _seen(
-            material
-        )
+        share = percent(right / len(judged))
+        return f"The model names the raters’ emotion in {right:,} of {plural(len(judged), 'line')} ({share}). {_seen(judged)}"
     if face is not None and not any(line.text for line in lines):
         return f"Nobody speaks here. The face shows: {face.sentence}."
-    if any(line.model for line in lines):
-        return "Nobody has judged this film yet, so what the model reads stands alone." + _seen(material)
+    read = [line for line in lines if line.model]
+    if read:
+        return f"Nobody has judged this film yet, so what the model reads stands alone. {_seen(read)}"
     return "The model has not read this film: below is what its picture, sound and words gave."
 
 
-def _seen(material: Material) -> str:
-    if material.predictions is None:
-        return ""
-    folds = set(material.predictions["fold"][material.predictions["system"] == "fused"])
-    return " It had never seen this film." if folds and min(folds) >= 0 else " The final model read it, and may have learned from it."
+def _seen(lines: Sequence[Line]) -> str:
+    unseen = sum(line.model.unseen for line in lines if line.model)
+    if unseen == len(lines):
+        return "It had never seen this film."
+    if unseen == 0:
+        return "The model may have learned from this film."
+    return f"{plural(len(lines) - unseen, 'line')} of them it may have learned from."
 
 
 def _facts(material: Material, lines: Sequence[Line]) -> list[Fact]:
@@ -249,11 +256,13 @@ def sync_fact(material: Material) -> Fact | None:
 
 
 def read_thumbnails(material: Material, strip: Sequence[int], lines: Sequence[Line]) -> dict[int, str]:
-    """Pictures of at most MOST_THUMBNAILS shots within the budget: first those of the strip, then those of lines."""
+    """Pictures of at most MOST_THUMBNAILS shots within the budget: first those of the strip, then those of
+    moments where model and raters part, then those of other lines."""
     if material.shots is None:
         return {}
     files = dict(zip(material.shots["index"].astype(int), material.shots["thumbnail"], strict=True))
-    wanted = list(dict.fromkeys([*strip, *_evenly([line.shot for line in lines if line.shot is not None])]))
+    told = [line.shot for line in parted(lines) if line.shot is not None]
+    wanted = list(dict.fromkeys([*strip, *told, *_evenly([line.shot for line in lines if line.shot is not None])]))
     found: dict[int, str] = {}
     size = 0
     for index in wanted[:MOST_THUMBNAILS]:
@@ -277,21 +286,19 @@ SCENE_NAMES = {
     "saturation": "Saturation",
     "warmth": "Warmth",
     "motion": "Motion",
-    "shot_rate": "Shots per minute",
-    "loudness": "Loudness",
-    "loudness_db": "Loudness, dB",
-    "tempo": "Tempo",
-    "tempo_bpm": "Tempo, bpm",
+    "shot_rate": "Cuts a minute",
+    "loudness": "Loudness, dB",
+    "tempo_bpm": "Tempo, beats a minute",
 }
+"""Features of a scene that a reader understands, with their names."""
 
 
 def scene_table(material: Material) -> tuple[tuple[str, ...], tuple[SceneRow, ...]]:
-    """The scenes with their picture and sound features: at most eight columns, those with a plain name first."""
+    """The scenes with those of their picture and sound features that were measured."""
     if material.scenes is None:
         return (), ()
     features = _scene_features(material)
-    plain = [name for name in SCENE_NAMES if name in features.columns]
-    names = [*plain, *sorted(set(features.columns) - set(SCENE_NAMES))][:8]
+    names = [name for name in SCENE_NAMES if name in features.columns]
     rows = tuple(
         SceneRow(
             position,
@@ -302,7 +309,7 @@ def scene_table(material: Material) -> tuple[tuple[str, ...], tuple[SceneRow, ..
         )
         for position, scene in enumerate(material.scenes.sort_values("start_ms").to_dict("records"), start=1)
     )
-    return tuple(SCENE_NAMES.get(name, name.replace("_", " ").capitalize()) for name in names), rows
+    return tuple(SCENE_NAMES[name] for name in names), rows
 
 
 def _scene_features(material: Material) -> pd.DataFrame:
@@ -316,4 +323,4 @@ def _scene_features(material: Material) -> pd.DataFrame:
 def _figure(value: float) -> str:
     if pd.isna(value):
         return ""
-    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2f}"
+    return (f"{value:.0f}" if abs(value) >= 10 else f"{value:.2f}").replace("-", "−")

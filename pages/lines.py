@@ -42,10 +42,11 @@ class Gold:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one system reads in a line."""
+    """What one system reads in a line; `unseen` where it was trained without this film."""
 
     system: str
     probabilities: tuple[float, ...]
+    unseen: bool
 
     @property
     def emotion(self) -> str:
@@ -185,8 +186,8 @@ def _readings(table: pd.DataFrame | None) -> dict[str, dict[str, Reading]]:
         return {}
     found: dict[str, dict[str, Reading]] = {}
     probabilities = table[list(PROBABILITY_COLUMNS)].to_numpy(float)
-    for unit_id, system, row in zip(table["unit_id"], table["system"], probabilities, strict=True):
-        found.setdefault(str(unit_id), {})[str(system)] = Reading(str(system), tuple(row.tolist()))
+    for unit_id, system, fold, row in zip(table["unit_id"], table["system"], table["fold"], probabilities, strict=True):
+        found.setdefault(str(unit_id), {})[str(system)] = Reading(str(system), tuple(row.tolist()), bool(fold >= 0))
     return found
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from corpus.contracts import EMOTIONS, RATERS, UNITS
+from corpus.contracts import EMOTIONS, MODALITIES, RATERS, UNITS
 from corpus.paths import Home, write_json, write_text
-from ml.evaluation.report import CorpusReport, Interval, SystemScore, ValidationReport
+from ml.evaluation.report import CorpusReport, Interval, SliceScore, SystemScore, ValidationReport
 from pages.charts import Bar, Bin, confusion, dot_strip, interval_bar, reliability
 from pages.film import REPORT_LINK, RIGHTS, Fact
 from pages.material import read_json, read_missing
@@ -38,7 +38,10 @@ SYSTEM_NAMES = {
     "persistence": "Emotion of the last line",
     "bigram": "Usual next emotion",
     "tfidf": "Word counts (TF-IDF, SVM)",
+    "transitions": "Usual next emotion",
+    "reaction": "The model",
     "human": "One rater against the others",
+    "fused_no_context": "All together, line by line",
 }
 KIND_ORDER = ("fused", "human", "modality", "baseline")
 KIND_CSS = {"fused": "k-fused", "human": "k-human", "modality": "k-modality", "baseline": "k-baseline"}
@@ -92,6 +95,14 @@ class EmotionRow:
     f1: float | None
     recall_bar: Markup
     f1_bar: Markup
+
+
+@dataclass(frozen=True)
+class SliceTable:
+    """Slices on which the same systems were scored."""
+
+    systems: tuple[str, ...]
+    slices: tuple[SliceScore, ...]
 
 
 @dataclass(frozen=True)
@@ -164,6 +175,11 @@ class ReportPage:
         words = "; ".join(f"confidence {percent(item.confidence)}, right {percent(item.accuracy)}" for item in bins)
         return reliability(bins, f"Reliability diagram: {words}")
 
+    def ece(self, corpus: CorpusReport) -> float | None:
+        """The fused model's expected calibration error."""
+        score = fused(corpus)
+        return score.ece if score else None
+
     def emotions(self, corpus: CorpusReport) -> list[EmotionRow]:
         """Recall and F1 of the fused model by emotion."""
         score = fused(corpus)
@@ -175,14 +191,13 @@ class ReportPage:
             return []
         return [_dots(score) for score in ordered(corpus.scores) if score.macro_f1_by_film]
 
-    def accuracy_bar(self, value: float, label: str, system: str) -> Markup:
-        """A plain bar for a slice."""
-        kind = next((score.kind for corpus in self.report.corpora for score in corpus.scores if score.system == system), "baseline")
-        return interval_bar(Bar(value, css=KIND_CSS.get(kind, "k-baseline")), None, f"{label}: {percent(value)}")
+    def tables(self, corpus: CorpusReport) -> list[SliceTable]:
+        """The slices, those with the same systems in one table."""
+        return slice_tables(corpus)
 
     def name(self, system: str) -> str:
         """A system's name for people."""
-        return SYSTEM_NAMES.get(system, system)
+        return system_name(system)
 
 
 @dataclass(frozen=True)
@@ -324,7 +339,7 @@ def lead(corpus: CorpusReport | None) -> str:
     channels = [other for other in corpus.scores if other.kind == "modality"]
     if channels:
         best = max(channels, key=lambda other: other.accuracy.value)
-        channel = SYSTEM_NAMES.get(best.system, best.system).lower()
+        channel = system_name(best.system).lower()
         said.append(f"The best single channel, {channel}, reaches {percent(best.accuracy.value)}.")
     return " ".join(said)
 
@@ -371,11 +386,33 @@ def system_rows(corpus: CorpusReport, metric: str) -> list[SystemRow]:
 def _rows(scores: Sequence[SystemScore], tests: dict[str, float], ceiling: float | None, metric: str) -> list[SystemRow]:
     rows = []
     for score in ordered(scores):
-        name, value = SYSTEM_NAMES.get(score.system, score.system), getattr(score, metric)
+        name, value = system_name(score.system), getattr(score, metric)
         bar = Bar(value.value, value.low, value.high, KIND_CSS[score.kind])
         chart = interval_bar(bar, None if score.kind == "human" else ceiling, f"{name}: {percent(value.value)}")
         rows.append(SystemRow(name, chart, score, tests.get(score.system)))
     return rows
+
+
+def slice_tables(corpus: CorpusReport) -> list[SliceTable]:
+    """The slices grouped by the systems they hold, in the report's order."""
+    groups: dict[tuple[str, ...], list[SliceScore]] = {}
+    for one in corpus.slices:
+        groups.setdefault(tuple(sorted(one.accuracy, key=_system_order)), []).append(one)
+    return [SliceTable(systems, tuple(slices)) for systems, slices in groups.items()]
+
+
+def _system_order(system: str) -> tuple[int, str]:
+    known = list(SYSTEM_NAMES)
+    return (known.index(system) if system in known else len(known), system)
+
+
+def system_name(system: str) -> str:
+    """A system's name for people; `fused_face_text` is the model with face and words only."""
+    if system in SYSTEM_NAMES:
+        return SYSTEM_NAMES[system]
+    parts = system.removeprefix("fused_").split("_")
+    words = ["words" if part == "text" else part for part in parts]
+    return " and ".join(words).capitalize() if system.startswith("fused_") and set(parts) <= set(MODALITIES) else system
 
 
 def _emotion_row(score: SystemScore, index: int) -> EmotionRow:
@@ -394,6 +431,6 @@ def _emotion_row(score: SystemScore, index: int) -> EmotionRow:
 
 def _dots(score: SystemScore) -> FilmDots:
     values = [score.macro_f1_by_film[film] for film in sorted(score.macro_f1_by_film)]
-    name, middle = SYSTEM_NAMES.get(score.system, score.system), float(np.median(values))
+    name, middle = system_name(score.system), float(np.median(values))
     label = f"{name}: macro-F1 by film from {min(values):.2f} to {max(values):.2f}, median {middle:.2f}"
     return FilmDots(name, dot_strip(values, middle, KIND_CSS[score.kind], label), middle)

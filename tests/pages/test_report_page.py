@@ -51,7 +51,7 @@ def test_systems_stand_with_the_model_first_then_raters_then_parts_then_baseline
 
 def test_every_part_of_the_report_is_on_the_page(outline: Outline) -> None:
     for words in (
-        "Confusions", "Is its confidence honest?", "Emotion by emotion", "Kinds of units", "Foreseeing the next emotion",
+        "Confusions", "Is its confidence honest?", "Emotion by emotion", "On parts of the units", "Foreseeing the next emotion",
         "XED", "7,997 labelled units from 48 films", "nobody has judged it", "research, CC-BY 4.0", "flagged", "< 0.001", "Film by film",
     ):  # fmt: skip
         assert words in outline.words, words
