@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from assets.workspace import Workspace
-from corpus.contracts import PREDICTIONS
+from corpus.contracts import MODALITIES, PREDICTIONS
 from corpus.paths import write_json
 from ml.evaluation.promotion import Decision, decide
 from ml.evaluation.report import ValidationReport
@@ -107,15 +107,15 @@ def build_film_report(workspace: Workspace, film_id: str, out: Path) -> FilmRepo
     predictions = _predictions(workspace, film_id)
     PREDICTIONS.write(predictions, out / "predictions.parquet")
     build_film_page(workspace.home, film_id, out / "predictions.parquet", out)
-    unseen = int((predictions["fold"] >= 0).sum())
-    missing = None if len(predictions) else "no unit, or no champion model"
-    summary = FilmReportSummary(len(predictions), unseen, missing)
+    fused = predictions[predictions["system"] == "fused"]
+    missing = None if len(fused) else "no unit, or no champion model"
+    summary = FilmReportSummary(len(fused), int((fused["fold"] >= 0).sum()), missing)
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
 
 
 def _predictions(workspace: Workspace, film_id: str) -> pd.DataFrame:
-    """Fused predictions of one film: those made with the film left out, the champion's for all other units."""
+    """Predictions of one film: fused and by modality where it was left out, the champion's fused ones for all other units."""
     from ml.models.dataset import load_film
     from ml.models.predict import FUSED, load_model, predict
 
@@ -127,6 +127,8 @@ def _predictions(workspace: Workspace, film_id: str) -> pd.DataFrame:
     if rows.empty:
         return PREDICTIONS.empty()
     unseen = PREDICTIONS.read(folder / "predictions.parquet")
-    unseen = unseen[(unseen["film_id"] == film_id) & (unseen["system"] == FUSED) & unseen["unit_id"].isin(rows["unit_id"])]
+    shown = unseen["system"].isin((FUSED, *MODALITIES)) & unseen["unit_id"].isin(rows["unit_id"])
+    unseen = unseen[(unseen["film_id"] == film_id) & shown]
     now = predict(model, rows, data)
-    return pd.concat([unseen, now[~now["unit_id"].isin(unseen["unit_id"])]], ignore_index=True).sort_values("unit_id", ignore_index=True)
+    both = pd.concat([unseen, now[~now["unit_id"].isin(unseen["unit_id"])]], ignore_index=True)
+    return both.sort_values(["unit_id", "system"], ignore_index=True)
