@@ -75,7 +75,8 @@ def execute_all(jobs: Sequence[Job], workers: int, log: Path) -> Iterator[Outcom
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(log,)) as pool:
+    threads = max(1, (os.cpu_count() or 1) // min(workers, len(jobs)))
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(log, threads)) as pool:
         waiting = {pool.submit(execute, job) for job in jobs}
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -83,8 +84,10 @@ def execute_all(jobs: Sequence[Job], workers: int, log: Path) -> Iterator[Outcom
                 yield future.result()
 
 
-def _start_worker(log: Path) -> None:
-    """Send what is printed to the log, at the level of file descriptors: native libraries print too."""
+def _start_worker(log: Path, threads: int) -> None:
+    """Share the cores, and send what is printed to the log at the level of file descriptors: native libraries print too."""
+    # Before torch and OpenBLAS are loaded: more threads than cores make them wait for each other in a loop.
+    os.environ |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(descriptor, stream)

@@ -149,4 +149,4 @@ def test_nominal_alpha_is_the_packages_on_random_votes() -> None:
     counts[1::9] = [1, 0, 0, 0]
     kept = counts[counts.sum(axis=1) >= 2]
     expected = krippendorff.alpha(value_counts=kept.astype(int), level_of_measurement="nominal")
-    assert nominal_alpha(counts) == pytest.approx(expected, abs=1e-12)
+    assert statistics.nominal_alpha(counts) == pytest.approx(expected, abs=1e-12)
