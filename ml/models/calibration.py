@@ -1,7 +1,7 @@
 """Calibration: one temperature per system, fitted on films that its networks did not learn from.
 
-Dividing logits by a temperature changes no decision and makes confidence mean frequency (Guo et al., ICML 2017). It is fitted against soft
-labels, so that a line on which raters differ teaches doubt.
+Dividing logits by a temperature changes no decision and makes confidence mean frequency (Guo et al., ICML 2017). It is fitted
+against gold labels, since a confidence is read as the chance of being right.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.int64]
 
 
 def log_softmax(logits: FloatArray) -> FloatArray:
@@ -31,13 +32,16 @@ def soft_loss(logits: FloatArray, soft: FloatArray) -> float:
     return float(-(soft[known] * log_softmax(logits[known])).sum(axis=1).mean())
 
 
-def fit_temperature(logits: FloatArray, soft: FloatArray) -> float:
-    """The temperature (0.2..5) with the least cross-entropy; 1 where nothing can be compared."""
+def fit_temperature(logits: FloatArray, label: IntArray) -> float:
+    """The temperature (0.2..5) with the least cross-entropy on gold labels (-1: none); 1 where nothing can be compared."""
     from scipy.optimize import minimize_scalar
 
-    known = np.isfinite(logits[:, 0]) & np.isfinite(soft[:, 0])
+    known = np.isfinite(logits[:, 0]) & (label >= 0)
     if not known.any():
         return 1.0
-    logits, soft = logits[known].astype(np.float64), soft[known].astype(np.float64)
-    found = minimize_scalar(lambda log_t: soft_loss(logits / np.exp(log_t), soft), bounds=(np.log(0.2), np.log(5.0)), method="bounded")
-    return float(np.exp(found.x))
+    kept, gold = logits[known].astype(np.float64), label[known]
+
+    def cost(log_t: float) -> float:
+        return float(-log_softmax(kept / np.exp(log_t))[np.arange(len(gold)), gold].mean())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(np.log(0.2), np.log(5.0)), method="bounded").x))

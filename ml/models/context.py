@@ -119,6 +119,7 @@ def train_context(
     """Learn on the runs of the training rows and keep the state that is best on the validation rows."""
     with seeded(seed):
         network = ContextNetwork(config)
+        network.transitions.start_from(torch.from_numpy(transition_counts(data, train_rows)))
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(params.ema))
         optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay)
         feed = _Feed(data, opinions, train_rows, params)
@@ -139,6 +140,14 @@ def train_context(
                 if validation[-1] < best:
                     best, best_state = validation[-1], _state(average.module)
     return ContextRun(best_state, training, validation)
+
+
+def transition_counts(data: UnitArrays, rows: IntArray) -> FloatArray:
+    """How often an emotion (row) is followed by another (column) within a scene, in soft counts (7, 7)."""
+    here = rows[data.next_row[rows] >= 0]
+    pairs = np.stack([data.soft[here], data.soft[data.next_row[here]]])
+    first, second = pairs[:, np.isfinite(pairs[..., 0]).all(axis=0)]
+    return (first.T @ second).astype(np.float32)
 
 
 def _state(network: torch.nn.Module) -> State:

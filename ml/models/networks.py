@@ -21,7 +21,7 @@ MODALITY_COUNT = 3
 class NetworkConfig:
     """Sizes of the networks. `window` is how many preceding units a unit attends to."""
 
-    face_channels: tuple[int, int, int] = (12, 24, 48)
+    face_channels: tuple[int, int, int] = (8, 16, 32)
     face_width: int = 48
     voice_width: int = 48
     text_width: int = 96
@@ -121,8 +121,41 @@ class ContextOutput:
     reaction: Tensor
 
 
+TURNS = 3
+"""How a unit stands to the one before: speakers unknown, the same, another."""
+
+
+class Transitions(nn.Module):
+    """How emotions follow each other from unit to unit, one table (7, 7) for each of the TURNS, from counts on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(TURNS, EMOTION_COUNT, EMOTION_COUNT))
+
+    def start_from(self, counts: Tensor) -> None:
+        """Begin with the log of counts (7, 7) of an emotion (row) followed by another (column)."""
+        with torch.no_grad():
+            self.logits.copy_((counts + 1).log().expand_as(self.logits))
+
+    def forward(self, now: Tensor, turn: Tensor) -> Tensor:
+        """Log-probability of the following emotion (b, t, 7) for emotions `now` (b, t, 7) and the kind of turn (b, t)."""
+        tables = self.logits.softmax(-1)
+        each = torch.einsum("bti,kij->btkj", now, tables)
+        return each.gather(2, turn[..., None, None].expand(-1, -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
+
+    def backward_from(self, following: Tensor, turn: Tensor) -> Tensor:
+        """Log-likelihood (b, t, 7), up to a constant, of each emotion now, given evidence (b, t, 7) about the following unit."""
+        tables = self.logits.softmax(-1)
+        each = torch.einsum("btj,kij->btki", following, tables)
+        return each.gather(2, turn[..., None, None].expand(-1, -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
+
+
 class ContextNetwork(nn.Module):
-    """Joins the experts' opinions over a run of units; a unit sees itself and the past only, so the reaction head cannot peek."""
+    """Joins the experts' opinions over a run of units.
+
+    It starts as a hidden Markov model (product of opinions, transitions between emotions) and learns a correction by a transformer that
+    sees the past only. The reaction head rests on the past alone; only the unit's own emotion may be told by the unit that follows.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -130,6 +163,8 @@ class ContextNetwork(nn.Module):
         self.window = config.window
         self.trust = nn.Parameter(torch.full((MODALITY_COUNT,), 0.8))
         self.bias = nn.Parameter(torch.zeros(EMOTION_COUNT))
+        self.transitions = Transitions()
+        self.heed = nn.Parameter(torch.tensor([0.5, 0.25]))
         self.tokens = nn.ModuleList(nn.Linear(EMOTION_COUNT + 1, width) for _ in range(MODALITY_COUNT))
         self.absent = nn.Parameter(torch.zeros(MODALITY_COUNT, width))
         self.previous = nn.Embedding(3, width)
@@ -137,26 +172,49 @@ class ContextNetwork(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.emotion = nn.Linear(width, EMOTION_COUNT)
         self.intensity = nn.Linear(width, 1)
-        self.follow = nn.Linear(EMOTION_COUNT, EMOTION_COUNT)
         self.reaction = nn.Linear(width, EMOTION_COUNT)
-        for head in (self.emotion, self.intensity, self.follow, self.reaction):
+        for head in (self.emotion, self.intensity, self.reaction):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
 
     def forward(self, batch: ContextBatch) -> ContextOutput:
         """All heads for each unit; what stands in the padding is meaningless."""
-        hidden = self._tokens(batch) + self.previous(self._turns(batch))
+        turns = self._turns(batch)
+        hidden = self._tokens(batch) + self.previous(turns)
         relation, allowed = self._relations(batch)
         for block in self.blocks:
             hidden = block(hidden, relation, allowed)
         hidden = self.norm(hidden)
-        weight = batch.present * self.trust
-        evidence = batch.opinions - batch.prior.unsqueeze(2)
-        product = batch.prior + (evidence * weight.unsqueeze(-1)).sum(2)
+        evidence = ((batch.opinions - batch.prior.unsqueeze(2)) * (batch.present * self.trust).unsqueeze(-1)).sum(2)
+        alone = batch.prior + evidence + self.bias + self.emotion(hidden)
+        past = alone
+        for _ in range(2):
+            past = alone + self.heed[0] * self._before(past, batch, turns)
         strength = (batch.strengths * batch.present).sum(2) / batch.present.sum(2).clamp(min=1)
-        emotion = product + self.bias + self.emotion(hidden)
-        reaction = self.follow(emotion.softmax(-1)) + self.reaction(hidden)
+        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.reaction(hidden)
+        emotion = past + self.heed[1] * self._after(alone, batch, turns)
         return ContextOutput(emotion, strength + self.intensity(hidden).squeeze(-1), reaction)
+
+    def _before(self, past: Tensor, batch: ContextBatch, turns: Tensor) -> Tensor:
+        """What the unit before makes likely, (b, t, 7); zero where a scene begins."""
+        told = self.transitions(functional.pad(past.softmax(-1)[:, :-1], (0, 0, 1, 0)), turns) - batch.prior
+        return torch.where(self._continues(batch).unsqueeze(-1), told, 0.0)
+
+    def _after(self, alone: Tensor, batch: ContextBatch, turns: Tensor) -> Tensor:
+        """What the unit after makes likely by its own evidence, (b, t, 7); zero where a scene ends."""
+        following = functional.pad((alone - batch.prior)[:, 1:], (0, 0, 0, 1)).softmax(-1)
+        told = self.transitions.backward_from(following, functional.pad(turns[:, 1:], (0, 1)))
+        there = functional.pad(self._continues(batch)[:, 1:], (0, 1))
+        return torch.where(there.unsqueeze(-1), told, 0.0)
+
+    def _continues(self, batch: ContextBatch) -> Tensor:
+        """Whether the unit before is of the same scene, (b, t)."""
+        before = functional.pad(batch.scene[:, :-1], (1, 0), value=-2)
+        return (before == batch.scene) & batch.real
+
+    def _unknown_turns(self, batch: ContextBatch) -> Tensor:
+        """Who speaks next is not known when a reaction is foreseen."""
+        return torch.zeros_like(batch.speaker)
 
     def _tokens(self, batch: ContextBatch) -> Tensor:
         """One token a unit: the sum of its modalities' tokens, a learned one standing for each that is absent."""

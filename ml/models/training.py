@@ -47,7 +47,7 @@ class TrainingParams:
     folds: int = 6
     seeds: int = 3
     workers: int = 2
-    face: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=48, noise=0.2))
+    face: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=40, crops_each=3))
     voice: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=64))
     text: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=48))
     context: ContextParams = field(default_factory=ContextParams)
@@ -310,7 +310,7 @@ def _priors(data: UnitArrays, sources: list[str], rows: IntArray, params: Traini
 
 
 def _temperatures(data: UnitArrays, sources: list[str], logits: FloatArray) -> dict[str, float]:
-    return {source: fit_temperature(logits[data.source == i], data.soft[data.source == i]) for i, source in enumerate(sources)}
+    return {source: fit_temperature(logits[data.source == i], data.label[data.source == i]) for i, source in enumerate(sources)}
 
 
 def _trained_on(manifest: Manifest) -> dict[str, str]:

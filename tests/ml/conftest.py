@@ -1,0 +1,50 @@
+"""A tiny model trained once on a small artifact tree, for the tests of models and of evaluation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from corpus.paths import Home, writing
+from ml.models.training import ModelSummary, TrainingParams, build_model
+from ml.models.training_set import build_training_set
+from tests.ml.artifacts import write_corpus, write_films
+
+FILMS = 6
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A home with training set, gold and model."""
+
+    home: Home
+    film_ids: list[str]
+    summary: ModelSummary
+
+    @property
+    def training_set(self) -> Path:
+        return self.home.artifact("training_set")
+
+    @property
+    def model(self) -> Path:
+        return self.home.artifact("emotion_model")
+
+    @property
+    def gold(self) -> Path:
+        return self.home.artifact("gold_labels")
+
+
+def train(home: Home, film_ids: list[str], corpora: list[str], seed: int = 0) -> ModelSummary:
+    """Training set and model by the stages' own functions."""
+    with writing(home.artifact("training_set")) as out:
+        build_training_set(home, film_ids, corpora, frozenset({"cc0"}), out)
+    with writing(home.artifact("emotion_model")) as out:
+        return build_model(home, home.artifact("training_set"), TrainingParams.debug(seed), out)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    home = Home(tmp_path_factory.mktemp("home"))
+    film_ids = write_films(home, FILMS, 16)
+    write_corpus(home, "lines", 3, 20)
+    return Trained(home, film_ids, train(home, film_ids, ["lines"]))

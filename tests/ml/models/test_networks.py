@@ -1,0 +1,128 @@
+import dataclasses
+
+import pytest
+import torch
+
+from ml.models.networks import ContextBatch, ContextNetwork, CropEncoder, Expert, NetworkConfig
+
+CONFIG = NetworkConfig.debug()
+
+
+def context(seed: int = 0) -> ContextNetwork:
+    torch.manual_seed(seed)
+    network = ContextNetwork(CONFIG).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return network
+
+
+def batch(t: int = 6, seed: int = 1) -> ContextBatch:
+    torch.manual_seed(seed)
+    return ContextBatch(
+        opinions=torch.randn(1, t, 3, 7).log_softmax(-1),
+        strengths=torch.randn(1, t, 3),
+        present=torch.ones(1, t, 3),
+        prior=torch.full((1, t, 7), 1 / 7).log(),
+        speaker=torch.arange(t).remainder(2)[None],
+        scene=torch.zeros(1, t, dtype=torch.long),
+        real=torch.ones(1, t, dtype=torch.bool),
+    )
+
+
+def changed(given: ContextBatch, place: int) -> ContextBatch:
+    opinions = given.opinions.clone()
+    opinions[0, place] = torch.flip(opinions[0, place], dims=[-1])
+    return dataclasses.replace(given, opinions=opinions)
+
+
+def test_a_reaction_is_foreseen_without_looking_at_what_follows() -> None:
+    network = context()
+    before, after = network(batch()), network(changed(batch(), 4))
+    assert torch.allclose(before.reaction[0, :4], after.reaction[0, :4])
+    assert not torch.allclose(before.reaction[0, 4], after.reaction[0, 4])
+
+
+def test_an_emotion_is_told_by_the_past_and_by_the_next_unit_only() -> None:
+    network = context()
+    before, after = network(batch()), network(changed(batch(), 4))
+    assert torch.allclose(before.emotion[0, :3], after.emotion[0, :3])
+    assert not torch.allclose(before.emotion[0, 3], after.emotion[0, 3])
+    assert not torch.allclose(before.emotion[0, 5], after.emotion[0, 5])
+
+
+def test_an_absent_modality_says_nothing() -> None:
+    network = context()
+    given = batch()
+    present = given.present.clone()
+    present[0, 4, 1] = 0
+    without = dataclasses.replace(given, present=present)
+    noisy = without.opinions.clone()
+    noisy[0, 4, 1] = torch.tensor([0.0, -9, -9, -9, -9, -9, -9])
+    # the token of an absent modality is a learned one, so its opinion must not matter
+    assert torch.allclose(network(without).emotion, network(dataclasses.replace(without, opinions=noisy)).emotion)
+
+
+def test_padding_changes_nothing() -> None:
+    network = context()
+    given = batch(5)
+
+    def pad(value: float) -> ContextBatch:
+        def longer(x: torch.Tensor, fill: float) -> torch.Tensor:
+            return torch.cat([x, torch.full_like(x[:, :1], fill)], dim=1)
+
+        return ContextBatch(
+            longer(given.opinions, value),
+            longer(given.strengths, value),
+            longer(given.present, 0),
+            longer(given.prior, -2.0),
+            longer(given.speaker, -1),
+            longer(given.scene, -1),
+            longer(given.real, 0),
+        )
+
+    alone, padded = network(given), network(pad(-1.0))
+    assert torch.allclose(alone.emotion, padded.emotion[:, :5], atol=1e-5)
+    assert torch.allclose(alone.reaction, padded.reaction[:, :5], atol=1e-5)
+
+
+def test_untrained_it_is_the_product_of_the_opinions() -> None:
+    network = ContextNetwork(CONFIG).eval()
+    given = dataclasses.replace(batch(1), prior=torch.full((1, 1, 7), 1 / 7).log())
+    product = 0.8 * given.opinions.sum(2)
+    assert torch.allclose(network(given).emotion.softmax(-1), product.softmax(-1), atol=1e-5)
+
+
+def test_transitions_start_from_what_was_counted() -> None:
+    network = ContextNetwork(CONFIG)
+    counts = torch.zeros(7, 7)
+    counts[1, 4] = 993.0
+    network.transitions.start_from(counts)
+    now = torch.nn.functional.one_hot(torch.tensor([[1]]), 7).float()
+    following = network.transitions(now, torch.zeros(1, 1, dtype=torch.long)).exp()
+    assert following[0, 0, 4].item() == pytest.approx(994 / 1000, abs=1e-4)
+    back = network.transitions.backward_from(
+        torch.nn.functional.one_hot(torch.tensor([[4]]), 7).float(), torch.ones(1, 1, dtype=torch.long)
+    )
+    assert back[0, 0].argmax().item() == 1
+
+
+def test_crops_that_are_masked_do_not_count() -> None:
+    torch.manual_seed(0)
+    encoder = CropEncoder(CONFIG).eval()
+    crops = torch.rand(2, 8, 48, 48)
+    mask = torch.tensor([[True] * 3 + [False] * 5, [False] * 8])
+    other = crops.clone()
+    other[:, 3:] = 0.5
+    assert torch.allclose(encoder(crops, mask)[0], encoder(other, mask)[0], atol=1e-6)
+    assert encoder(crops, mask)[1].abs().max() == 0
+
+
+def test_sources_differ_by_their_bias_alone() -> None:
+    expert = Expert(5, 8, 0.0, sources=2).eval()
+    with torch.no_grad():
+        expert.source_bias[1] = torch.arange(7.0)
+    features = torch.randn(3, 5)
+    films, _ = expert(features, torch.zeros(3, dtype=torch.long))
+    corpus, _ = expert(features, torch.ones(3, dtype=torch.long))
+    assert torch.allclose(corpus - films, torch.arange(7.0).expand(3, 7), atol=1e-6)
