@@ -24,6 +24,11 @@ CUT_MINIMUM = 0.05
 CUT_RATIO = 2.6
 CUT_LASTING = 0.6
 CUT_SIDE_FRAMES = 6
+FAINT_MINIMUM = 0.015
+FAINT_RATIO = 20.0
+FAINT_DRIFT = 0.22
+FAINT_AREA = 0.5
+CELL_CHANGE = 3.0
 FLASH_FRAMES = 5
 
 FLAT_DEVIATION = 0.03
@@ -116,16 +121,24 @@ def _distance(pictures: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.n
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _cuts(times: np.ndarray, pictures: np.ndarray, step: np.ndarray) -> list[ShotBoundary]:
-    n = len(times)
-    padded = np.pad(step, CUT_SIDE_FRAMES, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * CUT_SIDE_FRAMES + 1)
-    sides = np.delete(windows, CUT_SIDE_FRAMES, axis=1)
-    stands_out = (step >= CUT_MINIMUM) & (step >= windows.max(axis=1)) & (step >= CUT_RATIO * np.median(sides, axis=1))
-    candidates = np.flatnonzero(stands_out)
-    after, before = np.minimum(candidates + FLASH_FRAMES, n - 1), np.maximum(candidates - 2, 0)
-    lasting = _distance(pictures, after, before) >= CUT_LASTING * step[candidates]
-    return [ShotBoundary(int(times[i]), "cut", _score(step[i])) for i in candidates[lasting]]
+def _cuts(times: np.ndarray, pictures: np.ndarray, steps: np.ndarray) -> list[ShotBoundary]:
+    last = len(times) - 1
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(steps, CUT_SIDE_FRAMES, mode="edge"), 2 * CUT_SIDE_FRAMES + 1)
+    sides = np.median(np.delete(windows, CUT_SIDE_FRAMES, axis=1), axis=1)
+    ratio = steps / np.maximum(sides, 1e-4)
+    peaks = np.flatnonzero((steps >= FAINT_MINIMUM) & (steps >= windows.max(axis=1)) & (ratio >= CUT_RATIO))
+    lasting = _distance(pictures, np.minimum(peaks + FLASH_FRAMES, last), np.maximum(peaks - 2, 0)) / steps[peaks]
+    area = _changed_area(pictures, peaks)
+    strong = (steps[peaks] >= CUT_MINIMUM) & (lasting >= CUT_LASTING)
+    # Two views of one dim room differ little, but all over and once: what moves on afterwards is motion, not a cut.
+    faint = (ratio[peaks] >= FAINT_RATIO) & (np.abs(lasting - 1) <= FAINT_DRIFT) & (area >= FAINT_AREA)
+    return [ShotBoundary(int(times[i]), "cut", _score(steps[i])) for i in peaks[strong | faint]]
+
+
+def _changed_area(pictures: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Share of cells that change visibly into each frame."""
+    change = np.abs(pictures[frames].astype(np.int16) - pictures[np.maximum(frames - 1, 0)]).mean(axis=2)
+    return (change > CELL_CHANGE).mean(axis=1)
 
 
 def _score(difference: float) -> float:
@@ -133,14 +146,17 @@ def _score(difference: float) -> float:
 
 
 def _fades(times: np.ndarray, pictures: np.ndarray) -> list[ShotBoundary]:
-    luma = [pictures[k : k + BLOCK, :, 0] / 255.0 for k in range(0, len(times), BLOCK)]
-    mean = np.concatenate([block.mean(axis=1) for block in luma])
-    deviation = np.concatenate([block.std(axis=1) for block in luma])
-    flat = (deviation < FLAT_DEVIATION) & ((mean < DARK) | (mean > BRIGHT))
+    flat = np.concatenate([_is_flat(pictures[k : k + BLOCK, :, 0] / 255) for k in range(0, len(times), BLOCK)])
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flat.astype(np.int8), [0]])))
     runs = [(int(first), int(last) - 1) for first, last in edges.reshape(-1, 2)]
     inner = [(first, last) for first, last in runs if first > 0 and last < len(times) - 1 and last > first]
     return [ShotBoundary(int(times[(first + last) // 2]), _dip(pictures, first, last), 1.0) for first, last in inner]
+
+
+def _is_flat(luma: np.ndarray) -> np.ndarray:
+    """Which pictures (n, cells) are plainly black or white."""
+    mean = luma.mean(axis=1)
+    return (luma.std(axis=1) < FLAT_DEVIATION) & ((mean < DARK) | (mean > BRIGHT))
 
 
 def _dip(pictures: np.ndarray, first: int, last: int) -> str:
@@ -205,6 +221,8 @@ def _mix_block(pictures: np.ndarray, centre: np.ndarray, half: int) -> np.ndarra
         between = pictures[centre - half + round(2 * half * share)]
         residual += np.abs(between - (before * (1 - share) + after * share)).mean(axis=(1, 2)) / 255 / 3
     explained = residual <= DISSOLVE_RESIDUAL * difference
+    # A mix with black or white is a fade, at the film's ends as well.
+    explained &= ~(_is_flat(before[:, :, 0] / 255) | _is_flat(after[:, :, 0] / 255))
     fits = explained & (difference >= DISSOLVE_MINIMUM) & (_likeness(before[:, :, 0], after[:, :, 0]) < DISSOLVE_LIKENESS)
     return np.where(fits, difference - residual, 0.0)
 
