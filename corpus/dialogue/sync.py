@@ -22,8 +22,8 @@ from corpus.dialogue.subtitles import Cue
 Verdict = Literal["fits", "corrected", "refused", "unchecked"]
 
 FITS_WITHIN_MS = 80
-EVIDENCE_FOUND = 3.5
-EVIDENCE_IN_PLACE = 3.0
+EVIDENCE_FOUND = 4.0
+EVIDENCE_IN_PLACE = 4.5
 """Decades of chance excluded that a place found by search, or the place as delivered, must have."""
 MINIMUM_CUES = 3
 

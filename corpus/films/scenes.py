@@ -31,8 +31,9 @@ LONG_SILENCE_MS = 12_000
 LINE_SLACK_MS = 300
 """How far a line may reach over a scene's boundary: subtitles linger."""
 SHOTS_LOOKED_BACK = 3
-SAME_PLACE = 0.55
-"""Histogram intersection above which two shots show the same place."""
+SAME_PLACE = 0.65
+SAME_PLACE_AFTER_FADE = 0.87
+"""Histogram intersection above which two shots show the same place; after a fade or dissolve, which mark scenes, more is asked."""
 HEADING_SHARE = 0.5
 """Least share of lines with a heading for the screenplay to decide."""
 
@@ -252,7 +253,7 @@ def _by_picture(shots: Sequence[Shot], lines: Sequence[Line]) -> list[int]:
         spoken_over = any(line.start_ms < start_ms - LINE_SLACK_MS and line.end_ms > start_ms + LINE_SLACK_MS for line in lines)
         if spoken_over or start_ms - last_ms < SHORTEST_SCENE_MS or shots[-1].end_ms - start_ms < SHORTEST_SCENE_MS:
             continue
-        if _coherence(shots, index) < SAME_PLACE:
+        if _coherence(shots, index) < (SAME_PLACE if shots[index].transition == "cut" else SAME_PLACE_AFTER_FADE):
             cuts.append(start_ms)
             last_ms = start_ms
     return cuts
