@@ -1,0 +1,58 @@
+"""Weights that are only there after installation, and a film's artifacts made by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from corpus.contracts import UNITS
+from corpus.weights import verify
+
+
+@pytest.fixture(scope="session")
+def need_weights():
+    """Call with names: the test is skipped, with the command that helps, where one of them is not in the cache."""
+
+    def check(*names: str) -> None:
+        for name in names:
+            if verify(name).state != "present":
+                pytest.skip(f"weight {name} is not there: run `make install` or `feelm weights fetch {name}`")
+
+    return check
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """Write a scenes artifact: one utterance for each (start_ms, end_ms, character)."""
+
+    def write(*spans: tuple[int | None, int | None, str | None], texts: list[str | None] | None = None) -> Path:
+        folder = tmp_path / "scenes"
+        folder.mkdir(exist_ok=True)
+        rows = [
+            {"unit_id": f"film.u{i:05d}", "film_id": "film", "level": "utterance", "start_ms": start, "end_ms": end, "character_id": who}
+            | {"text": texts[i] if texts else f"line {i}", "position": i}
+            for i, (start, end, who) in enumerate(spans)
+        ]
+        UNITS.write(UNITS.frame(rows), folder / "units.parquet")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def out(tmp_path):
+    """An empty artifact folder."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def features(folder: Path) -> pd.DataFrame:
+    """The features a stage wrote."""
+    return pd.read_parquet(folder / "features.parquet")
+
+
+def sine(hz: float, seconds: float, amplitude: float = 0.1) -> np.ndarray:
+    """A tone at 16 kHz."""
+    return (amplitude * np.sin(2 * np.pi * hz * np.arange(int(16_000 * seconds)) / 16_000)).astype(np.float32)
