@@ -7,11 +7,13 @@ analysed and never trained on, and the refusal names it. YAML is read without al
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -366,14 +368,24 @@ def _enter(catalogue: Path, film: Film, stated: dict[str, Any]) -> Film:
             raise CatalogueError(f"film {film.film_id}: no file at {path}")
     probe(film.video)
     film = replace(film, sha256=file_digest(film.video))
-    films = {known.film_id: known for known in read_catalogue(catalogue)}
-    _check_duplicate(film, films.values())
-    known = films.get(film.film_id)
-    if known is not None:
-        film = _updated(known, film, stated, catalogue)
-    if film != known:
-        write_catalogue(catalogue, [*(films | {film.film_id: film}).values()])
+    with _locked(catalogue):
+        films = {known.film_id: known for known in read_catalogue(catalogue)}
+        _check_duplicate(film, films.values())
+        known = films.get(film.film_id)
+        if known is not None:
+            film = _updated(known, film, stated, catalogue)
+        if film != known:
+            write_catalogue(catalogue, [*(films | {film.film_id: film}).values()])
     return film
+
+
+@contextmanager
+def _locked(catalogue: Path) -> Iterator[None]:
+    """Two commands that add films at once would otherwise each write a catalogue without the other's film."""
+    catalogue.parent.mkdir(parents=True, exist_ok=True)
+    with catalogue.with_name(f".{catalogue.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _check_duplicate(film: Film, others: Iterable[Film]) -> None:

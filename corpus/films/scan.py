@@ -197,7 +197,7 @@ class MotionMeter:
 
 def _measured(t_ms: int, rgb: np.ndarray, motion: Motion | None) -> Picture:
     """Brightness, contrast, saturation and warmth of a uint8 RGB picture, each as PICTURES declares it."""
-    scaled = cv2.resize(rgb, (160, 90), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    scaled = cv2.resize(rgb, (80, 45), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     luma = scaled @ LUMA
     highest, lowest = scaled.max(axis=2), scaled.min(axis=2)
     saturation = np.where(highest > 0, (highest - lowest) / np.maximum(highest, 1e-6), 0)

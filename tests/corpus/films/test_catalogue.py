@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,6 +157,13 @@ def test_a_catalogue_that_cannot_be_used_is_told_in_one_line(tmp_path: Path, tex
     with pytest.raises(FeelmError, match=complaint) as raised:
         read_catalogue(tmp_path / "films.yaml")
     assert "\n" not in str(raised.value)
+
+
+def test_films_added_at_the_same_time_are_all_kept(film_maker: FilmMaker, tmp_path: Path) -> None:
+    clips = [film_maker(f"clip-{n}.mp4", [texture(90 + 10 * n + k) for k in range(10)], [40 * k for k in range(10)]) for n in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda clip: add_film(tmp_path / "films.yaml", clip), clips))
+    assert [film.film_id for film in read_catalogue(tmp_path / "films.yaml")] == [f"clip-{n}" for n in range(6)]
 
 
 def test_unknown_rights_may_not_train_and_the_refusal_names_the_film(tmp_path: Path) -> None:
