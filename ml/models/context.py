@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from corpus.contracts import EMOTIONS, MODALITIES
 from ml.models.dataset import BoolArray, FloatArray, IntArray, UnitArrays
-from ml.models.experts import opinion_loss, seeded, unit_weights
+from ml.models.experts import Average, opinion_loss, seeded, unit_weights
 from ml.models.networks import ContextBatch, ContextNetwork, NetworkConfig
 
 LONGEST_RUN = 512
@@ -30,11 +29,11 @@ State = dict[str, npt.NDArray[np.float32]]
 class ContextParams:
     """How the context network learns; a step sees all runs of neighbouring units and `singles` of the units that stand alone."""
 
-    steps: int = 240
-    every: int = 20
-    learning_rate: float = 5e-3
+    steps: int = 120
+    every: int = 10
+    learning_rate: float = 1e-2
     weight_decay: float = 0.05
-    ema: float = 0.97
+    ema: float = 0.95
     balance: float = 0.5
     drop_modality: float = 0.25
     drop_unit: float = 0.15
@@ -120,10 +119,10 @@ def train_context(
     with seeded(seed):
         network = ContextNetwork(config)
         network.transitions.start_from(torch.from_numpy(transition_counts(data, train_rows)))
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(params.ema))
-        optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay)
+        average = Average(network, params.ema)
+        optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
         feed = _Feed(data, opinions, train_rows, params)
-        best, best_state = float("inf"), _state(average.module)
+        best, best_state = float("inf"), _state(average.network)
         training, validation, since = [], [], []
         for step in range(params.steps):
             loss = torch.stack([feed.loss(network, table, augment=True) for table in feed.tables()]).sum()
@@ -131,14 +130,14 @@ def train_context(
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
-            average.update_parameters(network)
+            average.update(network)
             since.append(float(loss.detach()))
             if (step + 1) % params.every == 0:
                 training.append(float(np.mean(since)))
                 since = []
-                validation.append(_validate(average.module, data, opinions, validation_rows, params))
+                validation.append(_validate(average.network, data, opinions, validation_rows, params))
                 if validation[-1] < best:
-                    best, best_state = validation[-1], _state(average.module)
+                    best, best_state = validation[-1], _state(average.network)
     return ContextRun(best_state, training, validation)
 
 

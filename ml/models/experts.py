@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from corpus.contracts import EMOTIONS, MODALITIES
 from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
@@ -61,6 +61,20 @@ class ExpertRun:
     losses: list[float]
     state: dict[str, npt.NDArray[np.float32]]
     standardiser: Standardiser
+
+
+class Average:
+    """A copy of a network whose weights follow the trained ones as an exponential mean; it starts as the first update's weights."""
+
+    def __init__(self, network: torch.nn.Module, decay: float) -> None:
+        self.network, self.decay, self.updates = deepcopy(network), decay, 0
+
+    def update(self, network: torch.nn.Module) -> None:
+        """Move towards the trained weights."""
+        share = 1.0 if self.updates == 0 else 1.0 - self.decay
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), share)
+        self.updates += 1
 
 
 @contextmanager
@@ -108,21 +122,21 @@ def train_expert(data: UnitArrays, job: ExpertJob, params: ExpertParams, config:
     with seeded(job.seed):
         feed = _Feed(data, job.modality, rows, standardiser, params)
         network = make_expert(job.modality, features.shape[1], int(data.source.max()) + 1, config)
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(params.ema))
-        optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay)
+        average = Average(network, params.ema)
+        optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
         every = max(epochs // params.checkpoints, 1)
         stated: list[tuple[FloatArray, FloatArray]] = []
         losses = []
         for epoch in range(epochs):
             losses.append(_learn_epoch(network, average, optimiser, feed))
             if (epoch + 1) % every == 0 and len(stated) < params.checkpoints and job.epochs is None:
-                stated.append(state_opinions(average.module, data, job.modality, standardiser, job.test_rows))
+                stated.append(state_opinions(average.network, data, job.modality, standardiser, job.test_rows))
     nothing = np.zeros((0, len(job.test_rows), len(EMOTIONS)), np.float32)
     return ExpertRun(
         np.stack([logits for logits, _ in stated]) if stated else nothing,
         np.stack([strengths for _, strengths in stated]) if stated else nothing[..., 0],
         losses,
-        {name: tensor.numpy().copy() for name, tensor in average.module.state_dict().items()},
+        {name: tensor.numpy().copy() for name, tensor in average.network.state_dict().items()},
         standardiser,
     )
 
@@ -142,7 +156,7 @@ def state_opinions(
     there = np.flatnonzero(data.present[rows, modality])
     network.eval()
     with torch.no_grad():
-        for chunk in np.array_split(there, max(len(there) // 256, 1)):
+        for chunk in np.array_split(there, -(-len(there) // 256)) if len(there) else []:
             own = rows[chunk]
             features = torch.from_numpy(standardiser.apply(raw_features(data, modality)[own]))
             crops, mask = gather_crops(data, own) if modality == FACE else (None, None)
@@ -214,7 +228,7 @@ def augment_crops(crops: Tensor) -> Tensor:
     return moved.clamp(1e-4, 1) ** gamma + 0.03 * torch.randn_like(moved)
 
 
-def _learn_epoch(network: Expert, average: AveragedModel, optimiser: torch.optim.Optimizer, feed: _Feed) -> float:
+def _learn_epoch(network: Expert, average: Average, optimiser: torch.optim.Optimizer, feed: _Feed) -> float:
     """One pass over the training rows; the mean loss."""
     losses = []
     for features, source, crops, mask, soft, intensity, weight in feed:
@@ -224,7 +238,7 @@ def _learn_epoch(network: Expert, average: AveragedModel, optimiser: torch.optim
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        average.update_parameters(network)
+        average.update(network)
         losses.append(float(loss.detach()))
     return float(np.mean(losses))
 

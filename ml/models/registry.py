@@ -95,8 +95,9 @@ def model_folder(home: Home, registered: RegisteredVersion) -> Path:
 def _aliased(home: Home, alias: str) -> RegisteredVersion | None:
     if not (home.mlflow / "mlflow.db").is_file():
         return None
-    found = [v for v in _client(home).search_model_versions(f"name = '{MODEL}'") if alias in (v.aliases or [])]
-    return _registered(found[0]) if found else None
+    client = _client(home)
+    aliases = {name: number for model in client.search_registered_models(f"name = '{MODEL}'") for name, number in model.aliases.items()}
+    return _registered(client.get_model_version(MODEL, str(aliases[alias]))) if alias in aliases else None
 
 
 def _registered(version: Any) -> RegisteredVersion:

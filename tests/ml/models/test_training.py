@@ -1,0 +1,100 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from corpus.contracts import EMOTIONS, GOLD_LABELS, PREDICTIONS, PROBABILITY_COLUMNS, TRAINING_UNITS, FeelmError
+from corpus.paths import Home, file_digest
+from tests.ml.artifacts import write_films
+from tests.ml.conftest import FILMS, Trained, train
+
+
+def predictions(home: Home) -> pd.DataFrame:
+    return PREDICTIONS.read(home.artifact("emotion_model") / "predictions.parquet")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("small"))
+    train(home, write_films(home, 3, 8), [])
+    return home
+
+
+def test_every_system_predicts_every_unit_of_the_films_once(trained: Trained) -> None:
+    rows = TRAINING_UNITS.read(trained.training_set / "manifest.parquet")
+    films = set(rows.loc[rows["source"] == "film", "unit_id"])
+    by_system = predictions(trained.home).groupby("system")["unit_id"].agg(list)
+    for system in ("fused", "face", "voice", "text", "fused_face_text", "majority", "prior", "persistence", "tfidf"):
+        said = [unit_id for unit_id in by_system[system] if unit_id in films]
+        assert sorted(said) == sorted(films), system
+
+
+def test_each_film_has_one_fold_and_probabilities_add_to_one(trained: Trained) -> None:
+    table = predictions(trained.home)
+    assert (table.groupby("film_id")["fold"].nunique() == 1).all()
+    assert table["film_id"].nunique() == FILMS + 3
+    assert table[list(PROBABILITY_COLUMNS)].sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_film_is_predicted_without_its_own_labels(small: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    film_ids = write_films(home, 3, 8)
+    path = home.artifact("gold_labels") / "gold.parquet"
+    gold = GOLD_LABELS.read(path)
+    own = (gold["film_id"] == film_ids[1]).to_numpy()
+    gold.loc[own, list(PROBABILITY_COLUMNS)] = gold.loc[own, list(PROBABILITY_COLUMNS)].to_numpy()[:, ::-1]
+    gold.loc[own, "label"] = [EMOTIONS[6 - EMOTIONS.index(label)] for label in gold.loc[own, "label"]]
+    GOLD_LABELS.write(gold, path)
+    train(home, film_ids, [])
+    said, before = (
+        table[(table["film_id"] == film_ids[1]) & (table["system"] != "persistence")].set_index(["unit_id", "system"])
+        for table in (predictions(home), predictions(small))
+    )
+    columns = list(PROBABILITY_COLUMNS)
+    assert np.array_equal(said[columns].to_numpy(), before.loc[said.index, columns].to_numpy())
+    other = predictions(home).query("film_id == @film_ids[0] and system == 'fused'")[columns].to_numpy()
+    assert not np.array_equal(other, predictions(small).query("film_id == @film_ids[0] and system == 'fused'")[columns].to_numpy())
+
+
+def test_the_same_seed_gives_the_same_bytes(small: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "again")
+    train(home, write_films(home, 3, 8), [])
+    for name in ("weights.safetensors", "model.json", "predictions.parquet", "curves.json", "summary.json"):
+        assert file_digest(home.artifact("emotion_model") / name) == file_digest(small.artifact("emotion_model") / name), name
+
+
+def test_worker_processes_change_nothing(small: Home, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from ml.models.training import TrainingParams, build_model
+
+    out = tmp_path / "model"
+    out.mkdir()
+    build_model(small, small.artifact("training_set"), replace(TrainingParams.debug(), workers=2), out)
+    assert file_digest(out / "weights.safetensors") == file_digest(small.artifact("emotion_model") / "weights.safetensors")
+
+
+def test_a_modality_without_any_features_is_told(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    film_ids = write_films(home, 3, 6)
+    for film_id in film_ids:
+        for name in ("features.parquet", "crops.safetensors"):
+            (home.artifact("face_features", film_id) / name).unlink()
+    summary = train(home, film_ids, [])
+    assert summary.missing == "no labelled unit has face features"
+    assert set(predictions(home)["system"]) >= {"fused", "voice", "text"}
+    assert "face" not in set(predictions(home)["system"])
+
+
+def test_two_films_cannot_be_tested_unseen(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with pytest.raises(FeelmError, match="at least 3 films"):
+        train(home, write_films(home, 2, 6), [])
+
+
+def test_the_model_says_what_it_was_trained_on(trained: Trained) -> None:
+    facts = json.loads((trained.model / "model.json").read_text())
+    assert facts["trained_on"] == {"films": "commercial, cc0 (6 films)", "lines": "commercial, CC-BY 4.0"}
+    assert facts["declared_use"] == "commercial"
