@@ -20,7 +20,7 @@ from pages.charts import distribution
 from pages.lines import Line, read_lines
 from pages.material import Material, read_json, read_material
 from pages.render import clock, percent, picture, plural, render
-from pages.timeline import FaceCourse, Lane, Tick, filmstrip, needed_px, read_face_course, read_lanes, ticks
+from pages.timeline import FaceCourse, Lane, Tick, face_strip, filmstrip, needed_px, read_face_course, read_lanes, ticks
 
 MOST_THUMBNAILS = 60
 THUMBNAIL_BUDGET = 1_000_000
@@ -75,6 +75,7 @@ class FilmPage:
     duration_ms: int
     thumbnails: dict[int, str]
     strip: tuple[int, ...]
+    faces: tuple[str | None, ...]
     axis: tuple[Tick, ...]
     lanes: tuple[Lane, ...]
     face: FaceCourse | None
@@ -170,6 +171,7 @@ def read_film_page(home: Home, film_id: str, predictions: Path) -> FilmPage:
     material = read_material(home, film_id, predictions)
     lines = tuple(read_lines(material))
     face = read_face_course(material)
+    faces = tuple(face_strip(home.artifact("faces", film_id), material.duration_ms))
     strip = tuple(filmstrip(material.shots, material.duration_ms))
     thumbnails = read_thumbnails(material, strip, lines)
     columns, rows = scene_table(material)
@@ -184,7 +186,8 @@ def read_film_page(home: Home, film_id: str, predictions: Path) -> FilmPage:
         missing=material.missing,
         duration_ms=material.duration_ms,
         thumbnails=thumbnails,
-        strip=tuple(index for index in strip if index in thumbnails),
+        strip=tuple(index for index in strip if index in thumbnails) if len(set(strip)) > 1 or not any(faces) else (),
+        faces=faces if any(faces) else (),
         axis=tuple(ticks(material.duration_ms)),
         lanes=tuple(read_lanes(material, lines, face)),
         face=face,
@@ -249,7 +252,8 @@ def sync_fact(material: Material) -> Fact | None:
     if not verdict:
         return None
     if verdict != "corrected":
-        return Fact("Subtitles", {"fits": "in time", "refused": "refused"}.get(str(verdict), str(verdict)))
+        words = {"fits": "in time", "unchecked": "as delivered"}.get(str(verdict), str(verdict))
+        return Fact("Subtitles", words, "" if verdict == "fits" else str(material.sync.get("reason") or ""))
     scale = float(material.sync.get("scale") or 1.0)
     stretched = f", stretched × {scale:.4f}" if abs(scale - 1) > 5e-5 else ""
     return Fact("Subtitles", "corrected", f"moved by {(offset or 0) / 1000:+.2f} s{stretched}".replace("-", "−"))

@@ -20,14 +20,17 @@ from pages.material import Material
 
 FUSED = "fused"
 
+_Said = tuple[str, bool, str]
+
 
 @dataclass(frozen=True)
 class Vote:
-    """How many raters gave one label, and who."""
+    """How many raters gave one label, and who; `counted` is false for raters who are set aside as spammers."""
 
     emotion: str
     count: int
     raters: str
+    counted: bool
 
 
 @dataclass(frozen=True)
@@ -169,16 +172,17 @@ def _votes(table: pd.DataFrame | None, asked: str | None) -> dict[str, tuple[Vot
     if table is None:
         return {}
     rows = table if asked is None else table[table["perspective"] == asked]
-    found: dict[str, list[tuple[str, str]]] = {}
-    for unit_id, label, rater in zip(rows["unit_id"], rows["label"], rows["annotator_id"], strict=True):
-        found.setdefault(str(unit_id), []).append((str(label), str(rater)))
+    found: dict[str, list[_Said]] = {}
+    for unit_id, label, rater, weight in zip(rows["unit_id"], rows["label"], rows["annotator_id"], rows["weight"], strict=True):
+        found.setdefault(str(unit_id), []).append((str(label), bool(weight > 0), str(rater)))
     return {unit_id: _counted(said) for unit_id, said in found.items()}
 
 
-def _counted(rows: list[tuple[str, str]]) -> tuple[Vote, ...]:
-    counts = Counter(label for label, _ in rows)
-    order = sorted(counts, key=lambda label: (-counts[label], EMOTIONS.index(label)))
-    return tuple(Vote(label, counts[label], ", ".join(sorted({rater for said, rater in rows if said == label}))) for label in order)
+def _counted(rows: list[_Said]) -> tuple[Vote, ...]:
+    counts = Counter((label, counted) for label, counted, _ in rows)
+    order = sorted(counts, key=lambda said: (not said[1], -counts[said], EMOTIONS.index(said[0])))
+    who = {said: ", ".join(sorted({rater for label, counted, rater in rows if (label, counted) == said})) for said in order}
+    return tuple(Vote(label, counts[label, counted], who[label, counted], counted) for label, counted in order)
 
 
 def _readings(table: pd.DataFrame | None) -> dict[str, dict[str, Reading]]:

@@ -52,9 +52,12 @@ def _asset(name: str) -> str:
 
 def picture(path: Path) -> str | None:
     """A JPEG file as a data URI; None where there is no such file."""
-    if not path.is_file():
-        return None
-    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
+    return data_uri(path.read_bytes()) if path.is_file() else None
+
+
+def data_uri(jpeg: bytes) -> str:
+    """A JPEG's bytes as a data URI."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 def clock(t_ms: float, tenths: bool = False) -> str:

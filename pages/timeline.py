@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from safetensors.numpy import load_file
 
-from corpus.contracts import EMOTIONS, PROBABILITY_COLUMNS
+from corpus.contracts import EMOTIONS, FACES, PROBABILITY_COLUMNS
 from pages.charts import Point, Run, Span, binned, leading_runs, line, stacked_course, stacked_spans, time_ticks
 from pages.lines import Line, shots_at
 from pages.material import Material
-from pages.render import clock, percent
+from pages.render import clock, data_uri, percent
 
 FACE_BIN_MS = 1000
 SLOTS = 24
@@ -151,9 +153,11 @@ def _voice(material: Material, duration: int, column: str, name: str, hint: str,
         return None
     course = material.voice_course.sort_values("t_ms")
     values = course[column].to_numpy(float)
+    if column == "pitch_hz":
+        values = np.where(course["speech"].to_numpy(float) >= 0.5, values, np.nan)
     if not np.isfinite(values).any():
         return None
-    low, high = (float(v) for v in np.nanpercentile(values, (2, 99.5)))
+    low, high = (float(v) for v in np.nanpercentile(values, (1, 99)))
     points = [Point(float(t), float(v) if np.isfinite(v) else None) for t, v in zip(course["t_ms"], values, strict=True)]
     label = f"{name} along the film, mostly between {low:.0f} and {high:.0f} {unit}."
     return Lane(
@@ -209,7 +213,7 @@ def sentence(runs: Sequence[Run], duration_ms: float, most: int = 8) -> str:
     lengths = {emotion: sum(run.end_ms - run.start_ms for run in runs if run.emotion == emotion) for emotion in EMOTIONS}
     total = sum(lengths.values())
     shares = [(emotion, lengths[emotion] / total) for emotion in sorted(EMOTIONS, key=lambda name: -lengths[name])]
-    return ", ".join(f"{emotion} {percent(share)} of the time" for emotion, share in shares if share >= 0.005)
+    return ", ".join(f"{emotion} {percent(share)}" for emotion, share in shares if share >= 0.03) + " of the time"
 
 
 def _range(run: Run, duration_ms: float) -> str:
@@ -232,3 +236,24 @@ def filmstrip(shots: pd.DataFrame | None, duration_ms: int) -> list[int]:
         return []
     found = shots_at(shots, [duration_ms * (slot + 0.5) / SLOTS for slot in range(SLOTS)])
     return [index for index in found if index is not None]
+
+
+def face_strip(folder: Path, duration_ms: int) -> list[str | None]:
+    """For each of SLOTS equal parts of the film the surest face in it as a JPEG data URI; None where there is no face.
+
+    `folder` is the film's `faces` artifact; empty where it holds no crops.
+    """
+    if duration_ms <= 0 or not (folder / "crops.safetensors").is_file():
+        return []
+    crops = load_file(folder / "crops.safetensors")["crops"]
+    faces = FACES.read(folder / "faces.parquet").sort_values(["score", "track_id"], ascending=[False, True])
+    slots = (faces["t_ms"] * SLOTS // duration_ms).astype(int)
+    best = faces.groupby(slots)["crop_row"].first()
+    return [_jpeg(crops[best[slot]]) if slot in best.index else None for slot in range(SLOTS)]
+
+
+def _jpeg(rgb: np.ndarray) -> str:
+    import cv2
+
+    coded = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
+    return data_uri(coded.tobytes())

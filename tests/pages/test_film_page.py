@@ -1,18 +1,22 @@
 """The film page tells what the artifacts say, tells what is missing, and lets no foreign text become markup."""
 
+import base64
 import shutil
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
-from corpus.contracts import EMOTIONS, FACE_COURSE, FeelmError
+from corpus.contracts import EMOTIONS, FACE_COURSE, FACES, VOTES, FeelmError
 from corpus.paths import Home
 from pages.charts import Run
 from pages.film import build_film_page, read_film_page, render_film
 from pages.material import read_material
-from pages.timeline import read_face_course, sentence
+from pages.timeline import face_strip, read_face_course, sentence
 from tests.pages.outline import Outline
 from tests.pages.sample import BARE, HOSTILE, HOSTILE_MARKUP, N_LINES, SILENT, TALK, make_home, one_hot
 
@@ -166,4 +170,33 @@ def test_a_face_that_leaves_the_picture_leaves_a_gap(tmp_path: Path) -> None:
 
 def test_a_restless_course_is_told_by_shares() -> None:
     runs = [Run(k * 1000, (k + 1) * 1000, EMOTIONS[k % 2 + 1]) for k in range(20)]
-    assert sentence(runs, 20_000) == "joy 50 % of the time, anger 50 % of the time"
+    assert sentence(runs, 20_000) == "joy 50 %, anger 50 % of the time"
+
+
+def test_the_surest_face_of_each_part_of_the_film_is_shown(tmp_path: Path) -> None:
+    crops = np.zeros((3, 64, 64, 3), np.uint8)
+    crops[1, ..., 0] = 250
+    rows = [
+        {"film_id": "f", "shot_id": "s", "track_id": f"t{row}", "t_ms": t, "score": score, "crop_row": row}
+        | dict.fromkeys(("x", "y", "width", "height"), 0.5)
+        for row, (t, score) in enumerate([(100, 0.6), (900, 0.9), (23_500, 0.7)])
+    ]
+    FACES.write(FACES.frame(rows), tmp_path / "faces.parquet")
+    save_file({"crops": crops}, tmp_path / "crops.safetensors")
+    strip = face_strip(tmp_path, duration_ms=24_000)
+    assert [slot for slot, face in enumerate(strip) if face] == [0, 23]
+    jpeg = np.frombuffer(base64.b64decode(str(strip[0]).split(",")[1]), np.uint8)
+    red = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[32, 32]
+    assert red[2] > 240 and red[0] < 10
+
+
+def test_a_spammers_vote_is_shown_but_set_aside(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    path = home.artifact("gold_labels") / "votes.parquet"
+    votes = VOTES.read(path)
+    votes.loc[votes["annotator_id"] == "rater-4", "weight"] = 0.0
+    VOTES.write(votes, path)
+    page = read_film_page(home, TALK, tmp_path / "none.parquet")
+    last = page.lines[0].votes[-1]
+    assert (last.raters, last.counted) == ("rater-4", False)
+    assert "set aside" in page_of(home, TALK).words
