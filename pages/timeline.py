@@ -22,6 +22,7 @@ from pages.material import Material
 from pages.render import clock, data_uri, percent
 
 FACE_BIN_MS = 1000
+SHORT_FILM_MS = 60_000
 SLOTS = 24
 MOST_BOXES = 160
 CURVE_HEIGHT = 150
@@ -176,16 +177,17 @@ def _light(material: Material, duration: int) -> Lane | None:
 
 
 def read_face_course(material: Material) -> FaceCourse | None:
-    """Mean of all faces on screen per second; None where no face was found."""
+    """Mean of all faces on screen per second, in a short film per half second; None where no face was found."""
     if material.face_course is None or material.duration_ms <= 0:
         return None
     course = material.face_course
-    bins = (course["t_ms"] // FACE_BIN_MS).astype(int)
+    size = FACE_BIN_MS if material.duration_ms > SHORT_FILM_MS else FACE_BIN_MS // 2
+    bins = (course["t_ms"] // size).astype(int)
     means = course[list(PROBABILITY_COLUMNS)].groupby(bins).mean().dropna()
     if means.empty:
         return None
-    ends = np.minimum((means.index.to_numpy() + 1) * FACE_BIN_MS, material.duration_ms)
-    starts = means.index.to_numpy() * FACE_BIN_MS
+    ends = np.minimum((means.index.to_numpy() + 1) * size, material.duration_ms)
+    starts = means.index.to_numpy() * size
     rows = means.to_numpy(float)
     rows = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)
     spans = tuple(Span(float(a), float(b), tuple(row.tolist())) for a, b, row in zip(starts, ends, rows, strict=True) if b > a)
@@ -200,8 +202,8 @@ def any_words(material: Material) -> bool:
 def _face_course(spans: Sequence[Span], duration: int, height: float) -> FaceCourse:
     runs = leading_runs(spans)
     words = sentence(runs, duration)
-    chart = stacked_course(spans, duration, height, f"What the face shows, second by second: {words}")
-    curve = Lane("Face", "What the faces on screen show, second by second, stacked to 100 %.", "plot", chart)
+    chart = stacked_course(spans, duration, height, f"What the face shows: {words}")
+    curve = Lane("Face", "What the faces on screen show, stacked to 100 %.", "plot", chart)
     boxes = tuple(_box(run.start_ms, run.end_ms, duration, run.emotion, run.emotion) for run in runs)
     return FaceCourse((curve, Lane("Face names", "The emotion that leads.", "boxes labels", boxes=boxes)), words)
 

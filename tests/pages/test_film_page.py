@@ -161,7 +161,7 @@ def test_a_long_film_stays_small_and_shows_at_most_sixty_pictures(tmp_path: Path
 
 def test_a_face_that_leaves_the_picture_leaves_a_gap(tmp_path: Path) -> None:
     home = make_home(tmp_path)
-    rows = [{"t_ms": t, "track_id": "a"} | one_hot("fear", 0.9) for t in (0, 500, 1200, 9000, 9400)]
+    rows = [{"t_ms": t, "track_id": "a"} | one_hot("fear", 0.9) for t in (0, 500, 1200, 1700, 9000, 9600)]
     FACE_COURSE.write(FACE_COURSE.frame(rows), home.artifact("face_features", SILENT) / "course.parquet")
     course = read_face_course(read_material(home, SILENT, tmp_path / "none.parquet"))
     assert course is not None
