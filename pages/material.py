@@ -7,6 +7,7 @@ Nothing is computed here; the pages decide what to draw from it.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ MODALITY_OF_ARTIFACT = {
     "scene_features": "Scene",
 }
 """Under which name a stage's missing modality is told."""
+
+PARTIAL = re.compile(r" in \d+ of \d+ units$")
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,21 @@ def read_material(home: Home, film_id: str, predictions: Path) -> Material:
 
 
 def read_missing(home: Home, film_id: str) -> dict[str, tuple[str, ...]]:
-    """By modality, the reasons that stages gave for its absence, each once."""
+    """By modality, the reasons that stages gave for its absence, each once.
+
+    Units without words are not told: in a film with dialogue they are its scenes.
+    """
     told: dict[str, tuple[str, ...]] = {}
     for artifact, modality in MODALITY_OF_ARTIFACT.items():
         reason = read_json(home.artifact(artifact, film_id) / "summary.json").get("missing")
-        if reason and str(reason) not in told.get(modality, ()):
+        if reason and not (modality == "Words" and is_partial(str(reason))) and str(reason) not in told.get(modality, ()):
             told[modality] = (*told.get(modality, ()), str(reason))
     return told
+
+
+def is_partial(reason: str) -> bool:
+    """Whether a reason speaks of some units only (`no face found in 2 of 7 units`)."""
+    return PARTIAL.search(reason) is not None
 
 
 def read_json(path: Path) -> dict[str, Any]:

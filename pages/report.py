@@ -19,7 +19,7 @@ from corpus.paths import Home, write_json, write_text
 from ml.evaluation.report import CorpusReport, Interval, SliceScore, SystemScore, ValidationReport
 from pages.charts import Bar, Bin, confusion, dot_strip, interval_bar, reliability
 from pages.film import REPORT_LINK, RIGHTS, Fact
-from pages.material import read_json, read_missing
+from pages.material import is_partial, read_json, read_missing
 from pages.render import percent, picture, plural, render
 
 FILMS = "films"
@@ -122,6 +122,7 @@ class ReportPage:
     films: tuple[FilmCard, ...]
     raters: tuple[RaterRow, ...]
     licences: dict[str, str]
+    alpha_unflagged: float | None = None
 
     @property
     def main(self) -> CorpusReport | None:
@@ -146,7 +147,7 @@ class ReportPage:
     @property
     def facts(self) -> list[Fact]:
         """The tiles."""
-        return facts(self.report, self.main)
+        return facts(self.report, self.main, self.alpha_unflagged)
 
     def systems(self, corpus: CorpusReport, metric: str = "accuracy") -> list[SystemRow]:
         """All systems of a corpus, the fused model first; `metric` is what the bars show."""
@@ -222,7 +223,8 @@ def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Pa
     """
     report = ValidationReport.read(report_dir / "report.json")
     cards = _budgeted([read_card(home, film_id, report) for film_id in film_ids])
-    text = render_report(ReportPage(report, cards, read_raters(home), read_licences(home, report, film_ids)))
+    alpha = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_unflagged", {}).get("category")
+    text = render_report(ReportPage(report, cards, read_raters(home), read_licences(home, report, film_ids), alpha))
     write_text(out / "report.html", text)
     for card in cards:
         if card.href is not None:
@@ -261,7 +263,7 @@ def _lines(units: Path) -> int:
 
 
 def _missing_words(missing: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(reason for reasons in missing.values() for reason in reasons))
+    return tuple(dict.fromkeys(reason for reasons in missing.values() for reason in reasons if not is_partial(reason)))
 
 
 def _thumbnail(shots: Path) -> str | None:
@@ -355,14 +357,16 @@ def warning(report: ValidationReport, films: Sequence[FilmCard]) -> str | None:
     return None
 
 
-def facts(report: ValidationReport, corpus: CorpusReport | None) -> list[Fact]:
+def facts(report: ValidationReport, corpus: CorpusReport | None, alpha_unflagged: float | None) -> list[Fact]:
     """The tiles above everything."""
     found: list[Fact] = []
     if corpus is not None:
         found += [Fact("Films", f"{corpus.n_films:,}"), Fact("Labelled units", f"{corpus.n_gold:,}", f"of {corpus.n_units:,}")]
     if report.agreement is not None:
         alpha = report.agreement.alpha.get("category")
-        found.append(Fact("Raters’ alpha", "–" if alpha is None else f"{alpha:.2f}", plural(report.agreement.n_raters, "rater")))
+        flagged = len(report.agreement.flagged)
+        note = f"; {alpha_unflagged:.2f} without {flagged} flagged" if flagged and alpha_unflagged is not None else ""
+        found.append(Fact("Raters’ alpha", "–" if alpha is None else f"{alpha:.2f}", plural(report.agreement.n_raters, "rater") + note))
     score, ceiling = (fused(corpus), human(corpus)) if corpus else (None, None)
     if score is not None:
         found.append(Fact("Model’s accuracy", percent(score.accuracy.value), interval_words(score.accuracy)))
@@ -394,9 +398,11 @@ def _rows(scores: Sequence[SystemScore], tests: dict[str, float], ceiling: float
 
 
 def slice_tables(corpus: CorpusReport) -> list[SliceTable]:
-    """The slices grouped by the systems they hold, in the report's order."""
+    """The slices grouped by the systems they hold, in the report's order; one that says nothing new is left out."""
     groups: dict[tuple[str, ...], list[SliceScore]] = {}
-    for one in corpus.slices:
+    for position, one in enumerate(corpus.slices):
+        if any(one.n_units == other.n_units and one.accuracy.items() <= other.accuracy.items() for other in corpus.slices[:position]):
+            continue
         groups.setdefault(tuple(sorted(one.accuracy, key=_system_order)), []).append(one)
     return [SliceTable(systems, tuple(slices)) for systems, slices in groups.items()]
 

@@ -7,8 +7,20 @@ from pathlib import Path
 import pytest
 
 from corpus.paths import Home
-from ml.evaluation.report import Interval, ValidationReport
-from pages.report import FilmCard, ReportPage, build_report_page, facts, fused, lead, render_report, system_rows, warning
+from ml.evaluation.report import Interval, SliceScore, ValidationReport
+from pages.report import (
+    FilmCard,
+    ReportPage,
+    build_report_page,
+    facts,
+    fused,
+    lead,
+    render_report,
+    slice_tables,
+    system_name,
+    system_rows,
+    warning,
+)
 from tests.pages.outline import Outline
 from tests.pages.sample import BARE, HOSTILE, HOSTILE_MARKUP, SILENT, TALK, sample_report
 
@@ -31,11 +43,11 @@ def test_the_lead_states_the_model_the_raters_and_the_best_single_channel(report
 
 
 def test_the_tiles_hold_films_units_alpha_accuracy_and_ceiling(report: ValidationReport) -> None:
-    tiles = {fact.name: (fact.value, fact.note) for fact in facts(report, report.corpus("films"))}
+    tiles = {fact.name: (fact.value, fact.note) for fact in facts(report, report.corpus("films"), 0.83)}
     assert tiles == {
         "Films": ("12", ""),
         "Labelled units": ("212", "of 230"),
-        "Raters’ alpha": ("0.71", "4 raters"),
+        "Raters’ alpha": ("0.71", "4 raters; 0.83 without 1 flagged"),
         "Model’s accuracy": ("87 %", "82–92 %"),
         "Human ceiling": ("91 %", "86–96 %"),
     }
@@ -115,3 +127,27 @@ def test_a_model_that_knows_made_films_alone_is_said_to(report: ValidationReport
     assert warning(made, ()) is None
     assert "films made by Feelm alone" in str(warning(made, (scored,)))
     assert warning(report, (scored,)) is None
+
+
+def test_slices_with_the_same_systems_share_a_table_and_a_repeated_one_is_left_out(report: ValidationReport) -> None:
+    corpus = report.corpus("films")
+    assert corpus is not None
+    slices = [
+        SliceScore("all", 9, {"fused": 0.9, "fused_no_context": 0.8, "face": 0.5}),
+        SliceScore("context off", 9, {"fused": 0.9, "fused_no_context": 0.8}),
+        SliceScore("agree", 4, {"face": 0.5, "fused": 1.0}),
+        SliceScore("disagree", 5, {"fused": 0.8, "face": 0.5}),
+    ]
+    tables = slice_tables(dataclasses.replace(corpus, slices=slices))
+    assert [(table.systems, [one.name for one in table.slices]) for table in tables] == [
+        (("fused", "face", "fused_no_context"), ["all"]),
+        (("fused", "face"), ["agree", "disagree"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("system", "name"),
+    [("fused", "All together"), ("fused_face_text", "Face and words"), ("fused_voice", "Voice"), ("something_new", "something_new")],
+)
+def test_systems_have_names_for_people(system: str, name: str) -> None:
+    assert system_name(system) == name
