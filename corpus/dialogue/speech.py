@@ -94,8 +94,14 @@ def _run(streams: Floats) -> Floats:
 
     network = _network()
     network.reset_states()
-    with torch.inference_mode():
-        outputs = [network(torch.from_numpy(streams[:, chunk].copy()), RATE_HZ)[:, 0] for chunk in range(streams.shape[1])]
+    threads = torch.get_num_threads()
+    # One thread: sums are rounded otherwise with two, and the same sound must give the same bytes.
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            outputs = [network(torch.from_numpy(streams[:, chunk].copy()), RATE_HZ)[:, 0] for chunk in range(streams.shape[1])]
+    finally:
+        torch.set_num_threads(threads)
     return np.asarray(torch.stack(outputs, dim=1).numpy(), np.float32)
 
 

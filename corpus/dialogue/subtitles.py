@@ -225,7 +225,7 @@ def _validate(events: list[_Event]) -> tuple[list[_Event], list[CueFault], list[
     repaired: list[CueFault] = []
     seen: set[tuple[int, int, str]] = set()
     ordered = sorted(events, key=lambda event: event.start_ms)
-    for position, event in enumerate(ordered):
+    for event, following in zip(ordered, _later_starts(ordered), strict=True):
         clean = replace(event, raw_text=_plain_lines(event.raw_text))
         reason = _reason_to_drop(clean, seen)
         if reason:
@@ -235,13 +235,21 @@ def _validate(events: list[_Event]) -> tuple[list[_Event], list[CueFault], list[
         if _CONTROL.sub("", event.raw_text.replace("\ufeff", "")) != event.raw_text and "\x00" in event.raw_text:
             repaired.append(_fault(event, "NUL removed"))
         if clean.end_ms <= clean.start_ms:
-            following = next((other.start_ms for other in ordered[position + 1 :] if other.start_ms > clean.start_ms), None)
             repaired.append(_fault(event, "ends before it starts: end set from its length"))
             clean = replace(clean, end_ms=_estimated_end(clean, following))
         kept.append(clean)
     by_number = sorted(kept, key=lambda event: event.number)
     repaired += [_fault(b, "out of order") for a, b in pairwise(by_number) if b.start_ms < a.start_ms]
     return sorted(kept, key=lambda event: (event.start_ms, event.end_ms)), dropped, repaired
+
+
+def _later_starts(ordered: list[_Event]) -> list[int | None]:
+    """For each event, in order of start, the next start that is truly later."""
+    later: list[int | None] = [None] * len(ordered)
+    for index in range(len(ordered) - 2, -1, -1):
+        after = ordered[index + 1].start_ms
+        later[index] = after if after > ordered[index].start_ms else later[index + 1]
+    return later
 
 
 def _reason_to_drop(event: _Event, seen: set[tuple[int, int, str]]) -> str | None:

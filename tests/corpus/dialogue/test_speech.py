@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from corpus.contracts import FeelmError
 from corpus.dialogue.speech import GRID_MS, RATE_HZ, speech_probability, speech_probability_of_file
@@ -18,6 +19,19 @@ def test_noise_tones_and_silence_are_not_speech():
         heard = speech_probability(sound)
         assert heard.dtype == np.float32 and heard.shape == (6000 // GRID_MS,)
         assert np.quantile(heard, 0.95) < 0.5
+
+
+def test_the_number_of_threads_changes_neither_the_result_nor_itself():
+    sound = np.random.default_rng(1).normal(0, 0.1, 4 * RATE_HZ).astype(np.float32)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = speech_probability(sound)
+        torch.set_num_threads(2)
+        two = speech_probability(sound)
+        assert np.array_equal(one, two) and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_begun_step_counts_and_no_sound_gives_no_steps():

@@ -1,5 +1,6 @@
 """Subtitles: every encoding, format and damage that real files bring."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,13 @@ def test_times_that_cannot_be_are_repaired_or_dropped_and_counted():
 def test_a_repeated_cue_is_dropped_once():
     found = parse_subtitles((TWO_CUES + "\n3\n00:00:03,000 --> 00:00:04,000\nSecond line,\ngoing on.\n").encode(), "test")
     assert len(found.cues) == 2 and reasons(found.dropped) == ["repeats another cue"]
+
+
+def test_many_cues_at_one_time_without_length_take_no_quadratic_time():
+    block = "\n".join(f"{n}\n00:00:05,000 --> 00:00:04,000\nHi {n}\n" for n in range(1, 20_001))
+    started = time.process_time()
+    found = parse_subtitles(block.encode(), "test")
+    assert len(found.cues) == 20_000 and time.process_time() - started < 8
 
 
 def test_nul_and_control_characters_are_removed():
