@@ -49,6 +49,10 @@
   };
   timeline.addEventListener("pointermove", follow);
   timeline.addEventListener("pointerdown", follow);
-  scrub.addEventListener("input", () => at(Number(scrub.value)));
+  scrub.addEventListener("input", () => {
+    at(Number(scrub.value));
+    const frame = timeline.parentElement;
+    frame.scrollLeft = scrub.value / duration * timeline.offsetWidth - frame.clientWidth / 2;
+  });
   at(rows.length ? Number(rows[0].dataset.start) : 0);
 })();

@@ -70,8 +70,8 @@ def clock(t_ms: float, tenths: bool = False) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """A share as a percentage; a dash where there is none."""
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    """A share as a percentage that does not break over a line; a dash where there is none."""
+    return "–" if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def probability(p_value: float) -> str:

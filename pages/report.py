@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from corpus.contracts import EMOTIONS, MODALITIES, RATERS, UNITS
+from corpus.contracts import EMOTIONS, MODALITIES, RATERS, UNITS, FeelmError
 from corpus.paths import Home, write_json, write_text
 from ml.evaluation.report import CorpusReport, Interval, SliceScore, SystemScore, ValidationReport
 from pages.charts import Bar, Bin, confusion, dot_strip, interval_bar, reliability
@@ -219,8 +219,10 @@ def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Pa
     """Write `out/report.html`, `out/films/<film_id>.html` (the film pages there are) and `out/summary.json`.
 
     Raises:
-        FileNotFoundError: there is no report.json in `report_dir`.
+        FeelmError: there is no report.json in `report_dir`.
     """
+    if not (report_dir / "report.json").is_file():
+        raise FeelmError(f"no validation report at {report_dir}: train and test a model first (feelm run)")
     report = ValidationReport.read(report_dir / "report.json")
     cards = _budgeted([read_card(home, film_id, report) for film_id in film_ids])
     alpha = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_unflagged", {}).get("category")

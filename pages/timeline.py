@@ -16,7 +16,7 @@ from markupsafe import Markup
 from safetensors.numpy import load_file
 
 from corpus.contracts import EMOTIONS, FACES, PROBABILITY_COLUMNS
-from pages.charts import Point, Run, Span, binned, leading_runs, line, stacked_course, stacked_spans, time_ticks
+from pages.charts import SHORT, Point, Run, Span, binned, leading_runs, line, stacked_course, stacked_spans, time_ticks
 from pages.lines import Line, shots_at
 from pages.material import Material
 from pages.render import clock, data_uri, percent
@@ -37,6 +37,11 @@ class Box:
     text: str
     emotion: str | None = None
     anchor: str | None = None
+
+    @property
+    def short(self) -> str:
+        """What stands in a narrow box instead of an emotion's name."""
+        return SHORT.get(self.text, self.text)
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ def _voice(material: Material, duration: int, column: str, name: str, hint: str,
         values = np.where(course["speech"].to_numpy(float) >= 0.5, values, np.nan)
     if not np.isfinite(values).any():
         return None
-    low, high = (float(v) for v in np.nanpercentile(values, (1, 99)))
+    low, high = (float(v) for v in np.nanpercentile(values, (5, 99)))
     points = [Point(float(t), float(v) if np.isfinite(v) else None) for t, v in zip(course["t_ms"], values, strict=True)]
     label = f"{name} along the film, mostly between {low:.0f} and {high:.0f} {unit}."
     return Lane(

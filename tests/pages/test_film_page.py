@@ -170,7 +170,7 @@ def test_a_face_that_leaves_the_picture_leaves_a_gap(tmp_path: Path) -> None:
 
 def test_a_restless_course_is_told_by_shares() -> None:
     runs = [Run(k * 1000, (k + 1) * 1000, EMOTIONS[k % 2 + 1]) for k in range(20)]
-    assert sentence(runs, 20_000) == "joy 50 %, anger 50 % of the time"
+    assert sentence(runs, 20_000) == "joy 50\xa0%, anger 50\xa0% of the time"
 
 
 def test_the_surest_face_of_each_part_of_the_film_is_shown(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from corpus.contracts import FeelmError
 from corpus.paths import Home
 from ml.evaluation.report import Interval, SliceScore, ValidationReport
 from pages.report import (
@@ -36,7 +37,7 @@ def outline(written: Path) -> Outline:
 
 
 def test_the_lead_states_the_model_the_raters_and_the_best_single_channel(report: ValidationReport) -> None:
-    assert lead(report.corpus("films")) == (
+    assert " ".join(lead(report.corpus("films")).split()) == (
         "The model names the right emotion in 87 % of 212 lines in 12 films, each film unseen in training. "
         "A single rater, held against the others on the same lines, reaches 91 %. The best single channel, words alone, reaches 72 %."
     )
@@ -48,8 +49,8 @@ def test_the_tiles_hold_films_units_alpha_accuracy_and_ceiling(report: Validatio
         "Films": ("12", ""),
         "Labelled units": ("212", "of 230"),
         "Raters’ alpha": ("0.71", "4 raters; 0.83 without 1 flagged"),
-        "Model’s accuracy": ("87 %", "82–92 %"),
-        "Human ceiling": ("91 %", "86–96 %"),
+        "Model’s accuracy": ("87\xa0%", "82–92\xa0%"),
+        "Human ceiling": ("91\xa0%", "86–96\xa0%"),
     }
 
 
@@ -101,6 +102,11 @@ def test_headings_descend_step_by_step(outline: Outline) -> None:
     levels = [int(tag[1]) for tag, _ in outline.tags if tag in ("h1", "h2", "h3", "h4")]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_a_missing_validation_report_is_a_clear_error(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(FeelmError, match="no validation report"):
+        build_report_page(home, tmp_path, [], tmp_path)
 
 
 def test_a_report_of_nothing_says_so() -> None:
