@@ -482,6 +482,7 @@ FACE_COURSE = TableSchema(
         _text("track_id", "the face track"),
         *_probabilities("p_", "packaged expression nets' probability"),
         _share("mouth_open", "lip gap as share of face height", nullable=True),
+        _text("character_id", "who the track is taken for, by appearance and speaking turns", nullable=True),
     ),
     key=("track_id", "t_ms"),
 )

@@ -1,8 +1,8 @@
 """Faces of a unit: how the speaker's face looks while the line is said, and how the other one takes it.
 
-Each crop of the scan is read by the packaged expression networks and by the face mesh. Within a unit the speaker is the face whose
-mouth moves most for its size; eight of its crops go to the model's own network, the statistics of its expression and shape beside
-them, and the mean expression of the other face, if one is seen, in columns of its own.
+Each crop of the scan is read by the packaged expression networks and by the face mesh. Within a unit the speaker is the face that
+looks like the character, else the one whose mouth moves most for its size; eight of its crops go to the model's own network, the
+statistics of its expression and shape beside them, and the mean expression of the other face, if one is seen, in columns of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ml.features.frame import (
     write_summary,
 )
 from ml.features.geometry import GEOMETRY, face_geometry
+from ml.features.people import People, find_people
 
 CROPS_PER_UNIT = 8
 CROP_SIZE = 48
@@ -49,10 +50,15 @@ FACE_FEATURES: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class FaceSummary(FeatureSummary):
-    """`n_faces` crops read; `n_with_other` units in which a second face is seen."""
+    """`n_faces` crops read; `n_with_other` units in which a face other than the speaker's is seen.
+
+    `n_named_tracks` are taken for a character; `naming_agreement` is how often appearance alone named the speaker right.
+    """
 
     n_faces: int
     n_with_other: int
+    n_named_tracks: int
+    naming_agreement: float | None
 
 
 @dataclass(frozen=True)
@@ -84,15 +90,18 @@ def build_face_features(faces_dir: Path, scenes_dir: Path, out: Path) -> FaceSum
     faces = FACES.read(faces_dir / "faces.parquet").sort_values(["t_ms", "track_id"], ignore_index=True)
     crops = _read_crops(faces_dir / CROPS_FILE, faces)
     readings, missing = _read_faces(faces, crops)
-    chosen = [_choose(readings, unit.start_ms, unit.end_ms) for unit in units.itertuples()]
+    people = find_people(readings.faces, crops[: len(readings.faces)], units)
+    chosen = [_choose(readings, people, unit.start_ms, unit.end_ms, unit.character_id) for unit in units.itertuples()]
     rows = [_describe(readings, choice) for choice in chosen]
-    _write_course(readings, out)
+    _write_course(readings, people, out)
     _write_unit_crops(readings, crops, chosen, out)
     present = np.array([bool(row) for row in rows], bool)
     write_features(units, _columns(rows, units), present, out)
     n_other = sum(choice is not None and len(choice.other) > 0 for choice in chosen)
     reason = missing or _reason(present)
-    summary = FaceSummary(len(units), int(present.sum()), len(FACE_FEATURES), reason, len(readings.faces), n_other)
+    agreement = people.agreement and round(people.agreement, 3)
+    figures = (len(readings.faces), n_other, len(people.character), agreement)
+    summary = FaceSummary(len(units), int(present.sum()), len(FACE_FEATURES), reason, *figures)
     write_summary(summary, out)
     return summary
 
@@ -131,7 +140,8 @@ def _reason(present: np.ndarray) -> str | None:
 
 @dataclass(frozen=True)
 class Choice:
-    """Rows of Readings in a unit: the speaker's (by time), the other face's, and how surely the first one speaks (0..1)."""
+    """Rows of Readings in a unit: the speaker's (by time; none when only others are seen), the other face's, how surely the first one
+    speaks (0..1), faces seen at once, share of the pictures in which the speaker is seen."""
 
     speaker: np.ndarray
     other: np.ndarray
@@ -140,27 +150,31 @@ class Choice:
     coverage: float
 
 
-def _choose(readings: Readings, start_ms: float, end_ms: float) -> Choice | None:
-    """Who speaks between two times: the track with the largest mouth movement, weighed by its size and by how long it is seen."""
+def _choose(readings: Readings, people: People, start_ms: float, end_ms: float, character: str | None) -> Choice | None:
+    """Who speaks between two times: the track named as the character, else the one with the largest mouth movement, weighed by its
+    size and by how long it is seen; a track named as somebody else never."""
     if np.isnan(start_ms) or not len(readings.faces):
         return None
-    times = readings.faces["t_ms"].to_numpy()
-    inside = np.arange(*np.searchsorted(times, [start_ms, end_ms]))
+    inside = np.arange(*np.searchsorted(readings.faces["t_ms"].to_numpy(), [start_ms, end_ms]))
     if not len(inside):
         return None
-    n_times = len(np.unique(times[inside]))
-    tracks = [rows.to_numpy() for _, rows in pd.Series(inside).groupby(readings.faces["track_id"].to_numpy()[inside], sort=True)]
-    movement = [_movement(readings.geometry[rows, 0]) for rows in tracks]
-    height = readings.faces["height"].to_numpy()
-    weight = [
-        (moved + SPEAKING_SCALE / 4) * np.sqrt(height[rows].mean()) * len(rows) / n_times
-        for moved, rows in zip(movement, tracks, strict=True)
-    ]
-    order = np.argsort(weight, kind="stable")[::-1]
-    speaker = tracks[order[0]]
-    other = tracks[order[1]] if len(order) > 1 else speaker[:0]
-    speaking = movement[order[0]] / (movement[order[0]] + SPEAKING_SCALE)
-    return Choice(speaker, other, speaking, len(inside) / n_times, len(speaker) / n_times)
+    n_times = len(np.unique(readings.faces["t_ms"].to_numpy()[inside]))
+    names = pd.Series(readings.faces["track_id"].to_numpy()[inside])
+    tracks = {str(name): inside[rows] for name, rows in names.groupby(names, sort=True).indices.items()}
+    weight = {name: _weight(readings, rows, n_times) for name, rows in tracks.items()}
+    ordered = sorted(tracks, key=lambda name: (-weight[name], name))
+    known = {name: people.character.get(name) for name in ordered} if isinstance(character, str) else {}
+    candidates = [name for name in ordered if known.get(name) == character] or [name for name in ordered if known.get(name) is None]
+    speaker = tracks[candidates[0]] if candidates else inside[:0]
+    others = [name for name in ordered if name not in candidates[:1]]
+    movement = _movement(readings.geometry[speaker, 0])
+    speaking = movement / (movement + SPEAKING_SCALE)
+    return Choice(speaker, tracks[others[0]] if others else inside[:0], speaking, len(inside) / n_times, len(speaker) / n_times)
+
+
+def _weight(readings: Readings, rows: np.ndarray, n_times: int) -> float:
+    size = float(np.sqrt(readings.faces["height"].to_numpy()[rows].mean()))
+    return (_movement(readings.geometry[rows, 0]) + SPEAKING_SCALE / 4) * size * len(rows) / n_times
 
 
 def _movement(mouth_open: np.ndarray) -> float:
@@ -170,19 +184,21 @@ def _movement(mouth_open: np.ndarray) -> float:
 def _describe(readings: Readings, choice: Choice | None) -> dict[str, float]:
     if choice is None:
         return {}
-    rows = choice.speaker
+    row = {"n_faces": choice.n_faces, "speaking": choice.speaking, "coverage": choice.coverage}
+    if len(choice.other):
+        other = readings.expression[choice.other].mean(0)
+        row |= {f"other_p_{emotion}": float(value) for emotion, value in zip(EMOTIONS, other, strict=True)}
+    return row | (_describe_speaker(readings, choice.speaker) if len(choice.speaker) else {})
+
+
+def _describe_speaker(readings: Readings, rows: np.ndarray) -> dict[str, float]:
     names = [f"p_{emotion}" for emotion in EMOTIONS] + list(GEOMETRY)
     values = np.concatenate([readings.expression[rows], readings.geometry[rows]], axis=1).astype(np.float64)
     row: dict[str, float] = {}
     for statistic, result in zip(STATISTICS, (values.mean(0), values.max(0), values.std(0)), strict=True):
         row |= {f"{name}_{statistic}": float(value) for name, value in zip(names, result, strict=True)}
     faces = readings.faces.iloc[rows]
-    seen = (choice.n_faces, faces["height"].mean(), choice.speaking, faces["score"].mean(), choice.coverage)
-    row |= dict(zip(SEEN, map(float, seen), strict=True))
-    if len(choice.other):
-        other = readings.expression[choice.other].mean(0)
-        row |= {f"other_p_{emotion}": float(value) for emotion, value in zip(EMOTIONS, other, strict=True)}
-    return row
+    return row | {"size": float(faces["height"].mean()), "score": float(faces["score"].mean())}
 
 
 def _columns(rows: list[dict[str, float]], units: pd.DataFrame) -> Columns:
@@ -192,11 +208,12 @@ def _columns(rows: list[dict[str, float]], units: pd.DataFrame) -> Columns:
     return columns
 
 
-def _write_course(readings: Readings, out: Path) -> None:
+def _write_course(readings: Readings, people: People, out: Path) -> None:
     course = readings.faces[["t_ms", "track_id"]].copy()
     for index, emotion in enumerate(EMOTIONS):
         course[f"p_{emotion}"] = readings.expression[:, index]
     course["mouth_open"] = readings.geometry[:, 0].clip(0, 1)
+    course["character_id"] = [people.character.get(track) for track in course["track_id"]]
     FACE_COURSE.write(course, out / COURSE_FILE)
 
 

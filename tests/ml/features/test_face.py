@@ -11,6 +11,7 @@ import ml.features.face
 from corpus.contracts import EMOTIONS, FACES
 from corpus.weights import WeightError
 from ml.features.face import FACE_FEATURES, build_face_features
+from ml.features.people import People
 from tests.ml.features.conftest import features
 
 
@@ -60,6 +61,20 @@ def test_speaker_is_the_smaller_face_whose_mouth_moves_and_the_other_has_columns
     assert row["other_p_neutral"] == pytest.approx(1 - 54.5 / 255, abs=1e-3)
     assert row["mouth_open_std"] == pytest.approx(0.05) and row["speaking"] > 0.6
     assert (summary.n_present, summary.n_with_other, summary.missing) == (1, 1, None)
+
+
+def test_named_listener_is_not_taken_for_the_speaker_however_her_mouth_moves(faces, scenes, out, monkeypatch):
+    folder = faces((0, 10, 0.5, 0.0, 50), (0, 10, 0.3, 0.1, 100), (3000, 5, 0.4, 0.1, 100))
+    named = {"film.shot0000.face00": "ann", "film.shot0000.face01": "bob", "film.shot0000.face02": "bob"}
+    monkeypatch.setattr(ml.features.face, "find_people", lambda *_: People(named, 1.0))
+    build_face_features(folder, scenes((0, 2000, "ann"), (3000, 4000, "ann"), (3000, 4000, None)), out)
+    table = features(out)
+    assert table["p_neutral_mean"].tolist() == pytest.approx([1 - 54.5 / 255, np.nan, 1 - 102 / 255], abs=1e-3, nan_ok=True)
+    assert table["other_p_neutral"].tolist() == pytest.approx([1 - 104.5 / 255, 1 - 102 / 255, np.nan], abs=1e-3, nan_ok=True)
+    assert table["coverage"].tolist() == [1, 0, 1] and table["present"].all()
+    assert load_file(out / "crops.safetensors")["mask"].sum(1).tolist() == [8, 0, 5]
+    course = pd.read_parquet(out / "course.parquet")
+    assert course.groupby("track_id")["character_id"].first().to_dict() == named
 
 
 def test_unit_crops_are_eight_of_the_speaker_in_time_order_and_masked_where_fewer(faces, scenes, out):
