@@ -161,7 +161,7 @@ def _training_set_inputs(workspace: Workspace, _: str) -> dict[str, str]:
 
 def _film_report_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
     film = _of_film("film", "shots", "faces", "soundtrack", "dialogue", "scenes", *FEATURES)(workspace, film_id)
-    return {**film, **_of_whole("champion", "gold_labels")(workspace, film_id)}
+    return {**film, **_of_whole("champion", "annotations", "gold_labels")(workspace, film_id)}
 
 
 def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.annotations import gold_labels
+from assets.annotations import annotations, gold_labels
 from assets.chain import FEATURES, STAGES
 from assets.models import champion, validation_report
 from assets.partitions import films
@@ -14,7 +14,7 @@ OWNERS = ["team:ml"]
 
 
 @dg.asset(
-    deps=["film", "shots", "faces", "soundtrack", "dialogue", "scenes", *FEATURES, gold_labels, champion],
+    deps=["film", "shots", "faces", "soundtrack", "dialogue", "scenes", *FEATURES, annotations, gold_labels, champion],
     partitions_def=films,
     group_name=GROUP,
     owners=OWNERS,

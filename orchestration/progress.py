@@ -35,6 +35,10 @@ def make_with_progress(folder: Path, films: int, seed: int, workers: int, consol
 
     with _bars(console) as bars:
         task = bars.add_task("making films", total=films)
-        made = make_films(folder, films, seed, workers, lambda _: bars.advance(task))
+        made = make_films(folder, films, seed, workers, lambda _: bars.update(task, completed=_complete(folder, seed)))
         bars.update(task, completed=films)
         return made
+
+
+def _complete(folder: Path, seed: int) -> int:
+    return len(list(folder.glob(f"made-{seed}-*/manifest.json")))

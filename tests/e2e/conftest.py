@@ -1,0 +1,41 @@
+"""One small home that has been through the whole chain, shared by the end-to-end tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+FEELM = [sys.executable, "-m", "orchestration.cli"]
+FILMS = 3
+SEED = 5
+
+
+def feelm(root: Path, *arguments: str, timeout_s: int = 900) -> subprocess.CompletedProcess[str]:
+    """Run the command line in `root` as a user would."""
+    environment = {**os.environ, "FEELM_HOME": str(root / ".feelm"), "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
+    return subprocess.run([*FEELM, *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+@pytest.fixture(scope="session")
+def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose `.feelm` holds three made films, their annotations, a model and the pages."""
+    root = tmp_path_factory.mktemp("chain")
+    (root / "params.yaml").write_text(
+        "rights: {train: [cc0]}\ndeclared_use: research\ntraining: {seed: 0, folds: 3}\nretrain: {min_new_gold: 1}\n"
+    )
+    for arguments in (
+        ("films", "make", "--films", str(FILMS), "--seed", str(SEED), "--out", "made"),
+        ("films", "add", "made"),
+        ("run",),
+    ):
+        if arguments == ("run",):
+            inbox = root / ".feelm" / "inbox"
+            inbox.mkdir(parents=True)
+            (inbox / "first.csv").write_bytes((root / "made" / "annotations.csv").read_bytes())
+        done = feelm(root, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return root

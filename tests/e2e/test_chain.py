@@ -1,0 +1,149 @@
+"""The whole chain on made films, by the command line: what it makes, what it does not do again, what it restores."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+import yaml
+
+from corpus.contracts import GOLD_LABELS, PREDICTIONS, UTTERANCES
+from corpus.paths import Home, content_version
+from ml.evaluation.report import ValidationReport
+from tests.e2e.conftest import FILMS, SEED, feelm
+
+FILM_IDS = [f"made-{SEED}-{number:02d}" for number in range(1, FILMS + 1)]
+
+
+@pytest.fixture
+def home(small_root: Path) -> Home:
+    return Home(small_root / ".feelm")
+
+
+def test_every_labelled_line_is_predicted_once_by_a_model_that_never_saw_its_film(home: Home) -> None:
+    predictions = PREDICTIONS.read(home.artifact("emotion_model") / "predictions.parquet")
+    gold = GOLD_LABELS.read(home.artifact("gold_labels") / "gold.parquet")
+    fused = predictions[predictions["system"] == "fused"].set_index("unit_id")
+    labelled = gold.loc[gold["status"] == "gold", "unit_id"]
+    assert set(labelled) <= set(fused.index)
+    assert fused.groupby("film_id")["fold"].nunique().eq(1).all()
+    assert fused.groupby("fold")["film_id"].nunique().eq(1).all()
+
+
+def test_subtitles_end_up_within_a_tenth_of_a_second_of_the_speech(small_root: Path, home: Home) -> None:
+    for film_id in FILM_IDS:
+        truth = json.loads((small_root / "made" / film_id / "truth.json").read_text())
+        utterances = UTTERANCES.read(home.artifact("dialogue", film_id) / "utterances.parquet")
+        assert len(utterances) == len(truth["lines"])
+        starts = pd.Series([line["start_ms"] for line in truth["lines"]])
+        assert (utterances["start_ms"].reset_index(drop=True) - starts).abs().mean() < 100
+
+
+def test_the_spammer_is_flagged_and_nobody_else(home: Home) -> None:
+    report = ValidationReport.read(home.artifact("validation_report") / "report.json")
+    assert report.agreement is not None
+    assert len(report.agreement.flagged) == 1
+    assert report.agreement.n_raters == 4
+
+
+def test_pages_stand_where_the_command_says(small_root: Path, home: Home) -> None:
+    shown = json.loads(feelm(small_root, "report", "--json").stdout)
+    page = Path(shown["report"])
+    assert page == home.reports / "report.html"
+    assert [path.stem for path in sorted((page.parent / "films").glob("*.html"))] == FILM_IDS
+
+
+def dvc_outputs(root: Path) -> dict[str, str]:
+    lock = yaml.safe_load((root / "dvc.lock").read_text())
+    return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
+
+
+def test_dagsters_data_version_is_dvcs_md5_and_the_content_itself(small_root: Path, home: Home) -> None:
+    outputs = dvc_outputs(small_root)
+    for asset, partition in [("faces", FILM_IDS[0]), ("dialogue", FILM_IDS[1]), ("gold_labels", None), ("emotion_model", None)]:
+        folder = home.artifact(asset, partition)
+        with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+            filters = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition] if partition else None)
+            event = instance.fetch_materializations(filters, limit=1).records[0].asset_materialization
+        assert event is not None and event.tags is not None
+        assert event.tags["dagster/data_version"] == content_version(folder) == outputs[str(folder.relative_to(small_root))]
+
+
+def test_dvc_finds_nothing_to_do_after_a_run(small_root: Path) -> None:
+    status = subprocess.run([sys.executable, "-m", "dvc", "status"], cwd=small_root, capture_output=True, text=True, check=True)
+    assert "up to date" in status.stdout
+
+
+def test_the_clone_holds_nothing_but_ignored_files_beside_what_was_there(small_root: Path) -> None:
+    assert {path.name for path in small_root.iterdir()} <= {".feelm", ".dvc", ".dvcignore", "dvc.lock", "dvc.yaml", "params.yaml", "made"}
+
+
+def test_a_second_run_does_nothing_and_says_so(small_root: Path) -> None:
+    done = feelm(small_root, "run")
+    assert done.returncode == 0
+    assert "Nothing has changed" in done.stdout
+
+
+@pytest.mark.parametrize("artifact", ["text_features", "gold_labels", "validation_report"])
+def test_a_deleted_artifact_comes_back_the_same(small_root: Path, home: Home, artifact: str) -> None:
+    folder = home.artifact(artifact, FILM_IDS[0]) if artifact == "text_features" else home.artifact(artifact)
+    before = content_version(folder)
+    shutil.rmtree(folder)
+    done = feelm(small_root, "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert content_version(folder) == before
+
+
+def test_a_killed_run_completes_when_run_again(small_root: Path, tmp_path: Path) -> None:
+    root = tmp_path
+    assert feelm(root, "films", "add", str(small_root / "made")).returncode == 0
+    shutil.copyfile(small_root / "params.yaml", root / "params.yaml")
+    victim = subprocess.Popen(
+        [sys.executable, "-m", "orchestration.cli", "run", "--film", FILM_IDS[0]],
+        cwd=root,
+        env={"FEELM_HOME": str(root / ".feelm"), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path.cwd())},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    home = Home(root / ".feelm")
+    deadline = time.monotonic() + 120
+    while not list((home.data / "shots").glob(".*.tmp")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    assert not home.artifact("shots", FILM_IDS[0]).exists()
+    done = feelm(root, "run", "--film", FILM_IDS[0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert home.artifact("text_features", FILM_IDS[0]).is_dir()
+    assert not list(home.data.rglob(".*.tmp"))
+
+
+def test_a_bad_batch_is_refused_by_name_and_the_model_in_use_stays(small_root: Path, home: Home, tmp_path: Path) -> None:
+    good = (small_root / "made" / "annotations.csv").read_text().splitlines()
+    bad = tmp_path / "bad.csv"
+    header = good[0].split(",")
+    row = good[1].split(",")
+    row[header.index("emotion")] = "happyish"
+    bad.write_text("\n".join([good[0], ",".join(row)]) + "\n")
+    before = content_version(home.artifact("annotations"))
+    done = feelm(small_root, "annotations", "import", str(bad))
+    assert done.returncode == 1
+    assert "refused" in done.stdout and "happyish" in done.stdout
+    ran = feelm(small_root, "run")
+    assert content_version(home.artifact("annotations")) == before, ran.stdout
+    (home.inbox / "bad.csv").unlink()
+
+
+def test_the_champion_reads_a_sentence(small_root: Path) -> None:
+    done = feelm(small_root, "detect", "Get out of my house, you liar! I hate you!", "--json")
+    assert done.returncode == 0, done.stderr
+    detection = json.loads(done.stdout)
+    assert detection["missing"] == {"face": "only text was given", "voice": "only text was given"}
+    assert detection["units"][0]["modalities"] == ["text"]
+    assert sum(detection["units"][0]["probabilities"]) == pytest.approx(1, abs=1e-3)
