@@ -25,9 +25,8 @@ CUT_RATIO = 2.6
 CUT_LASTING = 0.6
 CUT_SIDE_FRAMES = 6
 FAINT_MINIMUM = 0.015
-FAINT_RATIO = 20.0
-FAINT_DRIFT = 0.22
-FAINT_AREA = 0.5
+# Least ratio to the neighbourhood, most drift after the change, least share of cells that change: lonelier changes may be less clean.
+FAINT_RULES = ((20.0, 0.22, 0.4), (12.0, 0.06, 0.6))
 CELL_CHANGE = 3.0
 FLASH_FRAMES = 5
 
@@ -131,7 +130,8 @@ def _cuts(times: np.ndarray, pictures: np.ndarray, steps: np.ndarray) -> list[Sh
     area = _changed_area(pictures, peaks)
     strong = (steps[peaks] >= CUT_MINIMUM) & (lasting >= CUT_LASTING)
     # Two views of one dim room differ little, but all over and once: what moves on afterwards is motion, not a cut.
-    faint = (ratio[peaks] >= FAINT_RATIO) & (np.abs(lasting - 1) <= FAINT_DRIFT) & (area >= FAINT_AREA)
+    drift = np.abs(lasting - 1)
+    faint = np.any([(ratio[peaks] >= least) & (drift <= most) & (area >= share) for least, most, share in FAINT_RULES], axis=0)
     return [ShotBoundary(int(times[i]), "cut", _score(steps[i])) for i in peaks[strong | faint]]
 
 
