@@ -253,6 +253,14 @@ def annotations_import(files: list[Path], as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@annotations_app.command("template")
+def annotations_template() -> None:
+    """Print the header of the table that annotators fill; docs/annotations.md explains the columns."""
+    from corpus.annotations.importers.long_csv import template
+
+    typer.echo(template(), nl=False)
+
+
 @weights_app.command("list")
 def weights_list(as_json: Json = False) -> None:
     """Show the weights, their licence and origin, and whether they are here."""
