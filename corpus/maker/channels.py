@@ -157,6 +157,9 @@ def _move_context_inward(kinds: list[Kind], opens_scene: Sequence[bool]) -> None
     inner = [i for i, opens in enumerate(opens_scene) if not opens and kinds[i] is not Kind.CONTEXT_ONLY]
     for i, opens in enumerate(opens_scene):
         if opens and kinds[i] is Kind.CONTEXT_ONLY:
+            if not inner:
+                kinds[i] = Kind.CONSISTENT
+                continue
             j = inner.pop(i % len(inner))
             kinds[i], kinds[j] = kinds[j], kinds[i]
 
@@ -215,7 +218,7 @@ def _score(table: np.ndarray, line: ShownLine) -> float:
     face = _FACES.index(line.shown.face) if line.speaker_seen else len(EMOTIONS)
     full = (face, EMOTIONS.index(line.shown.voice), _TEXTS.index(line.shown.text))
     seen = tuple(0 if size == 1 else place for size, place in zip(table.shape[1:], full, strict=True))
-    posterior = table[(slice(None), *seen)]
+    posterior = table[:, seen[0], seen[1], seen[2]]
     tied = np.isclose(posterior, posterior.max())
     return float(tied[EMOTIONS.index(line.emotion)] / tied.sum())
 

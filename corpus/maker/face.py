@@ -24,6 +24,8 @@ CENTRE_X, CENTRE_Y = 160.0, 196.0
 HALF_HEIGHT = 122.0
 _SHIFT = 4
 _MAX_FOLD = 0.55
+_FAINT = 0.06
+_CREASED = (slice(112, 232), slice(84, 236))
 
 
 class Pose(NamedTuple):
@@ -101,9 +103,19 @@ def mix(first: Pose, second: Pose, share: float) -> Pose:
     return Pose(*(a + (b - a) * share for a, b in zip(first, second, strict=True)))
 
 
+def _pair(x: float, y: float, width: float, height: float) -> npt.NDArray[np.float32]:
+    """A blob on each side of the face."""
+    both: npt.NDArray[np.float32] = _blob(-x, y, width, height) + _blob(x, y, width, height)
+    return both
+
+
 def _blob(x: float, y: float, width: float, height: float) -> npt.NDArray[np.float32]:
     u, v = _grid()
     return np.exp(-(((u - x) / width) ** 2) - ((v - y) / height) ** 2)
+
+
+def _stripes(heights: tuple[float, ...], width: float, thickness: float) -> npt.NDArray[np.float32]:
+    return np.sum([_blob(0, y, width, thickness) for y in heights], axis=0)
 
 
 def _outline(features: Features) -> Curve:
@@ -122,10 +134,10 @@ def _relief(features: Features) -> npt.NDArray[np.float32]:
     relief = 0.75 * np.sqrt(np.clip(1 - (u / wide) ** 2 * 0.96 - v**2 * 0.9, 0.0, 1))
     size = features.nose_size
     relief += 0.09 * size * _blob(0, 0.0, 0.085, 0.22) + 0.17 * size * _blob(0, 0.21, 0.10 * size, 0.13)
-    relief += 0.05 * sum(_blob(side * 0.10 * size, 0.25, 0.05, 0.06) for side in (-1, 1))
+    relief += 0.05 * _pair(0.10 * size, 0.25, 0.05, 0.06)
     eye = features.eye_gap
-    relief += sum(-0.10 * _blob(s * eye, -0.12, 0.19, 0.12) + 0.05 * _blob(s * eye, -0.33, 0.24, 0.08) for s in (-1, 1))
-    relief += sum(0.055 * _blob(s * 0.45, 0.17, 0.2, 0.17) for s in (-1, 1))
+    relief += 0.05 * _pair(eye, -0.33, 0.24, 0.08) - 0.10 * _pair(eye, -0.12, 0.19, 0.12)
+    relief += 0.055 * _pair(0.45, 0.17, 0.2, 0.17)
     relief += 0.07 * _blob(0, 0.86, 0.2, 0.14) - 0.04 * _blob(0, 0.69, 0.2, 0.05) + 0.05 * _blob(0, 0.52, 0.24, 0.12)
     return cv2.GaussianBlur(relief.astype(np.float32), (0, 0), 2.0)
 
@@ -144,12 +156,12 @@ def shade_head(features: Features, light: tuple[float, float, float], tint: Colo
     """
     lit = _lambert(_relief(features), light)
     shade = ambient + (1.12 - ambient) * lit
-    blush = sum(_blob(s * 0.42, 0.22, 0.18, 0.13) for s in (-1, 1)) * 0.5 + 0.35 * _blob(0, 0.22, 0.12, 0.1)
+    blush = 0.5 * _pair(0.42, 0.22, 0.18, 0.13) + 0.35 * _blob(0, 0.22, 0.12, 0.1)
     skin = np.array(features.skin, np.float32) * (np.array(tint, np.float32) / 255)
     warm = np.stack([1 - 0.22 * blush, 1 - 0.2 * blush, 1 + 0.05 * blush], -1)
     picture = skin * warm * shade[..., None]
     picture += 60 * (np.clip(lit, 0, 1) ** 14 * _blob(-0.1 * np.sign(light[0]), -0.45, 0.5, 0.6))[..., None]
-    picture -= 26 * sum(_blob(s * features.eye_gap, -0.14, 0.22, 0.11) for s in (-1, 1))[..., None]
+    picture -= 26 * _pair(features.eye_gap, -0.14, 0.22, 0.11)[..., None]
     canvas = np.clip(picture, 0, 255).astype(np.uint8)
     alpha = np.zeros((HEIGHT, WIDTH), np.uint8)
     _draw_back_hair(canvas, alpha, features, tint)
@@ -166,6 +178,11 @@ def _fill(canvas: Picture, curve: Curve, colour: Colour | int) -> None:
 
 def _stroke(canvas: Picture, curve: Curve, colour: Colour | int, thickness: int) -> None:
     cv2.polylines(canvas, [_fixed(curve)], False, colour, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def _scaled(colour: Colour, factor: float) -> Colour:
+    blue, green, red = (int(np.clip(c * factor, 0, 255)) for c in colour)
+    return blue, green, red
 
 
 def _tinted(colour: Colour, tint: Colour, factor: float = 1.0) -> Colour:
@@ -198,8 +215,9 @@ def _draw_back_hair(canvas: Picture, alpha: Picture, features: Features, tint: C
 
 def _draw_body(canvas: Picture, alpha: Picture, features: Features, tint: Colour) -> None:
     neck = np.array([[-0.34, 0.55], [0.34, 0.55], [0.37, 1.22], [-0.37, 1.22]]) * HALF_HEIGHT + (CENTRE_X, CENTRE_Y)
-    shoulders = np.array([[-0.36, 1.06], [0.36, 1.06], [0.95, 1.27], [1.22, 1.5], [1.31, 2.7], [-1.31, 2.7], [-1.22, 1.5], [-0.95, 1.27]])
-    body = shoulders * HALF_HEIGHT + (CENTRE_X, CENTRE_Y)
+    right = np.array([[0.3, 1.04], [0.42, 1.12], [0.8, 1.24], [1.08, 1.38], [1.2, 1.62], [1.28, 2.1], [1.31, 2.7]])
+    outline = np.concatenate([_smooth(right), _smooth(right * (-1, 1))[::-1]])
+    body = outline * HALF_HEIGHT + (CENTRE_X, CENTRE_Y)
     ears = [_ellipse(side * features.half_width * 0.99, 0.0, 0.11, 0.2) for side in (-1, 1)]
     for shape, colour in ((neck, _tinted(features.skin, tint, 0.62)), (body, _tinted(features.clothes, tint, 0.9))):
         _fill(canvas, shape, colour)
@@ -297,12 +315,15 @@ class FacePainter:
     def __init__(self, head: Head) -> None:
         self._head = head
         eye = head.features.eye_gap
-        self._frown = sum(_blob(s * 0.075, -0.33, 0.022, 0.1) for s in (-1, 1))
-        self._wrinkle = sum(_blob(0, y, 0.11, 0.018) for y in (-0.08, -0.02, 0.04)) + sum(_blob(s * 0.17, 0.14, 0.03, 0.1) for s in (-1, 1))
-        self._forehead = sum(_blob(0, y, 0.36, 0.014) for y in (-0.55, -0.49, -0.43))
-        self._bags = sum(_blob(s * eye, 0.03, 0.15, 0.025) for s in (-1, 1))
-        self._dark = tuple(int(c * 0.35) for c in self._skin_at(0, 0.4))
-        self._fold = tuple(int(c * 0.62) for c in self._skin_at(0, 0.4))
+        folds = (
+            0.45 * _pair(0.075, -0.33, 0.022, 0.1),
+            0.4 * (_stripes((-0.08, -0.02, 0.04), 0.11, 0.018) + _pair(0.17, 0.14, 0.03, 0.1)),
+            0.3 * _stripes((-0.55, -0.49, -0.43), 0.36, 0.014),
+            0.25 * _pair(eye, 0.03, 0.15, 0.025),
+        )
+        self._creases = [np.ascontiguousarray(fold[_CREASED], dtype=np.float32) for fold in folds]
+        self._dark = _scaled(self._skin_at(0, 0.4), 0.35)
+        self._fold = _scaled(self._skin_at(0, 0.4), 0.62)
 
     def _skin_at(self, x: float, y: float) -> Colour:
         blue, green, red = self._head.skin[round(CENTRE_Y + y * HALF_HEIGHT), round(CENTRE_X + x * HALF_HEIGHT)]
@@ -323,15 +344,14 @@ class FacePainter:
         return canvas
 
     def _darken(self, canvas: Picture, pose: Pose) -> None:
-        amount = (
-            max(pose.brow_squeeze, 0) * 0.45 * self._frown
-            + max(pose.nose_wrinkle, 0) * 0.4 * self._wrinkle
-            + max(pose.brow_inner, 0) * max(pose.brow_outer, 0) * 0.3 * self._forehead
-            + max(pose.lower_lid, 0) * 0.25 * self._bags
-        )
-        top, bottom = 60, 260
-        keep = (255 * (1 - np.minimum(amount[top:bottom], _MAX_FOLD))).astype(np.uint8)
-        canvas[top:bottom] = cv2.multiply(canvas[top:bottom], cv2.merge([keep, keep, keep]), scale=1 / 255)
+        """Frown lines, the wrinkled nose, the furrowed forehead and the bags under squinting eyes."""
+        forehead = max(pose.brow_inner, 0) * max(pose.brow_outer, 0)
+        strengths = (max(pose.brow_squeeze, 0), max(pose.nose_wrinkle, 0), forehead, max(pose.lower_lid, 0))
+        amount = sum(crease * np.float32(s) for crease, s in zip(self._creases, strengths, strict=True) if s > _FAINT)
+        if isinstance(amount, int):
+            return
+        keep = cv2.convertScaleAbs(1 - np.minimum(amount, np.float32(_MAX_FOLD)), alpha=255)
+        canvas[_CREASED] = cv2.multiply(canvas[_CREASED], cv2.merge([keep, keep, keep]), scale=1 / 255)
 
     def _at(self, points: Curve) -> Curve:
         return points * HALF_HEIGHT + (CENTRE_X, CENTRE_Y)
@@ -373,7 +393,7 @@ class FacePainter:
         radius = 0.098 * features.eye_size * HALF_HEIGHT
         ball[: max(2, round(shape[0] * 0.3))] = (190, 194, 198)
         point = tuple(int(c) for c in _fixed(centre))
-        for share, colour in ((1.0, tuple(int(c * 0.55) for c in features.iris)), (0.84, features.iris), (0.46, (18, 14, 14))):
+        for share, colour in ((1.0, _scaled(features.iris, 0.55)), (0.84, features.iris), (0.46, (18, 14, 14))):
             cv2.circle(ball, point, int(radius * share * (1 << _SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
         glint = tuple(int(c) for c in _fixed(np.add(centre, (-0.3 * radius, -0.38 * radius))))
         cv2.circle(ball, glint, int(2.6 * (1 << _SHIFT)), (255, 255, 255), -1, cv2.LINE_AA, _SHIFT)
@@ -389,7 +409,7 @@ class FacePainter:
         y = inner + (outer - inner) * t - 0.055 * np.sin(np.pi * np.clip(t * 1.1, 0, 1)) * (1 - 0.5 * max(-pose.brow_inner, 0)) + shift
         thick = features.brow_thickness * (0.034 - 0.022 * t)
         line = np.concatenate([np.stack([x, y - thick], 1), np.stack([x, y + thick], 1)[::-1]])
-        colour = tuple(int(c * 0.55) for c in features.hair) if sum(features.hair) > 220 else features.hair
+        colour = _scaled(features.hair, 0.55) if sum(features.hair) > 220 else features.hair
         _fill(canvas, self._at(line), colour)
 
     def _nose(self, canvas: Picture, pose: Pose, shift: float) -> None:
@@ -413,7 +433,7 @@ class FacePainter:
         lips = _Lips(pose, self._head.features, shift)
         inner_top, inner_bottom = self._at(lips.inner_top), self._at(lips.inner_bottom)
         colour = self._lip_colour()
-        darker = tuple(int(c * 0.8) for c in colour)
+        darker = _scaled(colour, 0.8)
         _fill(canvas, np.concatenate([self._at(lips.outer_top), inner_top[::-1]]), darker)
         _fill(canvas, np.concatenate([self._at(lips.outer_bottom), inner_bottom[::-1]]), colour)
         if lips.gap > 0.012:

@@ -10,11 +10,11 @@ from corpus.maker.cast import Character
 from corpus.maker.story import Line, Scene, Story
 from corpus.maker.voice import SAMPLE_RATE, Espeak, Sound, speak
 
-TITLE_MS = 1900
+TITLE_MS = 1700
 END_MS = 900
-_OPENING_MS = (900, 1250)
+_OPENING_MS = (850, 1100)
 _CLOSING_MS = (450, 650)
-_PAUSE_MS = (260, 480)
+_PAUSE_MS = (190, 360)
 _REACTION_MS = (850, 1050)
 _REACTION_SHARE = 0.16
 _WEAKEST = 0.42

@@ -13,27 +13,31 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+_OPENED = 0.72
+_SHORT = 6
 _SOURCE = Path(__file__).with_name("lines.yaml")
 
 
 @dataclass(frozen=True)
 class Phrasebook:
-    """Sentences by what they show (the seven emotions, `ambiguous`, `replies`), and what fills their slots."""
+    """Sentences by what they show (the seven emotions, `ambiguous`, `replies`), exclamations before them, and what fills their slots."""
 
     sentences: dict[str, tuple[str, ...]]
+    openers: dict[str, tuple[str, ...]]
     slots: dict[str, tuple[str, ...]]
 
 
 @lru_cache(maxsize=1)
 def phrasebook() -> Phrasebook:
     """The sentences in lines.yaml."""
-    content: dict[str, object] = yaml.safe_load(_SOURCE.read_text(encoding="utf-8"))
-    slots = content.pop("slots")
-    assert isinstance(slots, dict)
-    return Phrasebook(
-        {shown: tuple(map(str, sentences)) for shown, sentences in content.items() if isinstance(sentences, list)},
-        {slot: tuple(map(str, words)) for slot, words in slots.items()},
-    )
+    content: dict[str, dict[str, list[str]] | list[str]] = yaml.safe_load(_SOURCE.read_text(encoding="utf-8"))
+    tables = {name: _frozen(table) for name, table in content.items() if isinstance(table, dict)}
+    sentences = _frozen({shown: sentences for shown, sentences in content.items() if isinstance(sentences, list)})
+    return Phrasebook(sentences, tables["openers"], tables["slots"])
+
+
+def _frozen(table: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(map(str, entries)) for name, entries in table.items()}
 
 
 class Decks:
@@ -53,4 +57,10 @@ class Decks:
             self._left[shown] = deck
         words = {slot: str(self._rng.choice(choices)) for slot, choices in sorted(self._book.slots.items())}
         sentence = deck.pop().format(name=addressee, **words)
-        return sentence[0].upper() + sentence[1:]
+        return self._opened(shown, sentence[0].upper() + sentence[1:])
+
+    def _opened(self, shown: str, sentence: str) -> str:
+        openers = self._book.openers.get(shown)
+        if openers is None or self._rng.random() > _OPENED or len(sentence.split()) > _SHORT:
+            return sentence
+        return f"{self._rng.choice(openers)} {sentence}"

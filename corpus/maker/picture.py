@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from corpus.maker import face, sets
 from corpus.maker.acting import FRAME_RATE, act
-from corpus.maker.face import FacePainter, Head, Picture, Pose, shade_head
+from corpus.maker.face import FacePainter, Features, Head, Picture, Pose, shade_head
 from corpus.maker.performance import END_MS, Performance
 from corpus.maker.shots import TITLE, WIDE, Shot, plan_shots
 from corpus.maker.story import Framing, Transition
@@ -107,7 +108,7 @@ class Renderer:
         for actor, place in self._placed(shot):
             self._stand(picture, shot, actor, _moved(place, zoom, pan), frame)
         if shot.framing == Framing.OVER_SHOULDER.value:
-            self._shoulder(picture, shot, zoom, pan)
+            self._shoulder(picture, shot, pan)
         elif shot.framing == WIDE:
             self._table(picture, shot)
         return picture
@@ -120,6 +121,9 @@ class Renderer:
         if plate is None:
             plate = self._plates[index] = _cut_plate(self._sets[self.shots[index].scene], self.shots[index])
         height, width = plate.shape[:2]
+        if zoom == 1 and pan == 0:
+            top, left = (height - HEIGHT) // 2, (width - WIDTH) // 2
+            return plate[top : top + HEIGHT, left : left + WIDTH].copy()
         camera = np.array([[zoom, 0, WIDTH / 2 + pan - zoom * width / 2], [0, zoom, HEIGHT / 2 - zoom * height / 2]])
         return cv2.warpAffine(plate, camera, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
@@ -127,9 +131,9 @@ class Renderer:
         """Who stands where; the one in focus is drawn last."""
         side = -1 if shot.focus == _LEFT else 1
         if shot.framing == WIDE:
-            return [(who, _Place(WIDTH / 2 + (-1, 1)[who] * 118, 196, 0.36)) for who in (1 - shot.focus, shot.focus)]
+            return [(who, _Place(WIDTH / 2 + (-1, 1)[who] * 118, 204, 0.37)) for who in (1 - shot.focus, shot.focus)]
         if shot.framing == Framing.TWO.value:
-            near, far = _Place(WIDTH / 2 + side * 122, 172, 0.62), _Place(WIDTH / 2 - side * 138, 188, 0.5)
+            near, far = _Place(WIDTH / 2 + side * 122, 176, 0.64), _Place(WIDTH / 2 - side * 138, 204, 0.52)
             return [(1 - shot.focus, far), (shot.focus, near)]
         if shot.framing == Framing.OVER_SHOULDER.value:
             return [(shot.focus, _Place(WIDTH / 2 + side * 70, 160, 0.72))]
@@ -150,15 +154,17 @@ class Renderer:
         )
         _composite(picture, actor.painter.paint(pose), actor.head.alpha, centre, float(tilt))
 
-    def _shoulder(self, picture: Picture, shot: Shot, zoom: float, pan: float) -> None:
-        """The listener's back of head and shoulder, dark and near, at the frame's edge."""
-        listener = self._performance.story.characters[1 - shot.focus].features
+    def _shoulder(self, picture: Picture, shot: Shot, pan: float) -> None:
+        """The listener's back of head and shoulder, dark, blurred and near, at the frame's edge."""
         side = -1 if shot.focus == _LEFT else 1
-        x = WIDTH / 2 - side * 262 + 1.6 * pan
-        for colour, centre, axes in ((listener.clothes, (x, 410.0), (150, 120)), (listener.hair, (x, 236.0), (84 * zoom, 104 * zoom))):
-            dark = tuple(int(c * 0.42) for c in colour)
-            point = (round(centre[0]), round(centre[1]))
-            cv2.ellipse(picture, point, (round(axes[0]), round(axes[1])), 0, 0, 360, dark, -1, cv2.LINE_AA)
+        layer = _back_of(self._performance.story.characters[1 - shot.focus].features)
+        height, width = layer.shape[:2]
+        left = round(WIDTH / 2 - side * 268 + 1.6 * pan - width / 2)
+        first, last = max(left, 0), min(left + width, WIDTH)
+        part = layer[:, first - left : last - left]
+        window = picture[HEIGHT - height :, first:last]
+        share = cv2.merge([part[..., 3]] * 3)
+        window[:] = cv2.add(cv2.multiply(part[..., :3], share, scale=1 / 255), cv2.multiply(window, 255 - share, scale=1 / 255))
 
     def _table(self, picture: Picture, shot: Shot) -> None:
         colour = (46, 62, 84) if not self._outdoors(shot) else (58, 66, 70)
@@ -177,6 +183,21 @@ class Renderer:
         _write(picture, self._performance.story.title, 170, 1.05, (232, 238, 240))
         _write(picture, f"with {names}", 214, 0.55, (180, 190, 196))
         return picture
+
+
+@lru_cache(maxsize=4)
+def _back_of(features: Features) -> Picture:
+    """A head and shoulders from behind, out of focus: BGRA, 250 x 330 pixels."""
+    layer = np.zeros((250, 330, 4), np.uint8)
+    layer[..., :3] = tuple(int(c * 0.4) for c in features.clothes)
+    hair = (*(int(c * 0.4) for c in features.hair), 255)
+    cv2.ellipse(layer, (165, 300), (152, 132), 0, 0, 360, (*layer[0, 0, :3].tolist(), 255), -1, cv2.LINE_AA)
+    cv2.ellipse(layer, (165, 118), (80, 100), 0, 0, 360, hair, -1, cv2.LINE_AA)
+    if features.hair_style in ("long", "bob", "curly"):
+        cv2.ellipse(layer, (165, 150), (96, 112), 0, 0, 360, hair, -1, cv2.LINE_AA)
+    if features.hair_style == "bun":
+        cv2.ellipse(layer, (165, 30), (36, 28), 0, 0, 360, hair, -1, cv2.LINE_AA)
+    return cv2.GaussianBlur(layer, (0, 0), 3.2)
 
 
 def frame_at(at_ms: float) -> int:

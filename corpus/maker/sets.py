@@ -32,11 +32,11 @@ _TIMES: dict[str, tuple[Colour, Colour, Colour, float]] = {
 
 _GRADES: dict[str, tuple[float, float, float]] = {
     "celebration": (0.94, 1.03, 1.1),
-    "quarrel": (0.9, 0.95, 1.1),
+    "quarrel": (0.93, 0.97, 1.07),
     "threat": (1.05, 0.99, 0.92),
     "loss": (1.05, 1.0, 0.94),
     "revelation": (1.02, 1.02, 1.02),
-    "squalor": (0.86, 1.06, 0.97),
+    "squalor": (0.91, 1.03, 0.98),
     "routine": (1.0, 1.0, 1.0),
 }
 """Gains on blue, green and red by mood."""

@@ -7,18 +7,20 @@ emotion (channels.py), and sentences are dealt by what the words are to show (ph
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 
-from corpus.contracts import EMOTIONS
+from corpus.contracts import EMOTIONS, FeelmError
 from corpus.maker.cast import Character, cast
 from corpus.maker.channels import AMBIGUOUS, UNSEEN_SHARE, Kind, Shown, draw_kinds, emit
 from corpus.maker.phrases import Decks
 
 SCENES = 4
-_FEWEST, _MOST = 20, 22
+_FEWEST, _MOST = 20, 21
 _PLOTS = 120
 _CONTEXT_REPLY = 0.7
 
@@ -161,8 +163,13 @@ class _Beat:
 def plan_stories(films: int, seed: int, lines: int | None = None) -> list[Story]:
     """The first `films` stories of this seed. A film's story does not depend on how many follow it.
 
-    `lines` fixes the number of lines per film (tests); otherwise each film has 20 to 22.
+    `lines` fixes the number of lines per film, at least one for each scene; otherwise each film has 20 or 21.
+
+    Raises:
+        FeelmError: `lines` is too few.
     """
+    if lines is not None and lines < SCENES:
+        raise FeelmError(f"a film of {lines} lines cannot be planned: ask for at least {SCENES}, one for each scene")
     decks = Decks(seed)
     return [_plan_story(seed, index, decks, lines) for index in range(1, films + 1)]
 
@@ -201,7 +208,7 @@ def _balance(beats: list[_Beat]) -> float:
 def _plan_scenes(rng: np.random.Generator) -> list[Scene]:
     moods = [str(mood) for mood in rng.choice(list(MOODS), SCENES, replace=False)]
     bridges = [Transition.FADE, Transition.DISSOLVE, Transition.CUT]
-    rng.shuffle(bridges)  # type: ignore[arg-type]
+    rng.shuffle(bridges)
     scenes: list[Scene] = []
     for mood, transition in zip(moods, [Transition.START, *bridges], strict=True):
         taken = {scene.heading.split(" - ")[0] for scene in scenes}
@@ -212,14 +219,25 @@ def _plan_scenes(rng: np.random.Generator) -> list[Scene]:
     return scenes
 
 
-def _weights(sources: list[dict[str, float]]) -> np.ndarray:
-    logit = np.array([sum(source.get(emotion, 0.0) for source in sources) for emotion in EMOTIONS])
-    chance: np.ndarray = np.exp(logit - logit.max())
-    return chance / chance.sum()
+@lru_cache(maxsize=1024)
+def _speaking(mood: str, temperament: str, felt: str | None) -> tuple[float, ...]:
+    stay = {felt: STAY} if felt else {}
+    return _cumulated([MOODS[mood], TEMPERAMENTS[temperament], stay])
 
 
-def _draw(rng: np.random.Generator, sources: list[dict[str, float]]) -> str:
-    return EMOTIONS[rng.choice(len(EMOTIONS), p=_weights(sources))]
+@lru_cache(maxsize=1024)
+def _reacting(mood: str, temperament: str, heard: str) -> tuple[float, ...]:
+    return _cumulated([REACTIONS[heard], TEMPERAMENTS[temperament], {emotion: weight / 2 for emotion, weight in MOODS[mood].items()}])
+
+
+def _cumulated(sources: list[dict[str, float]]) -> tuple[float, ...]:
+    """The softmax of summed log weights, cumulated over EMOTIONS."""
+    chance = np.exp([sum(source.get(emotion, 0.0) for source in sources) for emotion in EMOTIONS])
+    return tuple((np.cumsum(chance) / chance.sum()).tolist())
+
+
+def _draw(rng: np.random.Generator, cumulated: tuple[float, ...]) -> str:
+    return EMOTIONS[min(bisect_right(cumulated, rng.random()), len(EMOTIONS) - 1)]
 
 
 def _play(rng: np.random.Generator, scenes: list[Scene], characters: tuple[Character, ...], count: int) -> list[_Beat]:
@@ -227,16 +245,12 @@ def _play(rng: np.random.Generator, scenes: list[Scene], characters: tuple[Chara
     beats: list[_Beat] = []
     per_scene = np.array_split(np.arange(count), len(scenes))
     for place, (scene, turns) in enumerate(zip(scenes, per_scene, strict=True)):
-        mood = MOODS[scene.mood]
         state: list[str | None] = [None, None]
         speaker = int(rng.integers(2))
         for turn in range(len(turns)):
             speaker = 1 - speaker if turn and rng.random() < REPLY_SHARE else speaker
-            felt = state[speaker]
-            stay = {felt: STAY} if felt else {}
-            emotion = _draw(rng, [mood, TEMPERAMENTS[characters[speaker].temperament], stay])
-            listener = characters[1 - speaker]
-            reaction = _draw(rng, [REACTIONS[emotion], TEMPERAMENTS[listener.temperament], {k: v / 2 for k, v in mood.items()}])
+            emotion = _draw(rng, _speaking(scene.mood, characters[speaker].temperament, state[speaker]))
+            reaction = _draw(rng, _reacting(scene.mood, characters[1 - speaker].temperament, emotion))
             state[speaker], state[1 - speaker] = emotion, reaction
             beats.append(_Beat(speaker, place, emotion, reaction))
     return beats

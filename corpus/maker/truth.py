@@ -13,7 +13,7 @@ from corpus.maker.shots import Shot
 from corpus.maker.story import MOODS, REACTIONS, REPLY_SHARE, STAY, TEMPERAMENTS
 from corpus.maker.subtitles import SubtitleFault
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ _SYNCHRONOUS = 2
 _UTF8 = 1
 _RATE, _VOLUME, _PITCH, _RANGE, _WORD_GAP = 1, 2, 3, 4, 7
 _SPOKEN_RMS = 0.075
+_WORDS_PER_MINUTE = 208
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ PROSODIES: dict[str, Prosody] = {
     "joy": Prosody(1.1, 14, 50, 0, 2.5, 0.35, 0.0, 0.0, 0.0, 0.0, 0.12, 1.0),
     "anger": Prosody(1.16, 6, 22, 0, 6.5, 0.95, 0.0, 0.0, 0.75, 0.0, -0.18, 3.0),
     "fear": Prosody(1.3, 30, -24, 0, -1.5, 0.1, 1.0, 0.8, 0.0, 0.0, 0.06, 0.0),
-    "sadness": Prosody(0.76, -18, -34, 3, -6.0, -0.9, 0.15, 0.35, 0.0, 0.0, -0.2, -1.0),
+    "sadness": Prosody(0.79, -18, -34, 3, -6.0, -0.9, 0.15, 0.35, 0.0, 0.0, -0.2, -1.0),
     "surprise": Prosody(0.93, 26, 45, 0, 3.0, 0.25, 0.0, 0.1, 0.0, 0.0, 0.55, 2.5),
-    "disgust": Prosody(0.8, -12, 18, 1, 0.5, -0.1, 0.0, 0.0, 0.25, 0.9, -0.35, 1.0),
+    "disgust": Prosody(0.83, -12, 18, 1, 0.5, -0.1, 0.0, 0.0, 0.25, 0.9, -0.35, 1.0),
 }
 
 
@@ -101,7 +102,7 @@ class Espeak:
 
     def _receive(self, samples: object, count: int, _events: object) -> int:
         if samples and count > 0:
-            self._chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())  # type: ignore[call-overload]
+            self._chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
     def say(self, text: str, variant: str, rate_wpm: int, pitch: int, spread: int, word_gap: int) -> Sound:
@@ -125,18 +126,18 @@ def _trim(sound: Sound) -> Sound:
 def speak(espeak: Espeak, text: str, voice: Voice, emotion: str, strength: float, rng: np.random.Generator) -> Sound:
     """One line at 44,100 Hz mono, true to `emotion` by `strength` (about 0.4..1.1), with noise of its own."""
     prosody = PROSODIES[emotion].scaled(strength)
-    noise = rng.normal(0, (0.03, 2.5, 4.0))
+    noise = rng.normal(0, (0.045, 3.5, 6.0))
     sound = espeak.say(
         _punctuated(text, emotion),
         voice.variant,
-        round(185 * voice.rate * prosody.rate * (1 + noise[0])),
+        round(_WORDS_PER_MINUTE * voice.rate * prosody.rate * (1 + noise[0])),
         round(float(np.clip(voice.pitch + prosody.pitch + noise[1], 0, 99))),
         round(float(np.clip(48 + prosody.spread + noise[2], 0, 99))),
         round(max(prosody.gap, 0)),
     )
     sound = _glide(sound, prosody, rng)
     sound = _timbre(sound, prosody, rng)
-    level = _SPOKEN_RMS * 10 ** ((prosody.gain_db + voice.gain_db + rng.normal(0, 0.7)) / 20)
+    level = _SPOKEN_RMS * 10 ** ((prosody.gain_db + voice.gain_db + rng.normal(0, 1.0)) / 20)
     sound = resample_poly(sound, 2, 1)
     return np.tanh(_emphasis(sound, prosody) * level / _rms(sound) * 1.2) / 1.2
 
