@@ -23,7 +23,7 @@ from typing import Any
 
 from assets.code import code_version
 from assets.workspace import ABSENT, Workspace
-from corpus.annotations.decisions import decision_path
+from corpus.annotations.decisions import decision_folder
 from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
 from corpus.paths import write_json, writing
 
@@ -56,7 +56,7 @@ class Stage:
     sections: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     in_place: bool = False
-    """The builder writes its one file itself, atomically; `outs` then holds the place itself."""
+    """The builder replaces its output itself, atomically, because it carries over a part of what stands there."""
 
     @property
     def code_version(self) -> str:
@@ -84,7 +84,7 @@ def output_path(workspace: Workspace, stage: Stage, output: str, key: str) -> Pa
         case Scope.FILM:
             return home.artifact(output, key)
         case Scope.BATCH:
-            return decision_path(home.batch(key)) if output == "annotation_decisions" else home.batch(key)
+            return decision_folder(home.batch(key)) if output == "annotation_decisions" else home.batch(key)
         case Scope.CORPUS:
             return home.corpus(key if output == "corpus" else f"{key}-text")
         case Scope.WHOLE:
@@ -131,7 +131,10 @@ def _gate_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
 
 def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int | None]:
     """Duration of each film of the catalogue that the batch speaks of; None where it was not scanned."""
-    summary = json.loads((workspace.home.batch(batch_id) / "summary.json").read_text(encoding="utf-8"))
+    path = workspace.home.batch(batch_id) / "summary.json"
+    if not path.is_file():
+        raise FeelmError(f"no batch {batch_id!r} to check: `feelm stage annotation_batches --batch {batch_id}` reads it")
+    summary = json.loads(path.read_text(encoding="utf-8"))
     known = [film_id for film_id in summary["films"] if film_id in workspace.films]
     streams = {film_id: workspace.home.artifact("shots", film_id) / "stream.json" for film_id in known}
     return {
@@ -145,7 +148,7 @@ def _corpus_inputs(workspace: Workspace, name: str) -> dict[str, str]:
 
 
 def _annotation_inputs(workspace: Workspace, _: str) -> dict[str, str]:
-    return {f"batch/{path.name}": workspace.versions.of(path) for path in workspace.accepted_batches()}
+    return {f"batch/{path.parent.name}": workspace.versions.of(path) for path in workspace.accepted_batches()}
 
 
 def _gold_inputs(workspace: Workspace, _: str) -> dict[str, str]:
@@ -502,7 +505,7 @@ def run_stage(workspace: Workspace, name: str, key: str = "") -> StageRun:
         for target in targets.values():
             workspace.versions.forget(target)
         versions = {output: workspace.versions.of(target) for output, target in targets.items()}
-        written = sum(path.stat().st_size for target in targets.values() for path in (target, *target.rglob("*")) if path.is_file())
+        written = sum(path.stat().st_size for target in targets.values() for path in target.rglob("*") if path.is_file())
         run = StageRun(name, key, summary, versions, time.perf_counter() - started, _cpu_s() - cpu_started, written)
         cost = {"wall_s": round(run.wall_s, 3), "cpu_s": round(run.cpu_s, 3), "written_bytes": written}
         write_json(_stamp_path(workspace, stage, key), {**needs, "outputs": versions, "cost": cost})

@@ -15,7 +15,8 @@ from pathlib import Path
 import yaml
 
 from assets.params import Params
-from corpus.annotations.batches import accepted_batches, scan_inbox
+from corpus.annotations.batches import scan_inbox
+from corpus.annotations.decisions import accepted_folders
 from corpus.contracts import FeelmError
 from corpus.films.catalogue import Film, read_catalogue
 from corpus.paths import Home, content_version, file_digest, write_json, write_text
@@ -98,8 +99,8 @@ class Workspace:
         return {item.batch_id: item.path for item in scan_inbox(self.home)}
 
     def accepted_batches(self) -> list[Path]:
-        """Folders of the batches that the gate accepted, in order of delivery."""
-        return accepted_batches(self.home)
+        """Folders of the annotations that the gate let into use, in order of delivery."""
+        return accepted_folders(self.home)
 
     @property
     def corpora_file(self) -> Path:

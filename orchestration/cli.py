@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from corpus.contracts import FeelmError
@@ -45,7 +45,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def show(value: Any, table: Table | str, as_json: bool) -> None:
+def show(value: Any, table: RenderableType, as_json: bool) -> None:
     """Print `value` as JSON or `table` for people."""
     if as_json:
         typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))

@@ -13,10 +13,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.telling import ONLY_STALE_TAG
+
+if TYPE_CHECKING:
+    from dagster._core.execution.plan.objects import StepFailureData
 
 PID_TAG = "feelm/pid"
 
@@ -60,13 +64,22 @@ def execute(job: Job) -> Outcome:
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """One line a blocking check that failed and a step that failed otherwise."""
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR:
+            yield f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}: {evaluation.description}"
     for event in result.all_events:
         if event.is_step_failure:
-            data = event.step_failure_data
-            described = data.user_failure_data.description if data.user_failure_data else None
-            error = data.error.cause if data.error and data.error.cause else data.error
-            message = error.message.strip().splitlines()[0] if error else "unknown error"
-            yield f"{event.step_key}: {described or message}"
+            message = _message(event.step_failure_data)
+            if "DagsterAssetCheckFailedError" not in message:
+                yield f"{event.step_key}: {message}"
+
+
+def _message(failure: "StepFailureData") -> str:
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error.cause if failure.error and failure.error.cause else failure.error
+    return error.message.strip().splitlines()[0] if error else "unknown error"
 
 
 def execute_all(jobs: Sequence[Job], workers: int, log: Path) -> Iterator[Outcome]:

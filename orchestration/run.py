@@ -16,6 +16,7 @@ import dagster as dg
 from assets.chain import FEATURES, STAGES, Scope, Stage, is_fresh, keys_of, read_stamp
 from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
+from corpus.annotations.decisions import read_decision
 from corpus.contracts import FeelmError
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
@@ -35,11 +36,12 @@ def log_path(workspace: Workspace) -> Path:
 
 @dataclass
 class RunReport:
-    """What a run did and what failed; `computed` counts the jobs that had work to do."""
+    """What a run did: `computed` counts the jobs that had work to do, `failures` holds lines by job, `refused` reasons by batch."""
 
     computed: int = 0
     fresh: int = 0
     failures: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    refused: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def assets_of(stage: Stage, key: str) -> tuple[str, ...]:
@@ -67,6 +69,7 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
         pass_.phase("films", [(FILM_LINKS, film_id) for film_id in wanted])
         if film_ids is None:
             pass_.phase("annotations", [(("annotation_batches",), batch) for batch in sorted(workspace.inbox)])
+            pass_.note_refused()
             pass_.phase("corpora", [(("corpus",), name) for name in sorted(workspace.corpora)])
             pass_.phase("model", [(WHOLE_LINKS, "")])
         if workspace.home.artifact("champion").is_dir():
@@ -105,8 +108,17 @@ class _Pass:
         partition = key if STAGES[names[0]].scope in (Scope.FILM, Scope.BATCH) else ""
         return Job(assets, partition)
 
+    def note_refused(self) -> None:
+        """Tell the batches in quarantine; a batch that was refused is no failure of the run."""
+        for batch_id in sorted(self.workspace.inbox):
+            decision = read_decision(self.workspace.home.batch(batch_id))
+            if decision is not None and not decision.accepted and is_fresh(self.workspace, "annotation_gate", batch_id):
+                self.report.refused[batch_id] = decision.reasons
+                self.report.failures.pop(f"annotations {batch_id}", None)
+
     def _done(self, stage: Stage, key: str) -> bool:
-        return is_fresh(self.workspace, stage.name, key) and self._recorded(stage, key)
+        gated = stage.name != "annotation_batches" or is_fresh(self.workspace, "annotation_gate", key)
+        return is_fresh(self.workspace, stage.name, key) and gated and self._recorded(stage, key)
 
     def _recorded(self, stage: Stage, key: str) -> bool:
         """Dagster knows the versions that are on disk."""

@@ -20,18 +20,24 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def run_table(report: RunReport) -> Table | str:
-    """What a run did: a sentence, or a table of failures."""
-    if not report.failures:
-        if not report.computed:
-            return f"Nothing has changed: all {report.fresh} jobs are up to date."
-        return f"Done: {report.computed} jobs run, {report.fresh} were up to date."
-    table = Table(title="Failed", title_justify="left")
-    table.add_column("what")
-    table.add_column("why")
-    for name, lines in report.failures.items():
-        table.add_row(name, "\n".join(lines))
-    return table
+def run_table(report: RunReport) -> Group:
+    """What a run did, which batches wait in quarantine, what failed."""
+    parts: list[Any] = [_run_sentence(report)] if not report.failures else []
+    for title, entries in (("Batches in quarantine", report.refused), ("Failed", report.failures)):
+        if entries:
+            table = Table(title=title, title_justify="left")
+            table.add_column("what", no_wrap=True)
+            table.add_column("why")
+            for name, lines in entries.items():
+                table.add_row(name, "\n".join(lines))
+            parts.append(table)
+    return Group(*parts)
+
+
+def _run_sentence(report: RunReport) -> str:
+    if not report.computed:
+        return f"Nothing has changed: all {report.fresh} jobs are up to date."
+    return f"Done: {report.computed} jobs run, {report.fresh} were up to date."
 
 
 def read_report(workspace: Workspace) -> ValidationReport:

@@ -33,3 +33,6 @@ fi
 
 echo "Fetching pretrained weights ..."
 "$venv/bin/python" -m corpus.weights fetch || fail "the pretrained weights could not be fetched (see above)"
+
+# librosa compiles its kernels at first use; once here rather than in every worker of the first run.
+"$venv/bin/python" -c 'import librosa, numpy; librosa.feature.mfcc(y=numpy.zeros(16000, "float32"), sr=16000)' || fail "librosa does not run"

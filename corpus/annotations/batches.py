@@ -16,12 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from corpus.annotations.decisions import read_decisions
 from corpus.annotations.importers.registry import read_delivery
 from corpus.annotations.judgements import Delivery, Judgement, Refusal, annotation_rows
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.contracts import ANNOTATIONS, FeelmError
-from corpus.paths import Home, content_version, write_json
+from corpus.paths import Home, write_json
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".swp")
 
@@ -152,7 +151,7 @@ def build_annotations(batch_dirs: Sequence[Path], out: Path) -> AnnotationsSumma
     latest = _latest(united).drop(columns="order").sort_values("annotation_id", kind="stable")
     table = ANNOTATIONS.write(latest, out / "annotations.parquet")
     summary = AnnotationsSummary(
-        batches=[folder.name for folder in batch_dirs],
+        batches=sorted(table["batch_id"].unique()),
         rows=len(table),
         superseded=len(united) - len(table),
         raters=int(table["annotator_id"].nunique()),
@@ -173,13 +172,6 @@ def _latest(united: pd.DataFrame) -> pd.DataFrame:
     revisions["rank"] = revisions["created"].where(dated, "")
     last = revisions.sort_values(["group_id", "rank", "order"], kind="stable").drop_duplicates("group_id", keep="last")
     return united.merge(last[["group_id", "order"]], on=["group_id", "order"])
-
-
-def accepted_batches(home: Home) -> list[Path]:
-    """Folders of the batches accepted at the content they have now, in order of delivery."""
-    accepted = [decision for decision in read_decisions(home) if decision.accepted]
-    folders = [(home.batch(decision.batch_id), decision.batch_version) for decision in accepted]
-    return [folder for folder, version in folders if folder.is_dir() and content_version(folder) == version]
 
 
 def batch_id_of(file_name: str) -> str:

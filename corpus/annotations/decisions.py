@@ -1,18 +1,21 @@
-"""What the quality gate decided about a batch, as JSON beside the batches.
+"""What the quality gate decided about a batch, kept beside the batches together with the content that is in use.
 
-A decision names the content version of the batch it judged, so that a replaced file is undecided until it is judged again. `sequence`
-counts deliveries: it orders accepted batches where judgements revise each other.
+A decision names the content version of the batch it judged, so that a replaced file is undecided until it is judged again; until a good
+one comes, the content accepted last stays in use. `sequence` counts deliveries: it orders batches where judgements revise each other.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.contracts import FeelmError
-from corpus.paths import Home, content_version, write_json
+from corpus.paths import Home, content_version, write_json, writing
+
+ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Decision:
-    """Accepted or refused, why, and which content it is about."""
+    """Accepted or refused, why, and which content it is about; `in_use_sequence` is the delivery whose content is in use, if any."""
 
     batch_id: str
     batch_version: str
     accepted: bool
     sequence: int
+    in_use_sequence: int | None
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -59,21 +63,31 @@ class Decision:
         return tuple(f"{o.check}: {o.observed} ({o.description})" for o in self.outcomes if not o.passed and not o.blocks)
 
 
-def decision_path(batch_dir: Path) -> Path:
+def decision_folder(batch_dir: Path) -> Path:
     """Where the decision about the batch in `batch_dir` is kept: `annotation_decisions` beside `annotation_batches`."""
-    return batch_dir.parent.parent / "annotation_decisions" / f"{batch_dir.name}.json"
+    return batch_dir.parent.parent / "annotation_decisions" / batch_dir.name
 
 
 def write_decision(batch_dir: Path, outcomes: tuple[Outcome, ...]) -> Decision:
-    """Decide on the batch as it lies there now and keep the decision; the same content keeps its place in the sequence."""
-    version = content_version(batch_dir)
-    earlier = read_decision(batch_dir)
+    """Decide on the batch as it lies there now, and keep the decision with the content that is in use.
+
+    An accepted batch is copied there and is in use from now on; beside a refused one the content accepted before stays in use. The same
+    content keeps its place in the sequence.
+    """
+    folder, version, earlier = decision_folder(batch_dir), content_version(batch_dir), read_decision(batch_dir)
     if earlier is not None and earlier.batch_version == version:
         sequence = earlier.sequence
     else:
-        sequence = 1 + max((decision.sequence for decision in _read_all(decision_path(batch_dir).parent)), default=0)
-    decision = Decision(batch_dir.name, version, not any(outcome.blocks for outcome in outcomes), sequence, outcomes)
-    write_json(decision_path(batch_dir), dataclasses.asdict(decision))
+        sequence = 1 + max((decision.sequence for decision in _read_all(folder.parent)), default=0)
+    accepted = not any(outcome.blocks for outcome in outcomes)
+    in_use = sequence if accepted else earlier.in_use_sequence if earlier else None
+    decision = Decision(batch_dir.name, version, accepted, sequence, in_use, outcomes)
+    source = batch_dir if accepted else folder / ACCEPTED
+    with writing(folder) as out:
+        write_json(out / "decision.json", dataclasses.asdict(decision))
+        if in_use is not None:
+            (out / ACCEPTED).mkdir()
+            shutil.copyfile(source / "annotations.parquet", out / ACCEPTED / "annotations.parquet")
     return decision
 
 
@@ -83,7 +97,7 @@ def read_decision(batch_dir: Path) -> Decision | None:
     Raises:
         FeelmError: the file is damaged.
     """
-    path = decision_path(batch_dir)
+    path = decision_folder(batch_dir) / "decision.json"
     return _read(path) if path.is_file() else None
 
 
@@ -92,8 +106,15 @@ def read_decisions(home: Home) -> list[Decision]:
     return _read_all(home.data / "annotation_decisions")
 
 
+def accepted_folders(home: Home) -> list[Path]:
+    """Folders of the content in use, one a batch that was ever accepted, in order of delivery of that content."""
+    in_use = [decision for decision in read_decisions(home) if decision.in_use_sequence is not None]
+    in_use.sort(key=lambda decision: (decision.in_use_sequence or 0, decision.batch_id))
+    return [decision_folder(home.batch(decision.batch_id)) / ACCEPTED for decision in in_use]
+
+
 def _read_all(folder: Path) -> list[Decision]:
-    decisions = [_read(path) for path in sorted(folder.glob("*.json"))]
+    decisions = [_read(path) for path in sorted(folder.glob("*/decision.json"))]
     return sorted(decisions, key=lambda decision: (decision.sequence, decision.batch_id))
 
 

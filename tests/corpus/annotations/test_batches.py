@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from corpus.annotations.batches import BatchSummary, accepted_batches, batch_id_of, build_annotations, build_batch, deliver, scan_inbox
-from corpus.annotations.decisions import Outcome, read_decision, read_decisions, write_decision
+from corpus.annotations.batches import BatchSummary, batch_id_of, build_annotations, build_batch, deliver, scan_inbox
+from corpus.annotations.decisions import Outcome, accepted_folders, read_decision, write_decision
 from corpus.contracts import ANNOTATIONS, FeelmError
 from corpus.paths import Home, content_version, writing
 from tests.simulated_raters import Simulated, write_csv
@@ -143,17 +143,21 @@ def _outcome(passed: bool) -> tuple[Outcome, ...]:
     return (Outcome("rows", passed, False, "critical", 0, (), "seen", "rows are there"),)
 
 
-def test_only_batches_accepted_at_their_present_content_are_used_in_order_of_delivery(tmp_path: Path):
+def test_content_in_use_is_what_was_accepted_last_in_order_of_delivery(tmp_path: Path):
     home = Home(tmp_path)
     folders = {name: batch(tmp_path, name, SIMULATED.rows()[:n])[0] for n, name in enumerate(("z", "a", "m"), start=1)}
     for name, passed in (("z", True), ("a", True), ("m", False)):
         write_decision(folders[name], _outcome(passed))
-    assert accepted_batches(home) == [folders["z"], folders["a"]]
+    in_use = {folder.parent.name: folder for folder in accepted_folders(home)}
+    assert list(in_use) == ["z", "a"]
+    first = (in_use["z"] / "annotations.parquet").read_bytes()
     batch(tmp_path, "z", SIMULATED.rows()[:5])
-    assert accepted_batches(home) == [folders["a"]]
+    write_decision(folders["z"], _outcome(False))
+    assert list(accepted_folders(home)) == [in_use["z"], in_use["a"]]
+    assert (in_use["z"] / "annotations.parquet").read_bytes() == first
     write_decision(folders["z"], _outcome(True))
-    assert accepted_batches(home) == [folders["a"], folders["z"]]
-    assert [decision.batch_id for decision in read_decisions(home) if decision.accepted] == ["a", "z"]
+    assert list(accepted_folders(home)) == [in_use["a"], in_use["z"]]
+    assert (in_use["z"] / "annotations.parquet").read_bytes() == (folders["z"] / "annotations.parquet").read_bytes()
     assert read_decision(folders["m"]).reasons == ("rows: seen (rows are there)",)  # type: ignore[union-attr]
 
 
