@@ -25,6 +25,10 @@ HALF_HEIGHT = 122.0
 _SHIFT = 4
 _MAX_FOLD = 0.55
 _FAINT = 0.06
+_ALONG_LID = np.linspace(-1, 1, 17)
+_LID_ARCH = (1 - _ALONG_LID**2) ** 0.7
+_ALONG_BROW = np.linspace(0, 1, 12)
+_ALONG_LIPS = np.linspace(-1, 1, 21)
 _CREASED = (slice(112, 232), slice(84, 236))
 
 
@@ -364,9 +368,9 @@ class FacePainter:
         upper = 0.105 * size * max(openness, 0.02) * uneven
         lower = 0.062 * size * (1 - 0.62 * max(pose.lower_lid, 0)) * (1 - 0.75 * pose.blink)
         droop = 0.025 * min(pose.brow_outer, 0) - 0.02 * max(-pose.brow_inner, 0)
-        t = np.linspace(-1, 1, 17)
+        t = _ALONG_LID
         x = side * (self._head.features.eye_gap + t * 0.178 * size)
-        arch = (1 - t**2) ** 0.7
+        arch = _LID_ARCH
         base = -0.10 + shift - droop * t * side * side
         return np.stack([x, base - upper * arch - 0.012 * t], 1), np.stack([x, base + lower * arch - 0.012 * t], 1)
 
@@ -401,7 +405,7 @@ class FacePainter:
 
     def _brow(self, canvas: Picture, pose: Pose, side: int, shift: float) -> None:
         features = self._head.features
-        t = np.linspace(0, 1, 12)
+        t = _ALONG_BROW
         inner = -0.315 - 0.115 * pose.brow_inner + 0.02 * max(pose.brow_squeeze, 0)
         outer = -0.315 - 0.11 * pose.brow_outer
         start = features.eye_gap - 0.2 - 0.05 * pose.brow_squeeze
@@ -461,7 +465,7 @@ class _Lips:
     """The four curves of the mouth, in half heights, left to right, and the gap between the lips."""
 
     def __init__(self, pose: Pose, features: Features, shift: float) -> None:
-        t = np.linspace(-1, 1, 21)
+        t = _ALONG_LIPS
         width = 0.27 * (1 + 0.32 * pose.mouth_width)
         uneven = 0.04 * pose.asymmetry * t
         corner = -0.095 * pose.corner * np.abs(t) ** 1.7 + 0.045 * pose.corner - uneven

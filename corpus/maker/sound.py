@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
@@ -94,6 +96,7 @@ def _score(mood: str, count: int, rng: np.random.Generator) -> npt.NDArray[np.fl
     return music * (_MUSIC_LEVEL / (np.sqrt((music**2).mean()) + 1e-9))
 
 
+@lru_cache(maxsize=64)
 def _note(pitch_hz: float, count: int, pluck: float) -> Sound:
     seconds = np.arange(count) / SAMPLE_RATE
     wave = sum(np.sin(2 * np.pi * pitch_hz * k * seconds) * 0.45 ** (k - 1) for k in (1, 2, 3, 4))
