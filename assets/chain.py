@@ -168,7 +168,8 @@ def _film_report_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
 
 
 def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:
-    return {**_of_whole("validation_report", "champion")(workspace, _), **_of_every_film(workspace, ("film", "film_report"))}
+    whole = _of_whole("gold_labels", "validation_report", "champion")(workspace, _)
+    return {**whole, **_of_every_film(workspace, ("film", "shots", "scenes", "film_report"))}
 
 
 def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ OWNERS = ["team:ml"]
 
 
 @dg.asset(
-    deps=[gold_labels, "film", "face_features", "voice_features", "text_features", "xed", "xed_text_features"],
+    deps=[gold_labels, "film", "scenes", "face_features", "voice_features", "text_features", "xed", "xed_text_features"],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"parquet"},

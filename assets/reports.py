@@ -27,7 +27,7 @@ def film_report(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) ->
 
 
 @dg.asset(
-    deps=[film_report, validation_report, champion],
+    deps=["film", "shots", "scenes", gold_labels, validation_report, champion, film_report],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"html"},

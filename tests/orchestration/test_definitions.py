@@ -1,0 +1,77 @@
+"""The graph does not change by accident, and loads without anything heavy."""
+
+import subprocess
+import sys
+
+import dagster as dg
+
+from assets.chain import STAGES
+from orchestration.checks import ALL_CHECKS
+from orchestration.definitions import ALL_ASSETS, defs
+
+DEPENDENCIES = {
+    "film": set(),
+    "shots": {"film"},
+    "faces": {"film"},
+    "soundtrack": {"film"},
+    "dialogue": {"film", "soundtrack", "shots"},
+    "scenes": {"film", "shots", "dialogue"},
+    "face_features": {"faces", "scenes"},
+    "voice_features": {"soundtrack", "scenes"},
+    "text_features": {"film", "scenes"},
+    "scene_features": {"shots", "soundtrack", "scenes"},
+    "annotation_batches": set(),
+    "annotations": {"annotation_batches"},
+    "gold_labels": {"annotations", "scenes"},
+    "xed": set(),
+    "xed_text_features": set(),
+    "training_set": {"gold_labels", "film", "scenes", "face_features", "voice_features", "text_features", "xed", "xed_text_features"},
+    "emotion_model": {"training_set"},
+    "validation_report": {"training_set", "gold_labels", "emotion_model"},
+    "dataset_snapshot": {"training_set", "emotion_model", "validation_report"},
+    "champion": {"emotion_model", "validation_report", "dataset_snapshot"},
+    "film_report": {
+        "film", "shots", "faces", "soundtrack", "dialogue", "scenes", "face_features", "voice_features", "text_features", "scene_features",
+        "annotations", "gold_labels", "champion",
+    },
+    "report": {"film", "shots", "scenes", "gold_labels", "validation_report", "champion", "film_report"},
+}  # fmt: skip
+
+
+def dependencies() -> dict[str, set[str]]:
+    graph = defs.resolve_asset_graph()
+    return {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()
+    }
+
+
+def test_the_graph_is_the_one_that_was_designed() -> None:
+    assert dependencies() == DEPENDENCIES
+
+
+def test_definitions_are_loadable_and_hold_the_named_jobs() -> None:
+    dg.Definitions.validate_loadable(defs)
+    assert {job.name for job in defs.resolve_all_job_defs()} == {"__ASSET_JOB", "film_chain", "retrain"}
+
+
+def test_only_annotation_checks_dialogue_and_features_are_checked() -> None:
+    checked = {key.asset_key.to_user_string() for checks in ALL_CHECKS for key in checks.check_keys}
+    assert checked == {"annotation_batches", "dialogue", "face_features", "voice_features", "text_features"}
+
+
+def test_versions_given_to_dagster_have_one_width() -> None:
+    versions = {version for asset in ALL_ASSETS for version in asset.code_versions_by_key.values()}
+    assert {len(version) for version in versions if version} == {32}
+    assert None not in versions
+
+
+def test_every_link_has_an_asset_or_is_the_gate() -> None:
+    made = set(dependencies())
+    outputs = {output for stage in STAGES.values() for output in stage.outputs}
+    assert outputs - made == {"annotation_decisions", "corpus", "text", "reports"}
+
+
+def test_loading_the_definitions_imports_nothing_heavy() -> None:
+    program = "import sys, orchestration.definitions; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "cv2", "av", "librosa", "mlflow", "great_expectations", "dvc", "sklearn", "scipy"} & set(loaded)
