@@ -24,7 +24,7 @@ from ml.models.calibration import log_softmax, softmax
 from ml.models.context import Joined, Opinions, State, join
 from ml.models.dataset import Columns, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.experts import make_expert, state_opinions
-from ml.models.networks import NetworkConfig
+from ml.models.networks import ContextNetwork, NetworkConfig
 
 FORMAT = 1
 FILES = ("weights.safetensors", "model.json")
@@ -101,7 +101,15 @@ def load_model(folder: Path) -> EmotionModel:
         }
     )
     experts, contexts = _parse_weights(load_file(folder / FILES[0]))
-    return EmotionModel(facts, experts, contexts, file_digest(folder / "manifest.json")[:12])
+    model = EmotionModel(facts, experts, contexts, file_digest(folder / "manifest.json")[:12])
+    try:
+        for expert in experts:
+            _network(model, expert)
+        for state in contexts:
+            ContextNetwork(facts.config).load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    except RuntimeError as error:
+        raise FeelmError(f"the model at {folder} is of another shape than this version's networks: train again (feelm run)") from error
+    return model
 
 
 def _check_files(folder: Path) -> None:
@@ -150,12 +158,18 @@ def expert_logits(model: EmotionModel, data: UnitArrays) -> tuple[FloatArray, Fl
     counts = np.bincount([expert.modality for expert in model.experts], minlength=len(MODALITIES))
     logits[:, counts == 0], strengths[:, counts == 0] = np.nan, np.nan
     for expert in model.experts:
-        network = make_expert(expert.modality, len(expert.standardiser.mean), len(model.facts.sources), model.facts.config)
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in expert.state.items()})
+        network = _network(model, expert)
         own, strength = state_opinions(network, data, expert.modality, expert.standardiser, rows)
         logits[:, expert.modality] += own / counts[expert.modality]
         strengths[:, expert.modality] += strength / counts[expert.modality]
     return logits, strengths
+
+
+def _network(model: EmotionModel, expert: TrainedExpert) -> torch.nn.Module:
+    """The expert's network with its weights; RuntimeError where they are of another shape."""
+    network = make_expert(expert.modality, len(expert.standardiser.mean), len(model.facts.sources), model.facts.config)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in expert.state.items()})
+    return network
 
 
 def model_opinions(model: EmotionModel, data: UnitArrays) -> Opinions:
