@@ -22,17 +22,23 @@ from ml.models.networks import ContextBatch, ContextNetwork, NetworkConfig
 LONGEST_RUN = 512
 """Longer runs are cut: a unit at a cut loses its context, in exchange for memory that does not grow with the film."""
 
+HIGHEST_RATE = 2e-3
+
 State = dict[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class ContextParams:
-    """How the context network learns; a step sees all runs of neighbouring units and `singles` of the units that stand alone."""
+    """How the context network learns; a step sees all runs of neighbouring units and `singles` of the units that stand alone.
+
+    `transformer_rate` is the learning rate of the transformer at 250 labelled units in dialogue; it grows with the root of their number.
+    """
 
     steps: int = 120
     every: int = 10
-    learning_rate: float = 1e-2
-    weight_decay: float = 0.05
+    learning_rate: float = 3e-3
+    transformer_rate: float = 2e-4
+    weight_decay: float = 1.0
     ema: float = 0.95
     balance: float = 0.5
     drop_modality: float = 0.25
@@ -120,7 +126,7 @@ def train_context(
         network = ContextNetwork(config)
         network.transitions.start_from(torch.from_numpy(transition_counts(data, train_rows)))
         average = Average(network, params.ema)
-        optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
+        optimiser = _optimiser(network, params, _in_dialogue(data, train_rows))
         feed = _Feed(data, opinions, train_rows, params)
         best, best_state = float("inf"), _state(average.network)
         training, validation, since = [], [], []
@@ -139,6 +145,23 @@ def train_context(
                 if validation[-1] < best:
                     best, best_state = validation[-1], _state(average.network)
     return ContextRun(best_state, training, validation)
+
+
+def _in_dialogue(data: UnitArrays, rows: IntArray) -> int:
+    """How many labelled units have a neighbour."""
+    return int((np.isfinite(data.soft[rows, 0]) & (data.next_row[rows] >= 0)).sum())
+
+
+def _optimiser(network: ContextNetwork, params: ContextParams, in_dialogue: int) -> torch.optim.Optimizer:
+    """The few figures of the hidden Markov model learn fast; the transformer slowly and kept small, since films are few."""
+    quick = [network.trust, network.bias, network.heed, network.transitions.logits]
+    slow = [p for p in network.parameters() if all(p is not other for other in quick)]
+    rate = min(params.transformer_rate * (in_dialogue / 250) ** 0.5, HIGHEST_RATE)
+    groups = [
+        {"params": quick, "lr": params.learning_rate, "weight_decay": 0.0},
+        {"params": slow, "lr": rate, "weight_decay": params.weight_decay},
+    ]
+    return torch.optim.AdamW(groups, fused=True)
 
 
 def transition_counts(data: UnitArrays, rows: IntArray) -> FloatArray:

@@ -21,7 +21,7 @@ MODALITY_COUNT = 3
 class NetworkConfig:
     """Sizes of the networks. `window` is how many preceding units a unit attends to."""
 
-    face_channels: tuple[int, int, int] = (8, 16, 32)
+    face_channels: tuple[int, int, int] = (12, 24, 32)
     face_width: int = 48
     voice_width: int = 48
     text_width: int = 96
@@ -44,7 +44,7 @@ class CropEncoder(nn.Module):
         super().__init__()
         first, second, third = config.face_channels
         self.convolutions = nn.Sequential(
-            nn.Conv2d(1, first, 5, stride=2, padding=2),
+            nn.Conv2d(1, first, 7, stride=3, padding=2),
             nn.GroupNorm(2, first),
             nn.GELU(),
             nn.Conv2d(first, second, 3, stride=2, padding=1),
@@ -54,15 +54,14 @@ class CropEncoder(nn.Module):
             nn.GroupNorm(2, third),
             nn.GELU(),
         )
-        self.project = nn.Sequential(nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(third * 9, config.face_width), nn.GELU())
+        self.project = nn.Sequential(nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(third * 16, config.face_width), nn.GELU())
         self.width = 2 * config.face_width
 
     def forward(self, crops: Tensor, mask: Tensor) -> Tensor:
         """Shape (b, 2 * face_width); zeros where no crop is there."""
         flat = crops.flatten(0, 1).unsqueeze(1)
         flat = (flat - flat.mean((2, 3), keepdim=True)) / (flat.std((2, 3), keepdim=True) + 0.05)
-        maps = functional.avg_pool2d(self.convolutions(flat), 2)
-        each = self.project(maps).unflatten(0, crops.shape[:2])
+        each = self.project(self.convolutions(flat)).unflatten(0, crops.shape[:2])
         weight = mask.unsqueeze(-1).float()
         mean = (each * weight).sum(1) / weight.sum(1).clamp(min=1)
         peak = each.masked_fill(~mask.unsqueeze(-1), -1e4).amax(1) * mask.any(1, keepdim=True)
@@ -164,7 +163,7 @@ class ContextNetwork(nn.Module):
         self.trust = nn.Parameter(torch.full((MODALITY_COUNT,), 0.8))
         self.bias = nn.Parameter(torch.zeros(EMOTION_COUNT))
         self.transitions = Transitions()
-        self.heed = nn.Parameter(torch.tensor([0.5, 0.25]))
+        self.heed = nn.Parameter(torch.tensor([0.4, 0.2, 0.3, 0.3]))
         self.tokens = nn.ModuleList(nn.Linear(EMOTION_COUNT + 1, width) for _ in range(MODALITY_COUNT))
         self.absent = nn.Parameter(torch.zeros(MODALITY_COUNT, width))
         self.previous = nn.Embedding(3, width)
@@ -191,8 +190,9 @@ class ContextNetwork(nn.Module):
         for _ in range(2):
             past = alone + self.heed[0] * self._before(past, batch, turns)
         strength = (batch.strengths * batch.present).sum(2) / batch.present.sum(2).clamp(min=1)
-        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.reaction(hidden)
-        emotion = past + self.heed[1] * self._after(alone, batch, turns)
+        so_far, elsewhere = self._scene(past, batch)
+        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.heed[3] * so_far + self.reaction(hidden)
+        emotion = past + self.heed[1] * self._after(alone, batch, turns) + self.heed[2] * elsewhere
         return ContextOutput(emotion, strength + self.intensity(hidden).squeeze(-1), reaction)
 
     def _before(self, past: Tensor, batch: ContextBatch, turns: Tensor) -> Tensor:
@@ -206,6 +206,19 @@ class ContextNetwork(nn.Module):
         told = self.transitions.backward_from(following, functional.pad(turns[:, 1:], (0, 1)))
         there = functional.pad(self._continues(batch)[:, 1:], (0, 1))
         return torch.where(there.unsqueeze(-1), told, 0.0)
+
+    def _scene(self, past: Tensor, batch: ContextBatch) -> tuple[Tensor, Tensor]:
+        """The scene's mood, as log-share of its emotions over the prior (b, t, 7): up to the unit, and in all its other units."""
+        t = batch.real.shape[1]
+        same = (batch.scene.unsqueeze(2) == batch.scene.unsqueeze(1)) & batch.real.unsqueeze(1)
+        earlier = torch.ones(t, t, dtype=torch.bool).tril()
+        prior = batch.prior.exp()
+        moods = []
+        for among in (same & earlier, same & ~torch.eye(t, dtype=torch.bool)):
+            weight = among.float()
+            mean = (weight @ past.softmax(-1) + prior) / (weight.sum(-1, keepdim=True) + 1)
+            moods.append(mean.log() - batch.prior)
+        return moods[0], moods[1]
 
     def _continues(self, batch: ContextBatch) -> Tensor:
         """Whether the unit before is of the same scene, (b, t)."""

@@ -47,9 +47,9 @@ class TrainingParams:
     folds: int = 6
     seeds: int = 3
     workers: int = 2
-    face: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=40, crops_each=3))
-    voice: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=64))
-    text: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=48))
+    face: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=20, checkpoints=5, crops_each=2))
+    voice: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=32, learning_rate=1e-3))
+    text: ExpertParams = field(default_factory=lambda: ExpertParams(epochs=20, checkpoints=5, learning_rate=1e-3))
     context: ContextParams = field(default_factory=ContextParams)
     networks: NetworkConfig = field(default_factory=NetworkConfig)
 
@@ -537,11 +537,13 @@ def _previous_labels(data: UnitArrays) -> IntArray:
     return previous
 
 
-def _curves(unseen: dict[int, UnseenOpinions], contexts: list[ContextRun]) -> dict[str, dict[str, list[float]]]:
+def _curves(unseen: dict[int, UnseenOpinions], contexts: list[ContextRun]) -> dict[str, list[float]]:
     """Losses by checkpoint, of the experts on validation films and of the kept context networks."""
-    experts = {MODALITIES[m]: opinions.losses for m, opinions in unseen.items()}
-    context = {f"validation, fold {i}": run.validation_loss for i, run in enumerate(contexts)}
-    return {**experts, "context": context | {f"training, fold {i}": run.training_loss for i, run in enumerate(contexts)}}
+    curves = {f"{MODALITIES[m]}, {name}": values for m, opinions in unseen.items() for name, values in opinions.losses.items()}
+    for fold, run in enumerate(contexts):
+        curves[f"context, training without fold {fold}"] = run.training_loss
+        curves[f"context, validation on fold {fold}"] = run.validation_loss
+    return curves
 
 
 def _summary(
