@@ -87,8 +87,7 @@ def _scores(corpus: CorpusReport) -> Table:
     for score in corpus.scores:
         test = tests.get(score.system)
         compared = (f"{test.difference:+.3f}", f"{test.p_value:.4f}") if test else ("", "")
-        figures = (_interval(score.accuracy), _interval(score.uar), _interval(score.macro_f1))
-        table.add_row(f"{score.system} ({score.kind})", *figures, *compared)
+        table.add_row(score.system, _interval(score.accuracy), f"{score.uar.value:.3f}", f"{score.macro_f1.value:.3f}", *compared)
     return table
 
 
