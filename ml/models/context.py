@@ -165,11 +165,13 @@ def _optimiser(network: ContextNetwork, params: ContextParams, in_dialogue: int)
 
 
 def transition_counts(data: UnitArrays, rows: IntArray) -> FloatArray:
-    """How often an emotion (row) is followed by another (column) within a scene, in soft counts (7, 7)."""
+    """How often a gold emotion (row) is followed by another (column) within a scene, (7, 7): soft labels would blur what follows what."""
     here = rows[data.next_row[rows] >= 0]
-    pairs = np.stack([data.soft[here], data.soft[data.next_row[here]]])
-    first, second = pairs[:, np.isfinite(pairs[..., 0]).all(axis=0)]
-    return (first.T @ second).astype(np.float32)
+    pairs = np.stack([data.label[here], data.label[data.next_row[here]]])
+    first, second = pairs[:, (pairs >= 0).all(axis=0)]
+    counts = np.zeros((len(EMOTIONS), len(EMOTIONS)), np.float32)
+    np.add.at(counts, (first, second), 1)
+    return counts
 
 
 def _state(network: torch.nn.Module) -> State:

@@ -40,9 +40,7 @@ DEPENDENCIES = {
 
 def dependencies() -> dict[str, set[str]]:
     graph = defs.resolve_asset_graph()
-    return {
-        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()
-    }
+    return {key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()}
 
 
 def test_the_graph_is_the_one_that_was_designed() -> None:
