@@ -153,7 +153,7 @@ class ContextNetwork(nn.Module):
     """Joins the experts' opinions over a run of units.
 
     It starts as a hidden Markov model (product of opinions, transitions between emotions) and learns a correction by a transformer that
-    sees the past only. The reaction head rests on the past alone; only the unit's own emotion may be told by the unit that follows.
+    sees the past only. The reaction head rests on the past alone; only the unit's own emotion is also told by what follows in its scene.
     """
 
     def __init__(self, config: NetworkConfig) -> None:

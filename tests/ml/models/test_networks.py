@@ -43,9 +43,10 @@ def test_a_reaction_is_foreseen_without_looking_at_what_follows() -> None:
     assert not torch.allclose(before.reaction[0, 4], after.reaction[0, 4])
 
 
-def test_an_emotion_is_told_by_the_past_and_by_the_next_unit_only() -> None:
+def test_an_emotion_is_told_by_its_scene_and_by_the_past_only() -> None:
     network = context()
-    before, after = network(batch()), network(changed(batch(), 4))
+    given = dataclasses.replace(batch(), scene=torch.tensor([[0, 0, 0, 1, 1, 1]]))
+    before, after = network(given), network(changed(given, 4))
     assert torch.allclose(before.emotion[0, :3], after.emotion[0, :3])
     assert not torch.allclose(before.emotion[0, 3], after.emotion[0, 3])
     assert not torch.allclose(before.emotion[0, 5], after.emotion[0, 5])
