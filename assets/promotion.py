@@ -56,12 +56,13 @@ def build_champion(workspace: Workspace, out: Path) -> ChampionSummary:
     tags = {"feelm.data_revision": revision, "feelm.training_set": workspace.versions.of(home.artifact("training_set"))}
     registered = registry.log_training(home, model_dir, workspace.params.raw["training"], _curves(model_dir), tags)
     registry.set_alias(home, registered.version, registry.CHALLENGER)
-    decision = _judge(workspace, model_dir, report_dir, current)
+    usable = _is_usable(current)
+    decision = _judge(workspace, model_dir, report_dir, current if usable else None)
     if decision.promoted:
         registry.set_alias(home, registered.version, registry.CHAMPION)
         _copy(model_dir, out, MODEL_FILES)
         _copy(report_dir, out, (REPORT_FILE,))
-    elif current.is_dir():
+    elif usable:
         _copy(current, out, (*MODEL_FILES, REPORT_FILE))
     in_use = registry.champion(home)
     summary = ChampionSummary(
@@ -77,9 +78,22 @@ def build_champion(workspace: Workspace, out: Path) -> ChampionSummary:
     return summary
 
 
-def _judge(workspace: Workspace, model_dir: Path, report_dir: Path, current: Path) -> Decision:
+def _is_usable(champion_dir: Path) -> bool:
+    """A champion that this version's networks cannot load is none."""
+    from ml.models.predict import load_model
+
+    if not (champion_dir / REPORT_FILE).is_file():
+        return False
+    try:
+        load_model(champion_dir)
+    except FeelmError:
+        return False
+    return True
+
+
+def _judge(workspace: Workspace, model_dir: Path, report_dir: Path, current: Path | None) -> Decision:
     challenger = ValidationReport.read(report_dir / REPORT_FILE)
-    standing = ValidationReport.read(current / REPORT_FILE) if (current / REPORT_FILE).is_file() else None
+    standing = ValidationReport.read(current / REPORT_FILE) if current else None
     if standing is not None and standing.model_version == challenger.model_version:
         standing = None  # the champion itself, judged again
     return decide(challenger, standing, _read(model_dir / "model.json")["declared_use"], workspace.params.declared_use.value)
