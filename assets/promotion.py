@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from assets.workspace import Workspace
-from corpus.contracts import PREDICTIONS, FeelmError
+from corpus.contracts import MODALITIES, PREDICTIONS, FeelmError
 from corpus.paths import write_json
 from ml.evaluation.promotion import Decision, decide
 from ml.evaluation.report import ValidationReport
