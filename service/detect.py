@@ -86,15 +86,22 @@ FILM_ID = "detected"
 
 
 def _detect(home: Home, source: str, prepare: Callable[[Home], dict[str, str]]) -> Detection:
-    folder = home.artifact("champion")
-    if not folder.is_dir():
-        raise FeelmError(f"there is no champion model in {home.root}: `feelm demo` or `feelm run` trains one")
-    model = load_model(folder)
+    model = load_model(_champion(home))
     with tempfile.TemporaryDirectory(prefix="feelm-detect-") as scratch_root:
         scratch = Home(Path(scratch_root))
         missing = prepare(scratch)
         units = _units(scratch, model)
     return Detection(source, model.version, ", ".join(sorted(model.facts.trained_on)), units, missing)
+
+
+def _champion(home: Home) -> Path:
+    folder = home.artifact("champion")
+    if not folder.is_dir():
+        raise FeelmError(f"there is no champion model in {home.root}: `feelm demo` or `feelm run` trains one")
+    if not (folder / "model.json").is_file():
+        reasons = json.loads((folder / "decision.json").read_text(encoding="utf-8"))["reasons"]
+        raise FeelmError(f"no model has passed the gate yet in {home.root}: {'; '.join(reasons)}")
+    return folder
 
 
 def _units(scratch: Home, model: EmotionModel) -> tuple[DetectedUnit, ...]:

@@ -20,11 +20,16 @@ USES = tuple(use.value for use in DeclaredUse)
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much worse a challenger may be: recall of an emotion (points of 1), calibration error, lower end of the paired interval."""
+    """How much worse a challenger may be: recall of an emotion (points of 1), calibration error, lower end of the paired interval.
+
+    On few units the calibration error is mostly chance (0.2 for an honest model on 60 units in 15 bins), so it binds from
+    `min_calibration_units` on.
+    """
 
     emotion_recall_loss: float = 0.10
     min_emotion_units: int = 20
     max_ece: float = 0.15
+    min_calibration_units: int = 100
     min_gain_low: float = -0.02
     baseline_p: float = 0.05
 
@@ -74,8 +79,10 @@ def _fused(report: CorpusReport) -> SystemScore:
 
 
 def _check_ece(own: CorpusReport, bounds: Bounds, against: list[str], speaking: list[str]) -> None:
-    ece = _fused(own).ece
-    if ece is not None and ece > bounds.max_ece:
+    ece, n_units = _fused(own).ece, _fused(own).n_units
+    if n_units < bounds.min_calibration_units:
+        speaking.append(f"{n_units} units are too few to judge its calibration")
+    elif ece is not None and ece > bounds.max_ece:
         against.append(f"its confidence is off by {ece:.3f} on average, more than {bounds.max_ece:.3f}")
     elif ece is not None:
         speaking.append(f"its calibration error is {ece:.3f}")

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from corpus.contracts import EMOTIONS
-from ml.evaluation.promotion import decide, paired_gain
+from ml.evaluation.promotion import Bounds, decide, paired_gain
 from ml.evaluation.report import CorpusReport, Interval, PairedTest, SystemScore, ValidationReport
 
 FILMS = [f"film-{i}" for i in range(8)]
@@ -57,6 +57,11 @@ def test_a_challenger_that_loses_an_emotion_does_not() -> None:
 
 def test_a_challenger_that_is_out_of_calibration_does_not() -> None:
     assert not decide(report(0.85, ece=0.3), report(0.8), "commercial", "research").promoted
+
+
+def test_calibration_does_not_bind_where_it_is_mostly_chance() -> None:
+    few = Bounds(min_calibration_units=211)
+    assert decide(report(0.85, ece=0.3), None, "commercial", "research", few).promoted
 
 
 @pytest.mark.parametrize(("model_use", "declared", "promoted"), [("research", "commercial", False), ("internal", "internal", True)])
