@@ -1,7 +1,7 @@
 """Promotion: pure rules on validation reports that say whether a challenger may become champion, and why.
 
 Without a champion the challenger must beat the baselines; against one it must win the paired comparison on the films both were tested
-on, lose no emotion beyond a bound and stay calibrated. In both cases its data must allow the use that the team declares.
+on, lose no emotion beyond a bound and stay calibrated. In both cases its data and weights must allow the use that the team declares.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def decide(
 ) -> Decision:
     """Judge a challenger.
 
-    `model_use` is the widest use its training data allow, `declared_use` the team's (values of DeclaredUse).
+    `model_use` is the widest use its data and pretrained weights allow, `declared_use` the team's (values of DeclaredUse).
     """
     bounds = bounds or Bounds()
     own = challenger.corpora[0]
@@ -70,8 +70,8 @@ def decide(
 
 def _check_use(model_use: str, declared_use: str) -> tuple[list[str], list[str]]:
     if USES.index(model_use) < USES.index(declared_use):
-        return [f"its training data are for {model_use} use, the team declares {declared_use} use"], []
-    return [], [f"its training data allow {model_use} use"]
+        return [f"its data and weights are for {model_use} use, the team declares {declared_use} use"], []
+    return [], [f"its data and weights allow {model_use} use"]
 
 
 def _fused(report: CorpusReport) -> SystemScore:

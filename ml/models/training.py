@@ -22,6 +22,7 @@ import pandas as pd
 
 from corpus.contracts import EMOTIONS, MODALITIES, PREDICTIONS, TRAINING_UNITS, DeclaredUse, FeelmError
 from corpus.paths import Home, write_json
+from corpus.weights import WEIGHTS
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
 from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, train_context
@@ -291,7 +292,7 @@ def _facts(
         expert_temperatures={m: _temperatures(data, sources, tested[m]) if m in tested else {} for m in MODALITIES},
         temperatures=dict.fromkeys(sources, 1.0),
         trained_on=_trained_on(manifest),
-        declared_use=_narrowest(list(manifest.declared_uses.values())),
+        declared_use=_narrowest([*manifest.declared_uses.values(), *(weight.declared_use.value for weight in WEIGHTS)]),
         seed=params.seed,
     )
 
@@ -323,7 +324,7 @@ def _trained_on(manifest: Manifest) -> dict[str, str]:
 
 
 def _narrowest(uses: list[str]) -> str:
-    """The narrowest of some declared uses: what a model that rests on all of them may be used for."""
+    """The narrowest of some declared uses, of data and of the weights that read them: what a model resting on all may be used for."""
     order = [use.value for use in DeclaredUse]
     return min(uses, key=order.index)
 

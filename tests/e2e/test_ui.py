@@ -85,18 +85,18 @@ def test_every_asset_is_told_with_group_kind_owner_and_description(dagster: Dags
         assert node["kinds"] and node["owners"] and node["description"], node
 
 
-def test_an_asset_materialises_from_the_launchpad_without_configuration(dagster: Dagster) -> None:
-    film_id = f"made-{SEED}-01"
+def materialise(dagster: Dagster, asset: str, partition: str | None) -> dict[str, str]:
+    """Launch as the launchpad does, with no configuration, and wait; the kinds of the metadata that came of it."""
     params = {
         "selector": {
             "repositoryName": "__repository__",
             "repositoryLocationName": "orchestration.definitions",
             "jobName": "__ASSET_JOB",
-            "assetSelection": [{"path": ["text_features"]}],
+            "assetSelection": [{"path": [asset]}],
         },
         "runConfigData": {},
         "mode": "default",
-        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": film_id}]},
+        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": partition}] if partition else []},
     }
     launched = dagster.ask(LAUNCH, params=params)["launchPipelineExecution"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
@@ -106,8 +106,17 @@ def test_an_asset_materialises_from_the_launchpad_without_configuration(dagster:
         time.sleep(2)
         status = dagster.ask(RUN, id=launched["run"]["runId"])["runOrError"]["status"]
     assert status == "SUCCESS"
-    latest = dagster.ask(LATEST, path=["text_features"], keys=[film_id])["assetOrError"]["assetMaterializations"][0]
-    kinds = {entry["label"]: entry["__typename"] for entry in latest["metadataEntries"]}
+    latest = dagster.ask(LATEST, path=[asset], keys=[partition] if partition else None)["assetOrError"]
+    return {entry["label"]: entry["__typename"] for entry in latest["assetMaterializations"][0]["metadataEntries"]}
+
+
+def test_a_film_asset_materialises_from_the_launchpad_without_configuration(dagster: Dagster) -> None:
+    kinds = materialise(dagster, "text_features", f"made-{SEED}-01")
     assert kinds["dagster/column_schema"] == "TableSchemaMetadataEntry"
     assert kinds["dagster/row_count"] == "IntMetadataEntry"
     assert kinds["path"] == "PathMetadataEntry"
+
+
+def test_gold_labels_come_with_a_plot_and_the_snapshot_with_its_revision(dagster: Dagster) -> None:
+    assert materialise(dagster, "gold_labels", None)["labels"] == "MarkdownMetadataEntry"
+    assert materialise(dagster, "dataset_snapshot", None)["revision"] == "TextMetadataEntry"
