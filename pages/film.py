@@ -219,8 +219,10 @@ def lead(lines: Sequence[Line], face: FaceCourse | None) -> str:
     if face is not None and not any(line.text for line in lines):
         return f"Nobody speaks here. The face shows: {face.sentence}."
     read = [line for line in lines if line.model]
+    if read and not any(line.votes for line in lines):
+        return "Nobody has judged this film yet, so the model did not learn from it, and what it reads stands alone."
     if read:
-        return f"Nobody has judged this film yet, so what the model reads stands alone. {_seen(read)}"
+        return f"The raters’ judgements settle no line of this film. {_seen(read)}"
     return "The model has not read this film: below is what its picture, sound and words gave."
 
 
