@@ -6,9 +6,7 @@ their parent is gone.
 """
 
 import multiprocessing
-import multiprocessing.connection
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.telling import ONLY_STALE_TAG
+from corpus.processes import end_with_parent
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.objects import StepFailureData
@@ -104,14 +103,7 @@ def _start_worker(log: Path, threads: int) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()
-
-
-def _exit_after(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)
+    end_with_parent()
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> int:

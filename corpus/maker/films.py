@@ -7,9 +7,8 @@ manifest is written last, so that an interrupted run begins again where it stopp
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import cv2
@@ -28,6 +27,7 @@ from corpus.maker.subtitles import draw_fault, make_cues, srt
 from corpus.maker.truth import VERSION, read_truth, tell, truth_record
 from corpus.maker.voice import SAMPLE_RATE
 from corpus.paths import file_digest, write_json, write_text, writing
+from corpus.processes import worker_pool
 
 MANIFEST = "manifest.json"
 ANNOTATIONS = "annotations.csv"
@@ -58,8 +58,7 @@ def make_films(out: Path, films: int, seed: int, workers: int = 2, progress: Cal
 def _make_all(waiting: list[tuple[Story, Path]], workers: int, progress: Callable[[str], None]) -> None:
     if not waiting:
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(waiting)), mp_context=context) as pool:
+    with worker_pool(min(workers, len(waiting))) as pool:
         running = {pool.submit(make_film, story, folder): story for story, folder in waiting}
         for done in as_completed(running):
             done.result()

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ import pandas as pd
 
 from corpus.contracts import EMOTIONS, MODALITIES, PREDICTIONS, TRAINING_UNITS, DeclaredUse, FeelmError
 from corpus.paths import Home, write_json
+from corpus.processes import worker_pool
 from corpus.weights import WEIGHTS
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
@@ -181,7 +181,7 @@ class _Workers:
         if self.params.workers > 1:
             self.data.save(self.path)
             # spawn: a forked child of a process that already ran torch's threads can hang
-            self.pool = ProcessPoolExecutor(self.params.workers, mp_context=get_context("spawn"))
+            self.pool = worker_pool(self.params.workers)
         return self
 
     def __exit__(self, *_: object) -> None:
