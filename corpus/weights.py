@@ -237,11 +237,6 @@ def _install(archive: Path, member: Member, owner: Weight) -> None:
     temporary.replace(path)
 
 
-def fetch_all() -> list[str]:
-    """Fetch every weight that is not there yet; the names of those fetched."""
-    return [known.name for known in WEIGHTS if fetch(known.name)]
-
-
 def main(arguments: list[str]) -> int:
     """`python -m corpus.weights fetch [NAME...]`, for installation before the command line exists; the exit code."""
     if not arguments or arguments[0] != "fetch":

@@ -15,15 +15,8 @@ import pandas as pd
 
 from corpus.annotations.decisions import Decision, Outcome, write_decision
 from corpus.contracts import ANNOTATIONS, EMOTIONS, UNIT_FEATURES, UTTERANCES, FeelmError
-from corpus.paths import Home
 from quality.runner import run_suite
 from quality.suite import load_suite
-
-
-def film_durations(home: Home) -> dict[str, int | None]:
-    """Duration in ms of every scanned film."""
-    streams = sorted(home.artifact("shots").glob("*/stream.json"))
-    return {path.parent.name: int(_json(path)["duration_ms"]) for path in streams}
 
 
 def decide(batch_dir: Path, durations: Mapping[str, int | None]) -> Decision:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -221,8 +220,3 @@ def _score(table: np.ndarray, line: ShownLine) -> float:
     posterior = table[:, seen[0], seen[1], seen[2]]
     tied = np.isclose(posterior, posterior.max())
     return float(tied[EMOTIONS.index(line.emotion)] / tied.sum())
-
-
-def contradictions() -> Iterator[tuple[str, str]]:
-    """Every pair of true and shown emotion that the display rules allow."""
-    yield from ((e, s) for e, s in product(EMOTIONS, EMOTIONS) if MASKS[e].get(s, 0.0) > 0)

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from safetensors.numpy import load_file
 
-from corpus.contracts import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS, FeelmError, GoldStatus
+from corpus.contracts import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS, GoldStatus
 from corpus.paths import Home
 from ml.models.training_set import FILMS
 
@@ -343,9 +343,3 @@ def _gold(rows: pd.DataFrame) -> tuple[FloatArray, IntArray, FloatArray]:
     soft /= soft.sum(axis=1, keepdims=True)
     label = rows["label"].where(rows["status"] == GoldStatus.GOLD.value).map({name: i for i, name in enumerate(EMOTIONS)})
     return soft, label.fillna(-1).to_numpy(np.int64), rows["intensity"].to_numpy(np.float32)
-
-
-def check_columns(columns: Columns) -> None:
-    """Raise FeelmError when no modality has a single feature."""
-    if not (columns.face or columns.voice or columns.cues):
-        raise FeelmError("no film and no corpus of the training set has features: run the feature stages (feelm run)")

@@ -9,7 +9,7 @@ from corpus.annotations.batches import build_batch
 from corpus.annotations.decisions import Decision, Outcome
 from corpus.contracts import UNIT_FEATURES, UTTERANCES, FeelmError
 from corpus.paths import write_json, writing
-from quality.gate import check_dialogue, check_features, decide, film_durations
+from quality.gate import check_dialogue, check_features, decide
 from quality.runner import run_suite
 from quality.suite import Expectation, Suite, load_suite
 from tests.simulated_raters import Simulated, write_csv
@@ -180,14 +180,6 @@ def test_a_missing_modality_passes_when_it_is_told(tmp_path: Path):
     assert failed(check_features(tmp_path, units)) == set()
     write_json(tmp_path / "summary.json", {"missing": None})
     assert failed(check_features(tmp_path, units)) == {"features_present"}
-
-
-def test_durations_are_read_from_the_scanned_films(tmp_path: Path):
-    from corpus.paths import Home
-
-    home = Home(tmp_path)
-    write_json(home.artifact("shots", "made-1-01") / "stream.json", {"duration_ms": 31_000})
-    assert film_durations(home) == {"made-1-01": 31_000}
 
 
 def test_an_unknown_suite_is_a_fault_of_one_line():
