@@ -23,10 +23,11 @@ echo "Installing packages into $venv (the first time takes some minutes) ..."
 pip install 'torch==2.13.0' || fail "torch 2.13.0 could not be installed (see above): is a package index reachable?"
 pip install --editable '.[dev]' || fail "the packages could not be installed (see above): is a package index reachable, is the disk full?"
 
-# opencv-python needs libGL; where it is missing, the headless build of the same version, never both.
-if ! "$venv/bin/python" -c 'import cv2' 2>/dev/null; then
+# opencv-python needs libGL; where it is missing, the headless build of the same version, never both: they share one folder.
+has() { "$venv/bin/python" -c "from importlib.metadata import version; version('$1')" 2>/dev/null; }
+if has opencv-python-headless || ! "$venv/bin/python" -c 'import cv2' 2>/dev/null; then
     version=$("$venv/bin/python" -c 'from importlib.metadata import version; print(version("opencv-python"))')
-    pip uninstall --yes opencv-python
+    pip uninstall --yes opencv-python opencv-python-headless
     pip install --no-deps "opencv-python-headless==$version" || fail "opencv-python-headless $version could not be installed"
     "$venv/bin/python" -c 'import cv2' || fail "opencv does not import, with or without a display"
 fi
