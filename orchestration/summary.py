@@ -13,10 +13,14 @@ from orchestration.run import RunReport, costs
 from service.detect import Detection
 
 
+WORDY = ("words", "emotion", "next best", "from")
+"""Columns of words stand to the left, figures to the right."""
+
+
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+        table.add_column(column, justify="left" if index == 0 or column in WORDY else "right")
     return table
 
 
