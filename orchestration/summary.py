@@ -12,7 +12,6 @@ from ml.evaluation.report import CorpusReport, Interval, ValidationReport
 from orchestration.run import RunReport, costs
 from service.detect import Detection
 
-
 WORDY = ("words", "emotion", "next best", "from")
 """Columns of words stand to the left, figures to the right."""
 
