@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.contracts import EMOTIONS, FACE_COURSE, PROBABILITY_COLUMNS, UNITS, UTTERANCES
+from corpus.contracts import EMOTIONS, FACE_COURSE, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS, UTTERANCES
 from corpus.paths import Home
 from ml.evaluation.report import ValidationReport
 from tests.e2e.conftest import feelm
@@ -71,7 +71,9 @@ def test_what_real_clips_lack_is_told(real_root: Path) -> None:
     assert missing["actress", "dialogue"] == "no subtitles"
     assert "silence" in missing["actress", "voice_features"]
     assert missing["actress", "face_features"] is None
-    assert missing["sintel-trailer", "voice_features"] is None
+    assert "no voice in" in missing["sintel-trailer", "voice_features"]
+    voices = UNIT_FEATURES.read(home.artifact("voice_features", "sintel-trailer") / "features.parquet")
+    assert 0 < voices["present"].sum() < len(voices)
     assert len(UTTERANCES.read(home.artifact("dialogue", "sintel-trailer") / "utterances.parquet")) == 4
     assert set(UNITS.read(home.artifact("scenes", "actress") / "units.parquet")["level"]) == {"scene", "span"}
 
