@@ -1,0 +1,32 @@
+"""What every command shares: the two consoles, common options, and results as a table for people or JSON for programs."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+out = Console()
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Workers = Annotated[int, typer.Option(min=1, help="Films worked on side by side.")]
+
+
+def show(value: Any, table: RenderableType, as_json: bool) -> None:
+    """Print `value` as JSON or `table` for people."""
+    if as_json:
+        typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+    else:
+        out.print(table)
+
+
+def rows_table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    """A rich table of strings."""
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*row)
+    return table
