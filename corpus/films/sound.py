@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 from av.error import FFmpegError
 
+from corpus.dialogue.language import base_code
 from corpus.films.decode import clock
 from corpus.films.probe import AudioTrack, MediaFacts, open_media
 
@@ -24,12 +25,6 @@ RATE_HZ = 16_000
 MISPLACED_S = 0.04
 BLOCK_SAMPLES = 10 * RATE_HZ
 SILENCE_PEAK_DBFS = -60.0
-
-ISO_639_1 = {
-    "en": "eng", "de": "deu ger", "fr": "fra fre", "es": "spa", "it": "ita", "nl": "nld dut", "pt": "por", "ru": "rus", "sv": "swe",
-    "no": "nor nob nno", "da": "dan", "fi": "fin", "pl": "pol", "cs": "ces cze", "ja": "jpn", "zh": "zho chi", "ko": "kor", "ar": "ara",
-    "fa": "fas per", "tr": "tur", "el": "ell gre", "hu": "hun", "he": "heb", "hi": "hin", "uk": "ukr", "ro": "ron rum",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,8 +44,8 @@ class SoundFacts:
 
 def choose_track(facts: MediaFacts, language: str | None) -> AudioTrack | None:
     """The film's own sound: no commentary or description, the film's language where marked, the first of equals."""
-    codes = {language, *ISO_639_1.get(language or "", "").split()}
-    return min(facts.audio, key=lambda t: (t.secondary, t.language not in codes, t.index), default=None)
+    code = base_code(language or "")
+    return min(facts.audio, key=lambda t: (t.secondary, base_code(t.language or "") != code, t.index), default=None)
 
 
 def extract_sound(path: Path, facts: MediaFacts, duration_ms: int, out: Path, *, language: str | None = None) -> SoundFacts:
