@@ -315,6 +315,25 @@ UTTERANCES = TableSchema(
     key=("utterance_id",),
 )
 
+HEARD_LINES = TableSchema(
+    "heard_lines",
+    (
+        _text("utterance_id", "the utterance"),
+        _share("speech_share", "share of its time in which speech is heard"),
+        _number("onset_distance_ms", "its start minus the nearest beginning of speech; null where none is near", unit="ms", nullable=True),
+    ),
+    key=("utterance_id",),
+)
+
+UNWRITTEN_SPEECH = TableSchema(
+    "unwritten_speech",
+    (
+        _ms("start_ms", "start of a stretch in which speech is heard and no cue is shown"),
+        _ms("end_ms", "its end"),
+    ),
+    key=("start_ms",),
+)
+
 SCENES = TableSchema(
     "scenes",
     (

@@ -9,7 +9,7 @@ from assets.chain import run_stage
 from assets.partitions import annotation_batch_keys, films
 from assets.workspace import Workspace
 from corpus.annotations.decisions import Decision, Outcome
-from quality.checks import annotation_checks, dialogue_checks, feature_checks
+from quality.checks import annotation_checks, dialogue_checks, feature_checks, film_checks
 
 CHECKED_FEATURES = ("face_features", "voice_features", "text_features")
 
@@ -17,6 +17,13 @@ CHECKED_FEATURES = ("face_features", "voice_features", "text_features")
 def _decide(batch_id: str) -> Decision:
     decision: Decision = run_stage(Workspace.from_environment(), "annotation_gate", batch_id).summary
     return decision
+
+
+def _check_film(film_id: str) -> Sequence[Outcome]:
+    from quality.gate import check_film
+
+    home = Workspace.from_environment().home
+    return check_film(home.artifact("shots", film_id), home.artifact("soundtrack", film_id))
 
 
 def _check_dialogue(film_id: str) -> Sequence[Outcome]:
@@ -39,6 +46,7 @@ def _check_features(name: str) -> Callable[[str], Sequence[Outcome]]:
 
 ALL_CHECKS: Sequence[dg.AssetChecksDefinition] = [
     annotation_checks("annotation_batches", annotation_batch_keys, _decide),
+    film_checks("shots", films, _check_film),
     dialogue_checks("dialogue", films, _check_dialogue),
     *(feature_checks(name, films, _check_features(name)) for name in CHECKED_FEATURES),
 ]

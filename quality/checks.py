@@ -29,6 +29,13 @@ def dialogue_checks(
     return _checks("dialogue", "dialogue_checks", asset_key, partitions_def, check)
 
 
+def film_checks(
+    asset_key: dg.AssetKey | str, partitions_def: dg.PartitionsDefinition, check: Callable[[str], Sequence[Outcome]]
+) -> dg.AssetChecksDefinition:
+    """Checks of the suite `films` on one film's picture and sound; `check` gets the film id."""
+    return _checks("films", "film_checks", asset_key, partitions_def, check)
+
+
 def feature_checks(
     asset_key: dg.AssetKey | str, partitions_def: dg.PartitionsDefinition, check: Callable[[str], Sequence[Outcome]]
 ) -> dg.AssetChecksDefinition:
@@ -63,13 +70,16 @@ def _specs(suite: Suite, asset_key: dg.AssetKey | str, partitions_def: dg.Partit
 
 
 def check_result(outcome: Outcome, asset_key: dg.AssetKey | str) -> dg.AssetCheckResult:
-    """An outcome as Dagster shows it: severity, what was observed, and the ids of failing rows."""
+    """An outcome as Dagster shows it: severity, what was observed and measured, the worst cases, and the ids of failing rows."""
     serious = outcome.errored or outcome.severity == "critical"
     metadata: dict[str, dg.MetadataValue] = {
         "observed": dg.MetadataValue.text(outcome.observed),
         "unexpected_count": dg.MetadataValue.int(outcome.unexpected_count),
         "errored": dg.MetadataValue.bool(outcome.errored),
     }
+    metadata |= {name: dg.MetadataValue.float(value) for name, value in outcome.figures.items()}
+    if outcome.worst:
+        metadata["worst"] = dg.MetadataValue.table([dg.TableRecord({"where": w.where, "what": w.what}) for w in outcome.worst])
     if outcome.examples:
         metadata["failing_rows"] = dg.MetadataValue.table([dg.TableRecord({"id": row}) for row in outcome.examples])
     return dg.AssetCheckResult(

@@ -5,6 +5,7 @@ Importing this module imports Great Expectations (4 CPU seconds, 277 MB): only q
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from great_expectations.core.metric_domain_types import MetricDomainTypes  # noqa: TID253
@@ -13,7 +14,10 @@ from great_expectations.expectations.expectation import BatchExpectation  # noqa
 from great_expectations.expectations.metrics.metric_provider import metric_value  # noqa: TID253
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider  # noqa: TID253
 
-from quality.rules import RULES, Finding
+from quality import media_rules, rules
+from quality.findings import Finding
+
+RULES = rules.RULES | media_rules.RULES
 
 
 class FilmRuleFinding(TableMetricProvider):
@@ -50,5 +54,5 @@ class FilmRule(BatchExpectation):
         finding: Finding = metrics["feelm.film_rule"]
         return {
             "success": finding.holds,
-            "result": {"observed_value": finding.observed, "unexpected_count": len(finding.rows), "details": {"rows": finding.rows}},
+            "result": {"observed_value": finding.observed, "unexpected_count": len(finding.rows), "details": asdict(finding)},
         }

@@ -14,9 +14,20 @@ from typing import Any
 import pandas as pd
 
 from corpus.annotations.decisions import Decision, Outcome, write_decision
-from corpus.contracts import ANNOTATIONS, EMOTIONS, UNIT_FEATURES, UTTERANCES, FeelmError
+from corpus.contracts import (
+    ANNOTATIONS,
+    EMOTIONS,
+    HEARD_LINES,
+    SHOTS,
+    UNIT_FEATURES,
+    UNWRITTEN_SPEECH,
+    UTTERANCES,
+    FeelmError,
+)
 from quality.runner import run_suite
 from quality.suite import load_suite
+
+DIALOGUE_FACTS = ("n_cues", "speech_coverage", "speech_ms", "screenplay_fault", "screenplay_coverage", "unmatched_speeches")
 
 
 def decide(batch_dir: Path, durations: Mapping[str, int | None]) -> Decision:
@@ -43,10 +54,29 @@ def check_batch(batch_dir: Path, durations: Mapping[str, int | None]) -> tuple[O
     return run_suite(pd.read_parquet(batch_dir / "annotations.parquet"), load_suite("annotations"), context)
 
 
+def check_film(shots_dir: Path, soundtrack_dir: Path) -> tuple[Outcome, ...]:
+    """What the suite `films` finds in one film's picture and sound."""
+    stream, sound = _json(shots_dir / "stream.json"), _json(soundtrack_dir / "summary.json")
+    context = {
+        "duration_ms": int(stream["duration_ms"]),
+        "declared_ms": stream["declared_duration_ms"],
+        "fps": stream["fps"],
+        "variable": stream["variable_rate"],
+        "damage": [*_json(shots_dir / "summary.json")["damage"], *sound["damage"]],
+        "sound": sound,
+    }
+    return run_suite(SHOTS.read(shots_dir / "shots.parquet"), load_suite("films"), context)
+
+
 def check_dialogue(dialogue_dir: Path, film_id: str, duration_ms: int) -> tuple[Outcome, ...]:
     """What the suite `dialogue` finds in one film's utterances."""
     summary = _json(dialogue_dir / "summary.json")
+    dropped = _json(dialogue_dir / "dropped.json")["dropped"]
     context = {
+        **{name: summary[name] for name in DIALOGUE_FACTS},
+        "heard": HEARD_LINES.read(dialogue_dir / "heard.parquet"),
+        "unwritten": UNWRITTEN_SPEECH.read(dialogue_dir / "unwritten.parquet"),
+        "outside": [cue for cue in dropped if cue["reason"] == "outside the film"],
         "missing": summary.get("missing"),
         "verdict": summary.get("verdict"),
         "columns": UTTERANCES.names,

@@ -6,35 +6,16 @@ Great Expectations runs them as custom expectations; a test or a notebook calls 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import numpy as np
 import pandas as pd
 
 from corpus import statistics
 from corpus.annotations.spam import rate_raters
 from corpus.contracts import EMOTIONS
+from quality.findings import Finding, Rule, rows_where
 
 SPAN = ["film_id", "unit_id", "start_ms", "end_ms", "character_id", "perspective"]
 """What a rater judged, where no tool names it."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a rule found: `rows` are the positions of the rows that break it."""
-
-    holds: bool
-    observed: str
-    rows: list[int] = field(default_factory=list)
-
-
-Rule = Callable[..., Finding]
-
-
-def _rows_where(broken: pd.Series | np.ndarray, words: str, fine: str = "all hold") -> Finding:
-    rows = np.flatnonzero(np.asarray(broken, dtype=bool)).tolist()
-    return Finding(not rows, f"{len(rows)} {words}" if rows else fine, rows)
 
 
 def file_readable(table: pd.DataFrame, fault: str | None) -> Finding:
@@ -59,7 +40,7 @@ def label_in_vocabulary(table: pd.DataFrame, vocabulary: list[str]) -> Finding:
     """Category rows have a label of the vocabulary; the raw ones that have none are named."""
     broken = (table["dimension"] == "category") & ~table["label"].isin(vocabulary)
     raw = sorted({str(label) for label in table.loc[broken, "label_raw"].dropna()})
-    return _rows_where(broken, f"judgements outside the vocabulary: {', '.join(map(repr, raw[:10]))}", "all in the vocabulary")
+    return rows_where(broken, f"judgements outside the vocabulary: {', '.join(map(repr, raw[:10]))}", "all in the vocabulary")
 
 
 def value_in_scale(table: pd.DataFrame, scales: dict[str, list[float]]) -> Finding:
@@ -68,14 +49,14 @@ def value_in_scale(table: pd.DataFrame, scales: dict[str, list[float]]) -> Findi
     value = table["value"].to_numpy(np.float64, na_value=np.nan)
     for dimension, (low, high) in scales.items():
         broken |= (table["dimension"] == dimension).to_numpy() & ~((value >= low) & (value <= high))
-    return _rows_where(broken, "values outside their scale")
+    return rows_where(broken, "values outside their scale")
 
 
 def film_known(table: pd.DataFrame, film_durations: dict[str, int | None]) -> Finding:
     """Every film is among those known."""
     broken = ~table["film_id"].isin(list(film_durations))
     unknown = sorted(table.loc[broken, "film_id"].unique())
-    return _rows_where(broken, f"rows of films not in the catalogue: {', '.join(unknown[:10])}", "all films known")
+    return rows_where(broken, f"rows of films not in the catalogue: {', '.join(unknown[:10])}", "all films known")
 
 
 def film_measured(table: pd.DataFrame, film_durations: dict[str, int | None]) -> Finding:
@@ -83,7 +64,7 @@ def film_measured(table: pd.DataFrame, film_durations: dict[str, int | None]) ->
     unmeasured = {film_id for film_id, duration in film_durations.items() if duration is None}
     broken = table["film_id"].isin(unmeasured)
     named = sorted(table.loc[broken, "film_id"].unique())
-    return _rows_where(broken, f"rows of films that could not be scanned: {', '.join(named[:10])}", "all films measured")
+    return rows_where(broken, f"rows of films that could not be scanned: {', '.join(named[:10])}", "all films measured")
 
 
 def interval_ordered(table: pd.DataFrame) -> Finding:
@@ -91,7 +72,7 @@ def interval_ordered(table: pd.DataFrame) -> Finding:
     timed = table["start_ms"].notna() & table["end_ms"].notna()
     named = table["unit_id"].notna() if "unit_id" in table else pd.Series(False, index=table.index)
     broken = (timed & ~((table["start_ms"] >= 0) & (table["end_ms"] > table["start_ms"]))) | (~timed & ~named)
-    return _rows_where(broken, "spans that do not end after they start")
+    return rows_where(broken, "spans that do not end after they start")
 
 
 def interval_inside_film(table: pd.DataFrame, film_durations: dict[str, int | None], tolerance_ms: int) -> Finding:
@@ -103,14 +84,14 @@ def interval_inside_film(table: pd.DataFrame, film_durations: dict[str, int | No
     worst = beyond.where(broken).idxmax()
     film_id = table.loc[worst, "film_id"]
     farthest = f"the farthest {int(beyond[worst])} ms after {film_id}, which lasts {film_durations[film_id]} ms"
-    return _rows_where(broken, f"spans beyond the film's end, {farthest}")
+    return rows_where(broken, f"spans beyond the film's end, {farthest}")
 
 
 def judgement_unique(table: pd.DataFrame) -> Finding:
     """Rater, pass, span, person, perspective, dimension and label do not repeat."""
     named = table["label"].where(table["label"].notna(), table["label_raw"])
     key = table[[*SPAN, "annotator_id", "pass_no", "dimension"]].assign(named=named)
-    return _rows_where(key.duplicated(keep="first"), "judgements repeat an earlier one of the same rater")
+    return rows_where(key.duplicated(keep="first"), "judgements repeat an earlier one of the same rater")
 
 
 def same_label_overlap(table: pd.DataFrame) -> Finding:
@@ -186,7 +167,7 @@ def _same_share(a: pd.Series, b: pd.Series, minimum_items: int) -> float:
 def note_printable(table: pd.DataFrame) -> Finding:
     """Notes hold no control characters but line ends and tabs."""
     broken = table["note"].astype("str").str.contains(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", regex=True, na=False)
-    return _rows_where(broken, "notes with control characters")
+    return rows_where(broken, "notes with control characters")
 
 
 def rows_or_reason(table: pd.DataFrame, missing: str | None) -> Finding:
@@ -209,7 +190,7 @@ def sync_not_refused(table: pd.DataFrame, verdict: str | None) -> Finding:
 
 def text_not_blank(table: pd.DataFrame) -> Finding:
     """Every row says something."""
-    return _rows_where(table["text"].astype("str").str.strip().fillna("") == "", "blank utterances")
+    return rows_where(table["text"].astype("str").str.strip().fillna("") == "", "blank utterances")
 
 
 def units_covered(table: pd.DataFrame, unit_ids: list[str]) -> Finding:
@@ -226,7 +207,7 @@ def _feature_columns(table: pd.DataFrame) -> list[str]:
 def features_finite(table: pd.DataFrame) -> Finding:
     """No feature is infinite."""
     values = table[_feature_columns(table)].to_numpy(np.float64, na_value=np.nan)
-    return _rows_where(np.isinf(values).any(axis=1) if values.size else np.zeros(len(table)), "units with infinite features")
+    return rows_where(np.isinf(values).any(axis=1) if values.size else np.zeros(len(table)), "units with infinite features")
 
 
 def modality_present(table: pd.DataFrame, missing: str | None) -> Finding:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from corpus.annotations.decisions import Outcome
+from corpus.annotations.decisions import Example, Outcome
 from quality.suite import Expectation, Suite, resolve
 
 EXAMPLES = 50
@@ -60,7 +60,8 @@ def _expectation(expectation: Expectation, context: dict[str, Any]) -> Any:
 def _outcome(expectation: Expectation, result: Any, table: pd.DataFrame, id_column: str) -> Outcome:
     fault = "no result came back" if result is None else _fault(result)
     found = {} if result is None else dict(result.result or {})
-    rows = list(found.get("details", {}).get("rows", []) or found.get("unexpected_index_list", []) or [])
+    details = found.get("details") or {}
+    rows = list(details.get("rows", []) or found.get("unexpected_index_list", []) or [])
     ids = table[id_column].iloc[rows[:EXAMPLES]] if id_column in table else pd.Series(rows[:EXAMPLES])
     return Outcome(
         check=expectation.check,
@@ -71,6 +72,8 @@ def _outcome(expectation: Expectation, result: Any, table: pd.DataFrame, id_colu
         examples=tuple(str(value) for value in ids),
         observed=fault or _observed(found),
         description=expectation.description,
+        figures=dict(details.get("figures", {})),
+        worst=tuple(Example(**example) for example in details.get("worst", ())),
     )
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from corpus.contracts import FeelmError
 from corpus.paths import Home, content_version, write_json, writing
@@ -19,11 +20,20 @@ ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True)
+class Example:
+    """One of the worst cases: where it is, and what is wrong there, in words."""
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one expectation found.
 
     `passed` is false both for bad data and for a check that could not be carried out; `errored` tells the latter. `severity` is critical,
-    warning or info. `examples` holds at most 50 ids of failing rows, `observed` a figure or a sentence.
+    warning or info. `examples` holds at most 50 ids of failing rows, `observed` a figure or a sentence, `figures` what was measured,
+    `worst` the worst cases first.
     """
 
     check: str
@@ -34,6 +44,8 @@ class Outcome:
     examples: tuple[str, ...]
     observed: str
     description: str
+    figures: dict[str, float] = field(default_factory=dict)
+    worst: tuple[Example, ...] = ()
 
     @property
     def blocks(self) -> bool:
@@ -121,7 +133,12 @@ def _read_all(folder: Path) -> list[Decision]:
 def _read(path: Path) -> Decision:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        outcomes = tuple(Outcome(**{**item, "examples": tuple(item["examples"])}) for item in raw.pop("outcomes"))
+        outcomes = tuple(_outcome(item) for item in raw.pop("outcomes"))
         return Decision(outcomes=outcomes, **raw)
     except (ValueError, KeyError, TypeError) as error:
         raise FeelmError(f"the decision at {path} is damaged ({error}): delete it and run again") from error
+
+
+def _outcome(item: dict[str, Any]) -> Outcome:
+    worst = tuple(Example(**example) for example in item.get("worst", ()))
+    return Outcome(**{**item, "examples": tuple(item["examples"]), "worst": worst})

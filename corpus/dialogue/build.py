@@ -13,9 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from corpus.contracts import UTTERANCES, FeelmError
 from corpus.dialogue import speech
 from corpus.dialogue.align import Alignment, CueMatch, align
+from corpus.dialogue.heard import Heard, hold_against_sound
 from corpus.dialogue.screenplay import Speech, character_slug, read_screenplay, speeches
 from corpus.dialogue.subtitles import Cue, CueFault, SubtitleFile, read_subtitles
 from corpus.dialogue.sync import SyncResult, synchronise, unchecked
@@ -34,7 +38,7 @@ class DialogueSummary:
     `verdict` to `reason` are SyncResult's (verdict null without subtitles); counts are of cues; `speaker_share` and
     `heading_share` are shares of utterances with a speaker and a scene heading. `screenplay` is aligned, refused
     (`screenplay_fault` says why) or null; `screenplay_coverage` the share of the subtitles' words found in it. `missing` says in
-    words why there is no dialogue.
+    words why there is no dialogue. `speech_ms`, `speech_coverage` and `residual_ms` are Heard's.
     """
 
     film_id: str
@@ -58,6 +62,9 @@ class DialogueSummary:
     screenplay_fault: str | None
     screenplay_coverage: float | None
     unmatched_speeches: int | None
+    speech_ms: int
+    speech_coverage: float | None
+    residual_ms: float | None
     missing: str | None
 
 
@@ -108,8 +115,37 @@ class _Script:
         return _Named((character_slug(said.character) or None) if believed else prefixed, said.heading, said.line, match.confidence)
 
 
+@dataclass(frozen=True)
+class _Sound:
+    """The film's speech as heard: its probability on the grid, or why there is none."""
+
+    speech: npt.NDArray[np.float32] | None
+    missing: str | None
+
+    @classmethod
+    def read(cls, soundtrack_dir: Path) -> _Sound:
+        path = soundtrack_dir / "sound.flac"
+        told = _read_json(soundtrack_dir / "summary.json")
+        if not path.is_file() or told.get("silent"):
+            return cls(None, told.get("missing") or "no audio track")
+        return cls(speech.speech_probability_of_file(path), None)
+
+    def synchronised(self, cues: Sequence[Cue], duration_ms: int) -> SyncResult:
+        if self.speech is None:
+            return unchecked(cues, f"{self.missing}: times kept as delivered")
+        return synchronise(cues, self.speech, speech.GRID_MS, duration_ms)
+
+    def heard(self, utterances: Sequence[dict[str, Any]], written: Sequence[Cue], duration_ms: int) -> Heard:
+        if self.speech is None or not utterances:
+            return Heard.nothing()
+        spoken = {row["utterance_id"]: (row["start_ms"], row["end_ms"]) for row in utterances}
+        spans = [(cue.start_ms, cue.end_ms) for cue in written]
+        return hold_against_sound(spoken, spans, self.speech, speech.GRID_MS, duration_ms)
+
+
 def build_dialogue(film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: Path) -> DialogueSummary:
-    """Write utterances.parquet (UTTERANCES), dropped.json (cues left out or repaired, with reasons) and summary.json into `out`.
+    """Write utterances.parquet (UTTERANCES), what was heard beside it (heard.parquet, unwritten.parquet), dropped.json (cues left out or
+    repaired, with reasons) and summary.json into `out`.
 
     Reads subtitles.<ext> and screenplay.<ext> of the film artifact, the sound track and the film's duration.
 
@@ -121,14 +157,17 @@ def build_dialogue(film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: P
         return _write_empty(film.film_id, out)
     delivered = read_subtitles(film.subtitles)
     duration_ms = int(_read_json(shots_dir / "stream.json")["duration_ms"])
-    result = _synchronised(delivered.cues, soundtrack_dir, duration_ms)
+    sound = _Sound.read(soundtrack_dir)
+    result = sound.synchronised(delivered.cues, duration_ms)
     kept, outside = _within_film(result, duration_ms)
     script = _Script.read(film.screenplay, kept)
     utterances = _utterances(film.film_id, kept, script.name(kept))
     dropped = [*delivered.dropped, *outside, *_unspoken(kept)]
     write_json(out / "dropped.json", _told_faults(dropped, delivered.repaired))
     UTTERANCES.write(UTTERANCES.frame(utterances), out / "utterances.parquet")
-    summary = _summary(film.film_id, delivered, result, utterances, dropped, script)
+    heard = sound.heard(utterances, kept, duration_ms)
+    heard.write(out)
+    summary = _summary(film.film_id, delivered, result, utterances, dropped, script, heard)
     write_json(out / "summary.json", asdict(summary))
     return summary
 
@@ -137,14 +176,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FeelmError(f"{path.name} is not at {path}: run the stage that makes it (feelm run)")
     return dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def _synchronised(cues: Sequence[Cue], soundtrack_dir: Path, duration_ms: int) -> SyncResult:
-    sound = soundtrack_dir / "sound.flac"
-    told = _read_json(soundtrack_dir / "summary.json")
-    if not sound.is_file() or told.get("silent"):
-        return unchecked(cues, f"{told.get('missing') or 'no audio track'}: times kept as delivered")
-    return synchronise(cues, speech.speech_probability_of_file(sound), speech.GRID_MS, duration_ms)
 
 
 def _within_film(result: SyncResult, duration_ms: int) -> tuple[list[Cue], list[CueFault]]:
@@ -166,7 +197,7 @@ def _unspoken(cues: Sequence[Cue]) -> list[CueFault]:
     return [_fault(cue, reasons[cue.kind]) for cue in cues if cue.kind != "speech"]
 
 
-def _utterances(film_id: str, cues: Sequence[Cue], named: Sequence[_Named]) -> list[dict[str, object]]:
+def _utterances(film_id: str, cues: Sequence[Cue], named: Sequence[_Named]) -> list[dict[str, Any]]:
     spoken = [(cue, who) for cue, who in zip(cues, named, strict=True) if cue.kind == "speech"]
     return [
         {
@@ -193,6 +224,7 @@ def _told_faults(dropped: Sequence[CueFault], repaired: Sequence[CueFault]) -> d
 
 def _write_empty(film_id: str, out: Path) -> DialogueSummary:
     UTTERANCES.write(UTTERANCES.empty(), out / "utterances.parquet")
+    Heard.nothing().write(out)
     write_json(out / "dropped.json", _told_faults([], []))
     summary = DialogueSummary(
         film_id=film_id,
@@ -216,6 +248,9 @@ def _write_empty(film_id: str, out: Path) -> DialogueSummary:
         screenplay_fault=None,
         screenplay_coverage=None,
         unmatched_speeches=None,
+        speech_ms=0,
+        speech_coverage=None,
+        residual_ms=None,
         missing="no subtitles",
     )
     write_json(out / "summary.json", asdict(summary))
@@ -229,6 +264,7 @@ def _summary(
     utterances: Sequence[dict[str, object]],
     dropped: Sequence[CueFault],
     script: _Script,
+    heard: Heard,
 ) -> DialogueSummary:
     alignment = script.alignment
     return DialogueSummary(
@@ -253,6 +289,9 @@ def _summary(
         screenplay_fault=script.fault,
         screenplay_coverage=round(alignment.coverage, 4) if alignment else None,
         unmatched_speeches=len(alignment.unmatched_speeches) if alignment else None,
+        speech_ms=heard.speech_ms,
+        speech_coverage=heard.coverage,
+        residual_ms=heard.residual_ms,
         missing=_missing(result, utterances),
     )
 

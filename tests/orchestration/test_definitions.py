@@ -52,9 +52,9 @@ def test_definitions_are_loadable_and_hold_the_named_jobs() -> None:
     assert {job.name for job in defs.resolve_all_job_defs()} == {"__ASSET_JOB", "film_chain", "retrain"}
 
 
-def test_only_annotation_checks_dialogue_and_features_are_checked() -> None:
+def test_batches_films_dialogue_and_features_are_checked() -> None:
     checked = {key.asset_key.to_user_string() for checks in ALL_CHECKS for key in checks.check_keys}
-    assert checked == {"annotation_batches", "dialogue", "face_features", "voice_features", "text_features"}
+    assert checked == {"annotation_batches", "shots", "dialogue", "face_features", "voice_features", "text_features"}
 
 
 def test_versions_given_to_dagster_have_one_width() -> None:

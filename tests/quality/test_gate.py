@@ -1,4 +1,4 @@
-"""The gate's outcomes on whole batches, films' dialogue and features."""
+"""The gate's outcomes on whole batches and features."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import pytest
 
 from corpus.annotations.batches import build_batch
 from corpus.annotations.decisions import Decision, Outcome
-from corpus.contracts import UNIT_FEATURES, UTTERANCES, FeelmError
+from corpus.contracts import UNIT_FEATURES, FeelmError
 from corpus.paths import write_json, writing
-from quality.gate import check_dialogue, check_features, decide
+from quality.gate import check_features, decide
 from quality.runner import run_suite
 from quality.suite import Expectation, Suite, load_suite
 from tests.simulated_raters import Simulated, write_csv
@@ -135,30 +135,6 @@ def test_library_expectations_name_their_rows():
     )
     (outcome,) = run_suite(pd.DataFrame({"id": ["a", "b", "c"], "x": [0.5, float("inf"), 2.0]}, index=[7, 8, 9]), suite, {})
     assert outcome.examples == ("b", "c")
-
-
-def _dialogue(folder: Path, rows: list[dict[str, object]], **summary: object) -> tuple[Outcome, ...]:
-    UTTERANCES.write(UTTERANCES.frame(rows), folder / "utterances.parquet")
-    write_json(folder / "summary.json", {"missing": None, "verdict": "fits", **summary})
-    return check_dialogue(folder, "f", 10_000)
-
-
-def _utterance(index: int, start_ms: int, end_ms: int) -> dict[str, object]:
-    words = {"text": "hello", "raw_text": "hello", "source": "subtitles"}
-    return {"utterance_id": f"f.u{index}", "film_id": "f", "index": index, "start_ms": start_ms, "end_ms": end_ms, **words}
-
-
-def test_dialogue_beyond_the_film_blocks_and_a_refused_sync_warns(tmp_path: Path):
-    outcomes = _dialogue(tmp_path, [_utterance(0, 0, 900), _utterance(1, 9000, 12_000)], verdict="refused")
-    assert {outcome.check: outcome.blocks for outcome in outcomes if not outcome.passed} == {
-        "utterance_inside_film": True,
-        "subtitles_in_sync": False,
-    }
-
-
-def test_a_film_without_words_must_say_why(tmp_path: Path):
-    assert failed(_dialogue(tmp_path, [], missing="no subtitles", verdict=None)) == set()
-    assert failed(_dialogue(tmp_path, [])) == {"dialogue_told"}
 
 
 def test_features_must_cover_the_units_and_be_finite(tmp_path: Path):
