@@ -96,10 +96,7 @@ class _Script:
         except FeelmError as error:
             return cls(fault=str(error))
         alignment = align(cues, said)
-        fault = None
-        if alignment.verdict == "refused":
-            fault = f"only {alignment.coverage:.0%} of the subtitles' words stand in the screenplay: another film or language"
-        return cls(said, alignment, fault)
+        return cls(said, alignment, alignment.reason)
 
     def name(self, cues: Sequence[Cue]) -> list[_Named]:
         """Speaker and place of each cue: the screenplay's where it is sure, else the subtitles' own prefix, else unknown."""
