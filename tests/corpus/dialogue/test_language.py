@@ -19,7 +19,7 @@ def test_every_delivered_subtitle_file_is_told_its_language_and_so_are_five_line
     for path in paths:
         named = NAMED.search(path.name)
         code = next(filter(None, named.groups())) if named else "en"
-        texts = [cue.text for cue in read_subtitles(path).cues if cue.kind == "speech"]
+        texts = [cue.text for cue in read_subtitles(path).cues if cue.kind in ("speech", "note")]
         whole = guess_language(texts)
         assert whole is not None and whole.code == code and whole.probability > 0.95, path.name
         parts = [guess_language(texts[at : at + 5]) for at in range(0, len(texts) - 4, 5)]
