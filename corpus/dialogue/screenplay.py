@@ -2,6 +2,7 @@
 
 Fountain is parsed by screenplay-tools, fed line by line so that each element's line in the file is known, which the library itself
 does not keep. Final Draft's .fdx is read here, because the library takes only the first run of a paragraph and loses styled words.
+A .txt is Fountain where it holds Fountain's signs and no columns, else plain text (plain_script).
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from corpus.contracts import FeelmError
+from corpus.dialogue.plain_script import ElementKind, RawElement, has_columns, read_plain
 from corpus.dialogue.subtitles import decode
-
-ElementKind = Literal["heading", "action", "character", "parenthetical", "dialogue"]
 
 FORMATS = (".fountain", ".spmd", ".txt", ".fdx")
 SIZE_LIMIT_BYTES = 10_000_000
@@ -39,6 +38,10 @@ _FDX_KINDS: dict[str, ElementKind] = {
     "Parenthetical": "parenthetical",
     "Dialogue": "dialogue",
 }
+_FOUNTAIN_SIGNS = re.compile(
+    r"\A\s*(?:Title|Credit|Authors?|Source|Draft date|Contact)\s*:|^[@!~]\S|^\.\w|^>.*<?$|^#{1,6}\s|^={1,3}(?:\s|$)|\[\[|/\*|#[\w.-]+#\s*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 _ANNOTATION = re.compile(r"\[\[\d+\]\]|/\*\d+\*/")
 _EXTENSION = re.compile(r"\s*\([^)]*\)\s*\^?\s*$|\s*\^\s*$")
 _EMPHASIS = re.compile(r"(?<!\\)(\*{1,3}|_)(?=\S)(.+?)(?<=\S)\1")
@@ -72,7 +75,7 @@ class Speech:
 
 
 def read_screenplay(path: Path) -> tuple[ScriptElement, ...]:
-    """Elements of a Fountain or Final Draft (.fdx) screenplay, in order.
+    """Elements of a Fountain, Final Draft (.fdx) or plain text screenplay, in order.
 
     Raises:
         FeelmError: the file is absent, over 10 MB, of another kind, damaged, or has no dialogue.
@@ -80,14 +83,13 @@ def read_screenplay(path: Path) -> tuple[ScriptElement, ...]:
     if not path.is_file():
         raise FeelmError(f"no screenplay at {path}: check the path")
     if path.suffix.lower() not in FORMATS:
-        raise FeelmError(f"screenplay {path.name} is of an unknown kind: deliver it as .fountain, .fdx, or Fountain in a .txt")
+        raise FeelmError(f"screenplay {path.name} is of an unknown kind: deliver it as .fountain, .fdx or .txt")
     if path.stat().st_size > SIZE_LIMIT_BYTES:
         raise FeelmError(f"screenplay {path.name} is over {SIZE_LIMIT_BYTES} bytes: check that it is a screenplay")
     text = decode(path.read_bytes())[0].lstrip("\ufeff")
-    raw = _read_fdx(text, path.name) if path.suffix.lower() == ".fdx" else _read_fountain(text)
-    elements = tuple(_with_context(raw))
-    if not any(element.kind == "dialogue" for element in elements):
-        raise FeelmError(f"no dialogue in screenplay {path.name}: check that it is a Fountain or Final Draft screenplay")
+    elements = _read(text, path)
+    if not _has_dialogue(elements):
+        raise FeelmError(f"no dialogue in screenplay {path.name}: check that it is a Fountain, Final Draft or plain text screenplay")
     return elements
 
 
@@ -115,7 +117,26 @@ def character_slug(name: str) -> str:
     return re.sub(r"[\W_]+", "-", re.sub(r"['’]", "", folded)).strip("-")
 
 
-def _with_context(raw: Iterator[tuple[ElementKind, str, int]]) -> Iterator[ScriptElement]:
+def _read(text: str, path: Path) -> tuple[ScriptElement, ...]:
+    if path.suffix.lower() == ".fdx":
+        return tuple(_with_context(_read_fdx(text, path.name)))
+    readers = [_read_fountain]
+    if path.suffix.lower() == ".txt":
+        readers = [_read_fountain, read_plain] if _is_fountain(text) else [read_plain, _read_fountain]
+    readings = (tuple(_with_context(reader(text))) for reader in readers)
+    return next((elements for elements in readings if _has_dialogue(elements)), ())
+
+
+def _is_fountain(text: str) -> bool:
+    """Whether a text holds Fountain's own signs, and does not set its speeches in columns as typewriters did."""
+    return _FOUNTAIN_SIGNS.search(text) is not None and not has_columns(text)
+
+
+def _has_dialogue(elements: tuple[ScriptElement, ...]) -> bool:
+    return any(element.kind == "dialogue" for element in elements)
+
+
+def _with_context(raw: Iterator[RawElement]) -> Iterator[ScriptElement]:
     heading: str | None = None
     character: str | None = None
     scene: int | None = None
@@ -129,22 +150,26 @@ def _with_context(raw: Iterator[tuple[ElementKind, str, int]]) -> Iterator[Scrip
         yield ScriptElement(kind, text, line, character, heading, scene)
 
 
-def _read_fountain(text: str) -> Iterator[tuple[ElementKind, str, int]]:
+def _read_fountain(text: str) -> Iterator[RawElement]:
     from screenplay_tools.fountain.parser import Parser
 
     parser = Parser()
     parser.mergeActions = parser.mergeDialogue = False
     lines = _forced_characters(text.splitlines())
+    opened: int | None = None
     for number, line in enumerate([*lines, ""], start=1):
         known, waiting = len(parser.script.elements), len(parser._pending)
         parser.add_line(line)
-        fresh = [element for element in parser.script.elements[known:] if element.text_raw.strip() or element.type.value == "CHARACTER"]
-        for position, element in enumerate(fresh):
+        if parser._note or parser._boneyard:
+            opened = opened or number
+            continue
+        # What a note interrupted stands where the note began; what waited for this line to be understood, in the line before.
+        at, opened = opened or number, None
+        for position, element in enumerate(parser.script.elements[known:]):
             kind = _FOUNTAIN_KINDS.get(element.type.value)
-            words = element.name if element.type.value == "CHARACTER" else element.text_raw
-            if kind is not None:
-                # What waited for this line to be understood stands in the line before.
-                yield kind, _plain(words), number - 1 if position < waiting else number
+            words = _plain(element.name if kind == "character" else element.text_raw) if kind else ""
+            if kind and words:
+                yield kind, words, at - 1 if position < waiting else at
 
 
 def _forced_characters(lines: list[str]) -> list[str]:
@@ -164,14 +189,15 @@ def _plain(text: str) -> str:
     return " ".join(_EMPHASIS.sub(r"\2", _ANNOTATION.sub(" ", text)).split())
 
 
-def _read_fdx(text: str, name: str) -> Iterator[tuple[ElementKind, str, int]]:
+def _read_fdx(text: str, name: str) -> Iterator[RawElement]:
     if "<!ENTITY" in text or "<!DOCTYPE" in text:
         raise FeelmError(f"screenplay {name} declares XML entities, which Final Draft never writes: it is refused")
     try:
         root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
     except ElementTree.ParseError as error:
         raise FeelmError(f"screenplay {name} is not whole ({error}): export it from Final Draft again") from error
-    for number, paragraph in enumerate(root.iterfind("Content/Paragraph"), start=1):
+    # All paragraphs below, for two who speak at once stand in paragraphs within one.
+    for number, paragraph in enumerate(root.iterfind("Content//Paragraph"), start=1):
         words = " ".join("".join("".join(run.itertext()) for run in paragraph.iterfind("Text")).split())
         kind = _FDX_KINDS.get(paragraph.get("Type", "Action"))
         if words and kind is not None:
