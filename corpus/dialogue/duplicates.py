@@ -1,0 +1,59 @@
+"""Tells that two films are one: another encode, another cut, another id, but the same words said.
+
+Runs of four words are compared as sets, so that neither timing, nor where cues begin, nor a few words heard differently matter. Of
+different films hardly any runs agree (at most 0.10 of the shorter among made films, whose sentences come from common templates; less
+among real ones); with one word in five altered 0.41 still do.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+RUN_WORDS = 4
+LEAST_SHARE = 0.25
+LEAST_RUNS = 20
+"""Fewer common runs are too little to tell by."""
+
+# Scripts that put no space between words count by the sign.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two films with near-equal dialogue: `share` (0..1) of the shorter one's runs of words stands in the other as well."""
+
+    first: str
+    second: str
+    share: float
+
+
+def fingerprint(texts: Iterable[str]) -> frozenset[int]:
+    """The runs of words in a film's lines, in order of time, each as a 32-bit checksum."""
+    words = _WORD.findall(_folded(" ".join(texts)))
+    runs = (" ".join(words[start : start + RUN_WORDS]) for start in range(len(words) - RUN_WORDS + 1))
+    return frozenset(zlib.crc32(run.encode()) for run in runs)
+
+
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in plain if not unicodedata.combining(sign) and sign not in "'’")
+
+
+def find_twins(prints: Mapping[str, frozenset[int]]) -> list[Twins]:
+    """Every pair of films whose dialogue is near-equal, by their fingerprints; in order of ids, in time linear in the words."""
+    holders: dict[int, list[str]] = defaultdict(list)
+    for film_id in sorted(prints):
+        for run in prints[film_id]:
+            holders[run].append(film_id)
+    common = Counter(pair for film_ids in holders.values() for pair in combinations(film_ids, 2))
+    return [
+        Twins(first, second, round(share, 4))
+        for (first, second), n in sorted(common.items())
+        if n >= LEAST_RUNS and (share := n / min(len(prints[first]), len(prints[second]))) >= LEAST_SHARE
+    ]
