@@ -16,13 +16,20 @@ import typer
 from corpus.contracts import FeelmError
 from corpus.paths import Home
 from orchestration.cli_films import films_app
+from orchestration.cli_screenplay import screenplay_app
 from orchestration.console import Json, Workers, err, out, rows_table, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
 corpus_app = typer.Typer(no_args_is_help=True, help="Public corpora of lines with emotions.")
 annotations_app = typer.Typer(no_args_is_help=True, help="What people judged.")
 weights_app = typer.Typer(no_args_is_help=True, help="Pretrained weights from package registries.")
-for sub, name in ((films_app, "films"), (corpus_app, "corpus"), (annotations_app, "annotations"), (weights_app, "weights")):
+for sub, name in (
+    (films_app, "films"),
+    (screenplay_app, "screenplay"),
+    (corpus_app, "corpus"),
+    (annotations_app, "annotations"),
+    (weights_app, "weights"),
+):
     app.add_typer(sub, name=name)
 
 

@@ -18,17 +18,12 @@ import numpy.typing as npt
 
 from corpus.contracts import UTTERANCES, FeelmError
 from corpus.dialogue import speech
-from corpus.dialogue.align import Alignment, CueMatch, align
 from corpus.dialogue.heard import Heard, hold_against_sound
-from corpus.dialogue.screenplay import Speech, character_slug, read_screenplay, speeches
+from corpus.dialogue.speakers import Named, Script
 from corpus.dialogue.subtitles import Cue, CueFault, SubtitleFile, read_subtitles
 from corpus.dialogue.sync import SyncResult, synchronise, unchecked
 from corpus.films.catalogue import read_film
 from corpus.paths import write_json
-
-PREFIX_CONFIDENCE = 0.95
-"""Trust in a speaker whom the subtitles name themselves; the screenplay is believed where it is surer than TRUSTED_SCRIPT."""
-TRUSTED_SCRIPT = 0.6
 
 
 @dataclass(frozen=True)
@@ -66,50 +61,6 @@ class DialogueSummary:
     speech_coverage: float | None
     residual_ms: float | None
     missing: str | None
-
-
-@dataclass(frozen=True)
-class _Named:
-    """Who says a cue, and where that stands in the screenplay."""
-
-    character_id: str | None = None
-    heading: str | None = None
-    line: int | None = None
-    confidence: float | None = None
-
-
-@dataclass(frozen=True)
-class _Script:
-    """The film's screenplay beside its cues; `fault` says why it could not be used."""
-
-    speeches: tuple[Speech, ...] = ()
-    alignment: Alignment | None = None
-    fault: str | None = None
-
-    @classmethod
-    def read(cls, path: Path | None, cues: Sequence[Cue]) -> _Script:
-        """Read and align; a screenplay that cannot be used is told in the summary and does not hold up the subtitles."""
-        if path is None:
-            return cls()
-        try:
-            said = speeches(read_screenplay(path))
-        except FeelmError as error:
-            return cls(fault=str(error))
-        alignment = align(cues, said)
-        return cls(said, alignment, alignment.reason)
-
-    def name(self, cues: Sequence[Cue]) -> list[_Named]:
-        """Speaker and place of each cue: the screenplay's where it is sure, else the subtitles' own prefix, else unknown."""
-        matches = {match.cue: match for match in self.alignment.matches} if self.alignment else {}
-        return [self._named(cue, matches.get(index)) for index, cue in enumerate(cues)]
-
-    def _named(self, cue: Cue, match: CueMatch | None) -> _Named:
-        prefixed = (character_slug(cue.speaker) or None) if cue.speaker else None
-        if match is None:
-            return _Named(prefixed, None, None, PREFIX_CONFIDENCE if prefixed else None)
-        said = self.speeches[match.speech]
-        believed = match.confidence >= TRUSTED_SCRIPT or prefixed is None
-        return _Named((character_slug(said.character) or None) if believed else prefixed, said.heading, said.line, match.confidence)
 
 
 @dataclass(frozen=True)
@@ -157,7 +108,7 @@ def build_dialogue(film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: P
     sound = _Sound.read(soundtrack_dir)
     result = sound.synchronised(delivered.cues, duration_ms)
     kept, outside = _within_film(result, duration_ms)
-    script = _Script.read(film.screenplay, kept)
+    script = Script.read(film.screenplay, kept)
     utterances = _utterances(film.film_id, kept, script.name(kept))
     dropped = [*delivered.dropped, *outside, *_unspoken(kept)]
     write_json(out / "dropped.json", _told_faults(dropped, delivered.repaired))
@@ -194,7 +145,7 @@ def _unspoken(cues: Sequence[Cue]) -> list[CueFault]:
     return [_fault(cue, reasons[cue.kind]) for cue in cues if cue.kind != "speech"]
 
 
-def _utterances(film_id: str, cues: Sequence[Cue], named: Sequence[_Named]) -> list[dict[str, Any]]:
+def _utterances(film_id: str, cues: Sequence[Cue], named: Sequence[Named]) -> list[dict[str, Any]]:
     spoken = [(cue, who) for cue, who in zip(cues, named, strict=True) if cue.kind == "speech"]
     return [
         {
@@ -206,8 +157,8 @@ def _utterances(film_id: str, cues: Sequence[Cue], named: Sequence[_Named]) -> l
             "text": cue.text,
             "raw_text": cue.raw_text,
             "character_id": who.character_id,
-            "scene_heading": who.heading,
-            "script_line": who.line,
+            "scene_heading": who.speech.heading if who.speech else None,
+            "script_line": who.speech.line if who.speech else None,
             "speaker_confidence": who.confidence,
             "source": "subtitles",
         }
@@ -260,7 +211,7 @@ def _summary(
     result: SyncResult,
     utterances: Sequence[dict[str, object]],
     dropped: Sequence[CueFault],
-    script: _Script,
+    script: Script,
     heard: Heard,
 ) -> DialogueSummary:
     alignment = script.alignment
