@@ -311,8 +311,22 @@ UTTERANCES = TableSchema(
         _count("script_line", "line of the screenplay, from 1", nullable=True),
         _share("speaker_confidence", "confidence of speaker, heading and script line", nullable=True),
         _text("source", "where the words come from", allowed=("subtitles", "asr", "corpus")),
+        _share("text_confidence", "mean confidence of recognised words; null where they were delivered", nullable=True),
     ),
     key=("utterance_id",),
+)
+
+WORDS = TableSchema(
+    "words",
+    (
+        _text("utterance_id", "the utterance; only recognised ones have words of their own"),
+        _count("index", "position in the utterance, from 0"),
+        _text("text", "the word with its punctuation"),
+        _ms("start_ms", "when it begins"),
+        _ms("end_ms", "when it ends"),
+        _share("confidence", "the recogniser's probability of it"),
+    ),
+    key=("utterance_id", "index"),
 )
 
 HEARD_LINES = TableSchema(
