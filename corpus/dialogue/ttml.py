@@ -9,9 +9,9 @@ Source: W3C, Timed Text Markup Language 1 (TTML1), section 10 (timing) and 6.2 (
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 from corpus.contracts import FeelmError
 from corpus.dialogue.cues import CueKind, Reading
@@ -50,36 +50,55 @@ def read_ttml(text: str, name: str) -> Reading:
 
 
 def _parse(text: str, name: str) -> tuple[ElementTree.Element, str | None]:
-    parser = ElementTree.XMLPullParser(("start", "end"))
-    root: ElementTree.Element | None = None
-    fault, depth = None, 0
-    for piece in _fed(parser, text):
-        fault = piece
-        for event, element in parser.read_events():
-            root = element if root is None else root
-            depth += 1 if event == "start" else -1
-            if depth > DEPTH_LIMIT:
-                raise FeelmError(f"{name} nests elements deeper than {DEPTH_LIMIT}: it is no subtitle file")
-    if root is None:
-        raise FeelmError(f"no cue in {name}: its XML cannot be read ({fault})")
-    return root, fault
-
-
-def _fed(parser: ElementTree.XMLPullParser, text: str) -> Iterator[str | None]:
-    """Feed piece by piece; yields null, or the fault at which it ends."""
+    """The document as far as it is whole, and the fault at which it breaks off."""
+    reader = _Reader(name)
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = reader.start, reader.end, reader.data
+    fault = None
     # Some writers declare the encoding that the bytes had, which the text no longer has.
-    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text.lstrip("\ufeff"), count=1)
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text, count=1).lstrip()
     try:
-        for at in range(0, len(text), 4096):
-            parser.feed(text[at : at + 4096])
-            yield None
-        parser.close()
-    except (ElementTree.ParseError, ValueError) as error:
-        yield str(error)
+        parser.Parse(text, True)
+    except (expat.ExpatError, ValueError) as error:
+        fault = str(error)
+    if reader.root is None:
+        raise FeelmError(f"no cue in {name}: its XML cannot be read ({fault})")
+    return reader.root, fault
+
+
+class _Reader:
+    """Builds elements as expat finds them, so that those before a break stay."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._open: list[ElementTree.Element] = []
+        self.root: ElementTree.Element | None = None
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if len(self._open) >= DEPTH_LIMIT:
+            raise FeelmError(f"{self._name} nests elements deeper than {DEPTH_LIMIT}: it is no subtitle file")
+        element = ElementTree.Element(tag, attributes)
+        if self._open:
+            self._open[-1].append(element)
+        else:
+            self.root = element
+        self._open.append(element)
+
+    def end(self, tag: str) -> None:
+        self._open.pop()
+
+    def data(self, text: str) -> None:
+        if not self._open:
+            return
+        element = self._open[-1]
+        if len(element):
+            element[-1].tail = (element[-1].tail or "") + text
+        else:
+            element.text = (element.text or "") + text
 
 
 def _local(name: str) -> str:
-    return name.rsplit("}", 1)[-1]
+    return name.rsplit(":", 1)[-1]
 
 
 def _attribute(element: ElementTree.Element, name: str) -> str | None:
@@ -89,8 +108,8 @@ def _attribute(element: ElementTree.Element, name: str) -> str | None:
 def _agents(root: ElementTree.Element) -> dict[str, str]:
     """Names of the people whom `ttm:agent` declares."""
     agents: dict[str, str] = {}
-    for agent in (element for element in root.iter() if _local(str(element.tag)) == "agent"):
-        names = [child.text.strip() for child in agent if _local(str(child.tag)) == "name" and child.text]
+    for agent in (element for element in root.iter() if _local(element.tag) == "agent"):
+        names = [child.text.strip() for child in agent if _local(child.tag) == "name" and child.text]
         identifier = _attribute(agent, "id")
         if identifier and names:
             agents[identifier] = names[0]
@@ -172,7 +191,7 @@ class _Walk:
         self, element: ElementTree.Element, begin_ms: int, end_ms: int | None, preserve: bool, into: _Text | None = None
     ) -> int | None:
         """Read an element whose parent's time is given; returns its end, for what follows in a sequence."""
-        name = _local(str(element.tag))
+        name = _local(element.tag)
         if name in ("head", *_SILENT):
             return begin_ms
         own = _attribute(element, "space")
@@ -199,7 +218,7 @@ class _Walk:
 
     def _lose(self, element: ElementTree.Element, number: int) -> None:
         """Count an element whose times cannot be read, and the paragraphs in it."""
-        inner = [child for child in element.iter() if _local(str(child.tag)) == "p" and child is not element]
+        inner = [child for child in element.iter() if _local(child.tag) == "p" and child is not element]
         self.paragraphs += len(inner)
         for lost, place in [(element, number), *((child, None) for child in inner)]:
             self._reading.drop("".join(lost.itertext()), "its times cannot be read", number=place)
@@ -228,7 +247,7 @@ class _Walk:
         self._add(into, element.text, preserve)
         begin: int | None = start
         for child in element:
-            if _local(str(child.tag)) == "br" and into is not None:
+            if _local(child.tag) == "br" and into is not None:
                 into.text += "\n"
             else:
                 finished = self.element(child, start if begin is None else begin, end, preserve, into)

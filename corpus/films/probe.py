@@ -32,6 +32,14 @@ TRACK_DURATION = re.compile(r"\d{1,3}:\d\d:\d\d(\.\d+)?")
 BITMAP_SUBTITLES = frozenset({"dvdsub", "dvd_subtitle", "pgssub", "hdmv_pgs_subtitle", "dvbsub", "dvb_subtitle", "xsub"})
 
 
+READ_AS_TEXT = frozenset({"subrip", "srt", "text", "ass", "ssa", "mov_text", "webvtt"})
+"""Subtitle codecs whose packets are the text of cues."""
+
+_COMMENTARY = re.compile(r"\b(commentary|comments?|songs?|lyrics|karaoke|descriptions?|signs)\b", re.IGNORECASE)
+_FORCED = re.compile(r"\bforced\b", re.IGNORECASE)
+_HEARING_IMPAIRED = re.compile(r"\b(sdh|cc|hi|hearing)\b", re.IGNORECASE)
+
+
 class MediaError(FeelmError):
     """A media file that cannot be used: not a film, damaged beyond use, or beyond the limits."""
 
@@ -51,12 +59,21 @@ class AudioTrack:
 
 @dataclass(frozen=True)
 class SubtitleTrack:
-    """One embedded subtitle stream, `kind` text or bitmap."""
+    """One embedded subtitle stream, `kind` text or bitmap.
+
+    `secondary` are commentary, songs and descriptions, `forced` the lines of strangers alone; told by flags or, where writers forget
+    those, by the track's title.
+    """
 
     index: int
     codec: str
     language: str | None
     kind: str
+    title: str | None = None
+    default: bool = False
+    forced: bool = False
+    hearing_impaired: bool = False
+    secondary: bool = False
 
 
 @dataclass(frozen=True)
@@ -217,4 +234,16 @@ def _audio_track(stream: av.audio.stream.AudioStream, origin_s: float) -> AudioT
 
 def _subtitle_track(stream: av.subtitles.stream.SubtitleStream) -> SubtitleTrack:
     codec = stream.codec_context.codec.canonical_name
-    return SubtitleTrack(stream.index, codec, _language(stream), "bitmap" if codec in BITMAP_SUBTITLES else "text")
+    title = stream.metadata.get("title") or None
+    beside = Disposition.comment | Disposition.lyrics | Disposition.karaoke | Disposition.descriptions | Disposition.metadata
+    return SubtitleTrack(
+        index=stream.index,
+        codec=codec,
+        language=_language(stream),
+        kind="bitmap" if codec in BITMAP_SUBTITLES else "text",
+        title=title,
+        default=bool(stream.disposition & Disposition.default),
+        forced=bool(stream.disposition & Disposition.forced) or _FORCED.search(title or "") is not None,
+        hearing_impaired=bool(stream.disposition & Disposition.hearing_impaired) or _HEARING_IMPAIRED.search(title or "") is not None,
+        secondary=bool(stream.disposition & beside) or _COMMENTARY.search(title or "") is not None,
+    )

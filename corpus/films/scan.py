@@ -1,6 +1,6 @@
 """The film opened once: its pictures feed shots, colours, motion, thumbnails and faces, its sound becomes the sound track.
 
-The pass keeps little of each frame (times, a 20 x 12 picture, face boxes); candidate thumbnails and face crops go to temporary files
+The pass keeps little of each frame (times, a few numbers, face boxes); candidate thumbnails and face crops go to temporary files
 and come back only where they are used, so memory stays flat whatever the film's length. Shots are known at the end of the pass, and
 only then are faces joined to tracks within them. The same film gives the same bytes.
 """
@@ -24,8 +24,9 @@ from corpus.films.catalogue import read_film
 from corpus.films.decode import Frame, StreamSummary, VideoPass, fitted
 from corpus.films.faces import CROP_SIZE, Detection, FaceDetector, FaceTracker, align_crop
 from corpus.films.probe import MediaFacts, probe
-from corpus.films.shots import SMALL, AdaptiveShotDetector, Shot, ShotDetector, shots_between
+from corpus.films.shots import Shot, ShotDetector, ShotSetting, shot_detector, shots_between, small_picture
 from corpus.films.sound import SoundFacts, extract_sound
+from corpus.films.text_tracks import extract_text_tracks
 from corpus.paths import write_json
 
 SAMPLE_MS = 200
@@ -212,29 +213,31 @@ def _measured(t_ms: int, rgb: np.ndarray, motion: Motion | None) -> Picture:
 
 
 def build_scan(
-    film_dir: Path, shots_out: Path, faces_out: Path, soundtrack_out: Path, *, shot_detector: ShotDetector | None = None
+    film_dir: Path, shots_out: Path, faces_out: Path, soundtrack_out: Path, *, shots: ShotSetting = ShotSetting.BEST
 ) -> ScanSummary:
     """Scan one film: shots, thumbnails, colours, motion, faces and sound, each video frame decoded once.
 
     Args:
         film_dir: the `film` artifact.
         shots_out, faces_out, soundtrack_out: existing empty folders for the three artifacts.
-        shot_detector: another detector than the adaptive one.
+        shots: how shot boundaries are found.
 
     Raises:
         MediaError: the film cannot be used.
+        WeightError: a network is not there; the message says how to fetch it.
     """
     film = read_film(film_dir)
     media = Path(film.video)
     facts = probe(media)
-    detector = shot_detector or AdaptiveShotDetector()
+    detector = shot_detector(shots)
     with tempfile.TemporaryDirectory(dir=shots_out.parent, prefix=".scan.") as spool:
         sampler = Sampler(facts, Path(spool), FaceDetector())
         stream = _run_pass(VideoPass(media, facts), detector, sampler)
-        shots = shots_between(detector.finish(), stream.duration_ms)
-        shots_summary = _write_shots(shots_out, film.film_id, shots, sampler, facts, stream)
-        faces_summary = _write_faces(faces_out, film.film_id, shots, sampler)
+        found = shots_between(detector.finish(), stream.duration_ms)
+        shots_summary = _write_shots(shots_out, film.film_id, found, sampler, facts, stream)
+        faces_summary = _write_faces(faces_out, film.film_id, found, sampler)
         sampler.close()
+    write_json(shots_out / "text_tracks.json", [asdict(found) for found in extract_text_tracks(media, facts, shots_out)])
     sound = extract_sound(media, facts, stream.duration_ms, soundtrack_out / "sound.flac", language=film.language)
     write_json(soundtrack_out / "summary.json", asdict(sound))
     return _summary(film.film_id, stream, shots_summary, faces_summary, sound)
@@ -247,7 +250,7 @@ def _run_pass(video: VideoPass, detector: ShotDetector, sampler: Sampler) -> Str
     for frame in video:
         small = frame.rgb(*size)
         meter.push(frame.t_ms, small)
-        detector.push(frame.t_ms, cv2.resize(small, SMALL, interpolation=cv2.INTER_AREA))
+        detector.push(frame.t_ms, small_picture(small))
         if frame.t_ms >= due_ms:
             sampler.push(frame, meter.measure())
             # The grid does not drift with the frame rate: the next sample is due on the next multiple.
