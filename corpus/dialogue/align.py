@@ -98,10 +98,10 @@ def align(cues: Sequence[Cue], script: Sequence[Speech]) -> Alignment:
     if len(spoken) * len(script) > MOST_CELLS:
         return _refused(cues, script, f"{len(spoken)} cues and {len(script)} speeches are more than a film has", 0.0, 0.0)
     found, evidence, coverage = candidates([cues[index].text for index in spoken], script)
-    if evidence < LEAST_EVIDENCE:
+    matches = tuple(CueMatch(spoken[each.cue], each.speech, confidence, each.also) for each in found if (confidence := _confidence(each)))
+    if evidence < LEAST_EVIDENCE or not matches:
         told = f"only {coverage:.0%} of the subtitles' words stand in the screenplay in order: another film or language"
         return _refused(cues, script, told, coverage, evidence)
-    matches = tuple(CueMatch(spoken[each.cue], each.speech, confidence, each.also) for each in found if (confidence := _confidence(each)))
     used = {match.speech for match in matches} | {match.also for match in matches}
     alone = set(range(len(cues))) - {match.cue for match in matches}
     return Alignment("aligned", None, coverage, evidence, matches, tuple(sorted(alone)), tuple(sorted(set(range(len(script))) - used)))

@@ -23,7 +23,7 @@ _NEXT = 0.6
 _SCENE_SKIP = 0.15
 _LINE_DECAY, _SCENE_DECAY = 0.6, 0.97
 _JUMP_ANYWHERE, _JUMP_TO_SCENE = 1e-4, 2e-4
-_TEMPER = 0.7
+TEMPER = 0.7
 """Words of a line are no independent witnesses: their evidence counts this much."""
 _LEAST_NATS = -600.0
 
@@ -74,14 +74,14 @@ class Walk:
 
 def follow(evidence: npt.NDArray[np.float32], walk: Walk) -> Places:
     """Posterior places of the cues, given the evidence (cues, speeches) of their words in nats."""
-    peak = np.maximum(_TEMPER * evidence.max(axis=1, initial=0.0), 0).astype(np.float64)
+    peak = np.maximum(TEMPER * evidence.max(axis=1, initial=0.0), 0).astype(np.float64)
     at_place, nowhere, gained = _forward(evidence, walk, peak)
     _backward(evidence, walk, peak, at_place, nowhere)
     return Places(at_place, gained / max(1, len(evidence)))
 
 
 def _likelihood(evidence: npt.NDArray[np.float32], peak: float) -> Floats:
-    return np.asarray(np.exp(np.maximum(_TEMPER * evidence.astype(np.float64) - peak, _LEAST_NATS)) * (1 - AD_LIB))
+    return np.asarray(np.exp(np.maximum(TEMPER * evidence.astype(np.float64) - peak, _LEAST_NATS)) * (1 - AD_LIB))
 
 
 def _forward(evidence: npt.NDArray[np.float32], walk: Walk, peak: Floats) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], float]:
