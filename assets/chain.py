@@ -173,7 +173,8 @@ def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:
 
 
 def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:
-    return _of_whole("training_set", "emotion_model", "validation_report")(workspace, _)
+    kept_back = {f"{film_id}/kept back": reason for film_id, reason in workspace.not_exported().items()}
+    return {**_of_whole("training_set", "emotion_model", "validation_report")(workspace, _), **kept_back}
 
 
 def _build_film(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:

@@ -23,6 +23,7 @@ class Params:
     """Typed `params.yaml`. `raw` keeps the plain values by section for version stamps."""
 
     train_rights: frozenset[Rights]
+    export_rights: frozenset[Rights]
     declared_use: DeclaredUse
     seed: int
     folds: int
@@ -41,6 +42,7 @@ class Params:
             raw = yaml.safe_load(path.read_text(encoding="utf-8"))
             return cls(
                 train_rights=frozenset(Rights(value) for value in raw["rights"]["train"]),
+                export_rights=frozenset(Rights(value) for value in raw["rights"]["export"]),
                 declared_use=DeclaredUse(raw["declared_use"]),
                 seed=int(raw["training"]["seed"]),
                 folds=int(raw["training"]["folds"]),

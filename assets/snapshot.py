@@ -1,7 +1,8 @@
 """The dataset snapshot: every artifact recorded by DVC, pushed, and verified before anything is promoted.
 
 DVC runs without git in the folder that holds the home (`--no-scm`), so a clone stays clean; the data revision is the sha256 of
-dvc.lock. Only links whose stamp is fresh are committed, because `dvc commit` believes whatever it finds on disk.
+dvc.lock. Only links whose stamp is fresh are committed, because `dvc commit` believes whatever it finds on disk. What would show a film
+again that may not be exported (its sound, pictures and words) is recorded and stays here: only the rest is pushed.
 """
 
 from __future__ import annotations
@@ -49,12 +50,16 @@ RECORDED = (
 
 @dataclass(frozen=True)
 class SnapshotSummary:
-    """`revision` is the sha256 of dvc.lock; `n_outputs` artifacts of `n_bytes` in all were recorded, pushed and read back."""
+    """`revision` is the sha256 of dvc.lock; `n_outputs` artifacts of `n_bytes` in all were recorded.
+
+    All but those of the films `kept_back` (id -> reason) were pushed to the remote and read back.
+    """
 
     revision: str
     n_stages: int
     n_outputs: int
     n_bytes: int
+    kept_back: dict[str, str]
 
 
 def build_snapshot(workspace: Workspace, out: Path) -> SnapshotSummary:
@@ -71,14 +76,35 @@ def build_snapshot(workspace: Workspace, out: Path) -> SnapshotSummary:
         n_stages = _record(repo, root, _fresh_targets(workspace))
         outputs = _locked_outputs(root)
         _compare(workspace, outputs)
-        repo.push()
-    _verify(root)
+        kept_back = workspace.not_exported()
+        pushed = _pushed(workspace, root, set(kept_back))
+        repo.push(targets=pushed)
+    _verify(root, pushed)
     revision = hashlib.sha256((root / "dvc.lock").read_bytes()).hexdigest()
-    summary = SnapshotSummary(revision, n_stages, len(outputs), sum(int(entry.get("size", 0)) for entry in outputs.values()))
-    write_json(out / "snapshot.json", {"revision": revision, "outputs": {path: entry["md5"] for path, entry in sorted(outputs.items())}})
+    n_bytes = sum(int(entry.get("size", 0)) for entry in outputs.values())
+    summary = SnapshotSummary(revision, n_stages, len(outputs), n_bytes, kept_back)
+    content = {"revision": revision, "outputs": {path: entry["md5"] for path, entry in sorted(outputs.items())}, "kept_back": kept_back}
+    write_json(out / "snapshot.json", content)
     shutil.copyfile(root / "dvc.lock", out / "dvc.lock")
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
+
+
+def _pushed(workspace: Workspace, root: Path, kept_back: set[str]) -> list[str] | None:
+    """The recorded links that may leave; None for all. A film's own links show it again, and the training set holds its words."""
+    from ml.models.training_set import Manifest
+
+    if not kept_back:
+        return None
+    training_set = workspace.home.artifact("training_set")
+    words_of = set(Manifest.read(training_set).films) if training_set.is_dir() else set()
+    stages = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    links = ((name, name.partition("@")) for name in stages)
+    return [
+        name
+        for name, (link, _, key) in links
+        if not (STAGES[link].scope is Scope.FILM and key in kept_back) and not (link == "training_set" and words_of & kept_back)
+    ]
 
 
 def _record(repo: Repo, root: Path, targets: set[str]) -> int:
@@ -116,7 +142,7 @@ def write_stage_list(workspace: Workspace) -> None:
     for folder in ("annotation_batches", "annotation_decisions", "corpora"):
         (home.data / folder).mkdir(parents=True, exist_ok=True)
     listing = {
-        "films": {film_id: _sources(workspace, root, film_id) for film_id in sorted(workspace.films)},
+        "films": {film.film_id: _sources(workspace, root, film.film_id) for film in workspace.films.values() if film.waits is None},
         "batches": {batch_id: _relative(path, root) for batch_id, path in sorted(workspace.inbox.items())},
         "corpora": {name: _relative(path, root) for name, path in sorted(workspace.corpora.items())},
         "code": {name: STAGES[name].code_version for name in RECORDED},
@@ -174,15 +200,15 @@ def _compare(workspace: Workspace, outputs: dict[str, dict[str, Any]]) -> None:
             raise FeelmError(f"DVC records {entry['md5']} for {path}, its content is {ours}: run `feelm run` again")
 
 
-def _verify(root: Path) -> None:
-    """Fetch everything from the remote into an empty cache and hash it: what cannot be read back was not saved (treeverse/dvc#10498)."""
+def _verify(root: Path, pushed: list[str] | None) -> None:
+    """Fetch what was pushed into an empty cache and hash it: what cannot be read back was not saved (treeverse/dvc#10498)."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     cache = Path(tempfile.mkdtemp(prefix="verify-", dir=root / ".dvc" / "tmp"))
     try:
         with Repo(str(root), _wait_for_lock=True, config={"cache": {"dir": str(cache)}}) as clean:
-            clean.fetch()
+            clean.fetch(targets=pushed)
         damaged = [path for path in cache.rglob("*") if path.is_file() and file_digest(path, "md5") != _object_name(path)]
     except DvcException as error:
         raise FeelmError(f"the DVC remote did not give back what was pushed ({error}): check the remote, then `feelm run`") from error

@@ -18,7 +18,9 @@ from assets.params import Params
 from corpus.annotations.batches import scan_inbox
 from corpus.annotations.decisions import accepted_folders
 from corpus.contracts import FeelmError
-from corpus.films.catalogue import Film, read_catalogue
+from corpus.films.catalogue import read_catalogue
+from corpus.films.entries import Film
+from corpus.films.rights import Use, refusal
 from corpus.paths import Home, content_version, file_digest, write_json, write_text
 
 ABSENT = "0" * 32
@@ -87,6 +89,12 @@ class Workspace:
         if film_id not in self.films:
             raise FeelmError(f"no film {film_id!r} in {self.home.catalogue}: see `feelm films list`, add it with `feelm films add`")
         return self.films[film_id]
+
+    def not_exported(self) -> dict[str, str]:
+        """Films whose rights keep them here, by id, with the reason."""
+        allowed = self.params.export_rights
+        refusals = {film.film_id: refusal(Use.EXPORT, film.film_id, film.title, film.rights, allowed) for film in self.films.values()}
+        return {film_id: reason for film_id, reason in sorted(refusals.items()) if reason is not None}
 
     def source_path(self, film_id: str, kind: str) -> Path | None:
         """Absolute path of a film's `video`, `subtitles` or `screenplay`, None where it has none."""

@@ -58,7 +58,7 @@ def films_coverage(as_json: Json = False) -> None:
     from orchestration.summary_films import coverage_tables
 
     coverage = catalogue_coverage(Workspace.from_environment())
-    show(asdict(coverage), coverage_tables(coverage, out.width), as_json)
+    show(asdict(coverage), coverage_tables(coverage), as_json)
 
 
 @films_app.command("make")

@@ -5,6 +5,7 @@ the whole, and the pages. A film or batch that fails is told and left out, and t
 """
 
 import fcntl
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,12 +37,16 @@ def log_path(workspace: Workspace) -> Path:
 
 @dataclass
 class RunReport:
-    """What a run did: `computed` counts the jobs that had work to do, `failures` holds lines by job, `refused` reasons by batch."""
+    """What a run did: `computed` counts the jobs that had work to do, `failures` holds lines by job, `refused` reasons by batch.
+
+    `waiting` says by film how to get what is in the catalogue and not here; such films are passed over.
+    """
 
     computed: int = 0
     fresh: int = 0
     failures: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refused: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
 
 
 def assets_of(stage: Stage, key: str) -> tuple[str, ...]:
@@ -59,14 +64,17 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
     Raises:
         FeelmError: a film is not in the catalogue, there is none, or another run works on this home.
     """
-    wanted = list(film_ids) if film_ids is not None else sorted(workspace.films)
-    for film_id in wanted:
-        workspace.film(film_id)
-    if not wanted:
+    named = list(film_ids) if film_ids is not None else sorted(workspace.films)
+    waiting = {film_id: told for film_id in named if (told := workspace.film(film_id).waits)}
+    wanted = [film_id for film_id in named if film_id not in waiting]
+    if not named:
         raise FeelmError("no film in the catalogue: add one with `feelm films add FILE`, or make some with `feelm films make`")
+    if not wanted or (film_ids is not None and waiting):
+        raise FeelmError("; ".join(waiting.values()))
     with _single_flight(workspace), _instance(workspace) as instance:
-        pass_ = _Pass(workspace, instance, workers, progress or (lambda *_: None))
+        pass_ = _Pass(workspace, instance, workers, progress or (lambda *_: None), RunReport(waiting=waiting))
         pass_.phase("films", [(FILM_LINKS, film_id) for film_id in wanted])
+        pass_.note_faults(wanted)
         if film_ids is None:
             pass_.phase("annotations", [(("annotation_batches",), batch) for batch in sorted(workspace.inbox)])
             pass_.note_refused()
@@ -115,6 +123,13 @@ class _Pass:
             if decision is not None and not decision.accepted and is_fresh(self.workspace, "annotation_gate", batch_id):
                 self.report.refused[batch_id] = decision.reasons
                 self.report.failures.pop(f"annotations {batch_id}", None)
+
+    def note_faults(self, film_ids: Sequence[str]) -> None:
+        """Tell subtitles that cannot be used, in every run until they are replaced: the film went on without words."""
+        for film_id in film_ids:
+            path = self.workspace.home.artifact("dialogue", film_id) / "summary.json"
+            if path.is_file() and (fault := json.loads(path.read_text(encoding="utf-8")).get("fault")):
+                self.report.failures[f"subtitles {film_id}"] = (fault,)
 
     def _done(self, stage: Stage, key: str) -> bool:
         gated = stage.name != "annotation_batches" or is_fresh(self.workspace, "annotation_gate", key)

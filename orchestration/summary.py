@@ -26,7 +26,8 @@ def _table(title: str, *columns: str) -> Table:
 def run_table(report: RunReport) -> Group:
     """What a run did, which batches wait in quarantine, what failed."""
     parts: list[Any] = [_run_sentence(report)] if not report.failures else []
-    for title, entries in (("Batches in quarantine", report.refused), ("Failed", report.failures)):
+    waiting = {film_id: (told,) for film_id, told in report.waiting.items()}
+    for title, entries in (("Films to be fetched", waiting), ("Batches in quarantine", report.refused), ("Failed", report.failures)):
         if entries:
             table = Table(title=title, title_justify="left")
             table.add_column("what", no_wrap=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -12,7 +13,6 @@ from rich.text import Text
 
 from corpus.films.coverage import Coverage, EmotionShare, Share
 from corpus.films.entries import Film
-from orchestration.console import rows_table
 
 if TYPE_CHECKING:
     from corpus.films.add import Addition
@@ -21,15 +21,20 @@ SHOWN_ROWS = 8
 
 
 def film_table(title: str, films: Sequence[Film]) -> Table:
-    """Films, with whether their files are here."""
-    columns = ["id", "title", "year", "language", "rights", "subtitles", "screenplay", "here"]
-    return rows_table(title, columns, [_film_row(film) for film in films])
+    """Films, with which of their files are here."""
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
+    for column in ("id", "title", "year", "lang", "rights", "files"):
+        table.add_column(column, no_wrap=column in ("id", "rights"))
+    for film in films:
+        table.add_row(film.film_id, film.title, str(film.year or "-"), film.language or "-", film.rights.value, _files(film))
+    return table
 
 
-def _film_row(film: Film) -> list[str]:
-    year, language = str(film.year or "-"), film.language or "-"
-    beside = ["yes" if path is not None else "-" for path in (film.subtitles, film.screenplay)]
-    return [film.film_id, film.title, year, language, film.rights.value, *beside, "yes" if film.video.is_file() else "no"]
+def _files(film: Film) -> str:
+    if film.waits:
+        return "to fetch"
+    paths = {"film": film.video, "subtitles": film.subtitles, "screenplay": film.screenplay}
+    return " ".join(name if path.is_file() else f"{name} gone" for name, path in paths.items() if path is not None)
 
 
 def addition_json(addition: "Addition") -> dict[str, Any]:
@@ -59,15 +64,17 @@ def _words(addition: "Addition") -> list[RenderableType]:
     return parts + [Padding(Text(f"! {warning}", style="yellow"), (0, 0, 0, 2)) for warning in addition.warnings]
 
 
-def coverage_tables(coverage: Coverage, width: int) -> RenderableType:
+def coverage_tables(coverage: Coverage) -> RenderableType:
     """Coverage by dimension, side by side where there is room, and what is missing beneath."""
     unmeasured = f" ({coverage.n_unmeasured} of unknown length)" if coverage.n_unmeasured else ""
     head = f"{coverage.n_films} films, {coverage.minutes:.0f} minutes{unmeasured}, {coverage.n_judged} units judged"
     dimensions = ("genres", "decades", "languages", "cultures", "arcs", "rights")
     tables: list[RenderableType] = [_share_table(name.removesuffix("s"), getattr(coverage, name)) for name in dimensions[:-1]]
     tables += [_share_table("rights", coverage.rights), _emotion_table(coverage.emotions)]
-    missing = rows_table("What is missing", ["what", "how"], [list(_parted(sentence)) for sentence in coverage.missing])
-    return Group(Text(head, style="bold"), Text(), Columns(tables, padding=(1, 3), width=None), Text(), missing)
+    missing = Table(box=None, pad_edge=False, show_header=False)
+    for sentence in coverage.missing:
+        missing.add_row("-", Text(sentence))
+    return Group(Text(head, style="bold"), Text(), Columns(tables, padding=(1, 3)), Text("What is missing", style="bold"), missing)
 
 
 def _share_table(name: str, shares: Sequence[Share]) -> Table:
@@ -91,9 +98,3 @@ def _emotion_table(emotions: Sequence[EmotionShare]) -> Table:
         share = f"{entry.share:.1%}" if entry.share is not None else "-"
         table.add_row(entry.emotion, f"{entry.mass:.0f}", share, str(len(entry.leads_in)), str(entry.notes))
     return table
-
-
-def _parted(sentence: str) -> tuple[str, str]:
-    """A sentence as a row: what it is about, and what is said of it."""
-    what, _, rest = sentence.partition(": ")
-    return what, rest

@@ -108,7 +108,14 @@ def _candidate(found: Path | Film, given: dict[str, Any]) -> _Candidate:
     if isinstance(found, Path):
         return _guessed(found, given)
     film = replace(found, **given)
-    return _Candidate(film, _said(film), None if film.waits else measure(film.video))
+    if film.waits:
+        return _Candidate(film, _said(film), None)
+    measured = measure(film.video)
+    return _Candidate(film if film.language else replace(film, language=_language(film, _spoken(measured))), _said(film), measured)
+
+
+def _spoken(measured: Measured) -> str | None:
+    return base_code(measured.language) if measured.language else None
 
 
 def _said(film: Film) -> dict[str, Any]:
@@ -124,7 +131,7 @@ def _guessed(media: Path, given: dict[str, Any]) -> _Candidate:
     measured = measure(video)
     name = guess_name(video.stem)
     title = (measured.title if not any(sign.isalpha() for sign in name.title) else None) or name.title or video.stem
-    spoken = base_code(measured.language) if measured.language else None
+    spoken = _spoken(measured)
     film = Film(
         film_id=slug(title),
         title=title,
@@ -252,7 +259,7 @@ def _warnings(film: Film, measured: Measured | None) -> Iterator[str]:
     if film.subtitles is not None and film.subtitles.is_file():
         yield from _subtitle_warnings(film, film.subtitles)
     if film.rights is Rights.UNKNOWN:
-        yield "its rights are unknown, so it is analysed and never trained on or exported: --rights and --rights-ref state them"
+        yield "rights unknown: analysed, never trained on or exported; --rights and --rights-ref state them"
 
 
 def _subtitle_warnings(film: Film, subtitles: Path) -> Iterator[str]:

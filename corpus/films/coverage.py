@@ -29,6 +29,8 @@ FIRST_DECADE = 1930
 LEAST_SHARE = 0.05
 """An emotion with less of the judged units is called scarce: of seven, an even share would be 0.14."""
 UNKNOWN = "unknown"
+MANY = 12
+"""Longer lists are cut short."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +210,10 @@ def _one_sided(what: str, shares: Sequence[Share], wanted: Sequence[str]) -> Ite
     known = [share for share in shares if share.name != UNKNOWN]
     have = {share.name.lower() for share in known}
     absent = [name for name in wanted if name.lower() not in have]
-    if absent and known:
-        yield f"{what}: no film of {', '.join(absent)}"
+    if len(absent) > MANY and len(known) > 1:
+        yield f"{what}: only {', '.join(share.name for share in known)}; none of {len(absent)} others"
+    elif absent and known:
+        yield f"{what}: no film of {', '.join(absent[:MANY])}" + (f" and {len(absent) - MANY} others" if len(absent) > MANY else "")
     if len(known) == 1 and known[0].films > 1:
         yield f"{what}: all {known[0].films} films are {known[0].name}"
     single = [f"{share.name} ({share.film_ids[0]})" for share in known if share.films == 1]

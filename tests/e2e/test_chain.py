@@ -90,6 +90,30 @@ def test_a_second_run_does_nothing_and_says_so(small_root: Path) -> None:
     assert "Nothing has changed" in done.stdout
 
 
+def test_films_that_may_not_be_exported_are_recorded_and_never_pushed(small_root: Path, home: Home, tmp_path: Path) -> None:
+    settings, config = small_root / "params.yaml", small_root / ".dvc" / "config"
+    before = settings.read_text(), config.read_text()
+    try:
+        settings.write_text(before[0].replace("export: [cc0]", "export: []"))
+        config.write_text(before[1].replace(str(home.root / "remote"), str(tmp_path / "remote")))
+        done = feelm(small_root, "run")
+        assert done.returncode == 0, done.stdout + done.stderr
+        snapshot = json.loads((home.artifact("dataset_snapshot") / "snapshot.json").read_text())
+        assert set(snapshot["kept_back"]) == set(FILM_IDS)
+        remote = tmp_path / "remote" / "files" / "md5"
+        there = {f"{path.parent.name}{path.name}" for path in remote.rglob("*") if path.is_file()}
+        kept = {
+            content_version(home.artifact(name, FILM_IDS[0])) for name in ("film", "soundtrack", "faces", "shots", "dialogue", "scenes")
+        }
+        assert not there & (kept | {content_version(home.artifact("training_set"))})
+        assert content_version(home.artifact("emotion_model")) in there
+        assert kept <= set(snapshot["outputs"].values())
+    finally:
+        settings.write_text(before[0])
+        config.write_text(before[1])
+        feelm(small_root, "run")
+
+
 @pytest.mark.parametrize("artifact", ["text_features", "gold_labels", "validation_report"])
 def test_a_deleted_artifact_comes_back_the_same(small_root: Path, home: Home, artifact: str) -> None:
     folder = home.artifact(artifact, FILM_IDS[0]) if artifact == "text_features" else home.artifact(artifact)

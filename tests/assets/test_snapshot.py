@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from assets.snapshot import _pushed
+from assets.workspace import Workspace
+from corpus.films.catalogue import write_catalogue
+from corpus.films.entries import Film
+from corpus.paths import Home, write_json
+
+LINKS = ("film", "film_scan", "dialogue", "scenes", "face_features")
+WHOLE = ("annotations", "gold_labels", "training_set", "emotion_model", "validation_report")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    home = Home(tmp_path / "home")
+    films = [Film("free", "Free", tmp_path / "free.mp4", rights="cc0"), Film("held", "Held", tmp_path / "held.mp4", rights="unknown")]
+    write_catalogue(home.catalogue, films)
+    stages = {**{f"{link}@{film.film_id}": {} for link in LINKS for film in films}, **{name: {} for name in WHOLE}}
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    return Workspace(home)
+
+
+def _teach(workspace: Workspace, *film_ids: str) -> None:
+    facts = {"corpora": {}, "gold_version": None, "licences": {}, "declared_uses": {}}
+    write_json(workspace.home.artifact("training_set") / "manifest.json", {"films": {i: {} for i in film_ids}, **facts})
+
+
+def test_a_film_that_may_not_be_exported_is_named_with_what_to_change(workspace: Workspace) -> None:
+    told = workspace.not_exported()
+    assert set(told) == {"held"}
+    assert "held (Held)" in told["held"] and "not exported" in told["held"] and "params.yaml" in told["held"]
+
+
+def test_no_link_that_shows_such_a_film_again_leaves(workspace: Workspace) -> None:
+    _teach(workspace, "free")
+    pushed = _pushed(workspace, workspace.home.root.parent, {"held"})
+    assert pushed is not None
+    assert set(pushed) == {f"{link}@free" for link in LINKS} | set(WHOLE)
+
+
+def test_a_training_set_that_holds_its_words_stays_too(workspace: Workspace) -> None:
+    _teach(workspace, "free", "held")
+    pushed = _pushed(workspace, workspace.home.root.parent, {"held"})
+    assert pushed is not None and "training_set" not in pushed and "emotion_model" in pushed
+
+
+def test_everything_leaves_where_every_film_may(workspace: Workspace) -> None:
+    assert _pushed(workspace, workspace.home.root.parent, set()) is None
