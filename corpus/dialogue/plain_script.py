@@ -119,13 +119,13 @@ def _name_lines(lines: Sequence[_Line]) -> list[tuple[_Line, _Line]]:
 
 
 def _is_name(text: str) -> bool:
-    bare = _EXTENSION.sub("", text)
+    bare = _EXTENSION.sub("", text.removesuffix(":"))
     capitals = _SMALL_IN_NAMES.sub("", bare)
     if not bare or len(bare) > _LONGEST_NAME or len(bare.split()) > 5 or capitals != capitals.upper():
         return False
     if capitals == capitals.lower():
         return _has_no_case(bare, text)
-    return _NAME.match(bare) is not None and not is_heading(bare) and not _TRANSITION.search(bare) and (bare[-1] != "." or len(bare) < 12)
+    return _NAME.match(bare) is not None and not is_heading(bare) and not _TRANSITION.search(text) and (bare[-1] != "." or len(bare) < 12)
 
 
 def _has_no_case(bare: str, text: str) -> bool:
@@ -164,7 +164,7 @@ def _read_script(lines: Sequence[_Line], columns: _Columns) -> Iterator[RawEleme
             yield "heading", match.group(2), line.number
         elif _names_speaker(line, after, columns, speaking, before_blank):
             speaking, in_parenthesis = True, False
-            yield "character", line.text, line.number
+            yield "character", line.text.removesuffix(":"), line.number
         elif speaking and line.indent >= columns.dialogue and not _leaves_speech(line):
             in_parenthesis = in_parenthesis or line.text.startswith("(")
             yield from _spoken(line, in_parenthesis)

@@ -149,6 +149,24 @@ def test_a_play_names_its_speakers_before_a_colon(tmp_path: Path):
     assert next(element.heading for element in read_screenplay(path) if element.kind == "dialogue") == "SCENE 2"
 
 
+def test_a_colon_behind_the_name_is_no_part_of_it(tmp_path: Path):
+    text = "INT. HALL - DAY\n\nANNA:\nWho is there?\n\nBEN (O.S.):\nMe.\n\nCUT TO:\nTHE GARDEN\n"
+    assert [entry[:2] for entry in said(write(tmp_path, "s.txt", text))] == [("ANNA", "Who is there?"), ("BEN", "Me.")]
+
+
+def test_tabs_stand_for_columns_too(tmp_path: Path):
+    text = "INT. HALL - DAY\n\nIt is late.\n\n\t\t\tANNA\n\t\t(low)\n\tWho is\n\tthere?\n\nNobody.\n\n\t\t\tBEN\n\tMe.\n"
+    assert [entry[:2] for entry in said(write(tmp_path, "s.txt", text))] == [("ANNA", "Who is there?"), ("BEN", "Me.")]
+
+
+def test_a_name_of_several_words_and_small_letters(tmp_path: Path):
+    text = "INT. HALL - DAY\n\nMacDONALD and the 2nd GUARD\nHalt!\n\nMRS. VAN DER BERG\nNo.\n"
+    assert [entry[:2] for entry in said(write(tmp_path, "s.txt", text))] == [
+        ("MacDONALD and the 2nd GUARD", "Halt!"),
+        ("MRS. VAN DER BERG", "No."),
+    ]
+
+
 def test_fountain_in_a_txt_is_read_as_fountain(tmp_path: Path):
     text = "Title: The Door\n\nINT. HALL - DAY\n\n@McCoy\nWait, *please*. [[later]]\n\n!BOOM\nThe door falls.\n"
     assert said(write(tmp_path, "s.txt", text)) == [("McCoy", "Wait, please.", 6)]
