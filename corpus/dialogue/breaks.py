@@ -1,8 +1,9 @@
 """Finds where subtitles jump against the film: another cut, adverts taken out, reels joined differently.
 
-Windows of some two dozen cues propose offsets of their own, and a Viterbi path over the cues chooses among them with a price on every
+Windows of at most two dozen cues propose offsets of their own, and a Viterbi path over the cues chooses among them with a price on every
 change (the method of alass and of ffsubsync's split mode, with evidence added). A piece is believed only where its cues agree with
-the speech far better in its own place than in its neighbours', beyond what chance offers among all places tried.
+the speech far better in its own place than in its neighbours', beyond what chance offers among all places tried; the place of the
+least believed is closed to its cues and the path drawn again until every piece is.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from corpus.dialogue.agreement import Ear, Floats, Place
 
-FEWEST_CUES = 36
-WINDOW_CUES = 24
+FEWEST_CUES = 14
+WINDOW_CUES = (6, 24)
+"""A window is a third of the cues, within these bounds."""
 SWITCH_PRICE = 6.0
-LEAST_GAIN = 3.5
+LEAST_GAIN = 2.5
 """Decades by which a piece must agree better in its own place than in the place beside it, after the search is paid for."""
 SMALLEST_JUMP_MS = 300
+MOST_ROUNDS = 200
+CLOSED = -10.0
+"""Agreement of a cue with a place that was not believed for it."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,20 @@ def find_pieces(ear: Ear, starts: Floats, ends: Floats, whole: Place) -> list[Pi
     if len(starts) < FEWEST_CUES:
         return one
     offsets = _proposals(ear, starts, ends, whole)
-    path = _cheapest_path(_agreement(ear, starts, ends, whole.scale, offsets))
-    edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist()]
-    pieces = [_piece(ear, starts, ends, a, b, whole.scale, offsets[path[a]]) for a, b in _spans(edges, len(starts))]
-    return _believed(ear, starts, ends, pieces) or one
+    agreement = _agreement(ear, starts, ends, whole.scale, offsets)
+    used = np.unique(_cheapest_path(agreement))
+    offsets, agreement = offsets[used], agreement[:, used]
+    for _ in range(MOST_ROUNDS):
+        path = _cheapest_path(agreement)
+        spans = _spans([0, *(np.flatnonzero(np.diff(path)) + 1).tolist()], len(starts))
+        pieces = [_piece(ear, starts, ends, a, b, whole.scale, offsets[path[a]]) for a, b in spans]
+        gains = _gains(ear, starts, ends, pieces)
+        weakest = int(np.argmin(gains))
+        if gains[weakest] >= LEAST_GAIN:
+            return pieces if len(pieces) > 1 else one
+        first, last = spans[weakest]
+        agreement[first:last, path[first]] = CLOSED
+    return one
 
 
 def _spans(edges: Sequence[int], n_cues: int) -> list[tuple[int, int]]:
@@ -51,8 +67,9 @@ def _spans(edges: Sequence[int], n_cues: int) -> list[tuple[int, int]]:
 def _proposals(ear: Ear, starts: Floats, ends: Floats, whole: Place) -> Floats:
     """Offsets, ms, that some window of cues would choose, and that of the whole."""
     found = [whole.offset_ms]
-    for first in range(0, len(starts) - WINDOW_CUES + 1, WINDOW_CUES // 2):
-        window = slice(first, first + WINDOW_CUES)
+    size = min(max(len(starts) // 3, WINDOW_CUES[0]), WINDOW_CUES[1])
+    for first in range(0, len(starts) - size + 1, size // 2):
+        window = slice(first, first + size)
         for offset_ms in ear.peaks(starts[window], ends[window], whole.scale, n_peaks=2):
             if min(abs(offset_ms - other) for other in found) >= SMALLEST_JUMP_MS:
                 found.append(offset_ms)
@@ -65,7 +82,7 @@ def _agreement(ear: Ear, starts: Floats, ends: Floats, scale: float, offsets: Fl
     return np.stack(columns, axis=1)
 
 
-def _cheapest_path(agreement: Floats) -> list[int]:
+def _cheapest_path(agreement: Floats) -> npt.NDArray[np.intp]:
     """Viterbi over cues: the offset of each, every change priced."""
     best = agreement[0].copy()
     came_from = np.zeros(agreement.shape, int)
@@ -77,7 +94,7 @@ def _cheapest_path(agreement: Floats) -> list[int]:
     path = [int(np.argmax(best))]
     for index in range(len(agreement) - 1, 0, -1):
         path.append(int(came_from[index, path[-1]]))
-    return path[::-1]
+    return np.array(path[::-1])
 
 
 def _piece(ear: Ear, starts: Floats, ends: Floats, first: int, last: int, scale: float, offset_ms: float) -> Piece:
@@ -86,16 +103,12 @@ def _piece(ear: Ear, starts: Floats, ends: Floats, first: int, last: int, scale:
     return Piece(first, place, ear.evidence(place, last - first))
 
 
-def _believed(ear: Ear, starts: Floats, ends: Floats, pieces: list[Piece]) -> list[Piece]:
-    """Pieces without those whose own place is not much better than a neighbour's: their cues go to that neighbour."""
-    tried = math.log10(ear.places_tried(starts))
-    while len(pieces) > 1:
-        gains = [_gain(ear, starts, ends, pieces, index) - tried for index in range(len(pieces))]
-        weakest = int(np.argmin(gains))
-        if gains[weakest] >= LEAST_GAIN:
-            break
-        pieces = _merged(ear, starts, ends, pieces, weakest)
-    return pieces
+def _gains(ear: Ear, starts: Floats, ends: Floats, pieces: list[Piece]) -> list[float]:
+    """Decades by which each piece agrees better in its place than in its neighbours', the search paid for; infinite for one alone."""
+    if len(pieces) == 1:
+        return [math.inf]
+    tried = math.log10(ear.offsets_tried(starts))
+    return [_gain(ear, starts, ends, pieces, index) - tried for index in range(len(pieces))]
 
 
 def _gain(ear: Ear, starts: Floats, ends: Floats, pieces: list[Piece], index: int) -> float:
@@ -106,16 +119,3 @@ def _gain(ear: Ear, starts: Floats, ends: Floats, pieces: list[Piece], index: in
     if any(abs(place.offset_ms - piece.place.offset_ms) < SMALLEST_JUMP_MS for place in beside):
         return -math.inf
     return piece.evidence - max(ear.evidence(place, last - first) for place in places)
-
-
-def _merged(ear: Ear, starts: Floats, ends: Floats, pieces: list[Piece], index: int) -> list[Piece]:
-    """The piece at `index` given to its neighbour with more evidence, and neighbours of one place joined."""
-    beside = [other for other in (index - 1, index + 1) if 0 <= other < len(pieces)]
-    taker = max(beside, key=lambda other: pieces[other].evidence)
-    kept = [piece for position, piece in enumerate(pieces) if position != index]
-    firsts = [piece.first for piece in kept]
-    if taker > index:
-        firsts[index] = pieces[index].first
-    firsts[0] = 0
-    spans = _spans(firsts, len(starts))
-    return [_piece(ear, starts, ends, a, b, piece.place.scale, piece.place.offset_ms) for (a, b), piece in zip(spans, kept, strict=True)]

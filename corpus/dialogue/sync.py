@@ -21,7 +21,7 @@ from corpus.dialogue.subtitles import Cue
 
 Verdict = Literal["fits", "corrected", "refused", "unchecked"]
 
-FITS_WITHIN_MS = 80
+FITS_WITHIN_MS = 120
 EVIDENCE_FOUND = 4.0
 EVIDENCE_IN_PLACE = 4.5
 """Decades of chance excluded that a place found by search, or the place as delivered, must have."""
