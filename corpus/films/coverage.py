@@ -29,7 +29,7 @@ FIRST_DECADE = 1930
 LEAST_SHARE = 0.05
 """An emotion with less of the judged units is called scarce: of seven, an even share would be 0.14."""
 UNKNOWN = "unknown"
-MANY = 12
+MANY = 15
 """Longer lists are cut short."""
 
 

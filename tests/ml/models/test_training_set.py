@@ -111,3 +111,19 @@ def test_of_several_perspectives_the_portrayed_emotion_counts(home: Home) -> Non
     kept = one_perspective(pd.concat([felt, portrayed]))
     assert kept["label"].tolist() == ["fear"]
     assert set(PROBABILITY_COLUMNS) <= set(kept.columns)
+
+
+def test_films_that_say_the_same_share_a_group_whatever_their_ids(home: Home, tmp_path: Path) -> None:
+    lines = [f"the {n} doors of the house were open when we came back that night {n}" for n in range(5)]
+    for film_id in ("film-00", "film-02"):
+        path = home.artifact("scenes", film_id) / "units.parquet"
+        UNITS.write(UNITS.read(path).assign(text=[line.upper() if film_id == "film-02" else line for line in lines]), path)
+    groups = build(home, ["film-00", "film-01", "film-02"], tmp_path).groupby("film_id")["group_id"].first()
+    assert groups["film-00"] == groups["film-02"] != groups["film-01"]
+
+
+def test_the_refusal_of_a_film_names_it_and_says_what_to_change(home: Home, tmp_path: Path) -> None:
+    edit_film(home, "film-01", rights="research_exception", title="The One")
+    build(home, ["film-00", "film-01"], tmp_path)
+    told = Manifest.read(tmp_path / "set").left_out["film-01"]
+    assert "film-01 (The One)" in told and "rights: train: in params.yaml" in told
