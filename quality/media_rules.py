@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from corpus.annotations.decisions import Example
-from corpus.films.decode import clock
+from corpus.films.damage import clock
 from quality.findings import Finding, Rule
 
 WORST = 10

@@ -1,14 +1,15 @@
 """The one pass over the pictures: every frame once, at its true presentation time, in the small sizes that are asked for.
 
 Times are milliseconds from the film's first picture, read from the frames themselves and never counted from a frame rate, so variable
-rates and late starts stay exact. A frame is scaled only when somebody asks for it, by one reused scaler per size (a new one per
-frame costs five times as much), upright and with square pixels. Damage is noted with its time and the pass goes on as far as it can.
+rates and late starts stay exact. Damage is found in three ways (the decoder stumbles or marks a picture; a packet gave no picture; the
+container's own structure has a hole), noted with its time, and the pass goes on as far as it can.
 """
 
 from __future__ import annotations
 
+import heapq
 import os
-import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,28 +17,28 @@ from pathlib import Path
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import Interpolation, VideoReformatter
 
-from corpus.films.probe import MediaError, MediaFacts, choose_video, open_media, probe
+from corpus.films.damage import CutOff, Damage, DamageLog, clock
+from corpus.films.deadline import Deadline
+from corpus.films.pictures import Pictures
+from corpus.films.probe import MAXIMUM_SIDE, MediaError, MediaFacts, choose_video, open_media, probe
+from corpus.films.structure import Hole, examine
 
 MINIMUM_USABLE_MS = 1000
 MISSING_END_MS = 1000
+KNOWN_CUT_MS = 100
 BEYOND_END_MS = 60_000
-DAMAGE_NOTES = 20
+GAP_MS = 500
+STEADY_PICTURES = 50
 DECODER_THREADS = 4
-WALL_BASE_S = 600.0
-WALL_PER_SECOND = 20.0
+LARGE_PIXELS = 4096 * 2304
 
-
-@dataclass(frozen=True)
-class Damage:
-    """A fault in the stream, `at_ms` on the film's clock."""
-
-    at_ms: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.what} at {clock(self.at_ms)}"
+# An encoder never writes this in these formats: H.264 and HEVC forbid 00 00 00, and arithmetic coding makes 64 zeros out of nothing else.
+HOLE_IN_PACKET = bytes(64)
+NO_ZEROS = frozenset({"h264", "hevc", "vp8", "vp9", "av1"})
+# VP8 packets may hold pictures that are never shown; AVI has no presentation times to hold a picture against.
+UNPAIRED_CODECS = frozenset({"vp8"})
+UNPAIRED_CONTAINERS = frozenset({"avi"})
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,6 @@ class StreamSummary:
     fps: float
     variable_rate: bool
     damage: tuple[Damage, ...]
-
-
-def clock(milliseconds: int) -> str:
-    """Milliseconds as hh:mm:ss."""
-    seconds = milliseconds // 1000
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 @dataclass(frozen=True)
@@ -69,23 +64,6 @@ class Frame:
     def rgb(self, width: int, height: int) -> np.ndarray:
         """The upright picture with square pixels, uint8 (height, width, 3), red first."""
         return self._pictures.convert(self._frame, width, height)
-
-
-class Pictures:
-    """Scales frames: one swscale context per size, kept for the whole pass."""
-
-    def __init__(self, rotation: int) -> None:
-        self._turns = rotation // 90
-        self._scalers: dict[tuple[int, int], VideoReformatter] = {}
-
-    def convert(self, frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
-        """uint8 RGB (height, width, 3) of the frame, upright."""
-        coded = (height, width) if self._turns % 2 else (width, height)
-        scaler = self._scalers.setdefault(coded, VideoReformatter())
-        # Bilinear in swscale averages over the whole footprint when it makes smaller: no aliasing, and the cheapest of its kinds.
-        small = scaler.reformat(frame, *coded, format="rgb24", interpolation=Interpolation.BILINEAR, threads=1)
-        picture = small.to_ndarray()
-        return np.ascontiguousarray(np.rot90(picture, self._turns)) if self._turns else picture
 
 
 def fitted(facts: MediaFacts, width: int) -> tuple[int, int]:
@@ -106,20 +84,21 @@ class VideoPass:
     def __init__(self, path: Path, facts: MediaFacts | None = None, *, wall_limit_s: float | None = None) -> None:
         self.path = path
         self.facts = facts or probe(path)
-        self.pictures = Pictures(self.facts.rotation)
-        declared_s = (self.facts.declared_duration_ms or 0) / 1000
-        self._wall_limit_s = wall_limit_s if wall_limit_s is not None else WALL_BASE_S + WALL_PER_SECOND * declared_s
-        self._damage: list[Damage] = []
+        self.pictures = Pictures(self.facts)
+        self._deadline = Deadline(path, self.facts.declared_duration_ms, wall_limit_s)
+        self._damage = DamageLog()
+        self._end: CutOff | None = None
+        self._structure = examine(path, self.facts.container)
+        self._holes = _HoleDates(self._structure.holes)
+        self._pairing = _Pairing(self.facts)
         self._n_frames = 0
         self._last_ms = -1
         self._step_ms = 0.0
         self._steps = (float("inf"), 0.0)
+        self._suspect = False
 
     def __iter__(self) -> Iterator[Frame]:
-        deadline = time.monotonic() + self._wall_limit_s
         for raw in self._raw_frames():
-            if time.monotonic() > deadline:
-                raise MediaError(f"{self.path}: decoding took more than {self._wall_limit_s:.0f} s at {clock(self._last_ms)}: refused")
             t_ms = self._time_ms(raw)
             if t_ms is not None:
                 self._n_frames += 1
@@ -131,50 +110,94 @@ class VideoPass:
             stream = choose_video(container)
             if stream is None:
                 raise MediaError(f"{self.path} has no video stream")
-            stream.thread_type = "AUTO"
-            # Otherwise the decoder invents what it could not read and says nothing: of 120 damaged files 20 passed as whole.
-            stream.codec_context.options = {"err_detect": "explode"}
-            stream.codec_context.thread_count = min(DECODER_THREADS, os.cpu_count() or 1)
+            self._set_up(stream)
             packets = container.demux(stream)
             while True:
+                self._deadline.check(self._last_ms)
                 try:
                     packet = next(packets, None)
                 except (FFmpegError, OSError) as error:
-                    self._note(f"broken from here ({error.strerror or error})")
+                    self._spoilt(f"the file cannot be read on ({error.strerror or error})")
                     return
                 if packet is None:
                     return
                 yield from self._decoded(packet)
 
+    def _set_up(self, stream: av.video.stream.VideoStream) -> None:
+        stream.thread_type = "AUTO"
+        # Without `explode` the decoder invents what it could not read and says nothing: of 120 damaged files 20 passed as whole.
+        stream.codec_context.options = {"err_detect": "explode+crccheck", "max_pixels": str(MAXIMUM_SIDE**2)}
+        # Each decoding thread holds pictures of its own; beyond 4K they are too large to hold several.
+        many = 1 if self.facts.width * self.facts.height > LARGE_PIXELS else DECODER_THREADS
+        stream.codec_context.thread_count = min(many, os.cpu_count() or 1)
+
     def _decoded(self, packet: av.Packet) -> list[av.VideoFrame]:
+        self._watch(packet)
         try:
-            frames = packet.decode()
+            frames = list(packet.decode())
         except FFmpegError as error:
-            self._note(f"picture cannot be decoded ({error.strerror or error})")
+            self._spoilt(f"pictures cannot be decoded ({error.strerror or error})")
             return []
-        if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
-            self._note("corrupt picture")
-        return list(frames)
+        for frame in frames:
+            if frame.is_corrupt:
+                self._spoilt("pictures are damaged", pictures=1)
+        return frames
+
+    def _watch(self, packet: av.Packet) -> None:
+        """Compare what comes out of the file with what ought to."""
+        if not packet.size:
+            return
+        at_ms = self._film_ms(packet.pts if packet.pts is not None else packet.dts, packet.time_base)
+        for hole, start_ms in self._holes.passed(packet.pos, at_ms):
+            self._damage.note(hole.what, start_ms, at_ms)
+        if packet.is_corrupt:
+            self._spoilt("pictures are damaged in the file")
+        if self.facts.video_codec in NO_ZEROS and HOLE_IN_PACKET in memoryview(packet).tobytes():
+            self._spoilt("pictures are overwritten with zeros", at_ms=at_ms)
+        if packet.pts is not None and not packet.is_discard and not packet.is_corrupt:
+            self._pairing.sent(at_ms)
+
+    def _film_ms(self, pts: int | None, time_base: object) -> int:
+        if pts is None:
+            return max(self._last_ms, 0)
+        return round((float(pts * time_base) - self.facts.origin_s) * 1000)  # type: ignore[operator]
+
+    def _spoilt(self, what: str, *, at_ms: int | None = None, pictures: int = 0) -> None:
+        """A fault after which pictures are not to be trusted until the next key picture."""
+        self._damage.note(what, self._last_ms if at_ms is None else at_ms, pictures=pictures)
+        self._suspect = True
 
     def _time_ms(self, raw: av.VideoFrame) -> int | None:
         if raw.time is None:
-            self._note("picture without a time dropped")
+            self._damage.note("pictures without a time dropped", self._last_ms, pictures=1)
             return None
         t_ms = round((float(raw.time) - self.facts.origin_s) * 1000)
         declared_ms = self.facts.declared_duration_ms
         if t_ms <= self._last_ms or (declared_ms and t_ms > declared_ms + BEYOND_END_MS):
-            self._note("picture with an impossible time dropped")
+            self._damage.note("pictures with an impossible time dropped", self._last_ms, pictures=1)
             return None
-        if self._last_ms >= 0:
-            step = t_ms - self._last_ms
-            self._steps = (min(self._steps[0], step), max(self._steps[1], step))
-        self._last_ms = t_ms
-        self._step_ms = float(raw.duration * raw.time_base) * 1000 if raw.duration else 0.0
+        self._follow(t_ms, raw)
         return t_ms
 
-    def _note(self, what: str) -> None:
-        if len(self._damage) < DAMAGE_NOTES:
-            self._damage.append(Damage(max(self._last_ms, 0), what))
+    def _follow(self, t_ms: int, raw: av.VideoFrame) -> None:
+        lost = self._pairing.shown(t_ms)
+        if lost:
+            self._damage.note("pictures are lost", lost[0], t_ms, pictures=len(lost))
+        if self._suspect and raw.key_frame:
+            self._damage.note("", t_ms)
+            self._suspect = False
+        if self._last_ms >= 0:
+            self._step(t_ms)
+        self._last_ms = t_ms
+        self._step_ms = float(raw.duration * raw.time_base) * 1000 if raw.duration else 0.0
+
+    def _step(self, t_ms: int) -> None:
+        step = t_ms - self._last_ms
+        steady = self._n_frames >= STEADY_PICTURES and self._steps[1] - self._steps[0] <= 2
+        if steady and step > max(GAP_MS, 4 * self._steps[1]):
+            self._damage.note("there are no pictures", self._last_ms, t_ms)
+        else:
+            self._steps = (min(self._steps[0], step), max(self._steps[1], step))
 
     def _end_ms(self) -> int:
         rate = self.facts.declared_fps or 25.0
@@ -183,12 +206,24 @@ class VideoPass:
 
     def _check_end(self) -> None:
         end_ms, declared_ms = self._end_ms(), self.facts.declared_duration_ms
-        if self._n_frames == 0 or (self._damage and end_ms < MINIMUM_USABLE_MS):
-            raise MediaError(f"{self.path}: less than a second of picture can be decoded: the file is damaged, get it again")
-        if declared_ms is not None and declared_ms - end_ms > MISSING_END_MS:
-            if end_ms < MINIMUM_USABLE_MS:
-                raise MediaError(f"{self.path} ends at {clock(end_ms)} of {clock(declared_ms)}: the file is cut off, get it again")
-            self._damage.append(Damage(end_ms, f"ends before its declared {clock(declared_ms)}"))
+        lost = self._pairing.shown(end_ms + BEYOND_END_MS)
+        if lost:
+            self._damage.note("pictures are lost", lost[0], lost[-1], pictures=len(lost))
+        for hole, start_ms in self._holes.passed(None, end_ms):
+            self._damage.note(hole.what, start_ms, end_ms)
+        self._end = self._missing_end(end_ms, declared_ms)
+        if self._n_frames == 0 or ((self._damage or self._end) and end_ms < MINIMUM_USABLE_MS):
+            until = f"ends at {clock(max(end_ms, 0))} of {clock(declared_ms)}" if self._end and declared_ms else "is damaged"
+            raise MediaError(f"{self.path} {until}: less than a second of picture can be decoded, get the file again")
+
+    def _missing_end(self, end_ms: int, declared_ms: int | None) -> CutOff | None:
+        missing_ms = (declared_ms or end_ms) - end_ms
+        cut_off = self._structure.cut_off
+        if missing_ms > MISSING_END_MS or (cut_off and missing_ms > KNOWN_CUT_MS):
+            return CutOff(end_ms, end_ms + missing_ms, "the rest is not in the file")
+        if cut_off and self.facts.container == "mpegts":
+            return CutOff(end_ms, end_ms, "in the middle of a packet")
+        return None
 
     def summary(self) -> StreamSummary:
         """Length, rate and damage, once the pass is over."""
@@ -200,5 +235,43 @@ class VideoPass:
             fps=round(1000 * self._n_frames / end_ms, 3),
             # Millisecond rounding alone moves a step by one; a frame rate's steps never differ by more than two.
             variable_rate=self._n_frames > 2 and longest - shortest > 2,
-            damage=tuple(self._damage),
+            damage=self._damage.places() + ((self._end,) if self._end else ()),
         )
+
+
+class _Pairing:
+    """Which packets gave no picture: pictures come in the order of their times, so an earlier one that waits still is lost."""
+
+    def __init__(self, facts: MediaFacts) -> None:
+        self._paired = facts.video_codec not in UNPAIRED_CODECS and facts.container not in UNPAIRED_CONTAINERS
+        self._waiting: list[int] = []
+        self._begun = False
+
+    def sent(self, t_ms: int) -> None:
+        """A packet whose picture is to be shown at `t_ms`; what belongs before the first picture is never shown."""
+        if self._paired and t_ms >= 0:
+            heapq.heappush(self._waiting, t_ms)
+
+    def shown(self, t_ms: int) -> list[int]:
+        """Times of the pictures that ought to have come before the one that is shown at `t_ms`."""
+        lost = []
+        while self._waiting and self._waiting[0] <= t_ms:
+            due_ms = heapq.heappop(self._waiting)
+            if due_ms < t_ms:
+                lost.append(due_ms)
+        return lost
+
+
+class _HoleDates:
+    """Tells the holes of a file as the pass comes by them."""
+
+    def __init__(self, holes: tuple[Hole, ...]) -> None:
+        self._ahead = deque(holes)
+        self._before_ms = 0
+
+    def passed(self, pos: int | None, at_ms: int) -> Iterator[tuple[Hole, int]]:
+        """Holes that end before the packet at byte `pos` (None: the file's end), each with the time where it begins."""
+        while self._ahead and (pos is None or pos >= self._ahead[0].end):
+            yield self._ahead.popleft(), self._before_ms
+        if not self._ahead or (pos is not None and pos <= self._ahead[0].start):
+            self._before_ms = max(at_ms, 0)
