@@ -10,6 +10,7 @@ from corpus.films.catalogue import build_film, read_catalogue, read_film, write_
 from corpus.films.entries import ArcNote, ArcShape, CatalogueError, Character, Film, Source
 from corpus.films.rights import Use, refusal
 from corpus.paths import content_version
+from tests.conftest import REPOSITORY
 from tests.corpus.films.conftest import FilmMaker, texture
 
 CUES = "1\n00:00:00,100 --> 00:00:00,900\nHello.\n"
@@ -167,3 +168,10 @@ def test_a_refusal_names_the_film_and_what_to_change(use: Use, deed: str) -> Non
         assert part in told
     assert refusal(use, "dracula", "Dracula", "unknown", frozenset({"unknown"})) is None
     assert refusal(use, "dracula", "Dracula", Rights.CC0, frozenset({Rights.CC0})) is None
+
+
+def test_the_example_in_the_documentation_is_a_catalogue(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / "films.md").read_text(encoding="utf-8")
+    (tmp_path / "films.yaml").write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    (film,) = read_catalogue(tmp_path / "films.yaml")
+    assert (film.arc, film.characters[0].actor, film.arc_notes[0].at_s) == (ArcShape.TRAGEDY, "Duane Jones", 400.0)
