@@ -173,7 +173,11 @@ class _Source:
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         with open_media(self._path) as container:
-            stream = container.streams[self._track.index]
+            # Damage can hide a track from one reading that the other found.
+            stream = next((stream for stream in container.streams.audio if stream.index == self._track.index), None)
+            if stream is None:
+                self._damage.note("its track is not found again", 0)
+                return
             stream.codec_context.options = {"err_detect": "explode+crccheck"}
             packets = container.demux(stream)
             while True:
