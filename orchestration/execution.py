@@ -65,7 +65,7 @@ def execute(job: Job) -> Outcome:
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     """One line a blocking check that failed and a step that failed otherwise."""
     for evaluation in result.get_asset_check_evaluations():
-        if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR:
+        if not evaluation.passed and evaluation.blocking and evaluation.severity is dg.AssetCheckSeverity.ERROR:
             yield f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}: {evaluation.description}"
     for event in result.all_events:
         if event.is_step_failure:

@@ -1,7 +1,8 @@
 """Factories of Dagster asset checks: one check per expectation of a suite, all from one run of Great Expectations.
 
-Definitions load from the suites' names alone. Every check is a blocking one, and its severity says whether it blocks: ERROR where the
-expectation is critical or could not be carried out, WARN elsewhere, which lets the asset pass.
+Definitions load from the suites' names alone. Every check is a blocking one unless its expectation does not stop what follows, and its
+severity says whether it blocks: ERROR where the expectation is critical or could not be carried out, WARN elsewhere, which lets the
+asset pass.
 """
 
 # No `from __future__ import annotations` here: Dagster refuses check functions whose context is annotated by a string.
@@ -64,7 +65,7 @@ def _specs(suite: Suite, asset_key: dg.AssetKey | str, partitions_def: dg.Partit
         # Partitioned checks are a preview of Dagster's; `multi_asset_check` takes the partitions through the specs only.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return [
-            dg.AssetCheckSpec(e.check, asset=asset_key, description=e.description, blocking=True, partitions_def=partitions_def)
+            dg.AssetCheckSpec(e.check, asset=asset_key, description=e.description, blocking=e.stops, partitions_def=partitions_def)
             for e in suite.expectations
         ]
 

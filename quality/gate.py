@@ -27,7 +27,18 @@ from corpus.contracts import (
 from quality.runner import run_suite
 from quality.suite import load_suite
 
-DIALOGUE_FACTS = ("n_cues", "speech_coverage", "speech_ms", "screenplay_fault", "screenplay_coverage", "unmatched_speeches")
+DIALOGUE_FACTS = (
+    "n_cues",
+    "speech_coverage",
+    "speech_ms",
+    "screenplay_fault",
+    "screenplay_coverage",
+    "unmatched_speeches",
+    "fault",
+    "language",
+    "language_found",
+    "language_probability",
+)
 
 
 def decide(batch_dir: Path, durations: Mapping[str, int | None]) -> Decision:

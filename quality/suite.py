@@ -22,18 +22,22 @@ _FOLDER = Path(__file__).parent / "suites"
 
 @dataclass(frozen=True)
 class Expectation:
-    """One expectation: `type` is `film_rule` or Great Expectations' own name; in `kwargs` a `$name` stands for the context's value."""
+    """One expectation: `type` is `film_rule` or Great Expectations' own name; in `kwargs` a `$name` stands for the context's value.
+
+    `stops` is false where data that fail are a fault, but what follows can do without them.
+    """
 
     check: str
     type: str
     severity: str
     description: str
     kwargs: dict[str, Any] = field(default_factory=dict)
+    stops: bool = True
 
     @property
     def blocking(self) -> bool:
         """Whether data that fail must not go on."""
-        return self.severity == "critical"
+        return self.severity == "critical" and self.stops
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ _RANGE = re.compile(rf"\s*{_STAMP}{_ARROW}(?:{_STAMP})?(?!\d)")
 _CANONICAL = re.compile(r"\s*\d\d:[0-5]\d:[0-5]\d,\d{3} --> \d\d:[0-5]\d:[0-5]\d,\d{3}\s*")
 _HAS_TIME = re.compile(r"\d\s*[:.,]\s*\d")
 _STARTS_LIKE_TIME = re.compile(r"\s*[-−]?\s*\d{1,4}\s*:")
-_SECOND_RANGE = re.compile(r"(?:(?<=\s)\d+\s+)?[-−]?(?:\d{1,4}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}\s*-->")
+_INNER_RANGE = re.compile(r"(?:(?<!\S)\d+\s+)?([-−]?(?:\d{1,4}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}\s*-->)")
+_NUMBER_BESIDE = re.compile(r"\s*\d+\s+\d{1,4}:")
 _SETTINGS = re.compile(r"(?:\s*[A-Za-z]\w*:\S+)*\s*")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _DECLARED = re.compile(r"(Kind|Language)\s*:\s*([\w-]+)\s*", re.IGNORECASE)
@@ -39,7 +40,7 @@ class _Times:
 
 def is_arrows(text: str) -> bool:
     """There is at least one line of times."""
-    return any(_RANGE.match(line) for line in text.split("\n") if _is_timing(line))
+    return any(_RANGE.match(line) for line in _lines(text) if _is_timing(line))
 
 
 def read_arrows(text: str, *, webvtt: bool) -> Reading:
@@ -49,7 +50,7 @@ def read_arrows(text: str, *, webvtt: bool) -> Reading:
     reading = Reading("vtt" if webvtt else "srt")
     bounds = [*anchors, len(lines)]
     heads = [_Head.of(lines, before + 1, anchor, webvtt) for before, anchor in zip([-1, *anchors], anchors, strict=False)]
-    numbered = sum(head.digits for head in heads) * 2 >= len(heads)
+    numbered = sum(head.digits for head in heads) * 2 > len(heads)
     _read_header(lines[: anchors[0] - heads[0].cut(numbered)] if anchors else lines, reading)
     for anchor, end, head, following in zip(anchors, bounds[1:], heads, [*heads, None][1:], strict=True):
         body = _body(lines[anchor + 1 : end], following, numbered)
@@ -69,8 +70,8 @@ def _body(lines: list[str], following: _Head | None, numbered: bool) -> list[str
 
 def _lines(text: str) -> Iterator[str]:
     for line in text.split("\n"):
-        if line.count("-->") > 1:
-            yield from _SECOND_RANGE.sub(lambda match: f"\n{match[0]}", line).split("\n")
+        if line.count("-->") > 1 or ("-->" in line and _NUMBER_BESIDE.match(line)):
+            yield from _INNER_RANGE.sub(r"\n\1", line).split("\n")
         else:
             yield line
 

@@ -19,10 +19,12 @@ import numpy.typing as npt
 from corpus.contracts import UTTERANCES, FeelmError
 from corpus.dialogue import speech
 from corpus.dialogue.heard import Heard, hold_against_sound
+from corpus.dialogue.language import guess_language
+from corpus.dialogue.origin import Origin, find_words
 from corpus.dialogue.speakers import Named, Script
-from corpus.dialogue.subtitles import Cue, CueFault, SubtitleFile, read_subtitles
+from corpus.dialogue.subtitles import Cue, CueFault, SubtitleFile
 from corpus.dialogue.sync import SyncResult, synchronise, unchecked
-from corpus.films.catalogue import read_film
+from corpus.films.catalogue import Film, read_film
 from corpus.paths import write_json
 
 
@@ -30,10 +32,12 @@ from corpus.paths import write_json
 class DialogueSummary:
     """What became of a film's subtitles.
 
-    `verdict` to `reason` are SyncResult's (verdict null without subtitles); counts are of cues; `speaker_share` and
-    `heading_share` are shares of utterances with a speaker and a scene heading. `screenplay` is aligned, refused
-    (`screenplay_fault` says why) or null; `screenplay_coverage` the share of the subtitles' words found in it. `missing` says in
-    words why there is no dialogue. `speech_ms`, `speech_coverage` and `residual_ms` are Heard's.
+    `verdict` to `reason` are SyncResult's (verdict null without subtitles); counts are of cues, `n_cues` of all that the file claims;
+    `speaker_share` and `heading_share` are shares of utterances with a speaker and a scene heading. `screenplay` is aligned, refused
+    (`screenplay_fault` says why) or null; `screenplay_coverage` the share of the subtitles' words found in it. `speech_ms`,
+    `speech_coverage` and `residual_ms` are Heard's. `track` names the film's own track that the words come from (null for a delivered
+    file). `language` is declared, `language_found` what the words are in (null where that cannot be told). `fault` says what is
+    wrong with subtitles that cannot be used, `missing` in words why there is no dialogue.
     """
 
     film_id: str
@@ -50,6 +54,7 @@ class DialogueSummary:
     n_cues: int
     n_utterances: int
     n_repaired: int
+    n_overlaps: int
     dropped: dict[str, int]
     speaker_share: float
     heading_share: float
@@ -60,6 +65,11 @@ class DialogueSummary:
     speech_ms: int
     speech_coverage: float | None
     residual_ms: float | None
+    track: str | None
+    language: str | None
+    language_found: str | None
+    language_probability: float | None
+    fault: str | None
     missing: str | None
 
 
@@ -95,16 +105,19 @@ def build_dialogue(film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: P
     """Write utterances.parquet (UTTERANCES), what was heard beside it (heard.parquet, unwritten.parquet), dropped.json (cues left out or
     repaired, with reasons) and summary.json into `out`.
 
-    Reads subtitles.<ext> and screenplay.<ext> of the film artifact, the sound track and the film's duration.
+    Reads subtitles.<ext> and screenplay.<ext> of the film artifact, the sound track, the film's duration and the text tracks in it.
+    Subtitles that cannot be read are the summary's `fault`: the film then has no words, and its faces and voices are not held up.
 
     Raises:
-        FeelmError: the subtitles cannot be read at all, or an artifact is missing.
+        FeelmError: an artifact is missing.
     """
     film = read_film(film_dir)
-    if film.subtitles is None:
-        return _write_empty(film.film_id, out)
-    delivered = read_subtitles(film.subtitles)
-    duration_ms = int(_read_json(shots_dir / "stream.json")["duration_ms"])
+    stream = _read_json(shots_dir / "stream.json")
+    words = find_words(film.subtitles, shots_dir, film.language, stream.get("fps"))
+    delivered = words.subtitles
+    if delivered is None:
+        return _write_empty(film, words, out)
+    duration_ms = int(stream["duration_ms"])
     sound = _Sound.read(soundtrack_dir)
     result = sound.synchronised(delivered.cues, duration_ms)
     kept, outside = _within_film(result, duration_ms)
@@ -115,7 +128,7 @@ def build_dialogue(film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: P
     UTTERANCES.write(UTTERANCES.frame(utterances), out / "utterances.parquet")
     heard = sound.heard(utterances, kept, duration_ms)
     heard.write(out)
-    summary = _summary(film.film_id, delivered, result, utterances, dropped, script, heard)
+    summary = _summary(film, words, delivered, result, utterances, dropped, script, heard)
     write_json(out / "summary.json", asdict(summary))
     return summary
 
@@ -141,7 +154,7 @@ def _fault(cue: Cue, reason: str) -> CueFault:
 
 
 def _unspoken(cues: Sequence[Cue]) -> list[CueFault]:
-    reasons = {"sound": "sound description", "music": "song or music"}
+    reasons = {"sound": "sound description", "music": "song or music", "note": "written, not said"}
     return [_fault(cue, reasons[cue.kind]) for cue in cues if cue.kind != "speech"]
 
 
@@ -170,12 +183,12 @@ def _told_faults(dropped: Sequence[CueFault], repaired: Sequence[CueFault]) -> d
     return {"dropped": [asdict(fault) for fault in dropped], "repaired": [asdict(fault) for fault in repaired]}
 
 
-def _write_empty(film_id: str, out: Path) -> DialogueSummary:
+def _write_empty(film: Film, words: Origin, out: Path) -> DialogueSummary:
     UTTERANCES.write(UTTERANCES.empty(), out / "utterances.parquet")
     Heard.nothing().write(out)
     write_json(out / "dropped.json", _told_faults([], []))
     summary = DialogueSummary(
-        film_id=film_id,
+        film_id=film.film_id,
         verdict=None,
         offset_ms=0,
         scale=1.0,
@@ -189,6 +202,7 @@ def _write_empty(film_id: str, out: Path) -> DialogueSummary:
         n_cues=0,
         n_utterances=0,
         n_repaired=0,
+        n_overlaps=0,
         dropped={},
         speaker_share=0.0,
         heading_share=0.0,
@@ -199,14 +213,20 @@ def _write_empty(film_id: str, out: Path) -> DialogueSummary:
         speech_ms=0,
         speech_coverage=None,
         residual_ms=None,
-        missing="no subtitles",
+        track=words.track,
+        language=film.language,
+        language_found=None,
+        language_probability=None,
+        fault=words.fault,
+        missing=words.missing,
     )
     write_json(out / "summary.json", asdict(summary))
     return summary
 
 
 def _summary(
-    film_id: str,
+    film: Film,
+    words: Origin,
     delivered: SubtitleFile,
     result: SyncResult,
     utterances: Sequence[dict[str, object]],
@@ -215,8 +235,9 @@ def _summary(
     heard: Heard,
 ) -> DialogueSummary:
     alignment = script.alignment
+    guess = guess_language([cue.text for cue in delivered.cues if cue.kind == "speech"])
     return DialogueSummary(
-        film_id=film_id,
+        film_id=film.film_id,
         verdict=result.verdict,
         offset_ms=result.offset_ms,
         scale=result.scale,
@@ -227,9 +248,10 @@ def _summary(
         reason=result.reason,
         format=delivered.format,
         encoding=delivered.encoding,
-        n_cues=len(delivered.cues) + len(delivered.dropped),
+        n_cues=delivered.n_events,
         n_utterances=len(utterances),
         n_repaired=len(delivered.repaired),
+        n_overlaps=delivered.overlaps,
         dropped=dict(sorted(Counter(fault.reason for fault in dropped).items())),
         speaker_share=_share(utterances, "character_id"),
         heading_share=_share(utterances, "scene_heading"),
@@ -240,6 +262,11 @@ def _summary(
         speech_ms=heard.speech_ms,
         speech_coverage=heard.coverage,
         residual_ms=heard.residual_ms,
+        track=words.track,
+        language=film.language,
+        language_found=guess.code if guess else None,
+        language_probability=guess.probability if guess else None,
+        fault=None,
         missing=_missing(result, utterances),
     )
 

@@ -19,7 +19,8 @@ class Cue:
     """One piece of text on screen.
 
     `number` is the cue's place in the file from 1; times are milliseconds on the subtitles' own clock, half-open. `text` is what is
-    said without markup, on one line; `raw_text` is the cue as delivered. `speaker` is the name that the subtitles themselves give.
+    said without markup, on one line; `raw_text` is the cue as delivered (ASS: without its override tags). `speaker` is the name that
+    the subtitles themselves give.
     """
 
     number: int

@@ -30,6 +30,7 @@ _SONGS = re.compile(r"\b(?:songs?|karaoke|lyrics|opening|ending|romaji|kanji)\b"
 _MICRODVD = re.compile(r"\s*\{\s*(\d{1,9})\s*\}\s*\{\s*(\d{1,9})?\s*\}(.*)")
 _MPL2 = re.compile(r"\s*\[\s*(\d{1,9})\s*\]\s*\[\s*(\d{1,9})?\s*\](.*)")
 _TMPLAYER = re.compile(r"\s*(\d{1,2}):(\d{1,2}):(\d{1,2})(?:,\d+)?[:=](.*)")
+_ITALIC_SLASH = re.compile(r"^\s*((?:\{[^{}]*\})*)/")
 _SAMI_SYNC = re.compile(r"<sync\b[^>]*?\bstart\s*=\s*[\"']?(-?\d{1,12})[^>]*>", re.IGNORECASE)
 _SAMI_CUE = re.compile(r"<sync\b", re.IGNORECASE)
 _SAMI_CLASS = re.compile(r"<p\b[^>]*?\bclass\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
@@ -124,7 +125,7 @@ def _matched(lines: list[str], pattern: re.Pattern[str], reading: Reading) -> It
 
 def _bars(words: str) -> str:
     """Lines from text with bars between them; a slash before a line asks for italics."""
-    return "\n".join(line.strip().removeprefix("/") for line in words.split("|"))
+    return "\n".join(_ITALIC_SLASH.sub(r"\1", line) for line in words.split("|"))
 
 
 def _read_ass(text: str) -> Reading:
@@ -160,10 +161,10 @@ def _read_ass_event(reading: Reading, match: re.Match[str], fields: tuple[str, .
     if start < 0 or (end or 0) < 0:
         reading.repair(match[0], "negative time set to 0", number)
     words = _ASS_DRAWING.sub("", told["text"]) if "\\p" in told["text"] else told["text"]
-    if not words.strip() and told["text"].strip():
+    words = _ASS_OVERRIDE.sub("", words) if "{" in words else words
+    if not words.strip() and "\\p" in told["text"]:
         reading.drop(told["text"], "a drawing", number=number)
         return
-    words = _ASS_OVERRIDE.sub("", words) if "{" in words else words
     name = told.get("name", told.get("actor", "")).strip()
     end = None if end is None else max(end, 0)
     reading.add(number, max(start, 0), end, words.replace("\\n", "\n"), name or None, _kind_of_style(told.get("style", "")))
@@ -184,7 +185,7 @@ def _ass_ms(stamp: str) -> int | None:
 
 
 def _read_sami(text: str) -> Reading:
-    """Each SYNC shows until the next one of its language; the first language is taken."""
+    """Each SYNC shows until the next one of its language, an empty one only ends it; the first language is taken."""
     reading = Reading("sami")
     body = _COMMENT.sub("", text)
     starts = list(_SAMI_CUE.finditer(body))
@@ -192,20 +193,19 @@ def _read_sami(text: str) -> Reading:
     language: str | None = None
     shown: tuple[int, int, str] | None = None
     for block in blocks:
-        number, match, class_ = reading.next(), _SAMI_SYNC.match(block), _SAMI_CLASS.search(block)
+        match, class_ = _SAMI_SYNC.match(block), _SAMI_CLASS.search(block)
         if match is None:
-            reading.drop(block, "its times cannot be read", number=number)
+            reading.drop(block, "its times cannot be read")
             continue
-        language = language or (class_[1] if class_ else None)
         words = _sami_words(block[match.end() :])
+        language = language or (class_[1] if class_ else None)
         if class_ and class_[1] != language:
-            reading.drop(words, f"in another language of the file ({class_[1]})", number=number)
+            reading.drop(words, f"in another language of the file ({class_[1]})")
             continue
+        start_ms = max(int(match[1]), 0)
         if shown is not None:
-            reading.add(shown[0], shown[1], max(int(match[1]), 0), shown[2])
-        shown = (number, max(int(match[1]), 0), words) if words else None
-        if not words:
-            reading.repair(block, "ends the cue before it", number)
+            reading.add(shown[0], shown[1], start_ms, shown[2])
+        shown = (reading.next(), start_ms, words) if words else None
     if shown is not None:
         reading.add(shown[0], shown[1], None, shown[2])
     return reading

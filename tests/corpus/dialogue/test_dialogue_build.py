@@ -1,15 +1,18 @@
 """Dialogue of a film from its artifacts: synchronised, named, and told where something is missing."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from corpus.contracts import UTTERANCES, FeelmError
+from corpus.contracts import UTTERANCES
 from corpus.dialogue import speech
 from corpus.dialogue.build import build_dialogue
+from corpus.films.probe import SubtitleTrack
+from corpus.films.text_tracks import TextTrack
 from corpus.paths import content_version
 
 LINES = [
@@ -54,7 +57,8 @@ def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir()
     soundfile.write(tmp_path / "soundtrack" / "sound.flac", np.zeros(16_000, np.float32), 16_000)
     (tmp_path / "soundtrack" / "summary.json").write_text(json.dumps({"has_audio": True, "silent": False, "missing": None}))
-    (tmp_path / "shots" / "stream.json").write_text(json.dumps({"duration_ms": DURATION_MS}))
+    (tmp_path / "shots" / "stream.json").write_text(json.dumps({"duration_ms": DURATION_MS, "fps": 25.0}))
+    (tmp_path / "shots" / "text_tracks.json").write_text("[]")
     return tmp_path
 
 
@@ -149,11 +153,62 @@ def test_a_screenplay_of_another_language_or_broken_is_told_and_subtitles_still_
     assert summary.screenplay == "refused" and "not whole" in str(summary.screenplay_fault) and len(table) == 12
 
 
-def test_garbage_subtitles_are_an_error_and_write_no_utterances(film: Path):
-    deliver(film, "this is no subtitle file")
-    with pytest.raises(FeelmError, match="no cue in"):
-        build(film)
-    assert not (film / "dialogue" / "utterances.parquet").exists()
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("this is no subtitle file", "no cue in subtitles.srt"),
+        ("", "no cue in subtitles.srt"),
+        ("WEBVTT\nKind: chapters\n\n00:00.000 --> 00:09.000\nPrologue\n", "holds chapters"),
+    ],
+)
+def test_unusable_subtitles_are_a_fault_of_the_film_that_has_no_words_then(film: Path, content: str, says: str):
+    deliver(film, content)
+    summary, table = build(film)
+    assert summary.fault is not None and says in summary.fault and says in str(summary.missing)
+    assert len(table) == 0 and summary.verdict is None
+
+
+def embed(film: Path, *tracks: tuple[SubtitleTrack, list[tuple[int, int, str, str]]]) -> None:
+    told = []
+    for track, lines in tracks:
+        (film / "shots" / f"subtitles.{track.index}.srt").write_text(srt(lines), encoding="utf-8")
+        told.append(asdict(TextTrack(track, f"subtitles.{track.index}.srt", len(lines), None)))
+    (film / "shots" / "text_tracks.json").write_text(json.dumps(told))
+
+
+def test_without_a_delivered_file_the_films_own_track_gives_the_words(film: Path):
+    forced = SubtitleTrack(2, "subrip", "eng", "text", forced=True)
+    embed(film, (forced, LINES[:2]), (SubtitleTrack(3, "subrip", "eng", "text"), LINES))
+    deliver(film, None)
+    summary, table = build(film)
+    assert summary.track == "track 3 (subrip, eng)" and summary.verdict == "fits" and summary.fault is None
+    assert list(table["text"]) == [text for *_, text in LINES] and set(table["source"]) == {"subtitles"}
+    deliver(film, srt(LINES[:8]))
+    summary, table = build(film)
+    assert summary.track is None and len(table) == 8
+
+
+def test_tracks_that_cannot_be_used_are_named_with_the_reason(film: Path):
+    forced = SubtitleTrack(2, "subrip", "eng", "text", forced=True)
+    embed(film, (forced, LINES[:2]))
+    deliver(film, None)
+    summary, _ = build(film)
+    assert summary.missing == "no subtitles; track 2 (subrip, eng) has forced lines alone" and summary.fault is None
+
+
+def test_the_language_of_the_words_is_told_beside_the_declared_one(film: Path):
+    deliver(film, srt(LINES))
+    summary, _ = build(film)
+    assert (summary.language, summary.language_found) == (None, "en") and summary.language_probability > 0.95
+
+
+def test_microdvd_without_a_rate_takes_the_films(film: Path):
+    frames = "\n".join(f"{{{a * 25 // 1000}}}{{{b * 25 // 1000}}}{text}" for a, b, _, text in LINES)
+    deliver(film, frames)
+    _, table = build(film)
+    assert np.abs(table["start_ms"] - [start for start, *_ in LINES]).max() <= 40
+    repaired = json.loads((film / "dialogue" / "dropped.json").read_text())["repaired"]
+    assert [fault["reason"] for fault in repaired] == ["no frame rate in the file: the film's 25.000 is taken"]
 
 
 def test_the_same_input_gives_the_same_bytes(film: Path, tmp_path: Path):
