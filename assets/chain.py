@@ -25,6 +25,7 @@ from assets.code import code_version
 from assets.workspace import ABSENT, Workspace
 from corpus.annotations.decisions import decision_folder
 from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
+from corpus.films.catalogue import OF_THE_COLLECTION
 from corpus.paths import write_json, writing
 
 FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
@@ -111,7 +112,8 @@ def _of_every_film(workspace: Workspace, names: tuple[str, ...]) -> dict[str, st
 
 
 def _film_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
-    entry = json.dumps(dataclasses.asdict(workspace.film(film_id)), sort_keys=True, default=str)
+    facts = dataclasses.asdict(workspace.film(film_id))
+    entry = json.dumps({name: value for name, value in facts.items() if name not in OF_THE_COLLECTION}, sort_keys=True, default=str)
     sources = {kind: workspace.source_path(film_id, kind) for kind in ("video", "subtitles", "screenplay")}
     versions = {kind: workspace.versions.of_source(path) for kind, path in sources.items() if path}
     return {"entry": hashlib.md5(entry.encode(), usedforsecurity=False).hexdigest(), **versions}
