@@ -45,11 +45,11 @@ class _Candidate:
 
 
 def add_films(catalogue: Path, media: Path, **given: Any) -> list[Addition]:
-    """Add a film file, a folder with a film.yaml or films.yaml, or every such folder and film file in a folder.
+    """Add a film file, a film.yaml or films.yaml or the folder of one, or every such folder and film file in a folder.
 
     `given` are fields of Film that hold for what is added (film_id, title, year, subtitles, screenplay, language, country, genres,
     rights, rights_ref, declared_use, cut_id, series). Adding again updates what is stated and keeps the rest; a film of which
-    anything is wrong is not written.
+    anything is wrong is not written, and holds up no other.
 
     Raises:
         CatalogueError: there is no film, details are given for several, an id belongs to another film, the same film has another id.
@@ -61,7 +61,21 @@ def add_films(catalogue: Path, media: Path, **given: Any) -> list[Addition]:
         raise CatalogueError(f"no film in {media}: give a film file, or a folder of films with a film.yaml each or a films.yaml")
     if len(found) > 1 and any(name in stated for name in FOR_ONE_FILM):
         raise CatalogueError(f"{media} holds {len(found)} films: give title, id and files for one film at a time")
-    return [_enter(catalogue, _candidate(one, stated)) for one in found]
+    return _each(catalogue, found, stated)
+
+
+def _each(catalogue: Path, found: list[Path | Film], stated: dict[str, Any]) -> list[Addition]:
+    added, refused = [], []
+    for one in found:
+        try:
+            added.append(_enter(catalogue, _candidate(one, stated)))
+        except FeelmError as error:
+            if len(found) == 1:
+                raise
+            refused.append(str(error))
+    if refused:
+        raise CatalogueError(f"{len(added)} of {len(found)} films were added; not added: {'; '.join(refused)}")
+    return added
 
 
 def add_film(catalogue: Path, media: Path, **given: Any) -> Film:
@@ -89,11 +103,14 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
 
 def _found_in(media: Path, store: Path) -> Iterator[Path | Film]:
     """What is to be added: films that an entry describes, and film files; fetched ones are expected in `store`."""
-    if (media / "films.yaml").is_file():
-        yield from read_catalogue(media / "films.yaml", store)
+    if media.is_file() and media.suffix.lower() in (".yaml", ".yml"):
+        content = load_yaml(media)
+        one = isinstance(content, dict) and "id" in content
+        yield from [film_from_entry(content, media.resolve().parent, str(media), store)] if one else read_catalogue(media, store)
+    elif (media / "films.yaml").is_file():
+        yield from _found_in(media / "films.yaml", store)
     elif (media / "film.yaml").is_file():
-        entry = media / "film.yaml"
-        yield film_from_entry(load_yaml(entry), media.resolve(), str(entry), store)
+        yield from _found_in(media / "film.yaml", store)
     elif not media.is_dir():
         yield media
     else:

@@ -28,7 +28,7 @@ from corpus.contracts import (
     GoldStatus,
     UnitLevel,
 )
-from corpus.dialogue.duplicates import find_twins, fingerprint
+from corpus.dialogue.duplicates import Twins, find_twins, fingerprint
 from corpus.films import rights
 from corpus.paths import Home, content_version, write_json
 
@@ -40,7 +40,10 @@ GOLD_COLUMNS = ("status", "label", *PROBABILITY_COLUMNS, "intensity")
 
 @dataclass(frozen=True)
 class TrainingSetSummary:
-    """What the training set holds; `units_by_source` and `gold_by_source` count rows, `label_counts` gold units by emotion."""
+    """What the training set holds; `units_by_source` and `gold_by_source` count rows, `label_counts` gold units by emotion.
+
+    `left_out` says by film why it cannot teach; `twins` maps a film to the one that says the same and stays with it in every split.
+    """
 
     n_units: int
     n_gold: int
@@ -51,6 +54,7 @@ class TrainingSetSummary:
     label_counts: dict[str, int]
     with_modality: dict[str, int]
     left_out: dict[str, str]
+    twins: dict[str, str]
     missing: str | None = None
 
 
@@ -109,7 +113,9 @@ def build_training_set(
     if not tables:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "no film and no corpus was added"
         raise FeelmError(f"nothing to train on ({reasons})")
-    rows = TRAINING_UNITS.write(_with_twins_tied(pd.concat(tables, ignore_index=True)), out / "manifest.parquet")
+    together = pd.concat(tables, ignore_index=True)
+    twins = _twins(together)
+    rows = TRAINING_UNITS.write(_tie_twins(together, twins), out / "manifest.parquet")
     manifest = Manifest(
         films={film_id: _film_versions(home, film_id) for film_id in kept},
         corpora={name: _versions({name: home.corpus(name), f"{name}-text": home.corpus(f"{name}-text")}) for name in uses},
@@ -119,7 +125,7 @@ def build_training_set(
         left_out=left_out,
     )
     write_json(out / "manifest.json", dataclasses.asdict(manifest))
-    summary = _summary(rows, left_out)
+    summary = _summary(rows, left_out, twins)
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
 
@@ -180,13 +186,16 @@ def _tied(group: dict[str, str], first: str, second: str) -> dict[str, str]:
     return {film_id: other if name == own else name for film_id, name in group.items()}
 
 
-def _with_twins_tied(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows whose films with near-equal dialogue are of one group, whatever their ids and whether catalogue or corpus brought them."""
+def _twins(rows: pd.DataFrame) -> list[Twins]:
+    """Films with near-equal dialogue, whether catalogue or corpus brought them."""
     lines = rows[(rows["level"] != UnitLevel.SCENE.value) & rows["text"].notna()]
-    prints = {film_id: fingerprint(texts) for film_id, texts in lines.groupby("film_id", sort=True)["text"]}
+    return find_twins({film_id: fingerprint(texts) for film_id, texts in lines.groupby("film_id", sort=True)["text"]})
+
+
+def _tie_twins(rows: pd.DataFrame, twins: list[Twins]) -> pd.DataFrame:
     group = dict(zip(rows["film_id"], rows["group_id"], strict=True))
-    for twins in find_twins(prints):
-        group = _tied(group, twins.second, twins.first)
+    for pair in twins:
+        group = _tied(group, pair.second, pair.first)
     return rows.assign(group_id=rows["film_id"].map(group))
 
 
@@ -248,7 +257,7 @@ def _version(folder: Path) -> str | None:
     return content_version(folder) if folder.exists() else None
 
 
-def _summary(rows: pd.DataFrame, left_out: dict[str, str]) -> TrainingSetSummary:
+def _summary(rows: pd.DataFrame, left_out: dict[str, str], twins: list[Twins]) -> TrainingSetSummary:
     gold = rows[rows["status"] == GoldStatus.GOLD.value]
     return TrainingSetSummary(
         n_units=len(rows),
@@ -260,6 +269,7 @@ def _summary(rows: pd.DataFrame, left_out: dict[str, str]) -> TrainingSetSummary
         label_counts=_counts(gold["label"]),
         with_modality={modality: int(rows[f"has_{modality}"].sum()) for modality in MODALITIES},
         left_out=left_out,
+        twins={pair.second: pair.first for pair in twins},
         missing=None if len(gold) else "no unit has a gold label",
     )
 

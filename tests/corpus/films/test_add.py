@@ -1,3 +1,4 @@
+import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -206,3 +207,48 @@ def test_a_folder_with_one_films_yaml_is_added_whole_and_what_it_says_later_hold
     films = {film.film_id: film for film in read_catalogue(catalogue)}
     assert (films["here"].arc, films["here"].rights) == (ArcShape.ICARUS, Rights.CC_BY)
     assert films["there"].video == tmp_path / "home" / "films" / "there" / "there.mp4"
+
+
+def test_a_broken_film_in_a_folder_is_named_and_holds_up_no_other(film_maker: FilmMaker, tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    _other(film_maker, "all/a.mp4", 10)
+    _other(film_maker, "all/c.mp4", 30)
+    (tmp_path / "all" / "b.mp4").write_text("no film")
+    with pytest.raises(CatalogueError, match=r"2 of 3 films were added; not added: .*b\.mp4"):
+        add_films(tmp_path / "films.yaml", tmp_path / "all")
+    assert [film.film_id for film in read_catalogue(tmp_path / "films.yaml")] == ["a", "c"]
+
+
+@pytest.mark.parametrize("name", ["films.yaml", "film.yaml"])
+def test_an_entry_file_may_be_given_itself(film_maker: FilmMaker, tmp_path: Path, name: str) -> None:
+    (tmp_path / "team").mkdir()
+    _other(film_maker, "team/here.mp4")
+    entry = {"id": "here", "video": "here.mp4"}
+    (tmp_path / "team" / name).write_text(yaml.safe_dump({"films": [entry]} if name == "films.yaml" else entry))
+    assert add_film(tmp_path / "home" / "films.yaml", tmp_path / "team" / name).film_id == "here"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_file_is_measured_or_refused_and_nothing_else(damaged_material: list[bytes], tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    content = bytearray(damaged_material[seed % 2])
+    if seed % 4 < 2:
+        del content[rng.randrange(len(content)) :]
+    for _ in range(rng.choice([1, 10, 100, 1000])):
+        if content:
+            content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    path = tmp_path / ("film.mp4", "film.mkv")[seed % 2]
+    path.write_bytes(content)
+    try:
+        added = add_films(tmp_path / "films.yaml", path)[0]
+    except FeelmError as error:
+        assert "film" in str(error) and "\n" not in str(error)
+    else:
+        assert added.measured is not None and added.measured.ends_ms >= 0
+
+
+@pytest.fixture(scope="module")
+def damaged_material(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    folder = tmp_path_factory.mktemp("whole")
+    pictures, times = [texture(k) for k in range(40)], [40 * k for k in range(40)]
+    return [write_film(folder / name, pictures, times).read_bytes() for name in ("film.mp4", "film.mkv")]

@@ -120,6 +120,7 @@ def test_films_that_say_the_same_share_a_group_whatever_their_ids(home: Home, tm
         UNITS.write(UNITS.read(path).assign(text=[line.upper() if film_id == "film-02" else line for line in lines]), path)
     groups = build(home, ["film-00", "film-01", "film-02"], tmp_path).groupby("film_id")["group_id"].first()
     assert groups["film-00"] == groups["film-02"] != groups["film-01"]
+    assert json.loads((tmp_path / "set" / "summary.json").read_text())["twins"] == {"film-02": "film-00"}
 
 
 def test_the_refusal_of_a_film_names_it_and_says_what_to_change(home: Home, tmp_path: Path) -> None:
