@@ -1,7 +1,8 @@
 """Makes a film's dialogue: every line on its second, with its speaker and its place in the screenplay.
 
 Subtitles are read, put on the film's clock by the speech in its sound, and named by the screenplay or by the subtitles' own
-prefixes. A film without subtitles has an empty dialogue and says so; subtitles of another film are refused, not bent to fit.
+prefixes. Subtitles of another film are refused, not bent to fit. A film without subtitles gets the words that are recognised in its
+sound, marked as such, or an empty dialogue that says why.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from corpus.contracts import UTTERANCES, FeelmError
+from corpus.contracts import UTTERANCES, WORDS, FeelmError
 from corpus.dialogue import speech
 from corpus.dialogue.heard import Heard, hold_against_sound
 from corpus.dialogue.language import guess_language
 from corpus.dialogue.origin import Origin, find_words
+from corpus.dialogue.recognise import Recognition, SpokenLine, recognise, recogniser, unusable
 from corpus.dialogue.speakers import Named, Script
 from corpus.dialogue.subtitles import Cue, CueFault, SubtitleFile
 from corpus.dialogue.sync import SyncResult, synchronise, unchecked
@@ -37,7 +39,8 @@ class DialogueSummary:
     (`screenplay_fault` says why) or null; `screenplay_coverage` the share of the subtitles' words found in it. `speech_ms`,
     `speech_coverage` and `residual_ms` are Heard's. `track` names the film's own track that the words come from (null for a delivered
     file). `language` is declared, `language_found` what the words are in (null where that cannot be told). `fault` says what is
-    wrong with subtitles that cannot be used, `missing` in words why there is no dialogue.
+    wrong with subtitles that cannot be used, `missing` in words why there is no dialogue. `recogniser` tells what recognised the words
+    where no subtitles were delivered, `text_confidence` (0..1) how sure it is of them.
     """
 
     film_id: str
@@ -71,6 +74,8 @@ class DialogueSummary:
     language_probability: float | None
     fault: str | None
     missing: str | None
+    recogniser: str | None = None
+    text_confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,11 @@ class _Sound:
         return hold_against_sound(spoken, spans, self.speech, speech.GRID_MS, duration_ms)
 
 
-def build_dialogue(film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: Path) -> DialogueSummary:
-    """Write utterances.parquet (UTTERANCES), what was heard beside it (heard.parquet, unwritten.parquet), dropped.json (cues left out or
-    repaired, with reasons) and summary.json into `out`.
+def build_dialogue(
+    film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: Path, recognition: Recognition = Recognition.AUTO
+) -> DialogueSummary:
+    """Write utterances.parquet (UTTERANCES), words.parquet (WORDS, recognised ones), what was heard beside them (heard.parquet,
+    unwritten.parquet), dropped.json (cues left out or repaired, with reasons) and summary.json into `out`.
 
     Reads subtitles.<ext> and screenplay.<ext> of the film artifact, the sound track, the film's duration and the text tracks in it.
     Subtitles that cannot be read are the summary's `fault`: the film then has no words, and its faces and voices are not held up.
@@ -116,7 +123,7 @@ def build_dialogue(film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: P
     words = find_words(film.subtitles, shots_dir, film.language, stream.get("fps"))
     delivered = words.subtitles
     if delivered is None:
-        return _write_empty(film, words, out)
+        return _build_unwritten(film, words, soundtrack_dir, int(stream["duration_ms"]), recognition, out)
     duration_ms = int(stream["duration_ms"])
     sound = _Sound.read(soundtrack_dir)
     result = sound.synchronised(delivered.cues, duration_ms)
@@ -126,6 +133,7 @@ def build_dialogue(film_dir: Path, soundtrack_dir: Path, shots_dir: Path, out: P
     dropped = [*delivered.dropped, *outside, *_unspoken(kept)]
     write_json(out / "dropped.json", _told_faults(dropped, delivered.repaired))
     UTTERANCES.write(UTTERANCES.frame(utterances), out / "utterances.parquet")
+    WORDS.write(WORDS.empty(), out / "words.parquet")
     heard = sound.heard(utterances, kept, duration_ms)
     heard.write(out)
     summary = _summary(film, words, delivered, result, utterances, dropped, script, heard)
@@ -183,11 +191,63 @@ def _told_faults(dropped: Sequence[CueFault], repaired: Sequence[CueFault]) -> d
     return {"dropped": [asdict(fault) for fault in dropped], "repaired": [asdict(fault) for fault in repaired]}
 
 
-def _write_empty(film: Film, words: Origin, out: Path) -> DialogueSummary:
-    UTTERANCES.write(UTTERANCES.empty(), out / "utterances.parquet")
-    Heard.nothing().write(out)
+@dataclass(frozen=True)
+class _Recognised:
+    """What was recognised in the sound, or why nothing was."""
+
+    lines: tuple[SpokenLine, ...] = ()
+    sound: _Sound = field(default_factory=lambda: _Sound(None, None))
+    missing: str | None = None
+
+    @classmethod
+    def read(cls, soundtrack_dir: Path, language: str | None, duration_ms: int) -> _Recognised:
+        if lack := unusable(language):
+            return cls(missing=lack)
+        sound = _Sound.read(soundtrack_dir)
+        if sound.speech is None:
+            return cls(missing=sound.missing)
+        lines = tuple(recognise(soundtrack_dir / "sound.flac", sound.speech, duration_ms))
+        return cls(lines, sound, None if lines else "no word was recognised in the sound")
+
+
+def _build_unwritten(
+    film: Film, words: Origin, soundtrack_dir: Path, duration_ms: int, recognition: Recognition, out: Path
+) -> DialogueSummary:
+    """The dialogue of a film without subtitles that can be used. Faulty ones are to be mended and not papered over by recognised words."""
+    if words.fault is not None or recognition is Recognition.NEVER:
+        found = _Recognised(missing=words.missing)
+    else:
+        found = _Recognised.read(soundtrack_dir, film.language, duration_ms)
+        found = replace(found, missing=f"{words.missing}; {found.missing}" if found.missing else None)
+    cues = [Cue(n, line.start_ms, line.end_ms, line.text, line.text) for n, line in enumerate(found.lines, start=1)]
+    script = Script.read(film.screenplay if cues else None, cues)
+    rows = [
+        row | {"source": "asr", "text_confidence": line.confidence}
+        for row, line in zip(_utterances(film.film_id, cues, script.name(cues)), found.lines, strict=True)
+    ]
+    UTTERANCES.write(UTTERANCES.frame(rows), out / "utterances.parquet")
+    WORDS.write(WORDS.frame(_words(rows, found.lines)), out / "words.parquet")
+    heard = found.sound.heard(rows, cues, duration_ms)
+    heard.write(out)
     write_json(out / "dropped.json", _told_faults([], []))
-    summary = DialogueSummary(
+    summary = _unwritten_summary(film, words, rows, script, heard, found)
+    write_json(out / "summary.json", asdict(summary))
+    return summary
+
+
+def _words(rows: Sequence[dict[str, Any]], lines: Sequence[SpokenLine]) -> list[dict[str, object]]:
+    return [
+        {"utterance_id": row["utterance_id"], "index": index, **asdict(word)}
+        for row, line in zip(rows, lines, strict=True)
+        for index, word in enumerate(line.words)
+    ]
+
+
+def _unwritten_summary(
+    film: Film, words: Origin, rows: Sequence[dict[str, Any]], script: Script, heard: Heard, found: _Recognised
+) -> DialogueSummary:
+    alignment = script.alignment
+    return DialogueSummary(
         film_id=film.film_id,
         verdict=None,
         offset_ms=0,
@@ -200,28 +260,28 @@ def _write_empty(film: Film, words: Origin, out: Path) -> DialogueSummary:
         format=None,
         encoding=None,
         n_cues=0,
-        n_utterances=0,
+        n_utterances=len(rows),
         n_repaired=0,
         n_overlaps=0,
         dropped={},
-        speaker_share=0.0,
-        heading_share=0.0,
-        screenplay=None,
-        screenplay_fault=None,
-        screenplay_coverage=None,
-        unmatched_speeches=None,
-        speech_ms=0,
-        speech_coverage=None,
-        residual_ms=None,
+        speaker_share=_share(rows, "character_id"),
+        heading_share=_share(rows, "scene_heading"),
+        screenplay=alignment.verdict if alignment else "refused" if script.fault else None,
+        screenplay_fault=script.fault,
+        screenplay_coverage=round(alignment.coverage, 4) if alignment else None,
+        unmatched_speeches=len(alignment.unmatched_speeches) if alignment else None,
+        speech_ms=heard.speech_ms,
+        speech_coverage=heard.coverage,
+        residual_ms=heard.residual_ms,
         track=words.track,
         language=film.language,
         language_found=None,
         language_probability=None,
         fault=words.fault,
-        missing=words.missing,
+        missing=found.missing,
+        recogniser=recogniser() if rows else None,
+        text_confidence=round(sum(row["text_confidence"] for row in rows) / len(rows), 4) if rows else None,
     )
-    write_json(out / "summary.json", asdict(summary))
-    return summary
 
 
 def _summary(

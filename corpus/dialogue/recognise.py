@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
@@ -52,6 +53,13 @@ SENTENCE_ENDS = (".", "?", "!", "…")
 
 Floats = npt.NDArray[np.float32]
 Span = tuple[int, int]
+
+
+class Recognition(StrEnum):
+    """Whether films without subtitles get recognised words."""
+
+    AUTO = "auto"
+    NEVER = "never"
 
 
 @dataclass(frozen=True)

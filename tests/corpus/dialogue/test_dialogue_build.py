@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from corpus.contracts import UTTERANCES
+from corpus.contracts import UTTERANCES, WORDS
+from corpus.dialogue import build as building
 from corpus.dialogue import speech
 from corpus.dialogue.build import build_dialogue
+from corpus.dialogue.recognise import Recognition, SpokenLine, Word, unusable
 from corpus.films.probe import SubtitleTrack
 from corpus.films.text_tracks import TextTrack
 from corpus.paths import content_version
@@ -73,8 +75,8 @@ def deliver(film: Path, subtitles: str | None, screenplay: str | None = None, sc
     (film / "film" / "film.json").write_text(json.dumps(entry))
 
 
-def build(film: Path):
-    summary = build_dialogue(film / "film", film / "soundtrack", film / "shots", film / "dialogue")
+def build(film: Path, recognition: Recognition = Recognition.NEVER):
+    summary = build_dialogue(film / "film", film / "soundtrack", film / "shots", film / "dialogue", recognition)
     return summary, UTTERANCES.read(film / "dialogue" / "utterances.parquet")
 
 
@@ -194,6 +196,70 @@ def test_tracks_that_cannot_be_used_are_named_with_the_reason(film: Path):
     deliver(film, None)
     summary, _ = build(film)
     assert summary.missing == "no subtitles; track 2 (subrip, eng) has forced lines alone" and summary.fault is None
+
+
+def said(lines: list[tuple[int, int, str, str]]) -> list[SpokenLine]:
+    """Lines as a recogniser gives them: words of equal length, all 0.8 sure but the first."""
+    found = []
+    for start, end, _, text in lines:
+        words = text.split()
+        edges = [start + (end - start) * n // len(words) for n in range(len(words) + 1)]
+        sure = [0.5, *[0.8] * (len(words) - 1)]
+        found.append(SpokenLine(tuple(map(Word, words, edges[:-1], edges[1:], sure))))
+    return found
+
+
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recogniser that is installed and hears LINES."""
+    monkeypatch.setattr(building, "unusable", lambda language: None)
+    monkeypatch.setattr(building, "recogniser", lambda: "recogniser 1")
+    monkeypatch.setattr(building, "recognise", lambda sound, heard, duration_ms: said(LINES))
+
+
+def test_without_subtitles_recognised_lines_are_marked_with_words_and_confidence(film: Path, listening: None):
+    deliver(film, None)
+    summary, table = build(film, Recognition.AUTO)
+    assert set(table["source"]) == {"asr"} and list(table["text"]) == [text for *_, text in LINES]
+    assert list(table["start_ms"]) == [start for start, *_ in LINES] and table["character_id"].isna().all()
+    words = WORDS.read(film / "dialogue" / "words.parquet")
+    for line in table.to_dict("records"):
+        own = words[words["utterance_id"] == line["utterance_id"]]
+        assert " ".join(own["text"]) == line["text"] and own["confidence"].mean() == pytest.approx(line["text_confidence"])
+    assert (summary.recogniser, summary.missing, summary.verdict) == ("recogniser 1", None, None)
+    assert summary.text_confidence == pytest.approx(table["text_confidence"].mean(), abs=1e-3)
+    assert summary.speech_coverage > 0.9 and summary.residual_ms < 100
+
+
+def test_recognised_lines_get_their_speakers_from_the_screenplay(film: Path, listening: None):
+    deliver(film, None, fountain())
+    summary, table = build(film, Recognition.AUTO)
+    assert list(table["character_id"]) == [who.lower() for _, _, who, _ in LINES]
+    assert summary.screenplay == "aligned" and summary.speaker_share == 1
+
+
+def test_delivered_subtitles_are_never_replaced_by_recognised_words(film: Path, listening: None):
+    deliver(film, srt(LINES))
+    _, table = build(film, Recognition.AUTO)
+    assert set(table["source"]) == {"subtitles"} and table["text_confidence"].isna().all()
+    assert len(WORDS.read(film / "dialogue" / "words.parquet")) == 0
+    deliver(film, "no subtitles at all")
+    summary, table = build(film, Recognition.AUTO)
+    assert summary.fault is not None and len(table) == 0
+
+
+def test_why_nothing_was_recognised_is_told(film: Path, listening: None, monkeypatch: pytest.MonkeyPatch):
+    deliver(film, None)
+    monkeypatch.setattr(building, "recognise", lambda sound, heard, duration_ms: [])
+    assert build(film, Recognition.AUTO)[0].missing == "no subtitles; no word was recognised in the sound"
+    (film / "soundtrack" / "summary.json").write_text(json.dumps({"silent": True, "missing": "the sound is digital silence"}))
+    assert build(film, Recognition.AUTO)[0].missing == "no subtitles; the sound is digital silence"
+    monkeypatch.setattr(building, "unusable", unusable)
+    monkeypatch.setenv("FEELM_WEIGHTS", str(film))
+    told = "no subtitles; speech recognition is not installed (pip install 'feelm[asr]', feelm weights fetch whisper-tiny-en)"
+    summary, table = build(film, Recognition.AUTO)
+    assert summary.missing == told and len(table) == 0 and summary.text_confidence is None
+    assert build(film, Recognition.NEVER)[0].missing == "no subtitles"
 
 
 def test_the_language_of_the_words_is_told_beside_the_declared_one(film: Path):
