@@ -25,6 +25,7 @@ from assets.code import code_version
 from assets.workspace import ABSENT, Workspace
 from corpus.annotations.decisions import decision_folder
 from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
+from corpus.dialogue.recognise import Recognition, recogniser, unusable
 from corpus.films.catalogue import OF_THE_COLLECTION
 from corpus.paths import write_json, writing
 
@@ -119,6 +120,14 @@ def _film_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
     return {"entry": hashlib.md5(entry.encode(), usedforsecurity=False).hexdigest(), **versions}
 
 
+def _dialogue_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
+    """With the recogniser where subtitles lack, so that installing it makes the dialogue of such films stale and of no other."""
+    read = _of_film("film", "soundtrack", "shots")(workspace, film_id)
+    if workspace.source_path(film_id, "subtitles") is not None or workspace.params.recognition is Recognition.NEVER:
+        return read
+    return {**read, "recogniser": unusable(workspace.film(film_id).language) or recogniser() or ABSENT}
+
+
 def _batch_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
     path = workspace.inbox.get(batch_id)
     if path is None:
@@ -195,7 +204,7 @@ def _build_dialogue(workspace: Workspace, film_id: str, outs: dict[str, Path]) -
     from corpus.dialogue.build import build_dialogue
 
     film, soundtrack, shots = (workspace.home.artifact(name, film_id) for name in ("film", "soundtrack", "shots"))
-    return build_dialogue(film, soundtrack, shots, outs["dialogue"])
+    return build_dialogue(film, soundtrack, shots, outs["dialogue"], workspace.params.recognition)
 
 
 def _build_scenes(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
@@ -339,8 +348,9 @@ _STAGES = (
         Scope.FILM,
         ("dialogue",),
         ("corpus.dialogue.build",),
-        _of_film("film", "soundtrack", "shots"),
+        _dialogue_inputs,
         _build_dialogue,
+        sections=("dialogue",),
     ),
     Stage("scenes", Scope.FILM, ("scenes",), ("corpus.films.scenes",), _of_film("film", "shots", "dialogue"), _build_scenes),
     Stage("face_features", Scope.FILM, ("face_features",), ("ml.features.face",), _of_film("faces", "scenes"), _build_face_features),

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from corpus.contracts import DeclaredUse, FeelmError, Rights
+from corpus.dialogue.recognise import Recognition
 from corpus.paths import Home
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -28,6 +29,7 @@ class Params:
     seed: int
     folds: int
     min_new_gold: int
+    recognition: Recognition
     raw: dict[str, Any]
 
     @classmethod
@@ -47,6 +49,7 @@ class Params:
                 seed=int(raw["training"]["seed"]),
                 folds=int(raw["training"]["folds"]),
                 min_new_gold=int(raw["retrain"]["min_new_gold"]),
+                recognition=Recognition(raw["dialogue"]["recognition"]),
                 raw=raw,
             )
         except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:

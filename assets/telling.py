@@ -25,7 +25,7 @@ ONLY_STALE_TAG = "feelm/only_stale"
 TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "shots": (("shots.parquet", contracts.SHOTS), ("pictures.parquet", contracts.PICTURES)),
     "faces": (("faces.parquet", contracts.FACES),),
-    "dialogue": (("utterances.parquet", contracts.UTTERANCES),),
+    "dialogue": (("utterances.parquet", contracts.UTTERANCES), ("words.parquet", contracts.WORDS)),
     "scenes": (("units.parquet", contracts.UNITS), ("scenes.parquet", contracts.SCENES)),
     "face_features": (("features.parquet", contracts.UNIT_FEATURES),),
     "voice_features": (("features.parquet", contracts.UNIT_FEATURES),),
