@@ -197,7 +197,8 @@ def _build_film(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> An
 def _build_scan(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
     from corpus.films.scan import build_scan
 
-    return build_scan(workspace.home.artifact("film", film_id), outs["shots"], outs["faces"], outs["soundtrack"])
+    film, shots = workspace.home.artifact("film", film_id), workspace.params.shots
+    return build_scan(film, outs["shots"], outs["faces"], outs["soundtrack"], shots=shots)
 
 
 def _build_dialogue(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
@@ -342,7 +343,15 @@ def _build_reports(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
 
 _STAGES = (
     Stage("film", Scope.FILM, ("film",), ("corpus.films.catalogue",), _film_inputs, _build_film),
-    Stage("film_scan", Scope.FILM, ("shots", "faces", "soundtrack"), ("corpus.films.scan",), _of_film("film"), _build_scan),
+    Stage(
+        "film_scan",
+        Scope.FILM,
+        ("shots", "faces", "soundtrack"),
+        ("corpus.films.scan",),
+        _of_film("film"),
+        _build_scan,
+        sections=("films",),
+    ),
     Stage(
         "dialogue",
         Scope.FILM,

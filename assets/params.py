@@ -14,6 +14,7 @@ import yaml
 
 from corpus.contracts import DeclaredUse, FeelmError, Rights
 from corpus.dialogue.recognise import Recognition
+from corpus.films.shots import ShotSetting
 from corpus.paths import Home
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,7 @@ class Params:
     folds: int
     min_new_gold: int
     recognition: Recognition
+    shots: ShotSetting
     raw: dict[str, Any]
 
     @classmethod
@@ -50,6 +52,7 @@ class Params:
                 folds=int(raw["training"]["folds"]),
                 min_new_gold=int(raw["retrain"]["min_new_gold"]),
                 recognition=Recognition(raw["dialogue"]["recognition"]),
+                shots=ShotSetting(raw["films"]["shots"]),
                 raw=raw,
             )
         except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:

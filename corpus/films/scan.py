@@ -24,7 +24,8 @@ from corpus.films.catalogue import read_film
 from corpus.films.decode import Frame, StreamSummary, VideoPass, fitted
 from corpus.films.faces import CROP_SIZE, Detection, FaceDetector, FaceTracker, align_crop
 from corpus.films.probe import MediaFacts, probe
-from corpus.films.shots import Shot, ShotDetector, ShotSetting, shot_detector, shots_between, small_picture
+from corpus.films.shots import SOURCE_WIDTH, Shot, ShotDetector, ShotSetting, shot_detector, shots_between
+from corpus.films.shots_pictures import small_picture
 from corpus.films.sound import SoundFacts, extract_sound
 from corpus.films.text_tracks import extract_text_tracks
 from corpus.paths import write_json
@@ -32,7 +33,6 @@ from corpus.paths import write_json
 SAMPLE_MS = 200
 PICTURE_WIDTH = 640
 THUMBNAIL_WIDTH = 320
-SMALL_WIDTH = 96
 MOTION_MS = 80
 THUMBNAIL_QUALITY = 85
 # Real faces reach 0.75 somewhere in their track and stay for two samples; letters, trees and paws, which score up to 0.7, do not.
@@ -245,7 +245,7 @@ def build_scan(
 
 def _run_pass(video: VideoPass, detector: ShotDetector, sampler: Sampler) -> StreamSummary:
     due_ms = 0
-    size = fitted(video.facts, SMALL_WIDTH)
+    size = fitted(video.facts, SOURCE_WIDTH)
     meter = MotionMeter()
     for frame in video:
         small = frame.rgb(*size)
@@ -263,7 +263,8 @@ def _shot_id(film_id: str, shot: Shot) -> str:
 
 
 def _shot_row(film_id: str, shot: Shot) -> dict[str, object]:
-    return {"shot_id": _shot_id(film_id, shot), "film_id": film_id, "thumbnail": _thumbnail_name(shot), **asdict(shot)}
+    row = {"shot_id": _shot_id(film_id, shot), "film_id": film_id, "thumbnail": _thumbnail_name(shot)}
+    return {**row, **{column: getattr(shot, column) for column in ("index", "start_ms", "end_ms", "transition")}}
 
 
 def _thumbnail_name(shot: Shot) -> str:
