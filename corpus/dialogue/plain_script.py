@@ -75,7 +75,7 @@ def has_columns(text: str) -> bool:
 
 def _clean(text: str) -> list[_Line]:
     """Lines without markup, marks of revision and what belongs to the page; lines set twice apart brought together."""
-    raw = [_REVISION.sub("", html.unescape(_TAG.sub("", line)).expandtabs(8)) for line in text.replace("\f", "\n").splitlines()]
+    raw = [_REVISION.sub("", html.unescape(_TAG.sub("", line)).expandtabs(8)) for line in text.splitlines()]
     lines = [_Line(number, len(line) - len(line.lstrip()), line.strip()) for number, line in enumerate(raw, start=1)]
     heads = Counter(match.group("title") for line in lines if (match := _PAGE_HEAD.match(line.text)) and not is_heading(line.text))
     befores = [_Line(0, 0, ""), *lines]
@@ -92,9 +92,9 @@ def _is_furniture(line: str, before: str, heads: Counter[str]) -> bool:
 
 
 def _is_double_spaced(lines: Sequence[_Line]) -> bool:
-    """Whether nearly every line is followed by a blank one, so that blank lines say nothing."""
+    """Whether nearly every line is followed by a blank one, names too, so that blank lines say nothing."""
     followed = [bool(after.text) for line, after in pairwise(lines) if line.text]
-    return len(followed) > 20 and sum(followed) < 0.05 * len(followed)
+    return len(followed) > 20 and sum(followed) < 0.05 * len(followed) and not _name_lines(lines)
 
 
 def _play_speakers(lines: Sequence[_Line]) -> list[str]:
@@ -119,6 +119,8 @@ def _name_lines(lines: Sequence[_Line]) -> list[tuple[_Line, _Line]]:
 
 
 def _is_name(text: str) -> bool:
+    if len(text) > 2 * _LONGEST_NAME:
+        return False
     bare = _EXTENSION.sub("", text.removesuffix(":"))
     capitals = _SMALL_IN_NAMES.sub("", bare)
     if not bare or len(bare) > _LONGEST_NAME or len(bare.split()) > 5 or capitals != capitals.upper():

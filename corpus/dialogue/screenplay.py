@@ -20,6 +20,8 @@ from corpus.dialogue.subtitles import decode
 
 FORMATS = (".fountain", ".spmd", ".txt", ".fdx")
 SIZE_LIMIT_BYTES = 10_000_000
+LINE_LIMIT = 5000
+"""Signs in a line of text; a page of a screenplay has 3000, and the parsers' time grows with the square of a line."""
 
 _FOUNTAIN_KINDS: dict[str, ElementKind] = {
     "HEADING": "heading",
@@ -42,6 +44,8 @@ _FOUNTAIN_SIGNS = re.compile(
     r"\A\s*(?:Title|Credit|Authors?|Source|Draft date|Contact)\s*:|^[@!~]\S|^\.\w|^>.*<?$|^#{1,6}\s|^={1,3}(?:\s|$)|\[\[|/\*|#[\w.-]+#\s*$",
     re.MULTILINE | re.IGNORECASE,
 )
+_OTHER_BREAKS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_LONG_LINE = 500
 _ANNOTATION = re.compile(r"\[\[\d+\]\]|/\*\d+\*/")
 _EXTENSION = re.compile(r"\s*\([^)]*\)\s*\^?\s*$|\s*\^\s*$")
 _EMPHASIS = re.compile(r"(?<!\\)(\*{1,3}|_)(?=\S)(.+?)(?<=\S)\1")
@@ -86,8 +90,7 @@ def read_screenplay(path: Path) -> tuple[ScriptElement, ...]:
         raise FeelmError(f"screenplay {path.name} is of an unknown kind: deliver it as .fountain, .fdx or .txt")
     if path.stat().st_size > SIZE_LIMIT_BYTES:
         raise FeelmError(f"screenplay {path.name} is over {SIZE_LIMIT_BYTES} bytes: check that it is a screenplay")
-    text = decode(path.read_bytes())[0].lstrip("\ufeff")
-    elements = _read(text, path)
+    elements = _read(decode(path.read_bytes())[0].lstrip("\ufeff"), path)
     if not _has_dialogue(elements):
         raise FeelmError(f"no dialogue in screenplay {path.name}: check that it is a Fountain, Final Draft or plain text screenplay")
     return elements
@@ -120,11 +123,23 @@ def character_slug(name: str) -> str:
 def _read(text: str, path: Path) -> tuple[ScriptElement, ...]:
     if path.suffix.lower() == ".fdx":
         return tuple(_with_context(_read_fdx(text, path.name)))
+    text = "\n".join(_lines(text, path.name))
     readers = [_read_fountain]
     if path.suffix.lower() == ".txt":
         readers = [_read_fountain, read_plain] if _is_fountain(text) else [read_plain, _read_fountain]
     readings = (tuple(_with_context(reader(text))) for reader in readers)
     return next((elements for elements in readings if _has_dialogue(elements)), ())
+
+
+def _lines(text: str, name: str) -> Iterator[str]:
+    """Lines as editors count them (a new page is none), with long runs of blanks taken out of long ones."""
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
+        if len(line) > LINE_LIMIT:
+            raise FeelmError(
+                f"line {number} of screenplay {name} has {len(line)} signs: check that it is a screenplay, or break it into lines"
+            )
+        whole = _OTHER_BREAKS.sub(" ", line)
+        yield whole if len(whole) <= _LONG_LINE else " ".join(whole.split())
 
 
 def _is_fountain(text: str) -> bool:
@@ -144,7 +159,8 @@ def _with_context(raw: Iterator[RawElement]) -> Iterator[ScriptElement]:
         if kind == "heading":
             heading, character, scene = text, None, 0 if scene is None else scene + 1
         elif kind == "character":
-            character = _EXTENSION.sub("", text).strip() or text.strip()
+            name = text[:_LONG_LINE]
+            character = _EXTENSION.sub("", name).strip() or name.strip()
         elif kind == "action":
             character = None
         yield ScriptElement(kind, text, line, character, heading, scene)

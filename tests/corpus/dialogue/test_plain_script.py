@@ -179,6 +179,28 @@ def test_encodings_are_found_as_in_subtitles(tmp_path: Path, encoding: str):
     assert [entry[:2] for entry in said(path)] == [("ÉLISE", "Ça va très bien, déjà vu à Noël."), ("RENÉ", "Voilà, c'est ça.")]
 
 
+@pytest.mark.parametrize("suffix", [".txt", ".fountain"])
+def test_lines_are_counted_as_editors_count_them(tmp_path: Path, suffix: str):
+    text = "INT. HALL - DAY\r\n\r\n\fIt is\x0blate.\r\n\r\nANNA\r\nWho is\u2028there?\r\n"
+    path = tmp_path / f"s{suffix}"
+    path.write_bytes(text.encode())
+    assert said(path) == [("ANNA", "Who is there?", 6)]
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".fountain"])
+@pytest.mark.parametrize(
+    "line", ["A" + " " * 4000 + "b", "A" + "(" * 4000, "INT. A" + " #1" * 1500, "A " * 2400 + ":", "<b" * 2000, "[[" * 2000]
+)
+def test_long_lines_are_read(tmp_path: Path, suffix: str, line: str):
+    text = "INT. HALL - DAY\n\nANNA\nWho?\n\n" + f"{line}\n\n" * 20
+    assert said(write(tmp_path, f"s{suffix}", text))[0] == ("ANNA", "Who?", 4)
+
+
+def test_lines_that_no_screenplay_has_are_refused(tmp_path: Path):
+    with pytest.raises(FeelmError, match=r"line 4 of screenplay s\.txt has 5001 signs"):
+        read_screenplay(write(tmp_path, "s.txt", "INT. HALL - DAY\n\nANNA\n" + "w" * 5001))
+
+
 def test_prose_is_no_screenplay(tmp_path: Path):
     with pytest.raises(FeelmError, match="no dialogue"):
         read_screenplay(write(tmp_path, "s.txt", "It was a dark night.\nRain fell.\n\nNobody spoke at all.\n"))
@@ -299,6 +321,6 @@ def test_any_text_is_read_or_refused_and_its_lines_exist(tmp_path_factory: pytes
         elements = read_screenplay(path)
     except FeelmError:
         return
-    n_lines = len(path.read_text(encoding="utf-8").splitlines())
+    n_lines = path.read_text(encoding="utf-8").count("\n") + 1
     assert [element.line for element in elements] == sorted(element.line for element in elements)
     assert all(1 <= element.line <= n_lines for element in elements)
