@@ -78,7 +78,7 @@ def check_result(outcome: Outcome, asset_key: dg.AssetKey | str) -> dg.AssetChec
         "unexpected_count": dg.MetadataValue.int(outcome.unexpected_count),
         "errored": dg.MetadataValue.bool(outcome.errored),
     }
-    metadata |= {name: dg.MetadataValue.float(value) for name, value in outcome.figures.items()}
+    metadata |= {name: dg.MetadataValue.float(float(value)) for name, value in outcome.figures.items()}
     if outcome.worst:
         metadata["worst"] = dg.MetadataValue.table([dg.TableRecord({"where": w.where, "what": w.what}) for w in outcome.worst])
     if outcome.examples:

@@ -25,7 +25,7 @@ _HAS_TIME = re.compile(r"\d\s*[:.,]\s*\d")
 _STARTS_LIKE_TIME = re.compile(r"\s*[-−]?\s*\d{1,4}\s*:")
 _INNER_RANGE = re.compile(r"(?:(?<!\S)\d+\s+)?([-−]?(?:\d{1,4}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}\s*-->)")
 _NUMBER_BESIDE = re.compile(r"\s*\d+\s+\d{1,4}:")
-_SETTINGS = re.compile(r"(?:\s*[A-Za-z]\w*:\S+)*\s*")
+_SETTINGS = re.compile(r"(?:\s*[A-Za-z]\w*+:\S++)*\s*")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _DECLARED = re.compile(r"(Kind|Language)\s*:\s*([\w-]+)\s*", re.IGNORECASE)
 

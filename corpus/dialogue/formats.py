@@ -22,8 +22,8 @@ _ASS_SECTION = re.compile(r"^\s*\[(?:script info|events|v4\+? styles)\]\s*$", re
 _ASS_LINE = re.compile(r"\s*(Dialogue|Comment)\s*:\s*(.*)", re.IGNORECASE)
 _ASS_TIME = re.compile(r"\s*(-)?(\d{1,9}):(\d{1,3}):(\d{1,3})(?:[.:,](\d{1,9}))?\s*")
 _ASS_FIELDS: tuple[str, ...] = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")
-_ASS_DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}[^{]*")
-_ASS_OVERRIDE = re.compile(r"\{[^{}]*\}")
+_ASS_OVERRIDE = re.compile(r"(\{[^{}]*\})")
+_ASS_DRAWING = re.compile(r"\\p(\d)")
 _SIGNS = re.compile(r"\b(?:signs?|titles?|credits?|chapters?|typeset\w*|notes?|captions?)\b", re.IGNORECASE)
 _SONGS = re.compile(r"\b(?:songs?|karaoke|lyrics|opening|ending|romaji|kanji)\b", re.IGNORECASE)
 
@@ -31,10 +31,10 @@ _MICRODVD = re.compile(r"\s*\{\s*(\d{1,9})\s*\}\s*\{\s*(\d{1,9})?\s*\}(.*)")
 _MPL2 = re.compile(r"\s*\[\s*(\d{1,9})\s*\]\s*\[\s*(\d{1,9})?\s*\](.*)")
 _TMPLAYER = re.compile(r"\s*(\d{1,2}):(\d{1,2}):(\d{1,2})(?:,\d+)?[:=](.*)")
 _ITALIC_SLASH = re.compile(r"^\s*((?:\{[^{}]*\})*)/")
-_SAMI_SYNC = re.compile(r"<sync\b[^>]*?\bstart\s*=\s*[\"']?(-?\d{1,12})[^>]*>", re.IGNORECASE)
+_SAMI_SYNC = re.compile(r"<sync\b[^<>]*?\bstart\s*=\s*[\"']?(-?\d{1,12})[^<>]*>", re.IGNORECASE)
 _SAMI_CUE = re.compile(r"<sync\b", re.IGNORECASE)
-_SAMI_CLASS = re.compile(r"<p\b[^>]*?\bclass\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
-_SAMI_BREAK = re.compile(r"<br\b[^>]*>", re.IGNORECASE)
+_SAMI_CLASS = re.compile(r"<p\b[^<>]*?\bclass\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
+_SAMI_BREAK = re.compile(r"<br\b[^<>]*>", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
@@ -160,14 +160,25 @@ def _read_ass_event(reading: Reading, match: re.Match[str], fields: tuple[str, .
         return
     if start < 0 or (end or 0) < 0:
         reading.repair(match[0], "negative time set to 0", number)
-    words = _ASS_DRAWING.sub("", told["text"]) if "\\p" in told["text"] else told["text"]
-    words = _ASS_OVERRIDE.sub("", words) if "{" in words else words
+    words = _ass_words(told["text"]) if "{" in told["text"] else told["text"]
     if not words.strip() and "\\p" in told["text"]:
         reading.drop(told["text"], "a drawing", number=number)
         return
     name = told.get("name", told.get("actor", "")).strip()
     end = None if end is None else max(end, 0)
     reading.add(number, max(start, 0), end, words.replace("\\n", "\n"), name or None, _kind_of_style(told.get("style", "")))
+
+
+def _ass_words(text: str) -> str:
+    """Text without overrides, and without the drawings that `\\p1` begins and `\\p0` ends."""
+    words, drawing = [], False
+    for piece in _ASS_OVERRIDE.split(text):
+        if piece.startswith("{") and piece.endswith("}"):
+            modes = _ASS_DRAWING.findall(piece)
+            drawing = modes[-1] != "0" if modes else drawing
+        elif not drawing:
+            words.append(piece)
+    return "".join(words)
 
 
 def _kind_of_style(style: str) -> CueKind | None:
@@ -213,4 +224,4 @@ def _read_sami(text: str) -> Reading:
 
 def _sami_words(block: str) -> str:
     words = _SAMI_BREAK.sub("\n", block.replace("\n", " "))
-    return re.sub(r"</?(?:p|body|sami)\b[^>]*>|&nbsp;?", " ", words, flags=re.IGNORECASE).strip()
+    return re.sub(r"</?(?:p|body|sami)\b[^<>]*>|&nbsp;?", " ", words, flags=re.IGNORECASE).strip()

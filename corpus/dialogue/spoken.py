@@ -13,17 +13,20 @@ from dataclasses import replace
 
 from corpus.dialogue.cues import Cue, CueKind
 
+MOST_VOICES = 8
+"""Dashes before more lines than that are a list, and no conversation."""
+
 _HIDDEN = r"\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _SPECIAL = re.compile(rf"[<{{&\[(♪♫♬♩#（【:：\\\x00-\x1f\x7f\x85\xa0\u2028\u2029\u3000{_HIDDEN}]|^\s|^[-–—‐>]|\s$|\s\s")
-_RUBY = re.compile(r"<rt\b[^>]*>.*?</rt>|<rp\b[^>]*>.*?</rp>", re.IGNORECASE | re.DOTALL)
+_RUBY = re.compile(r"<r[tp]\b[^<>]*>[^<]*(?:</r[tp]>)?", re.IGNORECASE)
 _TAG = re.compile(
-    r"</?[a-zA-Z][^<>]*>|</?\d[\d:.,]*>|<\s*/?\s*(?:[ibus]|font)\s*>|</?(?:[ibuscv]|font)\b[^<>]*$"
+    r"</?[a-zA-Z][^<>]*>|</?\d[\d:.,]*>|<\s{0,3}/?\s{0,3}(?:[ibus]|font)\s{0,3}>|</?(?:[ibuscv]|font)\b[^<>]*$"
     r"|\{\\[^{}]*\}|\{[yYcCfFsSpPhHoO]:[^{}]*\}|\\h"
 )
-_VOICE = re.compile(r"<v(?:\.[^\s>]+)?\s+([^>]+)>")
-_NEXT_VOICE = re.compile(r"(?<=.)(?=<v(?:\.[^\s>]+)?\s+[^>]+>)", re.DOTALL)
+_VOICE = re.compile(r"<v(?:\.[^\s<>]+)?\s+([^<>]+)>")
+_NEXT_VOICE = re.compile(r"(?<=.)(?=<v(?:\.[^\s<>]+)?\s+[^<>]+>)", re.DOTALL)
 _CONTROL = re.compile(rf"[\x00-\x09\x0b-\x1f\x7f{_HIDDEN}]")
-_BRACKETS = re.compile(r"\[[^\]]*\]|（[^）]*）|【[^】]*】")
+_BRACKETS = re.compile(r"\[[^\[\]]*\]|（[^（）]*）|【[^【】]*】")
 _WHOLE_PARENTHESES = re.compile(r"^\s*(?:[-–—‐]\s*)?\([^()]*\)\s*$")
 _LOUD_PARENTHESES = re.compile(r"\([^()a-z]*[^\W\d_a-z][^()a-z]*\)")
 _LEADING_PARENTHESES = re.compile(r"(?m)^(\s*(?:[-–—‐]\s*)?)\(\s*[a-z][^()]*\)\s+(?=[^\W\d_a-z])")
@@ -70,7 +73,8 @@ def _bare(raw: str) -> str:
 
 def _split_voices(raw: str) -> list[str]:
     voices = _NEXT_VOICE.split(raw) if raw.count("<v") > 1 else [raw]
-    return [part for voice in voices for part in _split_lines(voice)]
+    parts = [part for voice in voices for part in _split_lines(voice)]
+    return parts if len(parts) <= MOST_VOICES else [raw]
 
 
 def _split_lines(raw: str) -> list[str]:
@@ -78,22 +82,22 @@ def _split_lines(raw: str) -> list[str]:
     lines = raw.split("\n")
     if len(lines) == 1:
         return lines
-    bare = [_bare(line) for line in lines]
-    begins = [_begins_voice(bare, index) for index in range(1, len(lines))]
-    voices = [lines[0]]
-    for line, starts in zip(lines[1:], begins, strict=True):
-        if starts:
-            voices.append(line)
+    bare = [_one_line(_bare(line)) for line in lines]
+    dashed, named = _DASH.match(bare[0]) is not None, _split_prefix(_DASH.sub("", bare[0]))[0] is not None
+    voices = [[lines[0]]]
+    for line, text, before in zip(lines[1:], bare[1:], bare, strict=False):
+        if _begins_voice(text, before, dashed, named):
+            voices.append([line])
         else:
-            voices[-1] += "\n" + line
-    return voices
+            voices[-1].append(line)
+    return ["\n".join(voice) for voice in voices]
 
 
-def _begins_voice(lines: list[str], index: int) -> bool:
-    if _DASH.match(lines[index]):
-        return _DASH.match(lines[0]) is not None or _ENDS.search(lines[index - 1]) is not None
-    named = _split_prefix(lines[index])[0]
-    return named is not None and _split_prefix(_DASH.sub("", lines[0]))[0] is not None
+def _begins_voice(text: str, before: str, dashed: bool, named: bool) -> bool:
+    """Whether a line is another's; `dashed` and `named` tell how the cue's first line begins."""
+    if _DASH.match(text):
+        return dashed or _ENDS.search(before) is not None
+    return named and _split_prefix(text)[0] is not None
 
 
 def _with_words(cue: Cue, raw: str) -> Cue:

@@ -227,7 +227,8 @@ def _cues(events: Iterable[tuple[Event, int]], reading: Reading, kind: TrackKind
         if not parts:
             reading.drop(event.text, "no text", number=event.number, start_ms=event.start_ms, end_ms=end_ms)
         cues += parts
-    return cues
+    # The second speaker's part of a cue may begin after another cue that overlaps it.
+    return sorted(cues, key=lambda cue: cue.start_ms)
 
 
 def _overlaps(cues: Sequence[Cue]) -> int:

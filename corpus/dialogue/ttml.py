@@ -9,7 +9,7 @@ Source: W3C, Timed Text Markup Language 1 (TTML1), section 10 (timing) and 6.2 (
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 from xml.parsers import expat
 
@@ -53,6 +53,8 @@ def _parse(text: str, name: str) -> tuple[ElementTree.Element, str | None]:
     """The document as far as it is whole, and the fault at which it breaks off."""
     reader = _Reader(name)
     parser = expat.ParserCreate()
+    # In one piece, since each piece of an element's text would be copied with all before it.
+    parser.buffer_text, parser.buffer_size = True, 1_000_000
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = reader.start, reader.end, reader.data
     fault = None
     # Some writers declare the encoding that the bytes had, which the text no longer has.
@@ -173,9 +175,14 @@ class _Text:
     """Text that gathers while an element that is a cue is read."""
 
     number: int
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
     speaker: str | None = None
     kind: CueKind | None = None
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.pieces)
 
 
 class _Walk:
@@ -205,7 +212,7 @@ class _Walk:
             self._lose(element, number)
             return begin_ms
         if timed:
-            own_text = _Text(number, "", into.speaker if into else None, into.kind if into else None)
+            own_text = _Text(number, [], into.speaker if into else None, into.kind if into else None)
             self._named(element, own_text)
             self._content(element, start, end, preserve, own_text)
             given = any(_attribute(element, name) is not None for name in ("begin", "end", "dur"))
@@ -248,7 +255,7 @@ class _Walk:
         begin: int | None = start
         for child in element:
             if _local(child.tag) == "br" and into is not None:
-                into.text += "\n"
+                into.pieces.append("\n")
             else:
                 finished = self.element(child, start if begin is None else begin, end, preserve, into)
                 begin = finished if sequence else start
@@ -256,7 +263,7 @@ class _Walk:
 
     def _add(self, into: _Text | None, text: str | None, preserve: bool) -> None:
         if into is not None and text:
-            into.text += text if preserve else _SPACE.sub(" ", text)
+            into.pieces.append(text if preserve else _SPACE.sub(" ", text))
 
     def _finish(self, found: _Text, start: int, end: int | None, *, has_times: bool) -> None:
         holds_spans = self._reading.number > found.number
