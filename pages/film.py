@@ -244,8 +244,8 @@ def _facts(material: Material, lines: Sequence[Line]) -> list[Fact]:
         Fact("Scenes", f"{0 if material.scenes is None else len(material.scenes):,}"),
         Fact("Lines", f"{n_lines:,}", plural(len(speakers), "speaker") if speakers else ""),
     ]
-    sync = sync_fact(material)
-    return [*facts, sync] if sync else facts
+    words = sync_fact(material) or recognised_fact(material)
+    return [*facts, words] if words else facts
 
 
 def sync_fact(material: Material) -> Fact | None:
@@ -259,6 +259,12 @@ def sync_fact(material: Material) -> Fact | None:
     scale = float(material.sync.get("scale") or 1.0)
     stretched = f", stretched × {scale:.4f}" if abs(scale - 1) > 5e-5 else ""
     return Fact("Subtitles", "corrected", f"moved by {(offset or 0) / 1000:+.2f} s{stretched}".replace("-", "−"))
+
+
+def recognised_fact(material: Material) -> Fact | None:
+    """That the words were recognised and not delivered, and how sure the recogniser is of them; None where they were delivered."""
+    confidence = material.sync.get("text_confidence")
+    return None if confidence is None else Fact("Words", "recognised", f"from the sound, not delivered; {percent(confidence)} sure")
 
 
 def read_thumbnails(material: Material, strip: Sequence[int], lines: Sequence[Line]) -> dict[int, str]:

@@ -72,12 +72,13 @@ class Note:
 
 @dataclass(frozen=True)
 class Line:
-    """One unit as shown; `thumbnail` names the shot's picture in the page."""
+    """One unit as shown; `text_confidence` is how sure a recogniser is of its words, null where they were delivered."""
 
     anchor: str
     start_ms: int
     end_ms: int
     text: str | None
+    text_confidence: float | None
     speaker: str | None
     votes: tuple[Vote, ...]
     gold: Gold | None
@@ -106,7 +107,7 @@ def read_lines(material: Material) -> list[Line]:
         return []
     asked = perspective(material.gold)
     gold, votes, readings = _gold(material.gold, asked), _votes(material.votes, asked), _readings(material.predictions)
-    notes = _notes(material.annotations)
+    notes, confidence = _notes(material.annotations), _text_confidence(material.utterances)
     rows = units.to_dict("records")
     shots = shots_at(material.shots, [(row["start_ms"] + row["end_ms"]) / 2 for row in rows])
     lines = []
@@ -119,6 +120,7 @@ def read_lines(material: Material) -> list[Line]:
                 start_ms=start_ms,
                 end_ms=end_ms,
                 text=_text(unit["text"]),
+                text_confidence=confidence.get(unit_id),
                 speaker=_text(unit["character_id"]),
                 votes=votes.get(unit_id, ()),
                 gold=gold.get(unit_id),
@@ -140,6 +142,14 @@ def _shown_units(material: Material) -> pd.DataFrame | None:
         if len(rows):
             return rows.sort_values(["start_ms", "unit_id"])
     return None
+
+
+def _text_confidence(utterances: pd.DataFrame | None) -> dict[str, float]:
+    """By unit, for recognised utterances."""
+    if utterances is None:
+        return {}
+    told = utterances.dropna(subset=["text_confidence"])
+    return {str(unit_id): float(value) for unit_id, value in zip(told["utterance_id"], told["text_confidence"], strict=True)}
 
 
 def _text(value: Any) -> str | None:

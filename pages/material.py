@@ -119,14 +119,15 @@ def read_material(home: Home, film_id: str, predictions: Path) -> Material:
 
 
 def read_missing(home: Home, film_id: str) -> dict[str, tuple[str, ...]]:
-    """By modality, the reasons that stages gave for its absence, each once.
+    """By modality, the reasons that stages gave for its absence, each once, and not where an earlier one begins with it.
 
     Units without words are not told: in a film with dialogue they are its scenes.
     """
     told: dict[str, tuple[str, ...]] = {}
     for artifact, modality in MODALITY_OF_ARTIFACT.items():
         reason = read_json(home.artifact(artifact, film_id) / "summary.json").get("missing")
-        if reason and not (modality == "Words" and is_partial(str(reason))) and str(reason) not in told.get(modality, ()):
+        known = any(earlier.startswith(str(reason)) for earlier in told.get(modality, ()))
+        if reason and not known and not (modality == "Words" and is_partial(str(reason))):
             told[modality] = (*told.get(modality, ()), str(reason))
     return told
 

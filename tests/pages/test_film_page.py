@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from corpus.contracts import EMOTIONS, FACE_COURSE, FACES, VOTES, FeelmError
-from corpus.paths import Home
+from corpus.contracts import EMOTIONS, FACE_COURSE, FACES, UTTERANCES, VOTES, FeelmError
+from corpus.paths import Home, write_json
 from pages.charts import Run
 from pages.film import build_film_page, read_film_page, render_film
-from pages.material import read_material
+from pages.material import read_material, read_missing
 from pages.timeline import face_strip, read_face_course, sentence
 from tests.pages.outline import Outline
 from tests.pages.sample import BARE, HOSTILE, HOSTILE_MARKUP, N_LINES, SILENT, TALK, make_home, one_hot
@@ -55,6 +55,28 @@ def test_the_lead_counts_agreement_over_judged_lines(home: Home) -> None:
 
 def test_the_sync_verdict_says_how_far_the_subtitles_were_moved(home: Home) -> None:
     assert "moved by −1.24 s, stretched × 1.0427" in page_of(home, TALK).words
+
+
+def test_recognised_words_are_told_with_how_sure_they_are_and_delivered_ones_are_not(home: Home, tmp_path: Path) -> None:
+    assert "recognised" not in page_of(home, TALK).words
+    shutil.copytree(home.root, tmp_path / "home")
+    heard = Home(tmp_path / "home")
+    dialogue = heard.artifact("dialogue", TALK)
+    utterances = UTTERANCES.read(dialogue / "utterances.parquet").assign(source="asr", text_confidence=0.93)
+    utterances.loc[0, "text_confidence"] = 0.41
+    UTTERANCES.write(utterances, dialogue / "utterances.parquet")
+    write_json(dialogue / "summary.json", {"verdict": None, "text_confidence": 0.87, "missing": None})
+    words = page_of(heard, TALK).words
+    assert "from the sound, not delivered; 87 % sure" in words
+    assert words.count("recognised, 41 % sure") == 1 and words.count("recognised, 93 % sure") == N_LINES - 1
+
+
+def test_a_reason_that_goes_on_about_another_is_told_alone(home: Home, tmp_path: Path) -> None:
+    shutil.copytree(home.root, tmp_path / "home")
+    bare = Home(tmp_path / "home")
+    for name, reason in (("dialogue", "no subtitles; no word was recognised in the sound"), ("text_features", "no subtitles")):
+        write_json(bare.artifact(name, SILENT) / "summary.json", {"missing": reason})
+    assert read_missing(bare, SILENT)["Words"] == ("no subtitles; no word was recognised in the sound",)
 
 
 def test_a_silent_film_tells_its_missing_modalities_and_its_face_in_words(home: Home) -> None:
