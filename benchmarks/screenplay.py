@@ -135,7 +135,18 @@ def _page() -> str:
     scored = {level.name: score(align, level, REPORT_SEEDS) for level in LEVELS}
     before = {level.name: score(word_sequence, level, REPORT_SEEDS) for level in LEVELS}
     rows = [_row(name, "this", scored[name]) for name in scored] + [_row(name, "word sequence", before[name]) for name in before]
-    head = ["level", "method", "speaker precision", "recall", "line right", "scene right", "ad-libs named", "CPU s mean", "max"]
+    head = [
+        "level",
+        "method",
+        "speaker precision",
+        "recall",
+        "line right",
+        "scene right",
+        "ad-libs named",
+        "above 0.9",
+        "CPU s mean",
+        "max",
+    ]
     return "\n\n".join(
         [
             f"{len(REPORT_SEEDS)} seeds a level; development used others. Levels (shares): " + "; ".join(map(_told, LEVELS)) + ".",
@@ -173,6 +184,7 @@ def _row(level: str, method: str, scored: Scored) -> list[str]:
         method,
         *told,
         f"{sum(each.named for each in adlibs)} of {len(adlibs)}",
+        str(sum(each.confidence > 0.9 for each in adlibs)),
         f"{np.mean(scored.cpu_s):.2f}",
         f"{max(scored.cpu_s):.2f}",
     ]

@@ -35,7 +35,7 @@ _TRANSITION = re.compile(
 )
 _NAME = re.compile(r"[^\W_][\w .,'’#&/\"-]*$")
 _SMALL_IN_NAMES = re.compile(r"\bMa?c(?=[A-Z])|(?<=\d)(?:st|nd|rd|th)\b|\b(?:and|of|the|de|la|van|von)\b")
-_PLAY = re.compile(r"^\s*([^\W\d_][\w .'’#&/-]{0,38}?)\s*(\([^()]*\))?\s*:\s+(\S.*)$")
+_PLAY = re.compile(r"^\s*([^\W\d_][\w .'’#&/-]{0,38}?)\s*([(（][^()（）]*[)）])?\s*(?::\s+|：\s*)(\S.*)$")
 _PLAY_HEADING = re.compile(r"^\s*(?:ACT|SCENE)\s+(?:[IVXLC]+|\d+|ONE|TWO|THREE|FOUR|FIVE)\b", re.IGNORECASE)
 _LEAST_COLUMN_GAP = 4
 _LONGEST_NAME = 40
@@ -154,36 +154,55 @@ def _usual(indents: Iterator[int]) -> int:
 
 
 def _read_script(lines: Sequence[_Line], columns: _Columns) -> Iterator[RawElement]:
-    speaking, in_parenthesis, before_blank = False, False, True
+    reader = _ScriptReader(columns)
     for line, after in zip(lines, [*lines[1:], _Line(0, 0, "")], strict=False):
-        if not line.text:
-            # With columns a speech goes on over blank lines: a page may have ended within it.
-            speaking, before_blank = speaking and columns.exist, True
-            in_parenthesis = in_parenthesis and columns.exist
-            continue
-        if is_heading(line.text) and (match := _SCENE_NUMBERS.match(line.text)):
-            speaking = False
-            yield "heading", match.group(2), line.number
-        elif _names_speaker(line, after, columns, speaking, before_blank):
-            speaking, in_parenthesis = True, False
-            yield "character", line.text.removesuffix(":"), line.number
-        elif speaking and line.indent >= columns.dialogue and not _leaves_speech(line):
-            in_parenthesis = in_parenthesis or line.text.startswith("(")
-            yield from _spoken(line, in_parenthesis)
-            in_parenthesis = in_parenthesis and ")" not in line.text
+        if line.text:
+            yield from reader.read(line, after)
         else:
-            speaking = False
+            reader.pass_blank()
+
+
+@dataclass
+class _ScriptReader:
+    """Where in a script the reader is: in a speech, in a parenthetical of it, behind a blank line."""
+
+    columns: _Columns
+    speaking: bool = False
+    in_parenthesis: bool = False
+    before_blank: bool = True
+
+    def pass_blank(self) -> None:
+        """With columns a speech goes on over blank lines: a page may have ended within it."""
+        self.speaking = self.speaking and self.columns.exist
+        self.in_parenthesis = self.in_parenthesis and self.columns.exist
+        self.before_blank = True
+
+    def read(self, line: _Line, after: _Line) -> Iterator[RawElement]:
+        names, self.before_blank = self._names_speaker(line, after), False
+        if is_heading(line.text) and (match := _SCENE_NUMBERS.match(line.text)):
+            self.speaking = False
+            yield "heading", match.group(2), line.number
+        elif names:
+            self.speaking, self.in_parenthesis = True, False
+            yield "character", line.text.removesuffix(":"), line.number
+        elif self.speaking and line.indent >= self.columns.dialogue and not _leaves_speech(line):
+            yield from self._speech(line)
+        else:
+            self.speaking = False
             yield "action", line.text, line.number
-        before_blank = False
 
+    def _names_speaker(self, line: _Line, after: _Line) -> bool:
+        if not _is_name(line.text):
+            return False
+        if self.columns.exist:
+            begins = after.text.startswith("(") or self.columns.dialogue <= after.indent < self.columns.name
+            return line.indent >= self.columns.name and begins
+        return bool(after.text) and not is_heading(after.text) and (self.before_blank or not self.speaking)
 
-def _names_speaker(line: _Line, after: _Line, columns: _Columns, speaking: bool, before_blank: bool) -> bool:
-    if not _is_name(line.text):
-        return False
-    if columns.exist:
-        begins = after.text.startswith("(") or columns.dialogue <= after.indent < columns.name
-        return line.indent >= columns.name and begins
-    return bool(after.text) and not is_heading(after.text) and (before_blank or not speaking)
+    def _speech(self, line: _Line) -> Iterator[RawElement]:
+        opens = self.in_parenthesis or line.text.startswith("(")
+        self.in_parenthesis = opens and ")" not in line.text
+        return _spoken(line, opens)
 
 
 def _leaves_speech(line: _Line) -> bool:
@@ -213,8 +232,9 @@ def _read_play(lines: Sequence[_Line]) -> Iterator[RawElement]:
         elif match and (not capitals or match.group(1) == match.group(1).upper()):
             speaking = True
             yield "character", match.group(1), line.number
-            manner = match.group(2) or ""
-            yield from _spoken(replace(line, text=manner + match.group(3)), bool(manner) or match.group(3).startswith("("))
+            if match.group(2):
+                yield "parenthetical", match.group(2), line.number
+            yield from _spoken(replace(line, text=match.group(3)), match.group(3).startswith("("))
         elif speaking:
             yield from _spoken(line, line.text.startswith("(") and ")" in line.text)
         else:

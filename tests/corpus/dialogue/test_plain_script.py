@@ -149,6 +149,15 @@ def test_a_play_names_its_speakers_before_a_colon(tmp_path: Path):
     assert next(element.heading for element in read_screenplay(path) if element.kind == "dialogue") == "SCENE 2"
 
 
+def test_a_play_in_a_script_without_capitals(tmp_path: Path):
+    text = "安娜：你回来了。\n本（笑）：只为了茶。\n安娜：谁在那里？\n"
+    assert [entry[:2] for entry in said(write(tmp_path, "s.txt", text))] == [
+        ("安娜", "你回来了。"),
+        ("本", "只为了茶。"),
+        ("安娜", "谁在那里？"),
+    ]
+
+
 def test_a_colon_behind_the_name_is_no_part_of_it(tmp_path: Path):
     text = "INT. HALL - DAY\n\nANNA:\nWho is there?\n\nBEN (O.S.):\nMe.\n\nCUT TO:\nTHE GARDEN\n"
     assert [entry[:2] for entry in said(write(tmp_path, "s.txt", text))] == [("ANNA", "Who is there?"), ("BEN", "Me.")]
