@@ -17,9 +17,11 @@ from corpus.dialogue.duplicates import find_twins, fingerprint
 from corpus.dialogue.language import base_code, guess_language
 from corpus.dialogue.subtitles import read_subtitles
 from corpus.films.catalogue import locked, read_catalogue, write_catalogue
-from corpus.films.entries import CatalogueError, Film, Source, choice, film_from_entry, load_yaml, year_of
+from corpus.films.entries import Film, film_from_entry, year_of
 from corpus.films.measure import Measured, measure
 from corpus.films.names import SCREENPLAY_SUFFIXES, SUBTITLE_SUFFIXES, VIDEO_SUFFIXES, find_beside, guess_name, language_of_name, slug
+from corpus.films.reading import CatalogueError, choice, load_yaml
+from corpus.films.sources import Source
 from corpus.paths import file_digest
 
 FOR_ONE_FILM = ("film_id", "title", "year", "subtitles", "screenplay", "cut_id")

@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from corpus.films.entries import ROLES, SCHEMA_VERSION, CatalogueError, Film, dump_yaml, film_entry, film_from_entry, film_list, load_yaml
+from corpus.films.entries import SCHEMA_VERSION, Film, film_entry, film_from_entry, film_list
+from corpus.films.reading import CatalogueError, dump_yaml, load_yaml
+from corpus.films.sources import ROLES
 from corpus.paths import file_digest, write_json, write_text
 
 SOURCE_NAMES = ("subtitles", "screenplay")

@@ -16,7 +16,8 @@ from typing import Any
 import pandas as pd
 
 from corpus.contracts import EMOTIONS, PROBABILITY_COLUMNS, GoldStatus, Rights
-from corpus.films.entries import ArcShape, Film, load_yaml
+from corpus.films.entries import ArcShape, Film
+from corpus.films.reading import load_yaml
 
 REGIONS = Path(__file__).with_name("regions.yaml")
 GENRES = (
@@ -102,7 +103,7 @@ def measure_coverage(films: Sequence[Film], sizes: Mapping[str, FilmSize], gold:
         "arcs": by(lambda film: (film.arc.value if film.arc else UNKNOWN,)),
         "emotions": _emotions(films, gold),
     }
-    plain = Coverage(len(films), round(sum(minutes.values(), 0.0), 1), len(films) - len(minutes), len(gold), missing=(), **found)
+    plain = Coverage(len(films), _sum(minutes.values()), len(films) - len(minutes), len(gold), missing=(), **found)
     missing = tuple(_missing(plain, films, sizes, set(gold["film_id"])))
     return Coverage(plain.n_films, plain.minutes, plain.n_unmeasured, plain.n_judged, missing=missing, **found)
 
@@ -120,8 +121,12 @@ def _shares(films: Sequence[Film], minutes: Mapping[str, float], values: Callabl
     for film in films:
         for value in dict.fromkeys(values(film)):
             holders[value].append(film.film_id)
-    shares = [Share(name, len(ids), round(sum((minutes.get(i, 0.0) for i in ids), 0.0), 1), tuple(sorted(ids))) for name, ids in holders.items()]
+    shares = [Share(name, len(ids), _sum(minutes.get(i, 0.0) for i in ids), tuple(sorted(ids))) for name, ids in holders.items()]
     return tuple(sorted(shares, key=lambda share: (share.name == UNKNOWN, -share.films, share.name)))
+
+
+def _sum(minutes: Iterable[float]) -> float:
+    return round(sum(minutes, 0.0), 1)
 
 
 def _decade(film: Film) -> str:

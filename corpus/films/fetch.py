@@ -21,7 +21,9 @@ from typing import Any, cast
 from corpus.contracts import FeelmError
 from corpus.films.add import Addition, enter_film
 from corpus.films.catalogue import read_catalogue
-from corpus.films.entries import CatalogueError, Film, Source, is_safe_address
+from corpus.films.entries import Film
+from corpus.films.reading import CatalogueError
+from corpus.films.sources import Source, is_safe_address
 from corpus.packages import PackageKind, RegistryError, check_sha256, download_package, read_member
 from corpus.paths import Home, file_digest
 

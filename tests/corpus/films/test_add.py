@@ -9,8 +9,9 @@ import yaml
 from corpus.contracts import FeelmError, Rights
 from corpus.films.add import add_film, add_films
 from corpus.films.catalogue import read_catalogue, write_catalogue
-from corpus.films.entries import ArcShape, CatalogueError
+from corpus.films.entries import ArcShape
 from corpus.films.probe import MediaError
+from corpus.films.reading import CatalogueError
 from tests.corpus.films.conftest import FilmMaker, texture, write_film
 
 CUES = "1\n00:00:00,100 --> 00:00:00,900\nHello.\n"

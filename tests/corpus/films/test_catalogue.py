@@ -7,8 +7,10 @@ import yaml
 from corpus.contracts import DeclaredUse, FeelmError, Rights
 from corpus.films.add import add_film
 from corpus.films.catalogue import build_film, read_catalogue, read_film, write_catalogue
-from corpus.films.entries import ArcNote, ArcShape, CatalogueError, Character, Film, Source
+from corpus.films.entries import ArcNote, ArcShape, Character, Film
+from corpus.films.reading import CatalogueError
 from corpus.films.rights import Use, refusal
+from corpus.films.sources import Source
 from corpus.paths import content_version
 from tests.conftest import REPOSITORY
 from tests.corpus.films.conftest import FilmMaker, texture

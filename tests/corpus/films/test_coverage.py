@@ -6,7 +6,8 @@ import pytest
 
 from corpus.contracts import EMOTIONS, GOLD_LABELS, Rights
 from corpus.films.coverage import Coverage, FilmSize, culture_of, measure_coverage
-from corpus.films.entries import ArcNote, ArcShape, Character, Film, Source
+from corpus.films.entries import ArcNote, ArcShape, Character, Film
+from corpus.films.sources import Source
 
 
 def _film(film_id: str, **facts: object) -> Film:

@@ -15,8 +15,9 @@ from corpus.contracts import FeelmError
 from corpus.films import fetch
 from corpus.films.add import add_films
 from corpus.films.catalogue import read_catalogue
-from corpus.films.entries import CatalogueError, Film
+from corpus.films.entries import Film
 from corpus.films.fetch import fetchable_films
+from corpus.films.reading import CatalogueError
 from corpus.films.rights import Use, refusal
 from corpus.packages import RegistryError
 from corpus.paths import Home
