@@ -1,6 +1,6 @@
-"""Damaged films: eight kinds of file, seven kinds of damage, seeded; is every change told and dated, does nothing crash or hang?
+"""Damaged films: nine kinds of file, seven kinds of damage, seeded; is every change told and dated, does nothing crash or hang?
 
-`python -m benchmarks.damage [--seeds N] [--json FILE]` takes some five minutes of CPU for the ten seeds (560 files) of the results page.
+`python -m benchmarks.damage [--seeds N] [--json FILE]` takes some five minutes of CPU for the ten seeds (630 files) of the results page.
 """
 
 from __future__ import annotations

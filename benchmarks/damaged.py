@@ -1,4 +1,4 @@
-"""Small made films in six kinds of file, and seeded ways to damage a file as disks, networks and careless copying do.
+"""Small made films in nine kinds of file, and seeded ways to damage a file as disks, networks and careless copying do.
 
 The pictures are moving textures with grain, a new one every two seconds, so that every packet carries something and a lost picture can be
 seen; the sound is a tone that steps up in pitch twice a second, so that a lost or repeated stretch can be heard. Everything is made from
@@ -38,6 +38,7 @@ class Kind:
 KINDS = (
     Kind("mp4", ".mp4", "libx264", "aac", (("preset", "fast"), ("g", "50"))),
     Kind("mp4 faststart", ".mp4", "libx264", "aac", (("preset", "fast"), ("g", "50")), (("movflags", "faststart"),)),
+    Kind("mp4 hevc", ".mp4", "libx265", "aac", (("preset", "ultrafast"), ("x265-params", "log-level=none:keyint=50"))),
     Kind("mkv", ".mkv", "libx264", "ac3", (("preset", "fast"), ("g", "50"))),
     Kind("mkv hevc", ".mkv", "libx265", "aac", (("preset", "ultrafast"), ("x265-params", "log-level=none:keyint=50"))),
     Kind("webm", ".webm", "libvpx-vp9", "libopus", (("deadline", "realtime"), ("cpu-used", "8"), ("g", "50"))),
@@ -47,8 +48,8 @@ KINDS = (
 )
 
 
-def write_kind(folder: Path, kind: Kind, seed: int = 7) -> Path:
-    """Make one film of `SECONDS` in `folder`."""
+def write_kind(folder: Path, kind: Kind, *, seed: int = 7, seconds: int = SECONDS) -> Path:
+    """Make one film in `folder`."""
     path = folder / f"{kind.name.replace(' ', '-')}{kind.suffix}"
     with av.open(str(path), "w", options=dict(kind.container)) as container:
         video = container.add_stream(kind.video, rate=FPS, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
@@ -56,7 +57,7 @@ def write_kind(folder: Path, kind: Kind, seed: int = 7) -> Path:
         video.codec_context.options = {**dict(kind.options), "threads": "1"}
         audio = container.add_stream(kind.audio, rate=SOUND_HZ, layout="mono")
         fifo = av.AudioFifo()
-        for k in range(FPS * SECONDS):
+        for k in range(FPS * seconds):
             frame = av.VideoFrame.from_ndarray(_picture(seed, k), format="rgb24")
             frame.pts, frame.time_base = k, Fraction(1, FPS)
             container.mux(video.encode(frame))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 JOIN_MS = 2000
 MOST_PLACES = 20
+MOST_REASONS = 3
 
 
 def clock(milliseconds: int) -> str:
@@ -78,4 +79,10 @@ def _near(place: Damage, fault: Damage) -> bool:
 
 def _joined(place: Damage, fault: Damage) -> Damage:
     start_ms, end_ms = min(place.start_ms, fault.start_ms), max(place.end_ms, fault.end_ms)
-    return replace(place, start_ms=start_ms, end_ms=end_ms, pictures=place.pictures + fault.pictures)
+    return replace(place, start_ms=start_ms, end_ms=end_ms, what=_reasons(place, fault), pictures=place.pictures + fault.pictures)
+
+
+def _reasons(place: Damage, fault: Damage) -> str:
+    known = [reason for reason in place.what.split("; ") if reason]
+    new = [fault.what] if fault.what and fault.what not in known and len(known) < MOST_REASONS else []
+    return "; ".join(known + new)

@@ -30,6 +30,9 @@ KNOWN_CUT_MS = 100
 BEYOND_END_MS = 60_000
 GAP_MS = 500
 STEADY_PICTURES = 50
+STUCK_PACKETS = 2
+BACKWARD_MS = 1000
+BACKWARD_PICTURES = 3
 DECODER_THREADS = 4
 LARGE_PIXELS = 4096 * 2304
 
@@ -43,13 +46,17 @@ UNPAIRED_CONTAINERS = frozenset({"avi"})
 
 @dataclass(frozen=True)
 class StreamSummary:
-    """What the whole pass measured: the film's true length and rate, and where it is damaged."""
+    """What the whole pass measured: the film's true length and rate, and where it is damaged.
+
+    `shifts_ms` has one entry for every time that the film's clock began anew (recordings joined end to end): what to add from there on.
+    """
 
     duration_ms: int
     n_frames: int
     fps: float
     variable_rate: bool
     damage: tuple[Damage, ...]
+    shifts_ms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,11 +98,14 @@ class VideoPass:
         self._structure = examine(path, self.facts.container)
         self._holes = _HoleDates(self._structure.holes)
         self._pairing = _Pairing(self.facts)
+        self._shifts_ms: list[int] = []
+        self._backward: list[int] = []
         self._n_frames = 0
         self._last_ms = -1
         self._step_ms = 0.0
         self._steps = (float("inf"), 0.0)
         self._suspect = False
+        self._failures = 0
 
     def __iter__(self) -> Iterator[Frame]:
         for raw in self._raw_frames():
@@ -133,15 +143,23 @@ class VideoPass:
 
     def _decoded(self, packet: av.Packet) -> list[av.VideoFrame]:
         self._watch(packet)
+        self._unstick(packet)
         try:
             frames = list(packet.decode())
         except FFmpegError as error:
             self._spoilt(f"pictures cannot be decoded ({error.strerror or error})")
+            self._failures += 1
             return []
+        self._failures = 0
         for frame in frames:
             if frame.is_corrupt:
                 self._spoilt("pictures are damaged", pictures=1)
         return frames
+
+    def _unstick(self, packet: av.Packet) -> None:
+        """Several threads that stumble over a missing picture can stay down to the film's end: at a key picture they begin anew."""
+        if packet.is_keyframe and self._failures >= STUCK_PACKETS:
+            packet.stream.codec_context.flush_buffers()
 
     def _watch(self, packet: av.Packet) -> None:
         """Compare what comes out of the file with what ought to."""
@@ -154,7 +172,7 @@ class VideoPass:
             self._spoilt("pictures are damaged in the file")
         if self.facts.video_codec in NO_ZEROS and HOLE_IN_PACKET in memoryview(packet).tobytes():
             self._spoilt("pictures are overwritten with zeros", at_ms=at_ms)
-        if packet.pts is not None and not packet.is_discard and not packet.is_corrupt:
+        if packet.pts is not None and at_ms > self._last_ms and not packet.is_discard and not packet.is_corrupt:
             self._pairing.sent(at_ms)
 
     def _film_ms(self, pts: int | None, time_base: object) -> int:
@@ -171,13 +189,27 @@ class VideoPass:
         if raw.time is None:
             self._damage.note("pictures without a time dropped", self._last_ms, pictures=1)
             return None
-        t_ms = round((float(raw.time) - self.facts.origin_s) * 1000)
+        t_ms = self._placed(round((float(raw.time) - self.facts.origin_s) * 1000))
         declared_ms = self.facts.declared_duration_ms
-        if t_ms <= self._last_ms or (declared_ms and t_ms > declared_ms + BEYOND_END_MS):
+        if t_ms <= self._last_ms or (declared_ms and t_ms > declared_ms + BEYOND_END_MS and not self._shifts_ms):
             self._damage.note("pictures with an impossible time dropped", self._last_ms, pictures=1)
             return None
         self._follow(t_ms, raw)
         return t_ms
+
+    def _placed(self, t_ms: int) -> int:
+        """The time on the film's clock; where several pictures in a row go back by more than a second, another recording begins."""
+        shifted = t_ms + (self._shifts_ms[-1] if self._shifts_ms else 0)
+        if shifted > self._last_ms - BACKWARD_MS:
+            self._backward.clear()
+            return shifted
+        self._backward.append(t_ms)
+        if len(self._backward) < BACKWARD_PICTURES or self._backward != sorted(self._backward):
+            return shifted
+        self._shifts_ms.append(self._end_ms() - self._backward[0])
+        self._pairing.stop()
+        self._damage.note("the film's clock begins anew", self._last_ms)
+        return t_ms + self._shifts_ms[-1]
 
     def _follow(self, t_ms: int, raw: av.VideoFrame) -> None:
         lost = self._pairing.shown(t_ms)
@@ -236,6 +268,7 @@ class VideoPass:
             # Millisecond rounding alone moves a step by one; a frame rate's steps never differ by more than two.
             variable_rate=self._n_frames > 2 and longest - shortest > 2,
             damage=self._damage.places() + ((self._end,) if self._end else ()),
+            shifts_ms=tuple(self._shifts_ms),
         )
 
 
@@ -245,7 +278,6 @@ class _Pairing:
     def __init__(self, facts: MediaFacts) -> None:
         self._paired = facts.video_codec not in UNPAIRED_CODECS and facts.container not in UNPAIRED_CONTAINERS
         self._waiting: list[int] = []
-        self._begun = False
 
     def sent(self, t_ms: int) -> None:
         """A packet whose picture is to be shown at `t_ms`; what belongs before the first picture is never shown."""
@@ -260,6 +292,11 @@ class _Pairing:
             if due_ms < t_ms:
                 lost.append(due_ms)
         return lost
+
+    def stop(self) -> None:
+        """Times tell no more which picture is whose."""
+        self._paired = False
+        self._waiting.clear()
 
 
 class _HoleDates:

@@ -30,6 +30,7 @@ MISPLACED_S = 0.04
 BLOCK_SAMPLES = 10 * RATE_HZ
 SILENCE_PEAK_DBFS = -60.0
 TOLD_GAP_MS = 100
+BACKWARD_S = 1
 
 WITH_CENTRE = {"FC": 0.7, "FL": 0.25, "FR": 0.25, "LFE": 0.0}
 """Where there is a centre channel, speech is in it and hardly elsewhere: it stands 9 dB above left and right, 15 dB above the others."""
@@ -69,9 +70,18 @@ def mix(channels: Sequence[str]) -> tuple[float, ...]:
 
 
 def extract_sound(
-    path: Path, facts: MediaFacts, duration_ms: int, out: Path, *, language: str | None = None, wall_limit_s: float | None = None
+    path: Path,
+    facts: MediaFacts,
+    duration_ms: int,
+    out: Path,
+    *,
+    language: str | None = None,
+    shifts_ms: Sequence[int] = (),
+    wall_limit_s: float | None = None,
 ) -> SoundFacts:
     """Write the film's sound to `out` (FLAC, 16 bit, 16 kHz mono), at most `duration_ms` long; no file when there is none.
+
+    `shifts_ms` are those of the pictures (`StreamSummary`): each time that the sound's clock begins anew the next one is added.
 
     Raises:
         MediaError: the film cannot be opened, or reading it took longer than `wall_limit_s`.
@@ -79,7 +89,7 @@ def extract_sound(
     track = choose_track(facts, language)
     if track is None:
         return SoundFacts(False, True, 0, None, None, None, None, (), "no audio track")
-    source = _Source(path, track, facts.origin_s, Deadline(path, facts.declared_duration_ms, wall_limit_s))
+    source = _Source(path, track, facts.origin_s, shifts_ms, Deadline(path, facts.declared_duration_ms, wall_limit_s))
     meter = _Meter()
     limit = math.ceil(duration_ms * RATE_HZ / 1000)
     with soundfile.SoundFile(str(out), "w", RATE_HZ, 1, subtype="PCM_16", format="FLAC") as writer:
@@ -128,10 +138,12 @@ class _Meter:
 class _Source:
     """One audio track as float32 samples at 16 kHz on the film's clock."""
 
-    def __init__(self, path: Path, track: AudioTrack, origin_s: float, deadline: Deadline) -> None:
+    def __init__(self, path: Path, track: AudioTrack, origin_s: float, shifts_ms: Sequence[int], deadline: Deadline) -> None:
         self._path = path
         self._track = track
         self._origin_s = origin_s
+        self._shifts = [round(shift_ms * RATE_HZ / 1000) for shift_ms in shifts_ms]
+        self._shift = 0
         self._deadline = deadline
         self._last_ms = 0
         self._damage = DamageLog()
@@ -144,6 +156,9 @@ class _Source:
         """Stretches of samples in order; the first one begins at the film's first picture."""
         written = 0
         for number, (start, stretch) in enumerate(self._stretches()):
+            if self._shifts and start + self._shift < written - BACKWARD_S * RATE_HZ:
+                self._shift = self._shifts.pop(0)
+            start += self._shift
             if number:
                 self._tell_join(written, start)
             for piece in stretch:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -14,7 +15,7 @@ from av.stream import Disposition
 from corpus.films.decode import VideoPass, fitted
 from corpus.films.probe import MediaError, probe
 from corpus.films.sound import RATE_HZ, extract_sound, mix
-from tests.corpus.films.conftest import FilmMaker, texture
+from tests.corpus.films.conftest import FilmMaker, texture, write_film
 
 BITS = 8
 SIZE = (160, 96)
@@ -302,3 +303,45 @@ class TestRefusal:
         path = film_maker("long.mkv", [texture(0)] * 30, [40 * k for k in range(30)], sound=np.zeros(48_000))
         with pytest.raises(MediaError, match="took more than"):
             extract_sound(path, probe(path), 1000, tmp_path / "sound.flac", wall_limit_s=0.0)
+
+
+class TestAfterDamage:
+    def test_a_stretch_that_is_not_there_costs_no_more_than_until_the_next_key_picture(self, write: Write) -> None:
+        """With several threads the decoder lay down to the film's end when it missed a picture that others were made from."""
+        options = {"g": "25", "x264-params": "keyint=25:min-keyint=25:scenecut=0:bframes=3"}
+        path = write("gap.ts", [texture(k) for k in range(250)], options=options)
+        packets = [path.read_bytes()[at : at + 188] for at in range(0, path.stat().st_size, 188)]
+        path.write_bytes(b"".join(packets[: len(packets) // 4] + packets[len(packets) // 2 :]))
+        video = VideoPass(path)
+        times = [frame.t_ms for frame in video]
+        after = [t_ms for t_ms in times if t_ms > 6000]
+        assert after == list(range(6040, 10_000, 40))
+        damage = video.summary().damage
+        assert 1500 < damage[0].start_ms < 3500
+        assert 4500 < damage[-1].end_ms < 7500
+
+    def test_recordings_joined_end_to_end_are_one_film(self, tmp_path: Path) -> None:
+        """The second begins its clock anew; three of its pictures are the price of telling that from a single wrong time."""
+        path = tmp_path / "joined.ts"
+        path.write_bytes(clicking(tmp_path / "a.ts", 0).read_bytes() + clicking(tmp_path / "b.ts", 100).read_bytes())
+        video = VideoPass(path)
+        frames = [(frame.t_ms, number_of(frame.rgb(160, 96))) for frame in video]
+        summary = video.summary()
+        assert [number for _, number in frames] == [*range(100), *range(102, 200)]
+        assert [t_ms for t_ms, _ in frames] == [40 * k for k in range(200) if k not in (100, 101)]
+        (place,) = summary.damage
+        assert str(place).startswith("broken from 00:00:03 to 00:00:04")
+        assert "the film's clock begins anew" in str(place)
+        extract_sound(path, video.facts, summary.duration_ms, tmp_path / "sound.flac", shifts_ms=summary.shifts_ms)
+        sound = np.abs(soundfile.read(tmp_path / "sound.flac")[0])
+        loud = np.flatnonzero(sound > 0.2) / RATE_HZ
+        starts = [loud[0], *(b for a, b in pairwise(loud) if b - a > 0.5)]
+        assert starts == pytest.approx([1.0, 5.0], abs=0.03)
+
+
+def clicking(path: Path, first: int) -> Path:
+    """A hundred marked pictures from number `first`, and a burst of sound after one second."""
+    sound = np.zeros(4 * 48_000, np.float32)
+    sound[48_000:52_800] = 0.8 * np.sin(2 * np.pi * 1000 * np.arange(4800) / 48_000)
+    pictures = [marked(k) for k in range(first, first + 100)]
+    return write_film(path, pictures, [40 * k for k in range(100)], sound=sound)
