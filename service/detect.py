@@ -24,7 +24,7 @@ UNCERTAIN_BELOW = 0.4
 """A top probability below this is shown as uncertain."""
 
 TEXT_SUFFIXES = (".txt", ".md")
-SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub")
+SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".ttml", ".dfxp", ".smi")
 LONGEST_TEXT_CHARACTERS = 1_000_000
 
 
@@ -165,6 +165,7 @@ def _subtitle_units(scratch: Home, path: Path) -> dict[str, str]:
 def _film_units(scratch: Home, path: Path, subtitles: Path | None) -> dict[str, str]:
     """Every stage from source to features, as for a film of the catalogue."""
     from corpus.dialogue.build import build_dialogue
+    from corpus.dialogue.origin import find_words
     from corpus.films.scan import build_scan
     from corpus.films.scenes import build_scenes
     from ml.features.face import build_face_features
@@ -175,11 +176,14 @@ def _film_units(scratch: Home, path: Path, subtitles: Path | None) -> dict[str, 
     at = {name: scratch.artifact(name, FILM_ID) for name in names}
     for folder in at.values():
         folder.mkdir(parents=True)
+    # Before the costly scan; a film of the catalogue would go on without words.
+    if subtitles is not None and (fault := find_words(subtitles, at["shots"], None, None).fault):
+        raise FeelmError(fault)
     film = Film(FILM_ID, path.name, path.resolve(), language="en", subtitles=subtitles.resolve() if subtitles else None)
     build_film(film, at["film"])
     build_scan(at["film"], at["shots"], at["faces"], at["soundtrack"])
     build_dialogue(at["film"], at["soundtrack"], at["shots"], at["dialogue"])
-    build_scenes(at["film"], at["shots"], at["dialogue"], at["scenes"])
+    build_scenes(at["film"], at["shots"], at["soundtrack"], at["dialogue"], at["scenes"])
     build_face_features(at["faces"], at["scenes"], at["face_features"])
     build_voice_features(at["soundtrack"], at["scenes"], at["voice_features"])
     build_text_features(at["scenes"] / "units.parquet", "en", at["text_features"])

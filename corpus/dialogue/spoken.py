@@ -18,6 +18,7 @@ MOST_VOICES = 8
 
 _HIDDEN = r"\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _SPECIAL = re.compile(rf"[<{{&\[(♪♫♬♩#（【:：\\\x00-\x1f\x7f\x85\xa0\u2028\u2029\u3000{_HIDDEN}]|^\s|^[-–—‐>]|\s$|\s\s")
+_CUSTOMS = re.compile(r"[\[(（【♪♫♬♩#>–—‐-]")
 _RUBY = re.compile(r"<r[tp]\b[^<>]*>[^<]*(?:</r[tp]>)?", re.IGNORECASE)
 _TAG = re.compile(
     r"</?[a-zA-Z][^<>]*>|</?\d[\d:.,]*>|<\s{0,3}/?\s{0,3}(?:[ibus]|font)\s{0,3}>|</?(?:[ibuscv]|font)\b[^<>]*$"
@@ -67,7 +68,8 @@ def without_tags(raw: str) -> str:
 
 
 def _bare(raw: str) -> str:
-    text = html.unescape(_TAG.sub("", _RUBY.sub("", raw)))
+    text = _RUBY.sub("", raw) if "<r" in raw.lower() else raw
+    text = html.unescape(_TAG.sub("", text))
     return _CONTROL.sub("", text.replace("\xa0", " ").replace("\t", " "))
 
 
@@ -104,7 +106,7 @@ def _with_words(cue: Cue, raw: str) -> Cue:
     voice = _VOICE.search(raw)
     text = _bare(raw)
     speaker = _one_line(html.unescape(voice.group(1))) if voice else cue.speaker
-    words = _spoken_words(text)
+    words = _spoken_words(text) if _CUSTOMS.search(text) else _one_line(text)
     if not words:
         sung = _MUSIC_SIGNS.search(_without_sounds(text)) is not None or _SUNG.match(text) is not None
         if sung:

@@ -1,5 +1,7 @@
 """Bad input by the command line: one clear line, exit code 1, nothing lost."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,17 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_1(tmp_path: Path, argumen
 @pytest.mark.parametrize("arguments", [("films", "make", "--films", "none"), ("absent",), ("stage", "dialogue")])
 def test_a_wrong_command_is_exit_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert feelm(tmp_path, *arguments).returncode == 2
+
+
+@pytest.mark.slow
+def test_subtitles_without_a_cue_are_told_in_every_run_and_the_films_faces_go_on(tmp_path: Path, shared_data: Path) -> None:
+    shutil.copy(shared_data / "pexels_actress" / "face_noface.mov", tmp_path / "clip.mov")
+    (tmp_path / "clip.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nHello.\n")
+    assert feelm(tmp_path, "films", "add", "clip.mov", "--id", "clip", "--subtitles", "clip.srt").returncode == 0
+    (tmp_path / "clip.srt").write_text("this is no subtitle file")
+    for _ in range(2):
+        done = feelm(tmp_path, "run", "--film", "clip", "--json")
+        assert done.returncode == 1, done.stdout + done.stderr
+        failures = json.loads(done.stdout)["failures"]
+        assert list(failures) == ["subtitles clip"] and "no cue in subtitles.srt" in failures["subtitles clip"][0]
+        assert (tmp_path / ".feelm" / "data" / "face_features" / "clip" / "features.parquet").is_file()
