@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo run ui test test-slow lint types imports clean
+.PHONY: help install asr demo run ui test test-slow lint types imports clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,10 @@ install: $(INSTALLED) ## environment, packages and pretrained weights in .venv
 $(INSTALLED): pyproject.toml tools/install.sh corpus/weights.py corpus/packages.py
 	@bash tools/install.sh $(PYTHON) $(VENV)
 	@touch $@
+
+asr: install ## speech recognition for films without subtitles: the packages of feelm[asr] and their weights, 220 MB
+	@$(BIN)/python -m pip install --quiet $$($(BIN)/python tools/extra.py asr)
+	@$(BIN)/python -m corpus.weights fetch whisper-tiny-en
 
 demo: install ## make films, run the whole chain, show the result
 	@$(BIN)/feelm demo

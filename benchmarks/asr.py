@@ -259,7 +259,7 @@ def inventions() -> str:
 def main() -> int:
     """Run all and write the page; the exit code."""
     if not CLIPS.is_dir() or recogniser() is None:
-        print("needs shared/data/notld_audio, pip install 'feelm[asr]' and feelm weights fetch whisper-tiny-en")
+        print("needs shared/data/notld_audio, and speech recognition: make asr")
         return 1
     known = clips()
     asr._network()

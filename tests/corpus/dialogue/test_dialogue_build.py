@@ -256,7 +256,7 @@ def test_why_nothing_was_recognised_is_told(film: Path, listening: None, monkeyp
     assert build(film, Recognition.AUTO)[0].missing == "no subtitles; the sound is digital silence"
     monkeypatch.setattr(building, "unusable", unusable)
     monkeypatch.setenv("FEELM_WEIGHTS", str(film))
-    told = "no subtitles; speech recognition is not installed (pip install 'feelm[asr]', feelm weights fetch whisper-tiny-en)"
+    told = "no subtitles; speech recognition is not installed (`make asr`)"
     summary, table = build(film, Recognition.AUTO)
     assert summary.missing == told and len(table) == 0 and summary.text_confidence is None
     assert build(film, Recognition.NEVER)[0].missing == "no subtitles"

@@ -18,9 +18,7 @@ from corpus.dialogue.speech import GRID_MS, RATE_HZ, speech_probability_of_file
 from corpus.maker.cast import Voice
 from corpus.maker.voice import Espeak, speak
 
-installed = pytest.mark.skipif(
-    asr.recogniser() is None, reason="speech recognition is an extra: pip install 'feelm[asr]', feelm weights fetch whisper-tiny-en"
-)
+installed = pytest.mark.skipif(asr.recogniser() is None, reason="speech recognition is an extra: `make asr`")
 
 
 def heard(length_ms: int, *spans: tuple[int, int]) -> np.ndarray:
@@ -133,9 +131,7 @@ def test_other_languages_are_refused_by_name(language):
 def test_missing_weights_say_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("FEELM_WEIGHTS", str(tmp_path))
     for language in (None, "en", "en-GB", "eng"):
-        assert asr.unusable(language) == (
-            "speech recognition is not installed (pip install 'feelm[asr]', feelm weights fetch whisper-tiny-en)"
-        )
+        assert asr.unusable(language) == ("speech recognition is not installed (`make asr`)")
     assert asr.recogniser() is None
 
 
