@@ -350,7 +350,7 @@ _STAGES = (
         ("corpus.films.scan",),
         _of_film("film"),
         _build_scan,
-        sections=("films",),
+        sections=("scan",),
     ),
     Stage(
         "dialogue",

@@ -52,7 +52,7 @@ class Params:
                 folds=int(raw["training"]["folds"]),
                 min_new_gold=int(raw["retrain"]["min_new_gold"]),
                 recognition=Recognition(raw["dialogue"]["recognition"]),
-                shots=ShotSetting(raw["films"]["shots"]),
+                shots=ShotSetting(raw["scan"]["shots"]),
                 raw=raw,
             )
         except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
