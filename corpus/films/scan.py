@@ -238,7 +238,8 @@ def build_scan(
         faces_summary = _write_faces(faces_out, film.film_id, found, sampler)
         sampler.close()
     write_json(shots_out / "text_tracks.json", [asdict(found) for found in extract_text_tracks(media, facts, shots_out)])
-    sound = extract_sound(media, facts, stream.duration_ms, soundtrack_out / "sound.flac", language=film.language)
+    flac = soundtrack_out / "sound.flac"
+    sound = extract_sound(media, facts, stream.duration_ms, flac, language=film.language, shifts_ms=stream.shifts_ms)
     write_json(soundtrack_out / "summary.json", asdict(sound))
     return _summary(film.film_id, stream, shots_summary, faces_summary, sound)
 

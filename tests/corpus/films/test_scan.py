@@ -95,3 +95,14 @@ def test_the_actress_is_one_track_with_a_crop_for_every_picture(shared_data: Pat
     assert faces["crop_row"].tolist() == list(range(len(faces)))
     # The crop is the face: far warmer than the dark background around her.
     assert (crops[..., 0].mean() - crops[..., 2].mean()) > 15
+
+
+def test_recordings_joined_end_to_end_are_scanned_on_one_clock(tmp_path: Path) -> None:
+    from tests.corpus.films.test_cases import clicking
+
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(clicking(tmp_path / "a.ts", 0).read_bytes() + clicking(tmp_path / "b.ts", 100).read_bytes())
+    summary, outs = _scan(tmp_path, joined)
+    assert summary.duration_ms == 8000
+    assert json.loads((outs["soundtrack"] / "summary.json").read_text())["duration_ms"] == pytest.approx(8000, abs=60)
+    assert any("the film's clock begins anew" in place for place in summary.damage)
