@@ -211,8 +211,8 @@ def _build_dialogue(workspace: Workspace, film_id: str, outs: dict[str, Path]) -
 def _build_scenes(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
     from corpus.films.scenes import build_scenes
 
-    film, shots, dialogue = (workspace.home.artifact(name, film_id) for name in ("film", "shots", "dialogue"))
-    return build_scenes(film, shots, dialogue, outs["scenes"])
+    film, shots, soundtrack, dialogue = (workspace.home.artifact(name, film_id) for name in ("film", "shots", "soundtrack", "dialogue"))
+    return build_scenes(film, shots, soundtrack, dialogue, outs["scenes"])
 
 
 def _build_face_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
@@ -361,7 +361,14 @@ _STAGES = (
         _build_dialogue,
         sections=("dialogue",),
     ),
-    Stage("scenes", Scope.FILM, ("scenes",), ("corpus.films.scenes",), _of_film("film", "shots", "dialogue"), _build_scenes),
+    Stage(
+        "scenes",
+        Scope.FILM,
+        ("scenes",),
+        ("corpus.films.scenes",),
+        _of_film("film", "shots", "soundtrack", "dialogue"),
+        _build_scenes,
+    ),
     Stage("face_features", Scope.FILM, ("face_features",), ("ml.features.face",), _of_film("faces", "scenes"), _build_face_features),
     Stage(
         "voice_features", Scope.FILM, ("voice_features",), ("ml.features.voice",), _of_film("soundtrack", "scenes"), _build_voice_features

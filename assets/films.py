@@ -57,7 +57,7 @@ def film_scan(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> I
 
 
 @dg.asset(
-    deps=[film, "shots", "dialogue"],
+    deps=[film, "shots", "soundtrack", "dialogue"],
     partitions_def=films,
     group_name=GROUP,
     owners=OWNERS,
@@ -65,5 +65,5 @@ def film_scan(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> I
     code_version=STAGES["scenes"].code_version,
 )
 def scenes(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
-    """Scenes by screenplay heading or picture, and the units that are labelled and predicted: utterances, scenes, spans."""
+    """Scenes by headings, or by picture, sound and dialogue; and the units that are labelled and predicted: utterances, scenes, spans."""
     return materialize(context, workspace, "scenes")

@@ -348,6 +348,8 @@ UNWRITTEN_SPEECH = TableSchema(
     key=("start_ms",),
 )
 
+TIMES_OF_DAY = ("day", "night", "morning", "afternoon", "evening", "dawn", "dusk")
+
 SCENES = TableSchema(
     "scenes",
     (
@@ -357,7 +359,11 @@ SCENES = TableSchema(
         _ms("start_ms", "start of its first shot"),
         _ms("end_ms", "end of its last shot"),
         _text("heading", "screenplay heading", nullable=True),
-        _text("method", "what the boundary rests on", allowed=("screenplay", "picture", "gap", "whole")),
+        _text("setting", "inside or outside, by the heading", nullable=True, allowed=("int", "ext", "int_ext")),
+        _text("place", "place, as the heading writes it", nullable=True),
+        _text("time_of_day", "time of day, by the heading", nullable=True, allowed=TIMES_OF_DAY),
+        _text("method", "what its beginning rests on", allowed=("start", "screenplay", "picture", "sound", "gap")),
+        _share("confidence", "probability that a scene begins here; null where there was no choice", nullable=True),
     ),
     key=("scene_id",),
 )
