@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from assets.snapshot import _pushed
+from assets.params import PROJECT
+from assets.snapshot import _pushed, write_stage_list
 from assets.workspace import Workspace
 from corpus.films.catalogue import write_catalogue
 from corpus.films.entries import Film
@@ -49,3 +51,10 @@ def test_a_training_set_that_holds_its_words_stays_too(workspace: Workspace) -> 
 
 def test_everything_leaves_where_every_film_may(workspace: Workspace) -> None:
     assert _pushed(workspace, workspace.home.root.parent, set()) is None
+
+
+def test_no_section_of_the_settings_is_named_like_a_list_of_the_stages(workspace: Workspace) -> None:
+    write_stage_list(workspace)
+    listing = json.loads((workspace.home.root / "stages.json").read_text())
+    settings = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    assert not set(listing) & set(settings), "DVC merges params.yaml into the variables that dvc.yaml ranges over"
