@@ -26,6 +26,7 @@ from corpus.weights import WeightError, weight, weight_path
 
 WEIGHTS = "whisper-tiny-en"
 LANGUAGE = "en"
+UNSTATED = "und"
 PACKAGES = ("faster-whisper", "ctranslate2")
 
 SPEECH_FROM, SPEECH_UNTIL = 0.5, 0.35
@@ -33,7 +34,7 @@ SPEECH_FROM, SPEECH_UNTIL = 0.5, 0.35
 LONGEST_BREATH_MS = 300
 SHORTEST_SPEECH_MS = 250
 """Stretches parted by a breath are one; a shorter one is no word, and on so little Whisper says `Thank you.`"""
-MARGIN_MS = 200
+MARGIN_MS = 400
 LONGEST_WINDOW_MS = 28_000
 """Whisper hears 30 s at a time."""
 LONGEST_GAP_MS = 3000
@@ -101,7 +102,7 @@ class SpokenLine:
 
 def unusable(language: str | None) -> str | None:
     """Why speech in `language` (null: not stated, taken for English) cannot be recognised here and what to do; null where it can."""
-    if language is not None and base_code(language) != LANGUAGE:
+    if language is not None and base_code(language) not in (LANGUAGE, UNSTATED):
         return f"the packaged speech recognition knows English only and the film is in {language}"
     if recogniser() is None:
         return "speech recognition is not installed (`make asr`)"

@@ -10,7 +10,9 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.signal import resample_poly
 
+from benchmarks.word_errors import bare_words, word_errors
 from corpus.contracts import FeelmError
 from corpus.dialogue import recognise as asr
 from corpus.dialogue.recognise import LONGEST_LINE_MS, LONGEST_WINDOW_MS, SpokenLine, Word
@@ -39,13 +41,13 @@ def test_nobody_speaking_is_nothing_to_listen_to():
 
 def test_a_click_is_no_speech_and_breaths_do_not_part_it():
     found = asr.stretches(heard(20_000, (1000, 1200), (5000, 6000), (6200, 7000)))
-    assert found == [(4800, 7200)]
+    assert found == [(4600, 7400)]
 
 
 def test_windows_end_at_long_gaps_and_margins_never_overlap():
     found = asr.windows(heard(60_000, (0, 5000), (5400, 9000), (20_000, 24_000)))
-    assert found == [(0, 9200), (19_800, 24_200)]
-    assert asr.stretches(heard(10_000, (1000, 3000), (3340, 5000))) == [(800, 3170), (3170, 5200)]
+    assert found == [(0, 9400), (19_600, 24_400)]
+    assert asr.stretches(heard(10_000, (1000, 3000), (3340, 5000))) == [(600, 3170), (3170, 5400)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 3000)), max_size=12))
@@ -130,7 +132,7 @@ def test_other_languages_are_refused_by_name(language):
 
 def test_missing_weights_say_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("FEELM_WEIGHTS", str(tmp_path))
-    for language in (None, "en", "en-GB", "eng"):
+    for language in (None, "und", "en", "en-GB", "eng"):
         assert asr.unusable(language) == ("speech recognition is not installed (`make asr`)")
     assert asr.recogniser() is None
 
@@ -159,10 +161,14 @@ def spoken(tmp_path_factory) -> tuple[Path, list[tuple[int, int]]]:
             spans.append((at + 2000, at + 2000 + len(line) * 1000 // rate))
             at = spans[-1][1]
     sound = np.concatenate([*parts, np.zeros(2 * rate)])
-    resampled = np.interp(np.arange(0, len(sound), rate / RATE_HZ), np.arange(len(sound)), sound)
+    resampled = resample_poly(sound, 160, 441)
     path = tmp_path_factory.mktemp("spoken") / "sound.flac"
     soundfile.write(path, resampled, RATE_HZ)
     return path, spans
+
+
+def errors(lines: list[SpokenLine], said: tuple[str, ...]) -> int:
+    return word_errors(bare_words(" ".join(said)), bare_words(" ".join(line.text for line in lines))).errors
 
 
 @installed
@@ -170,9 +176,9 @@ def test_two_spoken_sentences_are_two_lines_at_their_times_the_same_each_time(sp
     path, spans = spoken
     probability = speech_probability_of_file(path)
     lines = asr.recognise(path, probability, 20_000)
-    assert [line.text for line in lines] == list(SAID)
+    assert errors(lines, SAID) <= 3  # of 12 words: which ones depends on the kind of processor
     for line, (start, end) in zip(lines, spans, strict=True):
-        assert abs(line.start_ms - start) < 150 and abs(line.end_ms - end) < 150
+        assert abs(line.start_ms - start) < 250 and abs(line.end_ms - end) < 250
         assert 0.5 < line.confidence <= 1
     assert asr.recognise(path, probability, 20_000) == lines
 
@@ -181,7 +187,7 @@ def test_two_spoken_sentences_are_two_lines_at_their_times_the_same_each_time(sp
 def test_words_after_the_films_end_are_left_out(spoken):
     path, spans = spoken
     lines = asr.recognise(path, speech_probability_of_file(path), spans[0][1])
-    assert [line.text for line in lines] == [SAID[0]] and lines[0].end_ms <= spans[0][1]
+    assert len(lines) == 1 and errors(lines, SAID[:1]) <= 2 and lines[0].end_ms <= spans[0][1]
 
 
 @installed
