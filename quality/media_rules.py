@@ -140,7 +140,7 @@ def language_as_declared(table: pd.DataFrame, declared: str | None, found: str |
     if found is None or declared is None:
         return Finding(True, f"{found or 'too few words to tell'}; {declared or 'none'} declared")
     figures = {"probability": float(probability or 0)}
-    return Finding(found == declared.split("-")[0].lower(), f"{found} found, {declared} declared", figures=figures)
+    return Finding(found == base_code(declared), f"{found} found, {declared} declared", figures=figures)
 
 
 RULES: dict[str, Rule] = {

@@ -153,3 +153,12 @@ def test_a_screenplay_of_another_film_and_a_thin_match_are_told(tmp_path: Path):
     assert not thin.passed
     assert thin.figures == {"coverage": 0.25, "lines_alone": 1.0, "speeches_alone": 3.0}
     assert thin.worst[0].where == "f.u1 at 00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("declared", "found", "passes"), [("en-GB", "en", True), ("nb", "no", True), ("fr", "en", False), (None, "en", True)]
+)
+def test_another_language_than_declared_is_told(tmp_path: Path, declared: str | None, found: str, passes: bool):
+    summary = {"language": declared, "language_found": found, "language_probability": 0.99}
+    outcome = dialogue(tmp_path, [line(0, 0, 900)], **summary)["language_as_declared"]
+    assert (outcome.passed, outcome.blocks) == (passes, False)
