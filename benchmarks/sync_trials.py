@@ -6,6 +6,7 @@ A cue begins before its line by chance (mean 50 ms, deviation 80 ms) and lingers
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -129,7 +130,7 @@ def timed(track: Track, rng: np.random.Generator) -> list[Cue]:
 def _parts(start_ms: int, end_ms: int) -> list[tuple[int, int]]:
     count = -(-(end_ms - start_ms) // LONGEST_CUE_MS)
     edges = [start_ms + (end_ms - start_ms) * part // count for part in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 def _cue(index: int, start_ms: int, end_ms: int) -> Cue:

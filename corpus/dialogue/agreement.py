@@ -27,7 +27,7 @@ KERNEL_MS = 90.0
 PRIOR_OF_NO_DRIFT = 0.04
 """What a place must gain over the best without drift to be preferred."""
 
-_CUE_BEFORE_HEARD_MS = 60.0
+_CUE_BEFORE_HEARD_MS = 70.0
 """Where a cue usually begins before speech is heard: people begin it some 0 to 50 ms early, the detector hears it some 20 to 60 ms late."""
 _STEP_MS = 10.0
 _WORTH_OF_HITS = 0.5
@@ -181,7 +181,7 @@ class Ear:
         return score + _WORTH_OF_HITS * hits - (0.0 if scale == 1 else PRIOR_OF_NO_DRIFT)
 
 
-def _onsets(heard: Floats, on: float = 0.5, off: float = 0.3, pause_steps: int = 10) -> Floats:
+def _onsets(heard: Floats, on: float = 0.5, off: float = 0.3, pause_steps: int = 6) -> Floats:
     """Steps at which speech begins: probability rises through `on` after at least `pause_steps` below it with a dip under `off`."""
     above = np.flatnonzero(heard > on)
     if not len(above):

@@ -2,8 +2,8 @@
 
 Windows of at most two dozen cues propose offsets of their own, and a Viterbi path over the cues chooses among them with a price on every
 change (the method of alass and of ffsubsync's split mode, with evidence added). A piece is believed only where its cues agree with
-the speech far better in its own place than in its neighbours', beyond what chance offers among all places tried; the place of the
-least believed is closed to its cues and the path drawn again until every piece is.
+the speech far better in its own place than in its neighbours', beyond what chance offers among all places tried; places that are not
+believed are closed to their cues and the path is drawn again until every piece is.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from corpus.dialogue.agreement import Ear, Floats, Place
 
 FEWEST_CUES = 14
 WINDOW_CUES = (6, 24)
-"""A window is a third of the cues, within these bounds."""
+"""A window is a sixth of the cues, within these bounds."""
 SWITCH_PRICE = 6.0
 LEAST_GAIN = 2.5
 """Decades by which a piece must agree better in its own place than in the place beside it, after the search is paid for."""
 SMALLEST_JUMP_MS = 300
-MOST_ROUNDS = 200
+MOST_ROUNDS = 25
 CLOSED = -10.0
 """Agreement of a cue with a place that was not believed for it."""
 
@@ -52,11 +52,11 @@ def find_pieces(ear: Ear, starts: Floats, ends: Floats, whole: Place) -> list[Pi
         spans = _spans([0, *(np.flatnonzero(np.diff(path)) + 1).tolist()], len(starts))
         pieces = [_piece(ear, starts, ends, a, b, whole.scale, offsets[path[a]]) for a, b in spans]
         gains = _gains(ear, starts, ends, pieces)
-        weakest = int(np.argmin(gains))
-        if gains[weakest] >= LEAST_GAIN:
+        if min(gains) >= LEAST_GAIN:
             return pieces if len(pieces) > 1 else one
-        first, last = spans[weakest]
-        agreement[first:last, path[first]] = CLOSED
+        for (first, last), gain in zip(spans, gains, strict=True):
+            if gain <= max(0.0, min(gains)):
+                agreement[first:last, path[first]] = CLOSED
     return one
 
 
@@ -67,10 +67,10 @@ def _spans(edges: Sequence[int], n_cues: int) -> list[tuple[int, int]]:
 def _proposals(ear: Ear, starts: Floats, ends: Floats, whole: Place) -> Floats:
     """Offsets, ms, that some window of cues would choose, and that of the whole."""
     found = [whole.offset_ms]
-    size = min(max(len(starts) // 3, WINDOW_CUES[0]), WINDOW_CUES[1])
+    size = min(max(len(starts) // 6, WINDOW_CUES[0]), WINDOW_CUES[1])
     for first in range(0, len(starts) - size + 1, size // 2):
         window = slice(first, first + size)
-        for offset_ms in ear.peaks(starts[window], ends[window], whole.scale, n_peaks=2):
+        for offset_ms in ear.peaks(starts[window], ends[window], whole.scale, n_peaks=3):
             if min(abs(offset_ms - other) for other in found) >= SMALLEST_JUMP_MS:
                 found.append(offset_ms)
     return np.array(found)
@@ -114,8 +114,8 @@ def _gains(ear: Ear, starts: Floats, ends: Floats, pieces: list[Piece]) -> list[
 def _gain(ear: Ear, starts: Floats, ends: Floats, pieces: list[Piece], index: int) -> float:
     (first, last), piece = _spans([p.first for p in pieces], len(starts))[index], pieces[index]
     span = slice(first, last)
-    beside = [pieces[other].place for other in (index - 1, index + 1) if 0 <= other < len(pieces)]
-    places = [ear.judge(starts[span], ends[span], place.scale, place.offset_ms) for place in beside]
-    if any(abs(place.offset_ms - piece.place.offset_ms) < SMALLEST_JUMP_MS for place in beside):
+    beside = [pieces[other] for other in (index - 1, index + 1) if 0 <= other < len(pieces)]
+    if any(abs(other.place.offset_ms - piece.place.offset_ms) < SMALLEST_JUMP_MS and other.evidence >= piece.evidence for other in beside):
         return -math.inf
+    places = [ear.judge(starts[span], ends[span], other.place.scale, other.place.offset_ms) for other in beside]
     return piece.evidence - max(ear.evidence(place, last - first) for place in places)

@@ -45,6 +45,8 @@ class SyncResult:
     A cue at t belongs at `scale` * t + `offset_ms` (after the last break before it). `score` is the correlation of cues and speech
     in that place, -1..1; `onsets` the share of cues that begin within 160 ms of a beginning of speech; `evidence` the decades by
     which chance is excluded. `cues` are the cues to use: moved when corrected, else as they came. `reason` is the verdict in words.
+    `confidence` is the trust, 0..1, that the cues now stand where they belong, from how well they agree with the speech there, in the
+    whole and in the worst third; 0 where nothing is claimed (refused, unchecked).
     """
 
     verdict: Verdict
@@ -56,6 +58,7 @@ class SyncResult:
     evidence: float
     reason: str
     cues: tuple[Cue, ...]
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,10 @@ def synchronise(cues: Sequence[Cue], speech: npt.NDArray[np.float32], grid_ms: i
     best = _best_place(ear, starts, ends)
     pieces = find_pieces(ear, starts, ends, best)
     if len(pieces) > 1:
-        return _in_pieces(cues, ear, starts, ends, pieces)
-    return _in_one(cues, ear, starts, best)
+        found = _in_pieces(cues, ear, starts, ends, [_left_where_it_fits(piece) for piece in pieces])
+    else:
+        found = _in_one(cues, ear, starts, best)
+    return replace(found, confidence=_confidence(ear, found)) if found.verdict in ("fits", "corrected") else found
 
 
 def unchecked(cues: Sequence[Cue], reason: str) -> SyncResult:
@@ -151,6 +156,20 @@ def _in_pieces(cues: Sequence[Cue], ear: Ear, starts: Floats, ends: Floats, piec
         reason=f"moved in {len(pieces)} pieces: " + ", ".join(f"{piece.place.offset_ms / 1000:+.2f} s" for piece in pieces),
         cues=tuple(_moved(cue, first.place.scale, _offset_at(cue.start_ms, first, breaks)) for cue in cues),
     )
+
+
+def _left_where_it_fits(piece: Piece) -> Piece:
+    fits = piece.place.scale == 1 and abs(piece.place.offset_ms) <= FITS_WITHIN_MS
+    return replace(piece, place=replace(piece.place, offset_ms=0.0)) if fits else piece
+
+
+def _confidence(ear: Ear, found: SyncResult) -> float:
+    """That chance made the whole agree, or a third of it that is elsewhere in truth, is the less believable the more decades speak."""
+    spoken = sorted((cue.start_ms, cue.end_ms) for cue in found.cues if cue.kind == "speech")
+    thirds = [part for part in np.array_split(np.array(spoken, np.float64), 3) if len(part)]
+    places = [ear.judge(part[:, 0], part[:, 1], 1.0, 0.0) for part in thirds]
+    worst = min(ear.evidence(place, len(part)) for place, part in zip(places, thirds, strict=True))
+    return round((1 - 10 ** (-max(found.evidence, 0.0) / 4)) * (1 - 10 ** -max(worst, 0.0)), 3)
 
 
 def _offset_at(start_ms: int, first: Piece, breaks: Sequence[Break]) -> float:
