@@ -2,9 +2,12 @@
 
 import dataclasses
 import hashlib
+import io
 import zipfile
 
 import pytest
+import torch
+from safetensors.torch import load_file, save
 
 import corpus.weights
 from corpus.weights import (
@@ -103,3 +106,28 @@ def test_every_weight_is_pinned_and_says_its_terms():
         assert all(len(digest) == 64 and int(digest, 16) for digest in digests)
         assert known.licence and known.origin and known.members
     assert weight("expression-fer").declared_use == "research"
+
+
+def test_a_pickle_is_cached_as_safetensors_with_the_same_tensors(probe, monkeypatch):
+    known, _ = probe
+    tensors = {"layer.weight": torch.arange(6.0).reshape(2, 3), "layer.bias": torch.ones(2)}
+    pickled = io.BytesIO()
+    torch.save(tensors, pickled)
+    pins = [hashlib.sha256(content).hexdigest() for content in (save(tensors), pickled.getvalue())]
+    member = Member("feelm_probe/data/net.pth", pins[0], pickle_sha256=pins[1])
+    monkeypatch.setattr(corpus.weights, "WEIGHTS", (dataclasses.replace(known, members=(member,)),))
+    monkeypatch.setattr(corpus.weights, "read_member", lambda archive, path: pickled.getvalue())
+    assert fetch("probe")
+    assert weight_path("probe").name == "net.safetensors"
+    cached = load_file(weight_path("probe"))
+    assert set(cached) == set(tensors) and all(torch.equal(cached[name], tensors[name]) for name in tensors)
+
+
+def test_a_pickle_of_other_content_is_not_even_opened(probe, monkeypatch):
+    known, _ = probe
+    member = Member("feelm_probe/data/net.pth", "0" * 64, pickle_sha256="1" * 64)
+    monkeypatch.setattr(corpus.weights, "WEIGHTS", (dataclasses.replace(known, members=(member,)),))
+    monkeypatch.setattr(corpus.weights, "read_member", lambda archive, path: b"another pickle")
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was opened"))
+    with pytest.raises(WeightError, match="not the pinned file"):
+        fetch("probe")
