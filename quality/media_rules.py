@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from corpus.annotations.decisions import Example
+from corpus.dialogue.language import base_code
 from corpus.films.damage import clock
 from quality.findings import Finding, Rule
 
