@@ -21,7 +21,7 @@ from av.error import FFmpegError
 from corpus.films.damage import CutOff, Damage, DamageLog, clock
 from corpus.films.deadline import Deadline
 from corpus.films.pictures import Pictures
-from corpus.films.probe import MAXIMUM_SIDE, MediaError, MediaFacts, choose_video, open_media, probe
+from corpus.films.probe import MAXIMUM_SIDE, MediaError, MediaFacts, choose_video, open_media, packets_of, probe
 from corpus.films.structure import Hole, examine
 
 MINIMUM_USABLE_MS = 1000
@@ -121,7 +121,7 @@ class VideoPass:
             if stream is None:
                 raise MediaError(f"{self.path} has no video stream")
             self._set_up(stream)
-            packets = container.demux(stream)
+            packets = packets_of(container, stream)
             while True:
                 self._deadline.check(self._last_ms)
                 try:

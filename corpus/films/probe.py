@@ -8,6 +8,7 @@ picture proves that the file is a film, and because its presentation time is the
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -119,6 +120,23 @@ def open_media(path: Path) -> av.container.InputContainer:
         ) from error
 
 
+def packets_of(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
+    """Packets of one stream, the empty ones that drain the decoder at the end.
+
+    Damage can bring up streams in the middle of a file that nobody announced; PyAV's demuxer then falls over an index and is begun anew
+    from where it stands.
+
+    Raises:
+        FFmpegError, OSError: the file cannot be read on.
+    """
+    while True:
+        try:
+            yield from container.demux(stream)
+        except IndexError:
+            continue
+        return
+
+
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
@@ -154,7 +172,7 @@ def _check_side(path: Path, width: int, height: int) -> None:
 def _first_frame(path: Path, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> av.VideoFrame:
     reason = "no picture in it"
     try:
-        for count, packet in enumerate(container.demux(stream)):
+        for count, packet in enumerate(packets_of(container, stream)):
             try:
                 for frame in packet.decode():
                     return frame

@@ -23,7 +23,7 @@ from av.filter import Graph
 from corpus.dialogue.language import base_code
 from corpus.films.damage import DamageLog
 from corpus.films.deadline import Deadline
-from corpus.films.probe import AudioTrack, MediaFacts, open_media
+from corpus.films.probe import AudioTrack, MediaFacts, open_media, packets_of
 
 RATE_HZ = 16_000
 MISPLACED_S = 0.04
@@ -194,7 +194,7 @@ class _Source:
                 self._damage.note("its track is not found again", 0)
                 return
             stream.codec_context.options = {"err_detect": "explode+crccheck"}
-            packets = container.demux(stream)
+            packets = packets_of(container, stream)
             while True:
                 self._deadline.check(self._last_ms)
                 try:

@@ -320,6 +320,27 @@ class TestAfterDamage:
         assert 1500 < damage[0].start_ms < 3500
         assert 4500 < damage[-1].end_ms < 7500
 
+    def test_a_stream_that_damage_brings_up_in_the_middle_is_passed_over(self, tmp_path: Path) -> None:
+        """The table of programmes names a stream more from the middle on: PyAV's demuxer falls over it."""
+        pictures = [texture(k % 7) for k in range(1000)]
+        plain = write_film(tmp_path / "plain.ts", pictures, [40 * k for k in range(1000)], sound=np.zeros(40 * 48_000)).read_bytes()
+        with av.open(str(tmp_path / "more.ts"), "w") as container:
+            tracks = [container.add_stream("mp2", rate=48_000, layout="mono") for _ in range(4)]
+            for track in tracks:
+                frame = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.int16), format="s16", layout="mono")
+                frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
+                resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000, frame_size=1152)
+                for part in resampler.resample(frame):
+                    container.mux(track.encode(part))
+        late = len(plain) // 188 * 3 // 4 * 188
+        path = tmp_path / "film.ts"
+        path.write_bytes(plain[:late] + (tmp_path / "more.ts").read_bytes() + plain[late:])
+        with av.open(str(path)) as container, pytest.raises(IndexError):
+            list(container.demux(container.streams.video[0]))
+        video = VideoPass(path)
+        assert len(list(video)) > 700
+        assert video.summary().damage
+
     def test_recordings_joined_end_to_end_are_one_film(self, tmp_path: Path) -> None:
         """The second begins its clock anew; three of its pictures are the price of telling that from a single wrong time."""
         path = tmp_path / "joined.ts"
