@@ -18,6 +18,7 @@ from corpus.paths import Home
 from orchestration.cli_films import films_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_shots import shots
+from orchestration.cli_subtitles import subtitles_app
 from orchestration.console import Json, Workers, err, out, rows_table, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
@@ -27,6 +28,7 @@ weights_app = typer.Typer(no_args_is_help=True, help="Pretrained weights from pa
 for sub, name in (
     (films_app, "films"),
     (screenplay_app, "screenplay"),
+    (subtitles_app, "subtitles"),
     (corpus_app, "corpus"),
     (annotations_app, "annotations"),
     (weights_app, "weights"),

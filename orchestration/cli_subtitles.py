@@ -1,0 +1,92 @@
+"""`feelm subtitles`: do subtitles fit a film's sound, and where do they belong."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from orchestration.console import Json, err, rows_table, show
+
+if TYPE_CHECKING:
+    from corpus.dialogue.by_hand import Comparison, Written
+
+subtitles_app = typer.Typer(no_args_is_help=True, help="Subtitles beside a film's sound.")
+
+Media = Annotated[Path, typer.Argument(help="A film or a sound file.")]
+Subtitles = Annotated[Path, typer.Argument(help="Subtitles in any format that feelm reads.")]
+
+
+@subtitles_app.command("check")
+def subtitles_check(media: Media, subtitles: Subtitles, as_json: Json = False) -> None:
+    """Tell whether subtitles fit the film, how they are off, or that they belong to another; exit code 1 when they are refused."""
+    from corpus.dialogue.by_hand import compare
+
+    found = compare(media, subtitles)
+    show(_told(found), Group(_totals(found), *_worst(found)), as_json)
+    _end(found)
+
+
+@subtitles_app.command("sync")
+def subtitles_sync(
+    media: Media, subtitles: Subtitles, out: Annotated[Path, typer.Option(help="SubRip file to write.")], as_json: Json = False
+) -> None:
+    """Write the subtitles where they belong; those that fit are copied, those of another film are refused and not written."""
+    from corpus.dialogue.by_hand import compare, write_subtitles
+
+    found = compare(media, subtitles)
+    written = None if found.result.verdict == "refused" else write_subtitles(found, out)
+    show(_told(found) | _told_written(written), Group(_totals(found, written), *_worst(found)), as_json)
+    _end(found)
+
+
+def _end(found: "Comparison") -> None:
+    if found.result.verdict == "refused":
+        message = f"feelm: {found.subtitles.name} refused: {found.result.reason}"
+        err.print(message, style="red", highlight=False, soft_wrap=True, markup=False)
+        raise typer.Exit(1)
+
+
+def _told(found: "Comparison") -> dict[str, Any]:
+    told = asdict(found.result)
+    cues = told.pop("cues")
+    kept = {"format": found.format, "n_cues": len(cues), "worst": [asdict(cue) for cue in found.worst]}
+    kept |= {"dropped": [asdict(fault) for fault in found.dropped], "repaired": [asdict(fault) for fault in found.repaired]}
+    return {"media": str(found.media), "subtitles": str(found.subtitles), **told, **kept}
+
+
+def _told_written(written: "Written | None") -> dict[str, Any]:
+    return {"written": None if written is None else asdict(written)}
+
+
+def _totals(found: "Comparison", written: "Written | None" = None) -> Table:
+    result = found.result
+    rows = [
+        ["verdict", result.verdict],
+        ["why", escape(result.reason)],
+        ["confidence", f"{result.confidence:.2f}"],
+        ["offset", f"{result.offset_ms / 1000:+.3f} s"],
+        ["scale", f"{result.scale:.6f}"],
+        *[["break", f"from {_clock(each.from_ms)} on: {each.offset_ms / 1000:+.3f} s"] for each in result.breaks],
+        ["agreement with speech", f"{result.score:.2f}"],
+        ["cues that begin with speech", f"{result.onsets:.0%}"],
+        ["cues", f"{len(result.cues)} ({found.format})"],
+        ["could not be read / repaired", f"{len(found.dropped)} / {len(found.repaired)}"],
+    ]
+    if written:
+        early = f", {written.set_to_beginning} of them set to the film's beginning" if written.set_to_beginning else ""
+        rows.append(["written", escape(f"{written.path}: {written.cues} cues{early}")])
+    return rows_table(f"{found.subtitles.name} beside {found.media.name}", ["what", "result"], rows)
+
+
+def _worst(found: "Comparison") -> list[Table]:
+    rows = [[str(cue.number), _clock(cue.start_ms), f"{cue.speech:.2f}", escape(cue.text)] for cue in found.worst]
+    return [rows_table("Cues with the least speech under them", ["cue", "from", "speech", "text"], rows)] if rows else []
+
+
+def _clock(at_ms: int) -> str:
+    sign, seconds = "-" if at_ms < 0 else "", abs(at_ms) / 1000
+    return f"{sign}{int(seconds // 3600)}:{int(seconds // 60) % 60:02}:{seconds % 60:06.3f}"
