@@ -1,6 +1,6 @@
 """The best shot detector: TransNetV2 sees the transitions, the pictures themselves tell cuts, fades, dissolves and flashes apart.
 
-The network reads windows of 250 frames as they come and its answers for the inner 200 are kept, so that memory does not grow with the
+The network reads windows of 150 frames as they come and its answers for the inner 100 are kept, so that memory does not grow with the
 film but by some twenty bytes a frame. One of its two answers says where a transition has its middle, the other how far it reaches; a
 transition of one large step is a cut, one through flat pictures a fade, and what returns to the picture before was a flash.
 """
@@ -21,7 +21,7 @@ from corpus.weights import weight_path
 
 WEIGHT = "transnetv2"
 
-WINDOW, KEPT = 250, 200
+WINDOW, KEPT = 150, 100  # 250 and 200 cost a tenth less and 100 MB more
 MARGIN = (WINDOW - KEPT) // 2
 WINDOWS_AT_ONCE = {"cpu": 1, "cuda": 8}  # on a CPU a batch costs more than its windows one by one
 
