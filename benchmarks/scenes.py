@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from assets.code import code_version
 from benchmarks.common import SHARED, CpuClock, table, write_result
 from benchmarks.material import CACHE
 from corpus.contracts import UTTERANCES
@@ -109,7 +110,14 @@ class Score:
         return 2 * hits / max(self.found + self.true, 1)
 
 
-LOOKED_AT = ""
+LOOKED_AT = """Seen by eye on contact sheets (no truth, one viewer, 2026-11-23; fixed text, not computed by this run). Big Buck Bunny, 137
+shots: 13 boundaries; of nine places where I would begin a scene 6 are found (cave 0:32, the hunt 5:00, the capture 7:23, the last meadow
+7:41, credits 8:10, the scene after them 9:40), 3 are missed (under the tree 2:01, into the forest 4:04, the flight 6:21: green meadow
+and green forest resemble each other more than shot and reverse shot do), and the cave's outside, the sky behind the hero, a branch seen
+through leaves and a meadow after a fade are wrongly scenes; two more stand in the titles, one at a black shot in the credits. Sintel's
+trailer, 17 shots: 9 boundaries, 8 of them new places or titles, one within the fight in the snow. Popeye, 5 shots, four minutes' worth of
+compression noise: none, although tent and desert are two places."""
+
 
 HEAD = ("", "found / true", "precision", "recall", "F1 ±2 s", "F1 ±1 shot", "coverage", "overflow")
 
@@ -192,7 +200,8 @@ def made_film(seed: int, index: int) -> Known:
     folder = CACHE / "scenes" / "films" / story.film_id
     if not is_complete(folder):
         make_film(story, folder)
-    scanned = CACHE / "scenes" / "scanned" / story.film_id
+    # Another detector finds other shots: a scan is kept for the code that made it.
+    scanned = CACHE / "scenes" / code_version(("corpus.films.scan",)) / story.film_id
     if not scanned.is_dir():
         _scan(folder, scanned)
     shots = read_shots(scanned / "shots")
@@ -296,7 +305,6 @@ def _forrest_table(half: int) -> str:
         "dialogue": (quiet, found_starts(quiet)),
         "dialogue without speakers": (nameless, found_starts(nameless)),
         "dialogue, music": (quiet, found_starts(whole.unwritten())),
-        "lengths of shots alone": (quiet, found_starts(replace(quiet, lines=[]))),
         "longest shots, right number": (whole, _longest_shots(whole)),
         "longest pauses, right number": (whole, _longest_pauses(whole)),
         "every k-th shot, right number": (whole, _every_kth(whole)),

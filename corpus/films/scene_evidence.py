@@ -25,10 +25,10 @@ SHOTS_LINKED = 4
 """A shot is compared with so many before it: shot and reverse shot, and the wide shot that both come from."""
 LINK_REACH_MS = 60_000
 """A place seen again after a minute is as likely another visit as the same scene (Yeung and Yeo's time window)."""
-PLACE_NATS, SAME_PLACE = 20.0, 0.19
+PLACE_NATS, SAME_PLACE = 15.0, 0.19
 """Nats per unit of novelty (0..1), and the novelty that says nothing. On made films (benchmarks/scenes.py, development seed) half of the
 scenes begin above 0.35 and nine tenths of other boundaries lie below 0.12; in Big Buck Bunny, by eye, new places lie at 0.22 to 0.28."""
-MOST_PICTURE_NATS = 4.0
+MOST_PICTURE_NATS = 3.0
 TRANSITION_NATS = {"fade": 2.5, "dissolve": 2.0}
 """Fades and dissolves close scenes by convention, but also pass time within them, and detectors take other changes for them."""
 

@@ -38,15 +38,16 @@ class Candidates:
 
 def boundary_probabilities(candidates: Candidates) -> Floats:
     """Probability 0..1 that a scene begins at each candidate; takes time with the square of their number (3000: a second)."""
-    edges = np.concatenate([[candidates.start_s], candidates.times_s])
-    steps = [_next_scene(edges[at], candidates.borders_s[at:]) for at in range(len(edges))]
-    forward, backward = np.zeros(len(edges)), np.zeros(len(edges))
+    edges, nats = np.concatenate([[candidates.start_s], candidates.times_s]), candidates.nats
+    forward, backward = np.full(len(edges), -np.inf), np.zeros(len(edges))
+    forward[0], borders_s = 0.0, candidates.borders_s
+    # The steps are worked out twice rather than kept: ten thousand shots would take 400 MB.
     for at in range(len(edges) - 1, -1, -1):
-        ways = steps[at] + np.append(candidates.nats[at:] + backward[at + 1 :], 0.0)
-        backward[at] = logsumexp(ways)
-    forward[1:] = -np.inf
+        steps = _next_scene(edges[at], borders_s[at:])
+        backward[at] = logsumexp(steps + np.append(nats[at:] + backward[at + 1 :], 0.0))
     for at in range(len(edges) - 1):
-        forward[at + 1 :] = np.logaddexp(forward[at + 1 :], forward[at] + steps[at][:-1] + candidates.nats[at:])
+        steps = _next_scene(edges[at], borders_s[at:])
+        forward[at + 1 :] = np.logaddexp(forward[at + 1 :], forward[at] + steps[:-1] + nats[at:])
     return np.exp(np.minimum(forward + backward - backward[0], 0.0))[1:]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.films.scene_evidence import LINE_SLACK_MS, Evidence, Line, Shot
-from corpus.films.scene_orders import choose_order, order_probabilities
+from corpus.films.scene_orders import most_probable_order
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,7 +23,8 @@ SILENT_IN_FILM = 0.8
 """Probability that a scene written without dialogue is in the film."""
 SPEAKING_IN_FILM = 0.1
 """The same for a scene of whose lines none was found: most often it was cut."""
-MOST_CANDIDATES = 400
+MOST_CANDIDATES = 120
+"""Of a longer stretch the best so many: time grows with their square and with the square of the scenes to place."""
 REACH_MS = 2000
 
 
@@ -127,10 +128,11 @@ class _Placer:
         if not len(chosen):
             return self._without_shot(gap, after_ms)
         at = np.concatenate([[gap.first_ms], self.starts_ms[chosen]])
-        joint = order_probabilities(at / 1000, self.nats[chosen], self._in_film(gap), begun=gap.begun, ends=gap.ends)
+        order = most_probable_order(at / 1000, self.nats[chosen], self._in_film(gap), begun=gap.begun, ends=gap.ends)
         return [
-            Start(int(at[node]), gap.parts[part], round(min(float(joint[:, node].sum()), 1.0), 4) if node else None)
-            for part, node in choose_order(joint, begun=gap.begun)
+            Start(int(at[node]), gap.parts[part], round(probability, 4) if node else None)
+            for part, node, probability in zip(order.scenes, order.nodes, order.probabilities, strict=True)
+            if node or not gap.begun
         ]
 
     def _candidates(self, gap: _Gap, after_ms: int) -> npt.NDArray[np.intp]:
