@@ -151,7 +151,7 @@ class Ear:
         first = math.floor(float(begin.min()))
         steps = math.ceil(float(end.max())) + 1 - first
         mask = _mask(begin - first, end - first, steps)
-        impulses = np.bincount(np.floor(begin).astype(int) - first, minlength=steps) * (_WORTH_OF_HITS / len(starts))
+        impulses: Floats = np.bincount(np.floor(begin).astype(int) - first, minlength=steps) * np.float64(_WORTH_OF_HITS / len(starts))
         pairs = ((self.level, mask / self._mask_length(min(float(mask.sum()), 0.9 * len(self.level)), 0.0)), (self.near_onset, impulses))
         worth = _correlate([(_section(signal, first - limit, steps + 2 * limit), pattern) for signal, pattern in pairs], 2 * limit + 1)
         found: list[float] = []

@@ -82,12 +82,11 @@ def compare(media: Path, subtitles: Path) -> Comparison:
         sound = Path(folder) / "sound.flac"
         missing = _decode_film(media, sound) if picture else _decode_sound(media, sound)
         if missing:
-            result, worst = unchecked(read.cues, f"{missing}: nothing to compare with"), ()
-        else:
-            speech = speech_probability_of_file(sound)
-            result = synchronise(read.cues, speech, GRID_MS, len(speech) * GRID_MS)
-            worst = _worst(result.cues, speech)
-    return Comparison(media, subtitles, read.format, result, worst, read.dropped, read.repaired)
+            result = unchecked(read.cues, f"{missing}: nothing to compare with")
+            return Comparison(media, subtitles, read.format, result, (), read.dropped, read.repaired)
+        speech = speech_probability_of_file(sound)
+    result = synchronise(read.cues, speech, GRID_MS, len(speech) * GRID_MS)
+    return Comparison(media, subtitles, read.format, result, _worst(result.cues, speech), read.dropped, read.repaired)
 
 
 def write_subtitles(comparison: Comparison, out: Path) -> Written:

@@ -121,6 +121,40 @@ def test_a_break_is_found_and_each_piece_moved_by_its_own_offset(jump_ms: int, f
     assert np.mean(errors_ms(result, lines) < 250) > 0.97
 
 
+def test_a_break_in_a_film_of_two_thousand_lines_is_found_though_its_evidence_is_beyond_floating_point():
+    lines, speech, duration_ms = spoken_film(14, n_lines=2000)
+    cues = delivered(lines[:1100]) + [replace(cue, number=cue.number + 1100) for cue in delivered(lines[1100:], 30_000)]
+    result = synchronise([cue for cue in cues if cue.end_ms > 0], speech, GRID_MS, duration_ms)
+    assert [part.offset_ms for part in result.breaks] == [pytest.approx(30_000, abs=120)]
+    assert np.isfinite(result.evidence) and np.mean(errors_ms(result, lines) < 250) > 0.995
+
+
+def test_the_piece_that_fits_is_left_as_it_was():
+    lines, speech, duration_ms = spoken_film(12, n_lines=120)
+    early = delivered(lines[:70])
+    late = [replace(cue, number=cue.number + 70) for cue in delivered(lines[70:], -13_000)]
+    result = synchronise(early + late, speech, GRID_MS, duration_ms)
+    assert result.verdict == "corrected" and result.cues[:70] == tuple(early)
+
+
+def test_beginnings_that_are_heard_late_do_not_pull_the_others():
+    lines, speech, duration_ms = spoken_film(15, n_lines=80)
+    for start, end in lines[::3]:
+        speech[start // GRID_MS : min(start + 500, end) // GRID_MS + 1] = 0.1
+    cues = delivered(lines, seed=3)
+    result = synchronise(cues, speech, GRID_MS, duration_ms)
+    assert result.verdict == "fits" and result.cues == tuple(cues)
+
+
+def test_confidence_is_high_where_all_agrees_and_low_where_a_third_does_not():
+    lines, speech, duration_ms = spoken_film(16, n_lines=30)
+    cues = delivered(lines)
+    strays = [replace(cue, start_ms=cue.start_ms + 1100 * (-1) ** n, end_ms=cue.end_ms + 1100 * (-1) ** n) for n, cue in enumerate(cues)]
+    whole, partly = (synchronise(each, speech, GRID_MS, duration_ms) for each in (cues, cues[:20] + strays[20:]))
+    assert whole.confidence > 0.95
+    assert partly.confidence < whole.confidence and partly.confidence < 0.9
+
+
 def test_a_whole_film_has_no_breaks():
     for seed in (20, 21, 22):
         lines, speech, duration_ms = spoken_film(seed, n_lines=150)
