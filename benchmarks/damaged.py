@@ -35,26 +35,30 @@ class Kind:
     container: tuple[tuple[str, str], ...] = ()
 
 
+# With its macroblock tree x264 does not give the same bytes twice.
+X264 = (("preset", "fast"), ("g", "50"), ("mbtree", "0"))
+
 KINDS = (
-    Kind("mp4", ".mp4", "libx264", "aac", (("preset", "fast"), ("g", "50"))),
-    Kind("mp4 faststart", ".mp4", "libx264", "aac", (("preset", "fast"), ("g", "50")), (("movflags", "faststart"),)),
+    Kind("mp4", ".mp4", "libx264", "aac", X264),
+    Kind("mp4 faststart", ".mp4", "libx264", "aac", X264, (("movflags", "faststart"),)),
     Kind("mp4 hevc", ".mp4", "libx265", "aac", (("preset", "ultrafast"), ("x265-params", "log-level=none:keyint=50"))),
-    Kind("mkv", ".mkv", "libx264", "ac3", (("preset", "fast"), ("g", "50"))),
+    Kind("mkv", ".mkv", "libx264", "ac3", X264),
     Kind("mkv hevc", ".mkv", "libx265", "aac", (("preset", "ultrafast"), ("x265-params", "log-level=none:keyint=50"))),
     Kind("webm", ".webm", "libvpx-vp9", "libopus", (("deadline", "realtime"), ("cpu-used", "8"), ("g", "50"))),
     Kind("avi", ".avi", "mpeg4", "libmp3lame", (("g", "50"),)),
     Kind("ts", ".ts", "mpeg2video", "mp2", (("g", "25"), ("bf", "2"))),
-    Kind("ts h264", ".ts", "libx264", "aac", (("preset", "fast"), ("g", "50"))),
+    Kind("ts h264", ".ts", "libx264", "aac", X264),
 )
 
 
 def write_kind(folder: Path, kind: Kind, *, seed: int = 7, seconds: int = SECONDS) -> Path:
     """Make one film in `folder`."""
     path = folder / f"{kind.name.replace(' ', '-')}{kind.suffix}"
-    with av.open(str(path), "w", options=dict(kind.container)) as container:
+    with av.open(str(path), "w", options={"fflags": "+bitexact", **dict(kind.container)}) as container:
         video = container.add_stream(kind.video, rate=FPS, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
         video.codec_context.bit_rate = 600_000
-        video.codec_context.options = {**dict(kind.options), "threads": "1"}
+        video.codec_context.thread_count = 1
+        video.codec_context.options = dict(kind.options)
         audio = container.add_stream(kind.audio, rate=SOUND_HZ, layout="mono")
         fifo = av.AudioFifo()
         for k in range(FPS * seconds):
