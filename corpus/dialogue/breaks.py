@@ -21,8 +21,10 @@ FEWEST_CUES = 14
 WINDOW_CUES = (6, 24)
 """A window is a sixth of the cues, within these bounds."""
 SWITCH_PRICE = 6.0
-LEAST_GAIN = 2.5
+LEAST_GAIN = 2.0
 """Decades by which a piece must agree better in its own place than in the place beside it, after the search is paid for."""
+RETURN_PRICE = 2.0
+"""Decades that a piece must gain on top where the cues after it stand again like those before it: no cut of a film does that."""
 SMALLEST_JUMP_MS = 300
 MOST_ROUNDS = 25
 CLOSED = -10.0
@@ -67,13 +69,17 @@ def _spans(edges: Sequence[int], n_cues: int) -> list[tuple[int, int]]:
 def _proposals(ear: Ear, starts: Floats, ends: Floats, whole: Place) -> Floats:
     """Offsets, ms, that some window of cues would choose, and that of the whole."""
     found = [whole.offset_ms]
-    size = min(max(len(starts) // 6, WINDOW_CUES[0]), WINDOW_CUES[1])
+    size = _window(len(starts))
     for first in range(0, len(starts) - size + 1, size // 2):
         window = slice(first, first + size)
         for offset_ms in ear.peaks(starts[window], ends[window], whole.scale, n_peaks=3):
             if min(abs(offset_ms - other) for other in found) >= SMALLEST_JUMP_MS:
                 found.append(offset_ms)
     return np.array(found)
+
+
+def _window(n_cues: int) -> int:
+    return min(max(n_cues // 6, WINDOW_CUES[0]), WINDOW_CUES[1])
 
 
 def _agreement(ear: Ear, starts: Floats, ends: Floats, scale: float, offsets: Floats) -> Floats:
@@ -107,7 +113,7 @@ def _gains(ear: Ear, starts: Floats, ends: Floats, pieces: list[Piece]) -> list[
     """Decades by which each piece agrees better in its place than in its neighbours', the search paid for; infinite for one alone."""
     if len(pieces) == 1:
         return [math.inf]
-    tried = math.log10(ear.offsets_tried(starts))
+    tried = math.log10(ear.offsets_tried(starts) * 2 * len(starts) / _window(len(starts)))
     return [_gain(ear, starts, ends, pieces, index) - tried for index in range(len(pieces))]
 
 
@@ -118,4 +124,5 @@ def _gain(ear: Ear, starts: Floats, ends: Floats, pieces: list[Piece], index: in
     if any(abs(other.place.offset_ms - piece.place.offset_ms) < SMALLEST_JUMP_MS and other.evidence >= piece.evidence for other in beside):
         return -math.inf
     places = [ear.judge(starts[span], ends[span], other.place.scale, other.place.offset_ms) for other in beside]
-    return piece.evidence - max(ear.evidence(place, last - first) for place in places)
+    returns = len(beside) == 2 and abs(beside[0].place.offset_ms - beside[1].place.offset_ms) < SMALLEST_JUMP_MS
+    return piece.evidence - max(ear.evidence(place, last - first) for place in places) - RETURN_PRICE * returns
