@@ -129,7 +129,7 @@ def main() -> None:
     if parser.parse_args().development:
         print(_made_table(DEVELOPMENT_SEED), _forrest_table(half=0), sep="\n\n")
     else:
-        path = write_result("scenes", "Scenes", _page(), ["numpy", "scipy", "opencv-python-headless", "librosa"])
+        path = write_result("scenes", "Scenes", _page(), ["numpy", "scipy", "librosa"])
         print(path.read_text(encoding="utf-8"))
 
 

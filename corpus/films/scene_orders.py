@@ -1,6 +1,6 @@
 """In which order and where a row of scenes can begin at candidates, some scenes left out: all ways weighed together.
 
-A hidden Markov model whose states are pairs of scene and candidate, with log-normal scene lengths. Its sums tell how probable each
+A hidden Markov model whose states are pairs of scene and candidate, with a density of scene lengths. Its sums tell how probable each
 beginning is and how many scenes are to be expected; of all orders of so many scenes the most probable is taken, because an order with
 fewer would otherwise win wherever a scene is surely there but its place is not.
 """

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.films.scene_grouping import Candidates, boundary_probabilities, lengths_below, most_expected
+from corpus.films.scene_grouping import MEAN_SCENE_S, Candidates, boundary_probabilities, lengths_above, log_length, most_expected
 from corpus.films.scene_orders import most_probable_order
 
 nats = st.lists(st.floats(-4, 4), min_size=1, max_size=6)
@@ -21,11 +21,10 @@ def weight(candidates: Candidates, chosen: tuple[int, ...]) -> float:
     """Probability of one way to cut the film, not normalised: each scene ends in the stretch of its candidate, the last lasts."""
     borders, product, now_s, first = candidates.borders_s, 1.0, candidates.start_s, 0
     for at in chosen:
-        below = 0.0 if at == first else float(lengths_below(borders[at : at + 1] - now_s)[0])
-        product *= max(float(lengths_below(borders[at + 1 : at + 2] - now_s)[0]) - below, 1e-12) * np.exp(candidates.nats[at])
+        above = 1.0 if at == first else float(lengths_above(borders[at : at + 1] - now_s)[0])
+        product *= (above - float(lengths_above(borders[at + 1 : at + 2] - now_s)[0])) * np.exp(candidates.nats[at])
         now_s, first = float(candidates.times_s[at]), at + 1
-    below = 0.0 if first == len(candidates.times_s) else float(lengths_below(borders[-1:] - now_s)[0])
-    return product * max(1 - below, 1e-12)
+    return product * (1.0 if first == len(candidates.times_s) else float(lengths_above(borders[-1:] - now_s)[0]))
 
 
 @settings(max_examples=40, deadline=None)
@@ -40,8 +39,7 @@ def test_probabilities_are_the_sums_over_all_ways_to_cut_the_film(evidence: list
 
 def test_without_evidence_as_many_scenes_are_expected_as_their_lengths_say():
     candidates = Candidates(np.arange(5.0, 5000, 5), np.zeros(999), 0.0, 5000)
-    mean_s = 20 * np.exp(1.1**2 / 2)
-    assert boundary_probabilities(candidates).sum() == pytest.approx(5000 / mean_s, rel=0.1)
+    assert boundary_probabilities(candidates).sum() == pytest.approx(5000 / MEAN_SCENE_S, rel=0.1)
 
 
 def expected_f1(probabilities: np.ndarray, chosen: tuple[int, ...]) -> float:
@@ -60,6 +58,20 @@ def test_no_other_set_of_boundaries_has_a_greater_expected_f1(values: list[float
         assert np.prod(1 - probabilities) >= best
 
 
+def test_density_and_share_of_lengths_agree():
+    seconds = np.arange(0.01, 400, 0.02)
+    assert np.cumsum(np.exp(log_length(seconds))) * 0.02 == pytest.approx(1 - lengths_above(seconds + 0.01), abs=1e-3)
+
+
+def test_a_long_film_is_no_endless_scene():
+    """Changes of place every 50 s, each three nats strong, among cuts every 2.5 s: a length whose tail is heavy explains them all away."""
+    nats = np.where(np.arange(1, 3000) % 20 == 0, 3.0, -2.8)
+    candidates = Candidates(np.arange(1, 3000) * 2.5, nats, 0.0, 7500.0)
+    probabilities = boundary_probabilities(candidates)
+    assert probabilities[nats > 0].min() > 0.4 and (nats[most_expected(probabilities)] > 0).all()
+    assert len(most_expected(probabilities)) == 149
+
+
 def test_no_candidate_gives_no_boundary():
     empty = Candidates(np.empty(0), np.empty(0), 0.0, 60.0)
     assert len(boundary_probabilities(empty)) == 0 and len(most_expected(np.empty(0))) == 0
@@ -75,8 +87,6 @@ def test_three_thousand_candidates_stay_probabilities():
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 4), st.integers(1, 4), st.booleans(), st.booleans(), st.integers(0, 1000))
 def test_orders_are_weighed_as_if_all_were_listed(n_scenes: int, n_candidates: int, begun: bool, ends: bool, seed: int):
-    from corpus.films.scene_grouping import log_length
-
     rng = np.random.default_rng(seed)
     times_s = np.cumsum(rng.uniform(1, 30, n_candidates + 1))
     evidence, in_film = rng.normal(0, 2, n_candidates), rng.uniform(0.1, 0.9, n_scenes)
