@@ -149,8 +149,9 @@ def _open(media: Path) -> av.container.InputContainer:
     try:
         return av.open(str(media.resolve()), options=options, metadata_errors="replace")
     except (FFmpegError, ValueError, OSError) as error:
+        why = getattr(error, "strerror", None) or str(error)
         raise MediaError(
-            f"{media} cannot be read as a film or sound ({error}): give mp4, mkv, webm, avi, mpeg, wav, flac, mp3, ..."
+            f"{media} cannot be read as a film or sound ({why}): give mp4, mkv, webm, avi, mpeg, wav, flac, mp3, ..."
         ) from error
 
 
