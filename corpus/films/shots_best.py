@@ -158,7 +158,7 @@ def _change(trace: Trace, first: int, last: int) -> list[ShotBoundary]:
     at_edge = first < EDGE_FRAMES or last >= len(trace.t_ms) - EDGE_FRAMES
     dark = runs(trace.flat[first : last + 1])
     if dark:
-        return [] if at_edge else [_dip(trace, first, last, dark)]
+        return [] if at_edge or all(_is_flash(trace, first + a, first + b) for a, b in dark) else [_dip(trace, first, last, dark)]
     sharp = _sharp(trace, first, last)
     if sharp:
         lasting = [frame for frame in sharp if trace.lasting[frame] >= LASTING_MINIMUM]
@@ -167,6 +167,13 @@ def _change(trace: Trace, first: int, last: int) -> list[ShotBoundary]:
         return []
     weight = trace.middle[first : last + 1]
     return [_boundary(trace, first + round(float((weight * np.arange(len(weight))).sum() / weight.sum())), "dissolve", first, last)]
+
+
+def _is_flash(trace: Trace, first: int, last: int) -> bool:
+    """Whether a plain white or black stretch comes at once and gives the picture before it back."""
+    usual = np.median(trace.step[max(first - SHARP_SIDE_FRAMES, 0) : first]) if first else 0.0
+    at_once = trace.step[first] >= SHARP_RATIO * usual
+    return bool(last - first < FLASH_FRAMES and at_once and trace.lasting[first] < LASTING_MINIMUM)
 
 
 def _dip(trace: Trace, first: int, last: int, dark: list[tuple[int, int]]) -> ShotBoundary:

@@ -10,6 +10,7 @@ import torch
 
 from corpus.films import shots_best
 from corpus.films.shots import SMALL, Shot, ShotBoundary, ShotDetector, ShotSetting, shot_detector, shots_between
+from corpus.films.shots_best import Trace, boundaries
 from corpus.films.shots_list import list_shots
 from corpus.films.shots_net import load_network
 from corpus.films.shots_pictures import is_flat, small_picture
@@ -91,6 +92,25 @@ def test_a_flash_is_no_cut(new_detector: NewDetector, frames: int) -> None:
     film = shot(5, 100)
     film[50 : 50 + frames] = 255 - (255 - film[50 : 50 + frames]) // 6
     assert detect(new_detector(), film) == []
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_flash_into_plain_white_is_no_cut(new_detector: NewDetector, frames: int) -> None:
+    film = shot(5, 100)
+    film[50 : 50 + frames] = 255
+    assert detect(new_detector(), film) == []
+
+
+def test_plain_white_that_gives_the_picture_back_is_a_flash_and_one_that_does_not_is_a_cut() -> None:
+    """As measured on a bright moving scene: the network half believes in a cut, the picture before comes back."""
+    middle, within, step, lasting = (np.full(100, value) for value in (0.001, 0.002, 0.004, 1.5))
+    flat = np.zeros(100, bool)
+    middle[49:52], within[49:52], step[50], step[52], flat[50:52] = (0.34, 0.3, 0.6), (0.23, 0.25, 0.42), 0.243, 0.239, True
+    back, new = lasting.copy(), lasting.copy()
+    back[[50, 52]], new[[50, 52]] = 0.05, 0.9
+    t_ms = np.arange(100) * 40
+    assert boundaries(Trace(t_ms, middle, within, step, back, flat)) == []
+    assert [found.transition for found in boundaries(Trace(t_ms, middle, within, step, new, flat))] == ["cut"]
 
 
 def test_a_fast_pan_is_no_cut(new_detector: NewDetector) -> None:
