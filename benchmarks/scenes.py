@@ -111,13 +111,12 @@ class Score:
 
 
 LOOKED_AT = """Seen by eye on contact sheets (no truth, one viewer, 2026-11-23; fixed text, not computed by this run). Big Buck Bunny, 137
-shots: 13 boundaries; of nine places where I would begin a scene 6 are found (cave 0:32, the hunt 5:00, the capture 7:23, the last meadow
+shots: 15 boundaries; of nine places where I would begin a scene 6 are found (cave 0:32, the hunt 5:00, the capture 7:23, the last meadow
 7:41, credits 8:10, the scene after them 9:40), 3 are missed (under the tree 2:01, into the forest 4:04, the flight 6:21: green meadow
-and green forest resemble each other more than shot and reverse shot do), and the cave's outside, the sky behind the hero, a branch seen
-through leaves and a meadow after a fade are wrongly scenes; two more stand in the titles, one at a black shot in the credits. Sintel's
-trailer, 17 shots: 9 boundaries, 8 of them new places or titles, one within the fight in the snow. Popeye, 5 shots, four minutes' worth of
-compression noise: none, although tent and desert are two places."""
-
+and green forest resemble each other more than shot and reverse shot do). The others are the cave's outside, the sky behind the hero, a
+branch seen through leaves, rodents in the meadow, a fast pan, the meadow again, and titles and black. Sintel's trailer, 17 shots: 6
+boundaries, all new places or titles; three more changes of place within its fast middle are missed. Popeye, 5 shots of coarse pictures
+without sound: none, although tent and desert are two places."""
 
 HEAD = ("", "found / true", "precision", "recall", "F1 ±2 s", "F1 ±1 shot", "coverage", "overflow")
 

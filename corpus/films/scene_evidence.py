@@ -78,9 +78,9 @@ class Evidence:
         return self.picture + self.sound + self.dialogue
 
     def strongest(self, boundary: int) -> str:
-        """Which cue speaks most for this boundary; the dialogue's is called a gap."""
-        cues = {"picture": self.picture[boundary], "sound": self.sound[boundary], "gap": self.dialogue[boundary]}
-        return max(cues, key=lambda name: cues[name])
+        """Which of the cues that the film has at all speaks most for this boundary; the dialogue's is called a gap."""
+        cues = {"picture": self.picture, "sound": self.sound, "gap": self.dialogue}
+        return max((name for name in cues if cues[name].any()), key=lambda name: cues[name][boundary])
 
 
 def weigh(shots: Sequence[Shot], lines: Sequence[Line], bed_changes_db: Floats | None) -> Evidence:

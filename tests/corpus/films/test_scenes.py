@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.contracts import SCENES, SHOTS, UNITS, UTTERANCES
-from corpus.films.scene_evidence import Line, Shot
+from corpus.films.scene_evidence import Line, Shot, weigh
 from corpus.films.scene_headings import Part
 from corpus.films.scenes import Grouping, build_scenes, find_scenes
 from corpus.films.units import addressees
@@ -121,6 +121,11 @@ def test_the_sound_places_a_scene_where_there_is_no_picture():
     found = find_scenes(shots, [], (), np.array([1.0, 1.0, 12.0, 1.0, 1.0]))
     surest = max(found.scenes, key=lambda scene: scene.confidence or 0)
     assert (surest.start_ms, surest.method) == (30_000, "sound")
+
+
+def test_a_boundary_never_rests_on_a_sound_that_the_film_does_not_have():
+    shots = [shot(0, 20_000, KITCHEN), shot(20_000, 40_000, KITCHEN), shot(40_000, 60_000, GARDEN)]
+    assert [weigh(shots, [], None).strongest(boundary) for boundary in (0, 1)] == ["picture", "picture"]
 
 
 def test_a_line_over_the_boundary_keeps_the_scene_whole():
