@@ -186,7 +186,13 @@ def _of_peer(peer: Peer, trial: Trial, mode: str, tally: Tally) -> Answer:
 
 
 def _rows(tally: Tally, name: str) -> list[list[object]]:
-    return [_row(name, by, tally.answers[name, by]) for by in ("here", *MODES) if (name, by) in tally.answers]
+    """All answers here; then, for each of the peer's modes, its answers and those here on the same trials, which are the first ones."""
+    here = tally.answers[name, "here"]
+    rows = [_row(name, "here", here)]
+    for by in MODES:
+        if answers := tally.answers.get((name, by)):
+            rows += [_row(name, by, answers), _row(name, "here, the same", here[: len(answers)])]
+    return rows
 
 
 def _row(name: str, by: str, answers: list[Answer]) -> list[object]:
@@ -217,10 +223,29 @@ def _page(tally: Tally, options: argparse.Namespace) -> str:
             f" (webrtc) runs the first {options.peer_trials} trials of each condition, its split mode (`--split-penalty`, 100 s, all"
             f" that these breaks need) the first {options.split_trials} of those with a break; a cue that it lost counts as a minute off.",
             table(_HEAD, rows),
+            _peer_told(tally),
             _confidence_told(tally),
             f"CPU time of a trial once speech is heard: {cost}.",
         ]
     )
+
+
+def _peer_told(tally: Tally) -> str:
+    """Where the peer does better on the same trials, by either measure."""
+    pairs = [(name, by, peer, tally.answers[name, "here"][: len(peer)]) for (name, by), peer in tally.answers.items() if by != "here"]
+    measured = [(name, by, _measures(peer), _measures(here)) for name, by, peer, here in pairs if len(peer[0].after_ms)]
+    closer = [f"{name} ({by}: {peer[0]:.0f} against {here[0]:.0f} ms)" for name, by, peer, here in measured if peer[0] < here[0]]
+    more = [f"{name} ({by}: {peer[1]:.1%} against {here[1]:.1%})" for name, by, peer, here in measured if peer[1] > here[1]]
+    return (
+        f"ffsubsync has the smaller median in: {', '.join(closer) or 'none'}."
+        f" It has more cues within {NEAR_MS} ms in: {', '.join(more) or 'none'}."
+    )
+
+
+def _measures(answers: list[Answer]) -> tuple[float, float]:
+    """Median residual, ms, and share within NEAR_MS."""
+    errors = np.concatenate([answer.after_ms for answer in answers])
+    return float(np.median(errors)), float(np.mean(errors <= NEAR_MS))
 
 
 def _confidence_told(tally: Tally) -> str:
