@@ -2,7 +2,8 @@
 
 Every weight is a file inside a published package, pinned by the package's version and by sha256, and is copied once into a cache
 beside the environment, so that Feelm works behind a mirror and offline after installation. Each carries its licence, what is known
-of its origin and the widest use it is declared for, which model cards repeat. `python -m corpus.weights fetch` gets all but those of optional extras.
+of its origin and the widest use it is declared for, which model cards repeat. `python -m corpus.weights fetch` gets all but those of
+optional extras.
 """
 
 from __future__ import annotations

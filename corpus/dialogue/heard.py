@@ -68,7 +68,7 @@ def hold_against_sound(
     shown = _shown(written, len(heard), grid_ms)
     onsets_ms = Ear.listen(speech, grid_ms, duration_ms).onsets_ms
     total = np.concatenate([[0], np.cumsum(heard)])
-    rows = [
+    rows: list[dict[str, object]] = [
         {"utterance_id": name, "speech_share": _share(total, span, grid_ms), "onset_distance_ms": _distance_ms(onsets_ms, span[0])}
         for name, span in spoken.items()
     ]

@@ -12,7 +12,8 @@ from pathlib import Path
 import av
 from av.error import FFmpegError
 
-from corpus.films.probe import MediaFacts, open_media, probe
+from corpus.films.damage import clock
+from corpus.films.probe import MediaFacts, open_media, packets_of, probe
 
 CUT_OFF_MS = 2000
 CUT_OFF_SHARE = 0.01
@@ -50,12 +51,6 @@ class Measured:
         return ", ".join(parts) + (f", subtitle tracks inside: {inside}" if inside else "")
 
 
-def clock(ms: int) -> str:
-    """Milliseconds as hh:mm:ss."""
-    seconds = ms // 1000
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
 def measure(path: Path) -> Measured:
     """Measure a film file; every packet is read, one picture decoded.
 
@@ -79,7 +74,7 @@ def _last_packet_s(container: av.container.InputContainer, facts: MediaFacts) ->
     kept = {facts.video_index, *(track.index for track in facts.audio)}
     ends_s = facts.origin_s
     try:
-        for packet in container.demux([stream for stream in container.streams if stream.index in kept]):
+        for packet in packets_of(container, *(stream for stream in container.streams if stream.index in kept)):
             time = packet.pts if packet.pts is not None else packet.dts
             if time is not None and packet.size:
                 ends_s = max(ends_s, float((time + (packet.duration or 0)) * packet.time_base))

@@ -120,8 +120,8 @@ def open_media(path: Path) -> av.container.InputContainer:
         ) from error
 
 
-def packets_of(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
-    """Packets of one stream, the empty ones that drain the decoder at the end.
+def packets_of(container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:
+    """Packets of some streams, the empty ones that drain the decoders at the end.
 
     Damage can bring up streams in the middle of a file that nobody announced; PyAV's demuxer then falls over an index and is begun anew
     from where it stands.
@@ -131,7 +131,7 @@ def packets_of(container: av.container.InputContainer, stream: av.stream.Stream)
     """
     while True:
         try:
-            yield from container.demux(stream)
+            yield from container.demux(*streams)
         except IndexError:
             continue
         return

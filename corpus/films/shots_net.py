@@ -103,11 +103,11 @@ class _Dilated(nn.Module):
 
     def fold(self) -> None:
         """Put the normalisation into the convolutions over time, which saves a copy of all that they give."""
-        scale = self.bn.weight / torch.sqrt(self.bn.running_var + self.bn.eps)
-        shift = self.bn.bias - self.bn.running_mean * scale
+        mean, variance = self.bn.get_buffer("running_mean"), self.bn.get_buffer("running_var")
+        scale = self.bn.weight / torch.sqrt(variance + self.bn.eps)
+        shift = self.bn.bias - mean * scale
         for branch, factor, bias in zip(self._branches(), scale.split(self._filters), shift.split(self._filters), strict=True):
-            time = branch.layers[1]
-            time.weight, time.bias = nn.Parameter(time.weight * factor[:, None, None, None, None]), nn.Parameter(bias)
+            branch.rescale(factor, bias)
         del self.bn
 
     def forward(self, x: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class _Dilated(nn.Module):
         return found
 
     def _branches(self) -> list[_SplitConvolution]:
-        return [self.get_submodule(f"Conv3D_{reach}") for reach in _DILATIONS]
+        return [branch for branch in self.children() if isinstance(branch, _SplitConvolution)]
 
 
 class _SplitConvolution(nn.Module):
@@ -130,6 +130,12 @@ class _SplitConvolution(nn.Module):
         space = nn.Conv3d(read, 2 * filters, (1, 3, 3), padding=(0, 1, 1), bias=False)
         time = nn.Conv3d(2 * filters, filters, (3, 1, 1), dilation=(reach, 1, 1), padding=(reach, 0, 0), bias=False)
         self.layers = nn.Sequential(space, time)
+
+    def rescale(self, factor: Tensor, bias: Tensor) -> None:
+        """Multiply what is given by `factor` and add `bias`, one value a filter."""
+        time = self.layers[1]
+        time.weight = nn.Parameter(time.get_parameter("weight") * factor[:, None, None, None, None])
+        time.bias = nn.Parameter(bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)

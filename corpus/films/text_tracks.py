@@ -22,7 +22,7 @@ from av.error import FFmpegError
 from corpus.contracts import FeelmError
 from corpus.dialogue.language import base_code
 from corpus.dialogue.subtitles import CUE_LIMIT, SIZE_LIMIT_BYTES
-from corpus.films.probe import READ_AS_TEXT, MediaFacts, SubtitleTrack, open_media
+from corpus.films.probe import READ_AS_TEXT, MediaFacts, SubtitleTrack, open_media, packets_of
 
 ASS_HEADER = (
     "[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
@@ -92,7 +92,7 @@ def _copy(container: av.container.InputContainer, writers: dict[int, _Writer]) -
     """Hand every packet to its track's writer; returns what broke it off."""
     streams = [stream for stream in container.streams.subtitles if stream.index in writers]
     try:
-        for packet in container.demux(streams):
+        for packet in packets_of(container, *streams):
             if packet.size:
                 writers[packet.stream.index].write(packet)
     except (FFmpegError, OSError) as error:
