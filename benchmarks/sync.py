@@ -2,8 +2,8 @@
 
 Tracks (sync_tracks.py) and faults (sync_trials.py) follow from seeds; tracks, what was heard in them, and ffsubsync's environment lie
 in the cache folder. About 10 minutes of one core's time for the tracks of the first run, 5 for the trials, and 3 s for each trial of
-ffsubsync's in each of its modes. The method was made on seeds below 700; a first run on 1001 to 1006 then showed false breaks in 2 of 100
-correct files, for which the price of a break was raised: take --seed 2001 for seeds that nothing was made on.
+ffsubsync's in each of its modes. The method was made on seeds below 700,
+and the price of a break raised after a first run on 1001 to 1006; nothing was made on 2001 and on.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "feelm-sync", help="folder of tracks")
-    parser.add_argument("--seed", type=int, default=1001, help="of the first track")
+    parser.add_argument("--seed", type=int, default=2001, help="of the first track")
     parser.add_argument("--tracks", type=int, default=8, help="spoken tracks, and as many made films of each length")
     parser.add_argument("--trials", type=int, default=100, help="of correct subtitles, and of another film's")
     parser.add_argument("--faulty", type=int, default=24, help="trials of each other fault")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.contracts import FeelmError
+from corpus.threads import one_torch_thread
 
 GRID_MS = 20
 RATE_HZ = 16_000
@@ -94,28 +95,18 @@ def _run(streams: Floats) -> Floats:
 
     network = _network()
     network.reset_states()
-    threads = torch.get_num_threads()
-    # One thread: sums are rounded otherwise with two, and the same sound must give the same bytes.
-    torch.set_num_threads(1)
-    try:
-        with torch.inference_mode():
-            outputs = [network(torch.from_numpy(streams[:, chunk].copy()), RATE_HZ)[:, 0] for chunk in range(streams.shape[1])]
-    finally:
-        torch.set_num_threads(threads)
+    with one_torch_thread(), torch.inference_mode():
+        outputs = [network(torch.from_numpy(streams[:, chunk].copy()), RATE_HZ)[:, 0] for chunk in range(streams.shape[1])]
     return np.asarray(torch.stack(outputs, dim=1).numpy(), np.float32)
 
 
 @lru_cache(maxsize=1)
 def _network() -> Any:
-    import torch
-
-    threads = torch.get_num_threads()
-    from silero_vad import load_silero_vad
-
-    network = load_silero_vad()
     # The package sets one thread for the whole process when it is imported.
-    torch.set_num_threads(threads)
-    return network
+    with one_torch_thread():
+        from silero_vad import load_silero_vad
+
+        return load_silero_vad()
 
 
 def _on_grid(chunks: Floats, n_samples: int) -> Floats:

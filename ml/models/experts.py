@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from corpus.contracts import EMOTIONS, MODALITIES
+from corpus.threads import one_torch_thread
 from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.networks import CropEncoder, Expert, NetworkConfig
 
@@ -80,14 +81,9 @@ class Average:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """One thread and a seeded generator inside, both as before afterwards: the same numbers on every machine of the kind."""
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), one_torch_thread():
         torch.manual_seed(seed)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+        yield
 
 
 def raw_features(data: UnitArrays, modality: int) -> FloatArray:
