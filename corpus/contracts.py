@@ -334,7 +334,12 @@ HEARD_LINES = TableSchema(
     (
         _text("utterance_id", "the utterance"),
         _share("speech_share", "share of its time in which speech is heard"),
-        _number("onset_distance_ms", "its start minus where a cue for the nearest speech usually begins; null where none is near", unit="ms", nullable=True),
+        _number(
+            "onset_distance_ms",
+            "its start minus where a cue for the nearest speech usually begins; null where none is near",
+            unit="ms",
+            nullable=True,
+        ),
     ),
     key=("utterance_id",),
 )
