@@ -28,6 +28,7 @@ from corpus.films.shots import SOURCE_WIDTH, Shot, ShotDetector, ShotSetting, sh
 from corpus.films.shots_pictures import small_picture
 from corpus.films.sound import SoundFacts, extract_sound
 from corpus.films.text_tracks import extract_text_tracks
+from corpus.memory import give_large_blocks_back
 from corpus.paths import write_json
 
 SAMPLE_MS = 200
@@ -226,6 +227,7 @@ def build_scan(
         MediaError: the film cannot be used.
         WeightError: a network is not there; the message says how to fetch it.
     """
+    give_large_blocks_back()
     film = read_film(film_dir)
     media = Path(film.video)
     facts = probe(media)
