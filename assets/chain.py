@@ -26,7 +26,7 @@ from assets.workspace import ABSENT, Workspace
 from corpus.annotations.decisions import decision_folder
 from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
 from corpus.dialogue.recognise import Recognition, recogniser, unusable
-from corpus.films.catalogue import OF_THE_COLLECTION
+from corpus.films.catalogue.store import OF_THE_COLLECTION
 from corpus.paths import write_json, writing
 
 FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
@@ -189,7 +189,7 @@ def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:
 
 
 def _build_film(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
-    from corpus.films.catalogue import build_film
+    from corpus.films.catalogue.store import build_film
 
     return build_film(workspace.film(film_id), outs["film"])
 
@@ -209,7 +209,7 @@ def _build_dialogue(workspace: Workspace, film_id: str, outs: dict[str, Path]) -
 
 
 def _build_scenes(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
-    from corpus.films.scenes import build_scenes
+    from corpus.films.scenes.scenes import build_scenes
 
     film, shots, soundtrack, dialogue = (workspace.home.artifact(name, film_id) for name in ("film", "shots", "soundtrack", "dialogue"))
     return build_scenes(film, shots, soundtrack, dialogue, outs["scenes"])
@@ -342,7 +342,7 @@ def _build_reports(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
 
 
 _STAGES = (
-    Stage("film", Scope.FILM, ("film",), ("corpus.films.catalogue",), _film_inputs, _build_film),
+    Stage("film", Scope.FILM, ("film",), ("corpus.films.catalogue.store",), _film_inputs, _build_film),
     Stage(
         "film_scan",
         Scope.FILM,
@@ -365,7 +365,7 @@ _STAGES = (
         "scenes",
         Scope.FILM,
         ("scenes",),
-        ("corpus.films.scenes",),
+        ("corpus.films.scenes.scenes",),
         _of_film("film", "shots", "soundtrack", "dialogue"),
         _build_scenes,
     ),

@@ -14,7 +14,7 @@ import yaml
 
 from corpus.contracts import DeclaredUse, FeelmError, Rights
 from corpus.dialogue.recognise import Recognition
-from corpus.films.shots import ShotSetting
+from corpus.films.shots.shots import ShotSetting
 from corpus.paths import Home
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -18,9 +18,9 @@ from assets.params import Params
 from corpus.annotations.batches import scan_inbox
 from corpus.annotations.decisions import accepted_folders
 from corpus.contracts import FeelmError
-from corpus.films.catalogue import read_catalogue
-from corpus.films.entries import Film
-from corpus.films.rights import Use, refusal
+from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.rights import Use, refusal
+from corpus.films.catalogue.store import read_catalogue
 from corpus.paths import Home, content_version, file_digest, write_json, write_text
 
 ABSENT = "0" * 32

@@ -25,7 +25,7 @@ from benchmarks.common import SHARED, CpuClock, table, write_result
 from benchmarks.word_errors import WordErrors, bare_words, word_errors
 from corpus.dialogue import recognise as asr
 from corpus.dialogue.recognise import SpokenLine, Word, recogniser
-from corpus.dialogue.speech import RATE_HZ, speech_probability
+from corpus.dialogue.sync.speech import RATE_HZ, speech_probability
 from corpus.maker.cast import Voice
 from corpus.maker.voice import SAMPLE_RATE, Espeak, speak
 

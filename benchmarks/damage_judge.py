@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from corpus.films.decode import VideoPass
-from corpus.films.probe import MediaError, probe
-from corpus.films.sound import RATE_HZ, extract_sound
+from corpus.films.media.decode import VideoPass
+from corpus.films.media.probe import MediaError, probe
+from corpus.films.media.sound import RATE_HZ, extract_sound
 
 WIDTH, HEIGHT = 80, 45
 CELL = 5

@@ -21,7 +21,7 @@ import av
 
 from benchmarks.common import SHARED, CpuClock, peak_rss_mb, table, write_result
 from benchmarks.long_film import write_long_film
-from corpus.films.entries import Film
+from corpus.films.catalogue.entries import Film
 
 LIMIT_MB = 600
 SAMPLE_S = 2.0
@@ -59,9 +59,9 @@ def scan_fast(media: Path, work: Path) -> None:
 
 
 def _scan(media: Path, work: Path, setting: str) -> None:
-    from corpus.films.catalogue import build_film
+    from corpus.films.catalogue.store import build_film
     from corpus.films.scan import build_scan
-    from corpus.films.shots import ShotSetting
+    from corpus.films.shots.shots import ShotSetting
 
     outs = {name: work / name for name in ("film", "shots", "faces", "soundtrack")}
     for out in outs.values():

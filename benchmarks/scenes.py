@@ -24,18 +24,18 @@ from assets.code import code_version
 from benchmarks.common import SHARED, CpuClock, table, write_result
 from benchmarks.material import CACHE
 from corpus.contracts import UTTERANCES
-from corpus.dialogue.align import align
 from corpus.dialogue.build import build_dialogue
-from corpus.dialogue.screenplay import Speech
-from corpus.dialogue.subtitles import Cue
-from corpus.films.catalogue import build_film, read_film
-from corpus.films.entries import film_from_entry
-from corpus.films.reading import load_yaml
+from corpus.dialogue.screenplay.align import align
+from corpus.dialogue.screenplay.read import Speech
+from corpus.dialogue.subtitles.read import Cue
+from corpus.films.catalogue.entries import film_from_entry
+from corpus.films.catalogue.reading import load_yaml
+from corpus.films.catalogue.store import build_film, read_film
 from corpus.films.scan import build_scan
-from corpus.films.scene_evidence import Line, Shot
-from corpus.films.scene_headings import Part
-from corpus.films.scenes import find_scenes, read_lines, read_parts, read_shots
-from corpus.films.sound_bed import band_levels, bed_changes
+from corpus.films.scenes.evidence import Line, Shot
+from corpus.films.scenes.headings import Part
+from corpus.films.scenes.scenes import find_scenes, read_lines, read_parts, read_shots
+from corpus.films.scenes.sound_bed import band_levels, bed_changes
 from corpus.maker.films import is_complete, make_film
 from corpus.maker.story import plan_stories
 from corpus.maker.truth import read_truth

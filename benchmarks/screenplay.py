@@ -21,10 +21,10 @@ import numpy as np
 
 from benchmarks.common import SHARED, CpuClock, table, write_result
 from benchmarks.screenplay_noise import HARD, MILD, Level, Trial, film_lines, final_draft, fountain, make_trial, other_lines, plain
-from corpus.dialogue.align import Alignment, CueMatch, align, candidates
-from corpus.dialogue.likeness import words
-from corpus.dialogue.screenplay import Speech, read_screenplay, speeches
-from corpus.dialogue.subtitles import Cue, read_subtitles
+from corpus.dialogue.screenplay.align import Alignment, CueMatch, align, candidates
+from corpus.dialogue.screenplay.likeness import words
+from corpus.dialogue.screenplay.read import Speech, read_screenplay, speeches
+from corpus.dialogue.subtitles.read import Cue, read_subtitles
 
 DEVELOPMENT_SEEDS = range(8)
 REPORT_SEEDS = range(100, 112)

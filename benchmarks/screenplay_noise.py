@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from corpus.dialogue.subtitles import Cue
+from corpus.dialogue.subtitles.read import Cue
 
 STUDYFORREST = Path("studyforrest")
 _EXTENSION = re.compile(r"\s*\([^)]*\)\s*$")

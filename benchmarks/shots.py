@@ -20,10 +20,10 @@ import torch
 
 from benchmarks.common import CpuClock, peak_rss_mb, table, write_result
 from benchmarks.material import CACHE, CUT, DISSOLVE, FADE, FPS, FULL_SIZE, Change, CutFilm, cut_film
-from corpus.films.decode import VideoPass, fitted
-from corpus.films.shots import SOURCE_WIDTH, ShotSetting, shot_detector
-from corpus.films.shots_list import FilmShots, list_shots
-from corpus.films.shots_pictures import small_picture
+from corpus.films.media.decode import VideoPass, fitted
+from corpus.films.shots.listing import FilmShots, list_shots
+from corpus.films.shots.measures import small_picture
+from corpus.films.shots.shots import SOURCE_WIDTH, ShotSetting, shot_detector
 from corpus.maker.films import make_films
 from corpus.maker.truth import Truth, read_truth
 

@@ -33,8 +33,8 @@ from benchmarks.sync_trials import (
     small_offset,
     wrong_film,
 )
-from corpus.dialogue.speech import GRID_MS
-from corpus.dialogue.sync import synchronise
+from corpus.dialogue.sync.speech import GRID_MS
+from corpus.dialogue.sync.synchronise import synchronise
 
 NEAR_MS = 250
 WORSE_MS = 40

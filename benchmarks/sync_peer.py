@@ -17,7 +17,7 @@ from pathlib import Path
 import pysubs2
 
 from corpus.contracts import FeelmError
-from corpus.dialogue.subtitles import Cue, to_srt
+from corpus.dialogue.subtitles.read import Cue, to_srt
 
 VERSION = "0.5.1"
 PLAIN, SPLIT = "ffsubsync", "ffsubsync, split"

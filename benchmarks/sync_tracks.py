@@ -19,9 +19,9 @@ import soundfile
 from scipy.signal import butter, resample_poly, sosfilt
 
 from benchmarks.common import SHARED
-from corpus.dialogue.speech import speech_probability_of_file
-from corpus.films.probe import probe
-from corpus.films.sound import extract_sound
+from corpus.dialogue.sync.speech import speech_probability_of_file
+from corpus.films.media.probe import probe
+from corpus.films.media.sound import extract_sound
 from corpus.maker.performance import perform
 from corpus.maker.sound import mix
 from corpus.maker.story import plan_stories

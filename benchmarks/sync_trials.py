@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from benchmarks.common import SHARED
 from benchmarks.sync_tracks import Track, film_lines, without
-from corpus.dialogue.subtitles import Cue, read_subtitles
+from corpus.dialogue.subtitles.read import Cue, read_subtitles
 
 LEAD_MS = (50.0, 80.0)
 LONGEST_CUE_MS = 7000

@@ -12,7 +12,7 @@ from rich.table import Table
 from orchestration.console import Json, err, rows_table, show
 
 if TYPE_CHECKING:
-    from corpus.dialogue.scripted import ScriptedDialogue, ScriptedUtterance
+    from corpus.dialogue.screenplay.scripted import ScriptedDialogue, ScriptedUtterance
 
 screenplay_app = typer.Typer(no_args_is_help=True, help="Screenplays beside subtitles.")
 
@@ -31,7 +31,7 @@ def screenplay_align(
     as_json: Json = False,
 ) -> None:
     """Give each spoken cue its speaker, scene and script line; exit code 1 when the screenplay is of another film or language."""
-    from corpus.dialogue.scripted import align_files
+    from corpus.dialogue.screenplay.scripted import align_files
 
     found = align_files(screenplay, subtitles)
     show(asdict(found), Group(_utterances(found), _unspoken(found), _totals(found)), as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from corpus.films.shots import Shot, ShotSetting
+from corpus.films.shots.shots import Shot, ShotSetting
 from orchestration.console import Json, err, rows_table, show
 
 
@@ -19,7 +19,7 @@ def shots(
     as_json: Json = False,
 ) -> None:
     """Find the shots of a film and how each begins; times are presentation times in milliseconds."""
-    from corpus.films.shots_list import list_shots
+    from corpus.films.shots.listing import list_shots
 
     found = list_shots(media, setting)
     title = f"{escape(media.name)}: {len(found.shots)} shots in {_clock(found.duration_ms)} ({setting})"

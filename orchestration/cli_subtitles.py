@@ -12,7 +12,7 @@ from rich.table import Table
 from orchestration.console import Json, err, rows_table, show
 
 if TYPE_CHECKING:
-    from corpus.dialogue.by_hand import Comparison, Written
+    from corpus.dialogue.sync.compare import Comparison, Written
 
 subtitles_app = typer.Typer(no_args_is_help=True, help="Subtitles beside a film's sound.")
 
@@ -23,7 +23,7 @@ Subtitles = Annotated[Path, typer.Argument(help="Subtitles in any format that fe
 @subtitles_app.command("check")
 def subtitles_check(media: Media, subtitles: Subtitles, as_json: Json = False) -> None:
     """Tell whether subtitles fit the film, how they are off, or that they belong to another; exit code 1 when they are refused."""
-    from corpus.dialogue.by_hand import compare
+    from corpus.dialogue.sync.compare import compare
 
     found = compare(media, subtitles)
     show(_told(found), Group(_totals(found), *_worst(found)), as_json)
@@ -35,7 +35,7 @@ def subtitles_sync(
     media: Media, subtitles: Subtitles, out: Annotated[Path, typer.Option(help="SubRip file to write.")], as_json: Json = False
 ) -> None:
     """Write the subtitles where they belong; those that fit are copied, those of another film are refused and not written."""
-    from corpus.dialogue.by_hand import compare, write_subtitles
+    from corpus.dialogue.sync.compare import compare, write_subtitles
 
     found = compare(media, subtitles)
     written = None if found.result.verdict == "refused" else write_subtitles(found, out)

@@ -12,8 +12,8 @@ from rich.console import Console
 from assets.workspace import Workspace
 from corpus.annotations.batches import deliver
 from corpus.contracts import FeelmError
-from corpus.films.add import add_films
-from corpus.films.fetch import fetch_film
+from corpus.films.catalogue.add import add_films
+from corpus.films.catalogue.fetch import fetch_film
 from corpus.packages import RegistryError
 from corpus.paths import Home, file_digest
 from orchestration.progress import make_with_progress, run_with_progress

@@ -11,8 +11,8 @@ from assets.workspace import Workspace
 from corpus.annotations.batches import deliver
 from corpus.annotations.decisions import Decision, read_decision
 from corpus.contracts import GOLD_LABELS, UTTERANCES, FeelmError
-from corpus.films.coverage import Coverage, FilmSize, measure_coverage
-from corpus.films.entries import Film
+from corpus.films.catalogue.coverage import Coverage, FilmSize, measure_coverage
+from corpus.films.catalogue.entries import Film
 from corpus.paths import Home, content_version
 from ml.models.training_set import one_perspective
 from orchestration.execution import Job, Outcome, execute_all
@@ -20,12 +20,12 @@ from orchestration.instance import prepare_dagster_home, sync_partitions
 from orchestration.run import log_path
 
 if TYPE_CHECKING:
-    from corpus.films.add import Addition
+    from corpus.films.catalogue.add import Addition
 
 
 def add_media(home: Home, media: Sequence[Path], given: dict[str, Any]) -> "list[Addition]":
     """Add film files, and the films in folders, to the catalogue. Nothing is added twice."""
-    from corpus.films.add import add_films
+    from corpus.films.catalogue.add import add_films
 
     return [added for path in media for added in add_films(home.catalogue, path, **given)]
 
@@ -51,14 +51,14 @@ def _decision(home: Home, outcome: Outcome) -> Decision:
 
 def fetch_films(home: Home, film_ids: Sequence[str], progress: Callable[[str, int, int | None], None]) -> "list[Addition]":
     """Fetch films of the catalogue or the starter catalogue into FEELM_HOME/films and add them."""
-    from corpus.films.fetch import fetch_film
+    from corpus.films.catalogue.fetch import fetch_film
 
     return [fetch_film(film_id, home, progress=progress) for film_id in film_ids]
 
 
 def fetchable(home: Home) -> list[Film]:
     """The films that can be fetched by id."""
-    from corpus.films.fetch import fetchable_films
+    from corpus.films.catalogue.fetch import fetchable_films
 
     return fetchable_films(home)
 
@@ -83,6 +83,6 @@ def _duration_ms(workspace: Workspace, film: Film) -> int | None:
         return int(json.loads(stream.read_text(encoding="utf-8"))["duration_ms"])
     if not film.video.is_file():
         return None
-    from corpus.films.probe import probe
+    from corpus.films.media.probe import probe
 
     return probe(film.video).declared_duration_ms

@@ -22,7 +22,7 @@ from orchestration.library import fetch_films
 from orchestration.run import RunReport, run_chain
 
 if TYPE_CHECKING:
-    from corpus.films.add import Addition
+    from corpus.films.catalogue.add import Addition
 
 
 def _bars(console: Console) -> Progress:

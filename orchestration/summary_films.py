@@ -11,11 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from corpus.films.coverage import Coverage, EmotionShare, Share
-from corpus.films.entries import Film
+from corpus.films.catalogue.coverage import Coverage, EmotionShare, Share
+from corpus.films.catalogue.entries import Film
 
 if TYPE_CHECKING:
-    from corpus.films.add import Addition
+    from corpus.films.catalogue.add import Addition
 
 SHOWN_ROWS = 8
 

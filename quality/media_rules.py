@@ -14,7 +14,7 @@ import pandas as pd
 
 from corpus.annotations.decisions import Example
 from corpus.dialogue.language import base_code
-from corpus.films.damage import clock
+from corpus.films.media.damage import clock
 from quality.findings import Finding, Rule
 
 WORST = 10

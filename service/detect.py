@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from corpus.contracts import MODALITIES, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS, FeelmError, UnitLevel
-from corpus.films.catalogue import Film, build_film
+from corpus.films.catalogue.store import Film, build_film
 from corpus.paths import Home
 from ml.models.dataset import load_film
 from ml.models.predict import EmotionModel, load_model, predict
@@ -156,7 +156,7 @@ def _text_units(scratch: Home, lines: list[tuple[int | None, int | None, str]]) 
 
 
 def _subtitle_units(scratch: Home, path: Path) -> dict[str, str]:
-    from corpus.dialogue.subtitles import read_subtitles
+    from corpus.dialogue.subtitles.read import read_subtitles
 
     cues = read_subtitles(path).cues
     return _text_units(scratch, [(cue.start_ms, cue.end_ms, cue.text) for cue in cues if cue.text])
@@ -167,7 +167,7 @@ def _film_units(scratch: Home, path: Path, subtitles: Path | None) -> dict[str, 
     from corpus.dialogue.build import build_dialogue
     from corpus.dialogue.origin import find_words
     from corpus.films.scan import build_scan
-    from corpus.films.scenes import build_scenes
+    from corpus.films.scenes.scenes import build_scenes
     from ml.features.face import build_face_features
     from ml.features.text import build_text_features
     from ml.features.voice import build_voice_features

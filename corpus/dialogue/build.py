@@ -18,15 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.contracts import UTTERANCES, WORDS, FeelmError
-from corpus.dialogue import speech
-from corpus.dialogue.heard import Heard, hold_against_sound
 from corpus.dialogue.language import guess_language
 from corpus.dialogue.origin import Origin, find_words
 from corpus.dialogue.recognise import Recognition, SpokenLine, recognise, recogniser, unusable
-from corpus.dialogue.speakers import Named, Script
-from corpus.dialogue.subtitles import Cue, CueFault, SubtitleFile
-from corpus.dialogue.sync import SyncResult, synchronise, unchecked
-from corpus.films.catalogue import Film, read_film
+from corpus.dialogue.screenplay.speakers import Named, Script
+from corpus.dialogue.subtitles.read import Cue, CueFault, SubtitleFile
+from corpus.dialogue.sync import speech
+from corpus.dialogue.sync.heard import Heard, hold_against_sound
+from corpus.dialogue.sync.synchronise import SyncResult, synchronise, unchecked
+from corpus.films.catalogue.store import Film, read_film
 from corpus.paths import write_json
 
 

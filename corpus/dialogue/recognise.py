@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from corpus.contracts import FeelmError
 from corpus.dialogue.language import base_code
-from corpus.dialogue.speech import GRID_MS, RATE_HZ
+from corpus.dialogue.sync.speech import GRID_MS, RATE_HZ
 from corpus.weights import WeightError, weight, weight_path
 
 WEIGHTS = "whisper-tiny-en"

@@ -20,14 +20,14 @@ import cv2
 import numpy as np
 
 from corpus.contracts import FACES, PICTURES, SHOTS, FeelmError
-from corpus.films.catalogue import read_film
-from corpus.films.decode import Frame, StreamSummary, VideoPass, fitted
+from corpus.films.catalogue.store import read_film
 from corpus.films.faces import CROP_SIZE, Detection, FaceDetector, FaceTracker, align_crop
-from corpus.films.probe import MediaFacts, probe
-from corpus.films.shots import SOURCE_WIDTH, Shot, ShotDetector, ShotSetting, shot_detector, shots_between
-from corpus.films.shots_pictures import small_picture
-from corpus.films.sound import SoundFacts, extract_sound
-from corpus.films.text_tracks import extract_text_tracks
+from corpus.films.media.decode import Frame, StreamSummary, VideoPass, fitted
+from corpus.films.media.probe import MediaFacts, probe
+from corpus.films.media.sound import SoundFacts, extract_sound
+from corpus.films.media.text_tracks import extract_text_tracks
+from corpus.films.shots.measures import small_picture
+from corpus.films.shots.shots import SOURCE_WIDTH, Shot, ShotDetector, ShotSetting, shot_detector, shots_between
 from corpus.memory import give_large_blocks_back
 from corpus.paths import write_json
 

@@ -21,7 +21,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from corpus.contracts import VOICE_COURSE, FeelmError
-from corpus.dialogue.speech import GRID_MS, speech_probability_of_file
+from corpus.dialogue.sync.speech import GRID_MS, speech_probability_of_file
 from ml.features.frame import (
     COURSE_FILE,
     Columns,

@@ -29,7 +29,7 @@ from corpus.contracts import (
     UnitLevel,
 )
 from corpus.dialogue.duplicates import Twins, find_twins, fingerprint
-from corpus.films import rights
+from corpus.films.catalogue import rights
 from corpus.paths import Home, content_version, write_json
 
 FILMS = "film"

@@ -9,8 +9,8 @@ from assets.chain import STAGES
 from assets.params import PROJECT
 from assets.workspace import Workspace
 from corpus.contracts import FeelmError
-from corpus.films.catalogue import write_catalogue
-from corpus.films.entries import Film
+from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home
 
 FILMS = ("bare", "titled", "german")

@@ -7,8 +7,8 @@ import yaml
 from assets.params import PROJECT
 from assets.snapshot import _pushed, write_stage_list
 from assets.workspace import Workspace
-from corpus.films.catalogue import write_catalogue
-from corpus.films.entries import Film
+from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home, write_json
 
 LINKS = ("film", "film_scan", "dialogue", "scenes", "face_features")

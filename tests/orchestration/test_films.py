@@ -10,8 +10,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from corpus.contracts import GOLD_LABELS
-from corpus.films.coverage import FilmSize, measure_coverage
-from corpus.films.fetch import fetchable_films
+from corpus.films.catalogue.coverage import FilmSize, measure_coverage
+from corpus.films.catalogue.fetch import fetchable_films
 from corpus.paths import Home
 from orchestration.cli import app
 from orchestration.run import run_chain

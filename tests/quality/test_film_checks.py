@@ -8,7 +8,7 @@ import pytest
 from corpus.annotations.decisions import Outcome
 from corpus.contracts import HEARD_LINES, SHOTS, UNWRITTEN_SPEECH, UTTERANCES
 from corpus.dialogue.build import DialogueSummary
-from corpus.films.sound import SoundFacts
+from corpus.films.media.sound import SoundFacts
 from corpus.paths import write_json
 from quality.gate import check_dialogue, check_film
 

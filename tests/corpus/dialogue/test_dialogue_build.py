@@ -10,11 +10,11 @@ import soundfile
 
 from corpus.contracts import UTTERANCES, WORDS
 from corpus.dialogue import build as building
-from corpus.dialogue import speech
 from corpus.dialogue.build import build_dialogue
 from corpus.dialogue.recognise import Recognition, SpokenLine, Word, unusable
-from corpus.films.probe import SubtitleTrack
-from corpus.films.text_tracks import TextTrack
+from corpus.dialogue.sync import speech
+from corpus.films.media.probe import SubtitleTrack
+from corpus.films.media.text_tracks import TextTrack
 from corpus.paths import content_version
 
 LINES = [

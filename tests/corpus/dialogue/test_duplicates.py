@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from corpus.dialogue.duplicates import find_twins, fingerprint
-from corpus.dialogue.subtitles import read_subtitles
+from corpus.dialogue.subtitles.read import read_subtitles
 from corpus.maker.story import plan_stories
 
 

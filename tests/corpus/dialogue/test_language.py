@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.dialogue.language import ISO_639_1, base_code, guess_language
-from corpus.dialogue.subtitles import read_subtitles
+from corpus.dialogue.subtitles.read import read_subtitles
 
 NAMED = re.compile(r"TOS-(\w\w)|captions\.(\w\w)\.|sintel_(\w\w)\.")
 

@@ -16,7 +16,7 @@ from benchmarks.word_errors import bare_words, word_errors
 from corpus.contracts import FeelmError
 from corpus.dialogue import recognise as asr
 from corpus.dialogue.recognise import LONGEST_LINE_MS, LONGEST_WINDOW_MS, SpokenLine, Word
-from corpus.dialogue.speech import GRID_MS, RATE_HZ, speech_probability_of_file
+from corpus.dialogue.sync.speech import GRID_MS, RATE_HZ, speech_probability_of_file
 from corpus.maker.cast import Voice
 from corpus.maker.voice import Espeak, speak
 

@@ -7,8 +7,8 @@ import pysubs2
 import pytest
 
 from corpus.contracts import FeelmError
-from corpus.dialogue import subtitles
-from corpus.dialogue.subtitles import SubtitleFile, parse_subtitles, read_subtitles, to_srt
+from corpus.dialogue.subtitles import read as subtitles
+from corpus.dialogue.subtitles.read import SubtitleFile, parse_subtitles, read_subtitles, to_srt
 
 
 def read(text: str, name: str = "test", **options: float) -> SubtitleFile:

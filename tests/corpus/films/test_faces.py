@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from corpus.films.decode import VideoPass, fitted
 from corpus.films.faces import Detection, FaceDetector, FaceTracker, align_crop, overlap
+from corpus.films.media.decode import VideoPass, fitted
 from corpus.weights import WeightError
 
 

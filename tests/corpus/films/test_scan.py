@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from corpus.contracts import FACES, PICTURES, SHOTS
-from corpus.films.add import add_film
-from corpus.films.catalogue import build_film
+from corpus.films.catalogue.add import add_film
+from corpus.films.catalogue.store import build_film
 from corpus.films.scan import ScanSummary, build_scan
 from corpus.paths import content_version
 from corpus.weights import WeightError, weight_path

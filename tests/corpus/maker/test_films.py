@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from corpus.contracts import FeelmError
-from corpus.dialogue.screenplay import character_slug, read_screenplay, speeches
-from corpus.dialogue.speech import speech_probability
-from corpus.dialogue.subtitles import read_subtitles
-from corpus.films.catalogue import film_from_entry
+from corpus.dialogue.screenplay.read import character_slug, read_screenplay, speeches
+from corpus.dialogue.subtitles.read import read_subtitles
+from corpus.dialogue.sync.speech import speech_probability
+from corpus.films.catalogue.store import film_from_entry
 from corpus.films.faces import FaceDetector
 from corpus.maker import subtitles
 from corpus.maker.films import is_complete, make_film, make_films

@@ -125,7 +125,7 @@ def test_same_input_gives_the_same_bytes(faces, scenes, tmp_path):
 
 def test_actress_is_sad_then_surprised_then_joyful(shared_data, need_weights, scenes, out, tmp_path):
     need_weights("blazeface-full-range", "expression-fer", "expression-face-api", "face-mesh")
-    from corpus.films.catalogue import Film, build_film
+    from corpus.films.catalogue.store import Film, build_film
     from corpus.films.scan import build_scan
 
     folders = {name: tmp_path / name for name in ("film", "shots", "faces", "soundtrack")}

@@ -1,0 +1,179 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from corpus.contracts import DeclaredUse, FeelmError, Rights
+from corpus.films.catalogue.add import add_film
+from corpus.films.catalogue.entries import ArcNote, ArcShape, Character, Film
+from corpus.films.catalogue.reading import CatalogueError
+from corpus.films.catalogue.rights import Use, refusal
+from corpus.films.catalogue.sources import Source
+from corpus.films.catalogue.store import build_film, read_catalogue, read_film, write_catalogue
+from corpus.paths import content_version
+from tests.conftest import REPOSITORY
+from tests.corpus.films.conftest import FilmMaker, texture
+
+CUES = "1\n00:00:00,100 --> 00:00:00,900\nHello.\n"
+
+
+@pytest.fixture
+def clip(film_maker: FilmMaker, tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    path = film_maker("in/The_Long Way-720p.mp4", [texture(k) for k in range(10)], [40 * k for k in range(10)])
+    (path.parent / "The_Long Way.en.srt").write_text(CUES)
+    (path.parent / "The_Long Way.fountain").write_text("INT. ROOM - DAY\n")
+    return path
+
+
+def test_the_catalogue_survives_writing_and_reading(tmp_path: Path) -> None:
+    films = [
+        Film("b", "Ein Film: “zwei” – #3", tmp_path / "b" / "b.mp4", year=1968, genres=("horror", "no"), rights=Rights.CC0),
+        Film("a", "yes", Path("/elsewhere/a.mp4"), subtitles=tmp_path / "a.srt", declared_use=DeclaredUse.COMMERCIAL, language="no"),
+        Film(
+            "c",
+            "C",
+            tmp_path / "films" / "c" / "c.mkv",
+            culture="Sámi",
+            arc=ArcShape.MAN_IN_A_HOLE,
+            arc_notes=(
+                ArcNote("fear", "the lake", at=0.25),
+                ArcNote("joy", at_s=3723.5),
+                ArcNote("neutral", at=0.0),
+                ArcNote("joy", at_s=0.0),
+            ),
+            characters=(Character("Ben", "Duane Jones"), Character("Ghoul")),
+            sources=(
+                Source("video", "c.mkv", url="https://example.org/c.mkv", sha256="0" * 64),
+                Source("subtitles", "c.srt", package="c", version="1", sdist=True, members=("a.zip", "c.srt")),
+            ),
+            subtitles=tmp_path / "films" / "c" / "c.srt",
+        ),
+    ]
+    write_catalogue(tmp_path / "films.yaml", films)
+    assert read_catalogue(tmp_path / "films.yaml") == sorted(films, key=lambda film: film.film_id)
+    written = yaml.safe_load((tmp_path / "films.yaml").read_text())["films"]
+    assert [entry["video"] for entry in written] == ["/elsewhere/a.mp4", "b/b.mp4", "films/c/c.mkv"]
+    assert written[2]["arc_notes"][1] == {"at": "1:02:03.5", "emotion": "joy"}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("films: [{id: a}]", "missing keys"),
+        ("films: [{id: a, video: a.mp4, colour: red}]", "unknown keys"),
+        ("films: [{id: a, video: a.mp4, year: soon}]", "year must be"),
+        ("films: [{id: a, video: a.mp4, language: no}]", "language must be text"),
+        ("films: [{id: a, video: a.mp4, rights: mine}]", "is not one of"),
+        ("films: [{id: ../a, video: a.mp4}]", "is not allowed"),
+        ("films: [{id: a, video: a.mp4}, {id: a, video: b.mp4}]", "more than once"),
+        ("films: [{id: a, video: a.mp4, titel: A}]", "do you mean title"),
+        ("film: []", "do you mean films"),
+        ("{version: 2, films: []}", "is of version 2"),
+        ("films: [{id: a, video: a.mp4, arc: up}]", "rags_to_riches"),
+        ("films: [{id: a, video: a.mp4, arc_notes: [{at: 0.5, emotion: bliss}]}]", "arc_notes 1: emotion 'bliss'"),
+        ("films: [{id: a, video: a.mp4, arc_notes: [{at: soon, emotion: joy}]}]", "a share from 0 to 1"),
+        ("films: [{id: a, video: a.mp4, arc_notes: [{at: -0.5, emotion: joy}]}]", "a share from 0 to 1"),
+        ("films: [{id: a, video: a.mp4, characters: [Ben]}]", "list of mappings"),
+        ("films: [{id: a, video: a.mp4, characters: [{actor: Ben}]}]", "missing keys: name"),
+        ("films: [{id: a, sources: [{role: sound, path: a.mp4}]}]", "role 'sound'"),
+        ("films: [{id: a, sources: [{role: video, url: 'https://x/a', name: ../a}]}]", "plain file name"),
+        ("films: [{id: a, sources: [{role: video, url: 'https://x/a', name: .a}]}]", "plain file name"),
+        ("films: [{id: a, sources: [{role: video, url: 'https://x/'}]}]", "plain file name"),
+        ("films: [{id: a, sources: [{role: video, url: 'http://x/a.mp4'}]}]", "over https"),
+        ("films: [{id: a, sources: [{role: video, url: 'https://x/a.mp4', sha256: abc}]}]", "64 hexadecimal digits"),
+        ("films: [{id: a, sources: [{role: video, package: x, version: '1'}]}]", "one of the three"),
+        ("films: [{id: a, sources: [{role: video, path: a.mp4}, {role: video, path: b.mp4}]}]", "more than one source"),
+        ("films: 3", "is not a catalogue"),
+        ("- a", "is not a catalogue"),
+        ("films: [", "cannot be read as YAML"),
+        ("a: &a [x]\nb: [*a, *a]", "aliases"),
+        ("films: !!python/object/apply:os.system ['true']", "cannot be read as YAML"),
+        ("[" * 100_000, "cannot be read as YAML"),
+        ("films: [" + "a," * 200_001 + "]", "more or deeper entries"),
+    ],
+)
+def test_a_catalogue_that_cannot_be_used_is_told_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "films.yaml").write_text(text)
+    with pytest.raises(FeelmError, match=complaint) as raised:
+        read_catalogue(tmp_path / "films.yaml")
+    assert "\n" not in str(raised.value)
+
+
+def test_the_film_artifact_is_a_faithful_copy_and_reads_back(clip: Path, tmp_path: Path) -> None:
+    film = add_film(tmp_path / "films.yaml", clip, rights="cc_by", genres=("drama",))
+    outs = [tmp_path / "data" / "films" / film.film_id / name for name in ("film", "again")]
+    for out in outs:
+        out.mkdir(parents=True)
+        summary = build_film(film, out)
+    read = read_film(outs[0])
+    assert read == replace(film, subtitles=outs[0] / "subtitles.srt", screenplay=outs[0] / "screenplay.fountain")
+    assert (outs[0] / "subtitles.srt").read_text() == CUES
+    assert (summary.missing, summary.rights, summary.video_bytes) == (None, "cc_by", clip.stat().st_size)
+    assert content_version(outs[0]) == content_version(outs[1])
+
+
+def test_a_film_whose_file_is_gone_is_told(clip: Path, tmp_path: Path) -> None:
+    film = add_film(tmp_path / "films.yaml", clip)
+    clip.unlink()
+    with pytest.raises(CatalogueError, match="its video is not at"):
+        build_film(film, tmp_path)
+
+
+def test_times_are_read_as_people_write_them(tmp_path: Path) -> None:
+    times = ["0.25", "1", "0:25:08", "'1:02:03'", "1:02:03", "25:08", "1508"]
+    notes = ", ".join(f"{{at: {time}, emotion: fear}}" for time in times)
+    (tmp_path / "films.yaml").write_text(f"films: [{{id: a, video: a.mp4, arc_notes: [{notes}]}}]")
+    read = read_catalogue(tmp_path / "films.yaml")[0].arc_notes
+    assert [(note.at, note.at_s) for note in read] == [
+        (0.25, None),
+        (1.0, None),
+        (None, 1508.0),
+        (None, 3723.0),
+        (None, 3723.0),
+        (None, 1508.0),
+        (None, 1508.0),
+    ]
+
+
+def test_a_source_that_is_a_path_is_the_file_itself(tmp_path: Path) -> None:
+    (tmp_path / "films.yaml").write_text("films: [{id: a, sources: [{role: video, path: ../a.mkv}, {role: subtitles, path: a.srt}]}]")
+    film = read_catalogue(tmp_path / "films.yaml")[0]
+    assert (film.video, film.subtitles, film.sources) == (tmp_path.parent / "a.mkv", tmp_path / "a.srt", ())
+    assert film.waits is None
+
+
+def test_a_film_that_was_not_fetched_says_how_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "films.yaml").write_text("films: [{id: a, sources: [{role: video, url: 'https://example.org/a%20b.mkv'}]}]")
+    film = read_catalogue(tmp_path / "films.yaml")[0]
+    assert film.video == tmp_path / "films" / "a" / "a b.mkv"
+    with pytest.raises(CatalogueError, match="feelm films fetch a"):
+        build_film(film, tmp_path)
+
+
+def test_what_curators_note_makes_no_film_stale(clip: Path, tmp_path: Path) -> None:
+    film = add_film(tmp_path / "films.yaml", clip)
+    noted = replace(film, arc=ArcShape.ICARUS, characters=(Character("Ben"),), arc_notes=(ArcNote("joy", at=0.1),), culture="Sámi")
+    outs = [tmp_path / "data" / "films" / film.film_id / name for name in ("plain", "noted")]
+    for out, one in zip(outs, (film, noted), strict=True):
+        out.mkdir(parents=True)
+        build_film(one, out)
+    assert content_version(outs[0]) == content_version(outs[1])
+
+
+@pytest.mark.parametrize(("use", "deed"), [(Use.TRAIN, "trained on"), (Use.EXPORT, "exported")])
+def test_a_refusal_names_the_film_and_what_to_change(use: Use, deed: str) -> None:
+    told = refusal(use, "dracula", "Dracula", "unknown", frozenset({"cc0"}))
+    assert told is not None
+    for part in ("dracula (Dracula)", "'unknown'", deed, "films.yaml", f"rights: {use.value}:", "params.yaml"):
+        assert part in told
+    assert refusal(use, "dracula", "Dracula", "unknown", frozenset({"unknown"})) is None
+    assert refusal(use, "dracula", "Dracula", Rights.CC0, frozenset({Rights.CC0})) is None
+
+
+def test_the_example_in_the_documentation_is_a_catalogue(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / "films.md").read_text(encoding="utf-8")
+    (tmp_path / "films.yaml").write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    (film,) = read_catalogue(tmp_path / "films.yaml")
+    assert (film.arc, film.characters[0].actor, film.arc_notes[0].at_s) == (ArcShape.TRAGEDY, "Duane Jones", 400.0)
