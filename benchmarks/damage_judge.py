@@ -126,7 +126,7 @@ def _dated(told: Sequence[str], at_s: float) -> bool:
 
 
 def run_trial(clean: Content, path: Path) -> Outcome:
-    """Read and judge one damaged file in a process of its own, 60 s and 3 GB at most."""
+    """Read and judge one damaged file in a process of its own, 60 s and 3 GB more at most."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_trial, args=(clean, path, theirs), daemon=True)
@@ -144,7 +144,9 @@ def run_trial(clean: Content, path: Path) -> Outcome:
 
 
 def _trial(clean: Content, path: Path, answer: Connection) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (TRIAL_BYTES, TRIAL_BYTES))
+    # What the parent has mapped is inherited: the limit is on what the trial adds.
+    mapped_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped_bytes + TRIAL_BYTES,) * 2)
     try:
         answer.send(judge(clean, read_content(path)))
     except MediaError as error:

@@ -15,7 +15,7 @@ DEPENDENCIES = {
     "faces": {"film"},
     "soundtrack": {"film"},
     "dialogue": {"film", "soundtrack", "shots"},
-    "scenes": {"film", "shots", "dialogue"},
+    "scenes": {"film", "shots", "soundtrack", "dialogue"},
     "face_features": {"faces", "scenes"},
     "voice_features": {"soundtrack", "scenes"},
     "text_features": {"film", "scenes"},

@@ -12,6 +12,9 @@ MILLISECOND = Fraction(1, 1000)
 
 FilmMaker = Callable[..., Path]
 
+BITS = 8
+SIZE = (160, 96)
+
 
 def write_film(
     path: Path,
@@ -73,3 +76,20 @@ def texture(seed: int, size: tuple[int, int] = (160, 96)) -> np.ndarray:
 
     coarse = np.random.default_rng(seed).integers(30, 226, (5, 8, 3), dtype=np.uint8)
     return cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
+
+
+def marked(number: int, size: tuple[int, int] = SIZE, ground: int = 110) -> np.ndarray:
+    """A grey picture whose upper half shows `number` in eight black and white fields, highest first."""
+    width, height = size
+    picture = np.full((height, width, 3), ground, np.uint8)
+    for bit in range(BITS):
+        picture[: height // 2, bit * width // BITS : (bit + 1) * width // BITS] = 235 if number >> (BITS - 1 - bit) & 1 else 16
+    return picture
+
+
+def clicking(path: Path, first: int) -> Path:
+    """A hundred marked pictures from number `first`, and a burst of sound after one second."""
+    sound = np.zeros(4 * 48_000, np.float32)
+    sound[48_000:52_800] = 0.8 * np.sin(2 * np.pi * 1000 * np.arange(4800) / 48_000)
+    pictures = [marked(k) for k in range(first, first + 100)]
+    return write_film(path, pictures, [40 * k for k in range(100)], sound=sound)

@@ -12,7 +12,7 @@ from corpus.films.catalogue.store import build_film
 from corpus.films.scan import ScanSummary, build_scan
 from corpus.paths import content_version
 from corpus.weights import WeightError, weight_path
-from tests.corpus.films.conftest import FilmMaker, texture
+from tests.corpus.films.conftest import FilmMaker, clicking, texture
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,8 +98,6 @@ def test_the_actress_is_one_track_with_a_crop_for_every_picture(shared_data: Pat
 
 
 def test_recordings_joined_end_to_end_are_scanned_on_one_clock(tmp_path: Path) -> None:
-    from tests.corpus.films.test_cases import clicking
-
     joined = tmp_path / "joined.ts"
     joined.write_bytes(clicking(tmp_path / "a.ts", 0).read_bytes() + clicking(tmp_path / "b.ts", 100).read_bytes())
     summary, outs = _scan(tmp_path, joined)

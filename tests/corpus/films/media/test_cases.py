@@ -15,20 +15,9 @@ from av.stream import Disposition
 from corpus.films.media.decode import VideoPass, fitted
 from corpus.films.media.probe import MediaError, probe
 from corpus.films.media.sound import RATE_HZ, extract_sound, mix
-from tests.corpus.films.conftest import FilmMaker, texture, write_film
+from tests.corpus.films.conftest import BITS, FilmMaker, clicking, marked, texture, write_film
 
-BITS = 8
-SIZE = (160, 96)
 Write = Callable[..., Path]
-
-
-def marked(number: int, size: tuple[int, int] = SIZE, ground: int = 110) -> np.ndarray:
-    """A grey picture whose upper half shows `number` in eight black and white fields, highest first."""
-    width, height = size
-    picture = np.full((height, width, 3), ground, np.uint8)
-    for bit in range(BITS):
-        picture[: height // 2, bit * width // BITS : (bit + 1) * width // BITS] = 235 if number >> (BITS - 1 - bit) & 1 else 16
-    return picture
 
 
 def number_of(picture: np.ndarray) -> int:
@@ -358,11 +347,3 @@ class TestAfterDamage:
         loud = np.flatnonzero(sound > 0.2) / RATE_HZ
         starts = [loud[0], *(b for a, b in pairwise(loud) if b - a > 0.5)]
         assert starts == pytest.approx([1.0, 5.0], abs=0.03)
-
-
-def clicking(path: Path, first: int) -> Path:
-    """A hundred marked pictures from number `first`, and a burst of sound after one second."""
-    sound = np.zeros(4 * 48_000, np.float32)
-    sound[48_000:52_800] = 0.8 * np.sin(2 * np.pi * 1000 * np.arange(4800) / 48_000)
-    pictures = [marked(k) for k in range(first, first + 100)]
-    return write_film(path, pictures, [40 * k for k in range(100)], sound=sound)
