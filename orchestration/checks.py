@@ -23,7 +23,7 @@ def _check_film(film_id: str) -> Sequence[Outcome]:
     from quality.gate import check_film
 
     home = Workspace.from_environment().home
-    return check_film(home.artifact("shots", film_id), home.artifact("soundtrack", film_id))
+    return check_film(*(home.artifact(name, film_id) for name in ("film", "shots", "soundtrack")))
 
 
 def _check_dialogue(film_id: str) -> Sequence[Outcome]:

@@ -255,10 +255,16 @@ def sync_fact(material: Material) -> Fact | None:
         return None
     if verdict != "corrected":
         words = {"fits": "in time", "unchecked": "as delivered"}.get(str(verdict), str(verdict))
-        return Fact("Subtitles", words, "" if verdict == "fits" else str(material.sync.get("reason") or ""))
+        return Fact("Subtitles", words, _covered(material) if verdict == "fits" else str(material.sync.get("reason") or ""))
     scale = float(material.sync.get("scale") or 1.0)
     stretched = f", stretched × {scale:.4f}" if abs(scale - 1) > 5e-5 else ""
-    return Fact("Subtitles", "corrected", f"moved by {(offset or 0) / 1000:+.2f} s{stretched}".replace("-", "−"))
+    told = ", ".join(filter(None, [f"moved by {(offset or 0) / 1000:+.2f} s{stretched}".replace("-", "−"), _covered(material)]))
+    return Fact("Subtitles", "corrected", told)
+
+
+def _covered(material: Material) -> str:
+    coverage = material.sync.get("speech_coverage")
+    return "" if coverage is None else f"{percent(coverage)} of the speech heard has a line"
 
 
 def recognised_fact(material: Material) -> Fact | None:

@@ -65,15 +65,16 @@ def check_batch(batch_dir: Path, durations: Mapping[str, int | None]) -> tuple[O
     return run_suite(pd.read_parquet(batch_dir / "annotations.parquet"), load_suite("annotations"), context)
 
 
-def check_film(shots_dir: Path, soundtrack_dir: Path) -> tuple[Outcome, ...]:
-    """What the suite `films` finds in one film's picture and sound."""
+def check_film(film_dir: Path, shots_dir: Path, soundtrack_dir: Path) -> tuple[Outcome, ...]:
+    """What the suite `films` finds in one film's file, picture and sound."""
+    altered = _json(film_dir / "summary.json")["altered"]
     stream, sound = _json(shots_dir / "stream.json"), _json(soundtrack_dir / "summary.json")
     context = {
         "duration_ms": int(stream["duration_ms"]),
         "declared_ms": stream["declared_duration_ms"],
         "fps": stream["fps"],
         "variable": stream["variable_rate"],
-        "damage": [*_json(shots_dir / "summary.json")["damage"], *sound["damage"]],
+        "damage": [*([altered] if altered else []), *_json(shots_dir / "summary.json")["damage"], *sound["damage"]],
         "sound": sound,
     }
     return run_suite(SHOTS.read(shots_dir / "shots.parquet"), load_suite("films"), context)

@@ -22,7 +22,12 @@ def shot(index: int, start_ms: int, end_ms: int) -> Row:
 
 
 def film(
-    folder: Path, shots: list[Row], stream: Row | None = None, damage: tuple[str, ...] = (), sound: Row | None = None
+    folder: Path,
+    shots: list[Row],
+    stream: Row | None = None,
+    damage: tuple[str, ...] = (),
+    sound: Row | None = None,
+    altered: str | None = None,
 ) -> dict[str, Outcome]:
     """What the suite `films` finds in a film of these shots."""
     SHOTS.write(SHOTS.frame(shots), folder / "shots" / "shots.parquet")
@@ -31,7 +36,8 @@ def film(
     write_json(folder / "shots" / "summary.json", {"damage": damage})
     heard = SoundFacts(True, False, DURATION_MS, -20.0, -3.0, 1, 0, (), None)
     write_json(folder / "sound" / "summary.json", asdict(heard) | (sound or {}))
-    return {outcome.check: outcome for outcome in check_film(folder / "shots", folder / "sound")}
+    write_json(folder / "film" / "summary.json", {"altered": altered})
+    return {outcome.check: outcome for outcome in check_film(folder / "film", folder / "shots", folder / "sound")}
 
 
 def failed(outcomes: dict[str, Outcome]) -> set[str]:
@@ -59,6 +65,7 @@ def test_a_gap_between_shots_blocks_and_names_the_shot(tmp_path: Path):
     [
         ({"stream": {"declared_duration_ms": 20_000}}, "duration_as_declared"),
         ({"stream": {"fps": 2.5}}, "frame_rate_plausible"),
+        ({"altered": "film.mp4 is no longer the file that was added"}, "stream_undamaged"),
         ({"damage": ("corrupt picture at 00:00:07",)}, "stream_undamaged"),
         ({"sound": {"missing": "no audio track"}}, "sound_covers_film"),
         ({"sound": {"duration_ms": 5000}}, "sound_covers_film"),

@@ -36,6 +36,7 @@ class FilmSummary:
     video_sha256: str
     subtitles: str | None
     screenplay: str | None
+    altered: str | None
     missing: str | None
 
 
@@ -122,8 +123,15 @@ def _film_summary(film: Film, described: dict[str, Any]) -> FilmSummary:
         video_sha256=video["sha256"],
         subtitles=described.get("subtitles"),
         screenplay=described.get("screenplay"),
+        altered=_altered(film, video["sha256"]),
         missing="; ".join(f"no {name}" for name in absent) or None,
     )
+
+
+def _altered(film: Film, digest: str) -> str | None:
+    if film.sha256 in (None, digest):
+        return None
+    return f"{film.video.name} is no longer the file that was added (sha256 differs): restore it, or add it again if the change is meant"
 
 
 def read_film(film_dir: Path) -> Film:

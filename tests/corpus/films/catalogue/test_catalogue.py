@@ -114,6 +114,15 @@ def test_the_film_artifact_is_a_faithful_copy_and_reads_back(clip: Path, tmp_pat
     assert content_version(outs[0]) == content_version(outs[1])
 
 
+def test_a_film_whose_file_changed_since_it_was_added_is_told(clip: Path, tmp_path: Path) -> None:
+    film = add_film(tmp_path / "films.yaml", clip)
+    assert build_film(film, tmp_path).altered is None
+    content = bytearray(clip.read_bytes())
+    content[-1] ^= 1
+    clip.write_bytes(content)
+    assert "no longer the file that was added" in str(build_film(film, tmp_path).altered)
+
+
 def test_a_film_whose_file_is_gone_is_told(clip: Path, tmp_path: Path) -> None:
     film = add_film(tmp_path / "films.yaml", clip)
     clip.unlink()
