@@ -26,7 +26,7 @@ _EYE_HEIGHT = 0.36
 _EYE_DISTANCE = 0.31
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Detection:
     """One face: box and eyes as shares of picture width and height, the detector's score 0..1.
 

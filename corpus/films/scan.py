@@ -91,7 +91,7 @@ class FacesSummary:
     missing: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Motion:
     """How far the picture moved since `since_ms`, shares of its width per second."""
 
@@ -99,7 +99,7 @@ class Motion:
     speed: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One sampled picture, as a row of PICTURES."""
 
@@ -111,7 +111,7 @@ class Picture:
     motion: Motion | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SampledFace:
     """One detection of the pass; `spool_row` is its crop's row in the temporary file."""
 
@@ -120,7 +120,7 @@ class SampledFace:
     spool_row: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrackedFace:
     """A detection with its shot and its track within the shot."""
 
@@ -236,6 +236,7 @@ def build_scan(
         sampler = Sampler(facts, Path(spool), FaceDetector())
         stream = _run_pass(VideoPass(media, facts), detector, sampler)
         found = shots_between(detector.finish(), stream.duration_ms)
+        del detector  # its network's memory is wanted for the tables
         shots_summary = _write_shots(shots_out, film.film_id, found, sampler, facts, stream)
         faces_summary = _write_faces(faces_out, film.film_id, found, sampler)
         sampler.close()
