@@ -44,36 +44,37 @@ class DialogueSummary:
     """
 
     film_id: str
-    verdict: str | None
-    offset_ms: int
-    scale: float
-    breaks: tuple[tuple[int, int], ...]
-    score: float
-    onsets: float
-    evidence: float
-    reason: str | None
-    format: str | None
-    encoding: str | None
-    n_cues: int
-    n_utterances: int
-    n_repaired: int
-    n_overlaps: int
-    dropped: dict[str, int]
-    speaker_share: float
-    heading_share: float
-    screenplay: str | None
-    screenplay_fault: str | None
-    screenplay_coverage: float | None
-    unmatched_speeches: int | None
-    speech_ms: int
-    speech_coverage: float | None
-    residual_ms: float | None
-    track: str | None
-    language: str | None
-    language_found: str | None
-    language_probability: float | None
-    fault: str | None
-    missing: str | None
+    verdict: str | None = None
+    offset_ms: int = 0
+    scale: float = 1.0
+    breaks: tuple[tuple[int, int], ...] = ()
+    score: float = 0.0
+    onsets: float = 0.0
+    evidence: float = 0.0
+    confidence: float = 0.0
+    reason: str | None = None
+    format: str | None = None
+    encoding: str | None = None
+    n_cues: int = 0
+    n_utterances: int = 0
+    n_repaired: int = 0
+    n_overlaps: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    speaker_share: float = 0.0
+    heading_share: float = 0.0
+    screenplay: str | None = None
+    screenplay_fault: str | None = None
+    screenplay_coverage: float | None = None
+    unmatched_speeches: int | None = None
+    speech_ms: int = 0
+    speech_coverage: float | None = None
+    residual_ms: float | None = None
+    track: str | None = None
+    language: str | None = None
+    language_found: str | None = None
+    language_probability: float | None = None
+    fault: str | None = None
+    missing: str | None = None
     recogniser: str | None = None
     text_confidence: float | None = None
 
@@ -136,7 +137,7 @@ def build_dialogue(
     WORDS.write(WORDS.empty(), out / "words.parquet")
     heard = sound.heard(utterances, kept, duration_ms)
     heard.write(out)
-    summary = _summary(film, words, delivered, result, utterances, dropped, script, heard)
+    summary = _of_subtitles(_summary(film, words, utterances, script, heard), delivered, result, dropped)
     write_json(out / "summary.json", asdict(summary))
     return summary
 
@@ -230,7 +231,7 @@ def _build_unwritten(
     heard = found.sound.heard(rows, cues, duration_ms)
     heard.write(out)
     write_json(out / "dropped.json", _told_faults([], []))
-    summary = _unwritten_summary(film, words, rows, script, heard, found)
+    summary = _of_recognition(_summary(film, words, rows, script, heard), words, found, rows)
     write_json(out / "summary.json", asdict(summary))
     return summary
 
@@ -243,76 +244,12 @@ def _words(rows: Sequence[dict[str, Any]], lines: Sequence[SpokenLine]) -> list[
     ]
 
 
-def _unwritten_summary(
-    film: Film, words: Origin, rows: Sequence[dict[str, Any]], script: Script, heard: Heard, found: _Recognised
-) -> DialogueSummary:
+def _summary(film: Film, words: Origin, utterances: Sequence[dict[str, Any]], script: Script, heard: Heard) -> DialogueSummary:
+    """What is told of any film's dialogue, wherever its words come from."""
     alignment = script.alignment
     return DialogueSummary(
         film_id=film.film_id,
-        verdict=None,
-        offset_ms=0,
-        scale=1.0,
-        breaks=(),
-        score=0.0,
-        onsets=0.0,
-        evidence=0.0,
-        reason=None,
-        format=None,
-        encoding=None,
-        n_cues=0,
-        n_utterances=len(rows),
-        n_repaired=0,
-        n_overlaps=0,
-        dropped={},
-        speaker_share=_share(rows, "character_id"),
-        heading_share=_share(rows, "scene_heading"),
-        screenplay=alignment.verdict if alignment else "refused" if script.fault else None,
-        screenplay_fault=script.fault,
-        screenplay_coverage=round(alignment.coverage, 4) if alignment else None,
-        unmatched_speeches=len(alignment.unmatched_speeches) if alignment else None,
-        speech_ms=heard.speech_ms,
-        speech_coverage=heard.coverage,
-        residual_ms=heard.residual_ms,
-        track=words.track,
-        language=film.language,
-        language_found=None,
-        language_probability=None,
-        fault=words.fault,
-        missing=found.missing,
-        recogniser=recogniser() if rows else None,
-        text_confidence=round(sum(row["text_confidence"] for row in rows) / len(rows), 4) if rows else None,
-    )
-
-
-def _summary(
-    film: Film,
-    words: Origin,
-    delivered: SubtitleFile,
-    result: SyncResult,
-    utterances: Sequence[dict[str, object]],
-    dropped: Sequence[CueFault],
-    script: Script,
-    heard: Heard,
-) -> DialogueSummary:
-    alignment = script.alignment
-    guess = guess_language([cue.text for cue in delivered.cues if cue.kind == "speech"])
-    return DialogueSummary(
-        film_id=film.film_id,
-        verdict=result.verdict,
-        offset_ms=result.offset_ms,
-        scale=result.scale,
-        breaks=tuple((part.from_ms, part.offset_ms) for part in result.breaks),
-        score=result.score,
-        onsets=result.onsets,
-        evidence=result.evidence,
-        reason=result.reason,
-        format=delivered.format,
-        encoding=delivered.encoding,
-        n_cues=delivered.n_events,
         n_utterances=len(utterances),
-        n_repaired=len(delivered.repaired),
-        n_overlaps=delivered.overlaps,
-        dropped=dict(sorted(Counter(fault.reason for fault in dropped).items())),
         speaker_share=_share(utterances, "character_id"),
         heading_share=_share(utterances, "scene_heading"),
         screenplay=alignment.verdict if alignment else "refused" if script.fault else None,
@@ -324,18 +261,49 @@ def _summary(
         residual_ms=heard.residual_ms,
         track=words.track,
         language=film.language,
-        language_found=guess.code if guess else None,
-        language_probability=guess.probability if guess else None,
-        fault=None,
-        missing=_missing(result, utterances),
     )
 
 
-def _share(utterances: Sequence[dict[str, object]], column: str) -> float:
+def _of_recognition(summary: DialogueSummary, words: Origin, found: _Recognised, rows: Sequence[dict[str, Any]]) -> DialogueSummary:
+    return replace(
+        summary,
+        fault=words.fault,
+        missing=found.missing,
+        recogniser=recogniser() if rows else None,
+        text_confidence=round(sum(row["text_confidence"] for row in rows) / len(rows), 4) if rows else None,
+    )
+
+
+def _of_subtitles(summary: DialogueSummary, delivered: SubtitleFile, result: SyncResult, dropped: Sequence[CueFault]) -> DialogueSummary:
+    guess = guess_language([cue.text for cue in delivered.cues if cue.kind == "speech"])
+    return replace(
+        summary,
+        verdict=result.verdict,
+        offset_ms=result.offset_ms,
+        scale=result.scale,
+        breaks=tuple((part.from_ms, part.offset_ms) for part in result.breaks),
+        score=result.score,
+        onsets=result.onsets,
+        evidence=result.evidence,
+        confidence=result.confidence,
+        reason=result.reason,
+        format=delivered.format,
+        encoding=delivered.encoding,
+        n_cues=delivered.n_events,
+        n_repaired=len(delivered.repaired),
+        n_overlaps=delivered.overlaps,
+        dropped=dict(sorted(Counter(fault.reason for fault in dropped).items())),
+        language_found=guess.code if guess else None,
+        language_probability=guess.probability if guess else None,
+        missing=_missing(result, summary.n_utterances),
+    )
+
+
+def _share(utterances: Sequence[dict[str, Any]], column: str) -> float:
     return round(sum(row[column] is not None for row in utterances) / len(utterances), 4) if utterances else 0.0
 
 
-def _missing(result: SyncResult, utterances: Sequence[dict[str, object]]) -> str | None:
+def _missing(result: SyncResult, n_utterances: int) -> str | None:
     if result.verdict == "refused":
         return f"subtitles refused: {result.reason}"
-    return None if utterances else "no spoken line among the subtitles"
+    return None if n_utterances else "no spoken line among the subtitles"

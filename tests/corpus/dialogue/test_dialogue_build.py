@@ -83,7 +83,7 @@ def build(film: Path, recognition: Recognition = Recognition.NEVER):
 def test_lines_are_moved_into_place_and_get_speaker_heading_and_script_line(film: Path):
     deliver(film, srt(LINES, delay_ms=1700), fountain())
     summary, table = build(film)
-    assert summary.verdict == "corrected" and summary.missing is None
+    assert summary.verdict == "corrected" and summary.missing is None and summary.confidence > 0.5
     assert np.abs(table["start_ms"] - [start for start, *_ in LINES]).max() < 60
     assert list(table["character_id"]) == [who.lower() for _, _, who, _ in LINES]
     assert list(table["scene_heading"]) == [SCENES[0]] * 5 + [SCENES[5]] * 7
@@ -115,7 +115,7 @@ def test_another_films_subtitles_give_no_line_and_every_cue_is_kept_as_dropped(f
     starts = np.cumsum(rng.integers(900, 5000, 14))
     deliver(film, srt([(int(t), int(t) + 700, "X", f"Other words {n}") for n, t in enumerate(starts)]))
     summary, table = build(film)
-    assert summary.verdict == "refused" and len(table) == 0
+    assert summary.verdict == "refused" and len(table) == 0 and summary.confidence == 0
     assert summary.missing is not None and "refused" in summary.missing
     dropped = json.loads((film / "dialogue" / "dropped.json").read_text())["dropped"]
     assert len(dropped) == 14 and dropped[0]["text"] == "Other words 0"
