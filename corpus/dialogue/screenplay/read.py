@@ -179,13 +179,14 @@ def _read_fountain(text: str) -> Iterator[RawElement]:
         if parser._note or parser._boneyard:
             opened = opened or number
             continue
-        # What a note interrupted stands where the note began; what waited for this line to be understood, in the line before.
+        # What a note interrupted stands where the note began; what waited for this line to be understood, in the line before, and an
+        # empty line holds nothing itself.
         at, opened = opened or number, None
         for position, element in enumerate(parser.script.elements[known:]):
             kind = _FOUNTAIN_KINDS.get(element.type.value)
             words = _plain(element.name if kind == "character" else element.text_raw) if kind else ""
             if kind and words:
-                yield kind, words, at - 1 if position < waiting else at
+                yield kind, words, at - 1 if position < waiting or not line.strip() else at
 
 
 def _forced_characters(lines: list[str]) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpus.contracts import FeelmError
@@ -323,6 +323,7 @@ def test_the_same_screenplay_is_read_from_every_format(tmp_path_factory: pytest.
         st.lists(st.sampled_from([*COLUMNS.splitlines(), *PLAY.splitlines(), "\f", "\t(x", ")"]), max_size=40).map("\n".join),
     )
 )
+@example("A\n0\n=\n0\n\nA")
 def test_any_text_is_read_or_refused_and_its_lines_exist(tmp_path_factory: pytest.TempPathFactory, text: str):
     path = tmp_path_factory.mktemp("any") / "s.txt"
     path.write_bytes(text.encode("utf-8", errors="replace"))
