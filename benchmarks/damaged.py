@@ -42,6 +42,7 @@ KINDS = (
     Kind("mp4", ".mp4", "libx264", "aac", X264),
     Kind("mp4 faststart", ".mp4", "libx264", "aac", X264, (("movflags", "faststart"),)),
     Kind("mp4 hevc", ".mp4", "libx265", "aac", (("preset", "ultrafast"), ("x265-params", "log-level=none:keyint=50"))),
+    Kind("mp4 av1", ".mp4", "libsvtav1", "aac", (("preset", "12"), ("g", "50"), ("svtav1-params", "lp=1"))),
     Kind("mkv", ".mkv", "libx264", "ac3", X264),
     Kind("mkv hevc", ".mkv", "libx265", "aac", (("preset", "ultrafast"), ("x265-params", "log-level=none:keyint=50"))),
     Kind("webm", ".webm", "libvpx-vp9", "libopus", (("deadline", "realtime"), ("cpu-used", "8"), ("g", "50"))),

@@ -75,6 +75,7 @@ def check_film(film_dir: Path, shots_dir: Path, soundtrack_dir: Path) -> tuple[O
         "fps": stream["fps"],
         "variable": stream["variable_rate"],
         "damage": [*([altered] if altered else []), *_json(shots_dir / "summary.json")["damage"], *sound["damage"]],
+        "checksums": stream["checksums"],
         "sound": sound,
     }
     return run_suite(SHOTS.read(shots_dir / "shots.parquet"), load_suite("films"), context)

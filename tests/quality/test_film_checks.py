@@ -31,7 +31,7 @@ def film(
 ) -> dict[str, Outcome]:
     """What the suite `films` finds in a film of these shots."""
     SHOTS.write(SHOTS.frame(shots), folder / "shots" / "shots.parquet")
-    facts = {"duration_ms": DURATION_MS, "declared_duration_ms": DURATION_MS, "fps": 24.0, "variable_rate": False}
+    facts = {"duration_ms": DURATION_MS, "declared_duration_ms": DURATION_MS, "fps": 24.0, "variable_rate": False, "checksums": False}
     write_json(folder / "shots" / "stream.json", facts | (stream or {}))
     write_json(folder / "shots" / "summary.json", {"damage": damage})
     heard = SoundFacts(True, False, DURATION_MS, -20.0, -3.0, 1, 0, (), None)
@@ -51,6 +51,7 @@ def test_a_sound_film_passes_with_its_figures(tmp_path: Path):
     outcomes = film(tmp_path, WHOLE)
     assert failed(outcomes) == set()
     assert outcomes["duration_as_declared"].figures == {"duration_ms": 10_000, "declared_ms": 10_000}
+    assert outcomes["stream_undamaged"].observed == "no damage seen; the file has no checksums, so a turned bit may hide"
     assert outcomes["sound_covers_film"].observed == "00:00:10 of sound at -20 dBFS"
 
 

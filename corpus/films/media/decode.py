@@ -8,7 +8,6 @@ container's own structure has a hole), noted with its time, and the pass goes on
 from __future__ import annotations
 
 import heapq
-import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,8 +19,10 @@ from av.error import FFmpegError
 
 from corpus.films.media.damage import CutOff, Damage, DamageLog, clock
 from corpus.films.media.deadline import Deadline
+from corpus.films.media.decoders import open_decoder
+from corpus.films.media.hevc import HevcReading
 from corpus.films.media.pictures import Pictures
-from corpus.films.media.probe import MAXIMUM_SIDE, MediaError, MediaFacts, choose_video, open_media, packets_of, probe
+from corpus.films.media.probe import MediaError, MediaFacts, choose_video, open_media, packets_of, probe
 from corpus.films.media.structure import Hole, examine
 
 MINIMUM_USABLE_MS = 1000
@@ -33,8 +34,6 @@ STEADY_PICTURES = 50
 STUCK_PACKETS = 2
 BACKWARD_MS = 1000
 BACKWARD_PICTURES = 3
-DECODER_THREADS = 4
-LARGE_PIXELS = 4096 * 2304
 
 # An encoder never writes this in these formats: H.264 and HEVC forbid 00 00 00, and arithmetic coding makes 64 zeros out of nothing else.
 HOLE_IN_PACKET = bytes(64)
@@ -48,6 +47,8 @@ UNPAIRED_CONTAINERS = frozenset({"avi"})
 class StreamSummary:
     """What the whole pass measured: the film's true length and rate, and where it is damaged.
 
+    `checksums` says whether the container's checksums cover every bit; where none do, a single turned bit can decode to another valid
+    picture or sound that nothing tells from the right one.
     `shifts_ms` has one entry for every time that the film's clock began anew (recordings joined end to end): what to add from there on.
     """
 
@@ -57,6 +58,7 @@ class StreamSummary:
     variable_rate: bool
     damage: tuple[Damage, ...]
     shifts_ms: tuple[int, ...] = ()
+    checksums: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class VideoPass:
         self._structure = examine(path, self.facts.container)
         self._holes = _HoleDates(self._structure.holes)
         self._pairing = _Pairing(self.facts)
+        self._keys_ms: set[int] = set()
         self._shifts_ms: list[int] = []
         self._backward: list[int] = []
         self._n_frames = 0
@@ -120,7 +123,8 @@ class VideoPass:
             stream = choose_video(container)
             if stream is None:
                 raise MediaError(f"{self.path} has no video stream")
-            self._set_up(stream)
+            self._decoder = open_decoder(stream, self.facts)
+            self._second = self._second_reading(stream)
             packets = packets_of(container, stream)
             while True:
                 self._deadline.check(self._last_ms)
@@ -133,19 +137,22 @@ class VideoPass:
                     return
                 yield from self._decoded(packet)
 
-    def _set_up(self, stream: av.video.stream.VideoStream) -> None:
-        stream.thread_type = "AUTO"
-        # Without `explode` the decoder invents what it could not read and says nothing: of 120 damaged files 20 passed as whole.
-        stream.codec_context.options = {"err_detect": "explode+crccheck", "max_pixels": str(MAXIMUM_SIDE**2)}
-        # Each decoding thread holds pictures of its own; beyond 4K they are too large to hold several.
-        many = 1 if self.facts.width * self.facts.height > LARGE_PIXELS else DECODER_THREADS
-        stream.codec_context.thread_count = min(many, os.cpu_count() or 1)
+    def _second_reading(self, stream: av.video.stream.VideoStream) -> HevcReading | None:
+        if self.facts.video_codec != "hevc" or self._structure.checksums:
+            return None
+        return HevcReading(stream.codec_context.extradata)
+
+    def _read_again(self, packet: av.Packet, at_ms: int) -> None:
+        if self._second is None:
+            return
+        for fault in self._second.read(bytes(packet), at_ms) if packet.size else self._second.finish(at_ms):
+            self._spoilt(fault.what, at_ms=fault.at_ms)
 
     def _decoded(self, packet: av.Packet) -> list[av.VideoFrame]:
         self._watch(packet)
         self._unstick(packet)
         try:
-            frames = list(packet.decode())
+            frames = list(self._decoder.decode(packet))
         except FFmpegError as error:
             self._spoilt(f"pictures cannot be decoded ({error.strerror or error})")
             self._failures += 1
@@ -159,13 +166,16 @@ class VideoPass:
     def _unstick(self, packet: av.Packet) -> None:
         """Several threads that stumble over a missing picture can stay down to the film's end: at a key picture they begin anew."""
         if packet.is_keyframe and self._failures >= STUCK_PACKETS:
-            packet.stream.codec_context.flush_buffers()
+            self._decoder.flush_buffers()
 
     def _watch(self, packet: av.Packet) -> None:
         """Compare what comes out of the file with what ought to."""
+        at_ms = self._film_ms(packet.pts if packet.pts is not None else packet.dts, packet.time_base)
+        self._read_again(packet, at_ms)
         if not packet.size:
             return
-        at_ms = self._film_ms(packet.pts if packet.pts is not None else packet.dts, packet.time_base)
+        if packet.is_keyframe:
+            self._keys_ms.add(at_ms)
         for hole, start_ms in self._holes.passed(packet.pos, at_ms):
             self._damage.note(hole.what, start_ms, at_ms)
         if packet.is_corrupt:
@@ -215,9 +225,10 @@ class VideoPass:
         lost = self._pairing.shown(t_ms)
         if lost:
             self._damage.note("pictures are lost", lost[0], t_ms, pictures=len(lost))
-        if self._suspect and raw.key_frame:
+        if self._suspect and (raw.key_frame or t_ms in self._keys_ms):  # libvpx's pictures do not say that they are key pictures
             self._damage.note("", t_ms)
             self._suspect = False
+        self._keys_ms = {key_ms for key_ms in self._keys_ms if key_ms > t_ms}
         if self._last_ms >= 0:
             self._step(t_ms)
         self._last_ms = t_ms
@@ -269,6 +280,7 @@ class VideoPass:
             variable_rate=self._n_frames > 2 and longest - shortest > 2,
             damage=self._damage.places() + ((self._end,) if self._end else ()),
             shifts_ms=tuple(self._shifts_ms),
+            checksums=self._structure.checksums,
         )
 
 

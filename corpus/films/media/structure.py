@@ -37,10 +37,11 @@ class Hole:
 
 @dataclass(frozen=True)
 class Structure:
-    """What the structure tells: holes in the order of the file, and whether its end is missing."""
+    """What the structure tells: holes in the order of the file, whether its end is missing, whether checksums cover pictures and sound."""
 
     holes: tuple[Hole, ...] = ()
     cut_off: bool = False
+    checksums: bool = False
 
 
 class _Misfit(ValueError):
@@ -83,7 +84,7 @@ def _matroska(content: mmap.mmap) -> Structure:
     if name != SEGMENT:
         return Structure((Hole(0, at, "the file's head is damaged"),))
     holes = _cluster_holes(content, at, min(end or len(content), len(content)))
-    return Structure(tuple(islice(holes, MOST_HOLES)), (end or 0) > len(content))
+    return Structure(tuple(islice(holes, MOST_HOLES)), (end or 0) > len(content), _first_cluster_has_checksum(content, at))
 
 
 def _cluster_holes(content: mmap.mmap, at: int, end: int) -> Iterator[Hole]:
@@ -121,9 +122,22 @@ def _after_blocks(content: mmap.mmap, at: int, stop: int | None, end: int) -> in
     return at
 
 
+def _first_cluster_has_checksum(content: mmap.mmap, at: int) -> bool:
+    """Whoever writes them writes them for every cluster."""
+    cluster = content.find(CLUSTER, at)
+    try:
+        return cluster >= 0 and _has_checksum(content, _element(content, cluster)[1])
+    except _Misfit:
+        return False
+
+
+def _has_checksum(content: mmap.mmap, begin: int) -> bool:
+    return content[begin : begin + 2] == CRC + b"\x84"
+
+
 def _checksum_holds(content: mmap.mmap, at: int, end: int) -> bool:
     name, begin, _ = _element(content, at)
-    if name not in (CLUSTER, INFO, TRACKS) or content[begin : begin + 2] != CRC + b"\x84":
+    if name not in (CLUSTER, INFO, TRACKS) or not _has_checksum(content, begin):
         return True
     return zlib.crc32(content[begin + 6 : end]) == int.from_bytes(content[begin + 2 : begin + 6], "little")
 

@@ -12,13 +12,14 @@ from corpus.films.shots.shots import SOURCE_WIDTH, Shot, ShotSetting, shot_detec
 
 @dataclass(frozen=True)
 class FilmShots:
-    """A film's shots; `damage` dates what could not be decoded, in words."""
+    """A film's shots; `damage` dates what could not be decoded, in words; `checksums` says whether the container vouches for the rest."""
 
     setting: ShotSetting
     duration_ms: int
     fps: float
     shots: tuple[Shot, ...]
     damage: tuple[str, ...]
+    checksums: bool
 
 
 def list_shots(media: Path, setting: ShotSetting = ShotSetting.BEST) -> FilmShots:
@@ -35,4 +36,4 @@ def list_shots(media: Path, setting: ShotSetting = ShotSetting.BEST) -> FilmShot
         detector.push(frame.t_ms, small_picture(frame.rgb(*size)))
     stream = video.summary()
     shots = shots_between(detector.finish(), stream.duration_ms)
-    return FilmShots(setting, stream.duration_ms, stream.fps, tuple(shots), tuple(map(str, stream.damage)))
+    return FilmShots(setting, stream.duration_ms, stream.fps, tuple(shots), tuple(map(str, stream.damage)), stream.checksums)

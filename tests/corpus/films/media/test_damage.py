@@ -47,7 +47,8 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_an_undamaged_film_has_no_holes(whole: tuple[Kind, Path]) -> None:
-    assert examine(whole[1], CONTAINERS[whole[0].suffix]) == Structure()
+    # libavformat covers Matroska's clusters by CRC-32, and WebM's not.
+    assert examine(whole[1], CONTAINERS[whole[0].suffix]) == Structure(checksums=whole[1].suffix == ".mkv")
 
 
 def test_a_film_of_each_kind_and_damage_is_refused_or_told_or_harmless(whole: tuple[Kind, Path], tmp_path: Path) -> None:
