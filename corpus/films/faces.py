@@ -13,7 +13,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 CROP_SIZE = 64
 SCORE_MINIMUM = 0.6
@@ -198,6 +197,8 @@ class FaceTracker:
         if not boxes or not self._tracks:
             return {}
         cost = np.array([[_cost(track.predicted(t_ms), box) for box in boxes] for track in self._tracks])
+        from scipy.optimize import linear_sum_assignment  # 36 MB that a scan needs only when its shot network is gone
+
         rows, columns = linear_sum_assignment(cost)
         near = [(row, column) for row, column in zip(rows, columns, strict=True) if cost[row, column] <= self._maximum_cost]
         return {int(column): self._tracks[row] for row, column in near}

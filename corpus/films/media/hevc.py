@@ -85,6 +85,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "set_image_plane": (None, [c_void_p, c_int, c_void_p, c_int, c_void_p]),
         "get_bits_per_pixel": (c_int, [c_void_p, c_int]),
         "push_NAL": (c_int, [c_void_p, c_char_p, c_int, c_int64, c_void_p]),
+        "push_end_of_frame": (None, [c_void_p]),
         "flush_data": (c_int, [c_void_p]),
         "decode": (c_int, [c_void_p, POINTER(c_int)]),
         "get_warning": (c_int, [c_void_p]),
@@ -116,6 +117,9 @@ class HevcReading:
         """Faults that come to light with this packet, whose picture is shown at `at_ms`."""
         for unit in _prefixed(packet, self._length_size) if self._length_size else _annex_b(packet):
             self._push(unit, at_ms)
+        if self._open is not None and self.able:
+            # Else a picture would be decoded when the next one comes, and dated by it.
+            self._open.library.de265_push_end_of_frame(self._open.decoder)
         return self._decoded(at_ms)
 
     def finish(self, at_ms: int) -> list[Fault]:

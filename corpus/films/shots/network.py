@@ -23,6 +23,9 @@ _ALIKE = 128
 _HIDDEN = 1024
 _FILTERS = (16, 32, 64)
 _POOLED = 20
+_STRIP = 12
+# What two convolutions of 3 x 3 see beside a strip.
+_HALO = 2
 
 
 class TransNetV2(nn.Module):
@@ -82,8 +85,18 @@ class _Block(nn.Module):
         self.DDCNN = nn.ModuleList([_Dilated(read, filters), _Dilated(filters * 4, filters)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """The picture in upright strips, one after the other: at full size what lies between the layers takes most of the memory."""
+        width = x.shape[4]
+        strips = []
+        for left in range(0, width, _STRIP):
+            begin, end = max(left - _HALO, 0), min(left + _STRIP + _HALO, width)
+            found = self._layers(x[..., begin:end])
+            strips.append(_halved(found[..., left - begin : left - begin + _STRIP]))
+        return torch.cat(strips, dim=4)
+
+    def _layers(self, x: Tensor) -> Tensor:
         short = self.DDCNN[0](x).relu_()
-        return _halved(self.DDCNN[1](short).relu_().add_(short))
+        return self.DDCNN[1](short).relu_().add_(short)
 
 
 def _halved(x: Tensor) -> Tensor:
