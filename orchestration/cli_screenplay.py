@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.console import Json, err, rows_table, show
@@ -48,12 +47,12 @@ def _utterances(found: "ScriptedDialogue") -> Table:
 def _utterance_row(each: "ScriptedUtterance") -> list[str]:
     speaker = " + ".join(name for name in (each.speaker, each.also_speaker) if name)
     sure = "-" if each.confidence is None else f"{each.confidence:.2f}"
-    return [_clock(each.start_ms), escape(speaker) or "-", sure, _told(each.scene), _told(each.script_line), escape(each.text)]
+    return [_clock(each.start_ms), speaker or "-", sure, _told(each.scene), _told(each.script_line), each.text]
 
 
 def _unspoken(found: "ScriptedDialogue") -> Table:
     shown = found.unmatched_speeches[:_SHOWN_UNSPOKEN]
-    rows = [[str(each.script_line), escape(each.speaker), _told(each.scene), escape(each.text)] for each in shown]
+    rows = [[str(each.script_line), each.speaker, _told(each.scene), each.text] for each in shown]
     left_out = len(found.unmatched_speeches) - len(rows)
     more = f" (and {left_out} more: --json)" if left_out else ""
     return rows_table(f"Speeches that no cue says{more}", ["line", "speaker", "scene", "text"], rows)

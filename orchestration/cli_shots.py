@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from corpus.films.shots.shots import Shot, ShotSetting
 from orchestration.console import Json, err, rows_table, show
@@ -22,7 +21,7 @@ def shots(
     from corpus.films.shots.listing import list_shots
 
     found = list_shots(media, setting)
-    title = f"{escape(media.name)}: {len(found.shots)} shots in {_clock(found.duration_ms)} ({setting})"
+    title = f"{media.name}: {len(found.shots)} shots in {_clock(found.duration_ms)} ({setting})"
     show(asdict(found), rows_table(title, ["shot", "from", "to", "begins with", "score"], [_row(shot) for shot in found.shots]), as_json)
     for damage in found.damage:
         err.print(f"{media.name}: {damage}", style="yellow", highlight=False, soft_wrap=True, markup=False)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.console import Json, err, rows_table, show
@@ -66,7 +65,7 @@ def _totals(found: "Comparison", written: "Written | None" = None) -> Table:
     result = found.result
     rows = [
         ["verdict", result.verdict],
-        ["why", escape(result.reason)],
+        ["why", result.reason],
         ["confidence", f"{result.confidence:.2f}"],
         ["offset", f"{result.offset_ms / 1000:+.3f} s"],
         ["scale", f"{result.scale:.6f}"],
@@ -78,12 +77,12 @@ def _totals(found: "Comparison", written: "Written | None" = None) -> Table:
     ]
     if written:
         early = f", {written.set_to_beginning} of them set to the film's beginning" if written.set_to_beginning else ""
-        rows.append(["written", escape(f"{written.path}: {written.cues} cues{early}")])
+        rows.append(["written", f"{written.path}: {written.cues} cues{early}"])
     return rows_table(f"{found.subtitles.name} beside {found.media.name}", ["what", "result"], rows)
 
 
 def _worst(found: "Comparison") -> list[Table]:
-    rows = [[str(cue.number), _clock(cue.start_ms), f"{cue.speech:.2f}", escape(cue.text)] for cue in found.worst]
+    rows = [[str(cue.number), _clock(cue.start_ms), f"{cue.speech:.2f}", cue.text] for cue in found.worst]
     return [rows_table("Cues with the least speech under them", ["cue", "from", "speech", "text"], rows)] if rows else []
 
 

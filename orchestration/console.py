@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True)
@@ -23,10 +24,10 @@ def show(value: Any, table: RenderableType, as_json: bool) -> None:
 
 
 def rows_table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
-    """A rich table of strings."""
-    table = Table(title=title, title_justify="left")
+    """A rich table of strings, shown as they are: a film's `[door slams]` is no markup."""
+    table = Table(title=Text(title, style="table.title"), title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=index == 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     return table
