@@ -7,6 +7,7 @@ in a track is kept, so that a second trial is quick.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,8 +39,12 @@ class Peer:
         """Make the environment where it is not there yet.
 
         Raises:
-            FeelmError: the package cannot be installed.
+            FeelmError: the package cannot be installed, or ffmpeg, which it runs, is not there.
         """
+        if shutil.which("ffmpeg") is None:
+            raise FeelmError(
+                "ffsubsync runs ffmpeg, which is not installed: install it (Debian: apt install ffmpeg), or run with --peer-trials 0"
+            )
         peer = cls(cache / "ffsubsync")
         if not peer._command.is_file():
             subprocess.run([sys.executable, "-m", "venv", str(peer.home)], check=True)

@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float32]
 _CHUNK = 512
 _STREAM_CHUNKS = 312
 _WARM_CHUNKS = 62
-_STREAMS_AT_ONCE = 60
+_STREAMS_AT_ONCE = 20  # with 60 a fifth faster and 70 MB more
 _BLOCK_SAMPLES = _STREAMS_AT_ONCE * _STREAM_CHUNKS * _CHUNK
 
 
