@@ -189,29 +189,26 @@ class _Pictures:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
-        self._used: dict[int, list[np.ndarray]] = {}
+        self._used: dict[int, tuple[list[np.ndarray], np.ndarray]] = {}
         self._free: list[list[np.ndarray]] = []
-        self._pattern = np.zeros(0, np.uint8)
         self.allocation = _Allocation(_GetBuffer(self._take), _ReleaseBuffer(self._give_back))
 
     def incomplete(self, image: int) -> bool:
         """Whether the pattern still stands in any block of the picture."""
-        luma = self._used[image][0]
-        rows = luma[BLOCK // 2 :: BLOCK, : len(self._pattern)]
-        untouched = (rows == self._pattern).reshape(len(rows), -1, BLOCK).all(axis=2)
+        planes, pattern = self._used[image]
+        rows = planes[0][BLOCK // 2 :: BLOCK, : len(pattern)]
+        untouched = (rows == pattern).reshape(len(rows), -1, BLOCK).all(axis=2)
         return bool(untouched.any())
 
     def _take(self, _: int, spec: object, image: int, __: int) -> int:
         wanted = spec.contents  # type: ignore[attr-defined]
         luma, chroma = (-(-self._library.de265_get_bits_per_pixel(image, channel) // 8) for channel in (0, 1))
-        width = wanted.width * luma
-        planes = self._planes([(wanted.height, width), *_chroma(wanted, chroma)])
-        if len(self._pattern) != width:
-            self._pattern = np.random.default_rng(width).integers(0, 256, width, dtype=np.uint8)
-        planes[0][BLOCK // 2 :: BLOCK, :width] = self._pattern
+        pattern = _pattern(wanted.width * luma)
+        planes = self._planes([(wanted.height, len(pattern)), *_chroma(wanted, chroma)])
+        planes[0][BLOCK // 2 :: BLOCK, : len(pattern)] = pattern
         for number, plane in enumerate(planes):
             self._library.de265_set_image_plane(image, number, plane.ctypes.data, plane.strides[0], None)
-        self._used[image] = planes
+        self._used[image] = planes, pattern
         return 1
 
     def _planes(self, shapes: list[tuple[int, int]]) -> list[np.ndarray]:
@@ -223,9 +220,14 @@ class _Pictures:
         return [_aligned(height, width) for height, width in aligned]
 
     def _give_back(self, _: int, image: int, __: int) -> None:
-        planes = self._used.pop(image, None)
-        if planes is not None:
-            self._free.append(planes)
+        if image in self._used:
+            self._free.append(self._used.pop(image)[0])
+
+
+@lru_cache(maxsize=8)
+def _pattern(width_bytes: int) -> np.ndarray:
+    """What no picture holds eight times in a row but by one chance in 256 to the eighth."""
+    return np.random.default_rng(width_bytes).integers(0, 256, width_bytes, dtype=np.uint8)
 
 
 def _chroma(wanted: _Spec, sample_bytes: int) -> list[tuple[int, int]]:

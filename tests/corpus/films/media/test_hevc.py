@@ -56,20 +56,30 @@ def test_hardly_a_turned_bit_passes_and_each_is_dated_by_its_picture(packets: tu
     assert dated >= 22
 
 
-def test_ten_bits_a_sample_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "ten.mp4"
+def noise(path: Path, size: tuple[int, int], pixels: str) -> tuple[bytes | None, list[bytes]]:
+    """Configuration record and packets of ten pictures of noise."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx265", rate=25, width=320, height=180, pix_fmt="yuv420p10le")
+        stream = container.add_stream("libx265", rate=25, width=size[0], height=size[1], pix_fmt=pixels)
         stream.codec_context.options = {"preset": "ultrafast", "x265-params": "log-level=none"}
         for number in range(10):
-            picture = np.random.default_rng(number).integers(0, 256, (180, 320, 3), dtype=np.uint8)
+            picture = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        assert read(stream.codec_context.extradata, [bytes(packet) for packet in container.demux(stream) if packet.size]) == []
+        return stream.codec_context.extradata, [bytes(packet) for packet in container.demux(stream) if packet.size]
+
+
+def test_ten_bits_a_sample_are_read(tmp_path: Path) -> None:
+    assert read(*noise(tmp_path / "ten.mp4", (320, 180), "yuv420p10le")) == []
+
+
+def test_pictures_may_change_their_size(tmp_path: Path) -> None:
+    _, large = noise(tmp_path / "large.ts", (320, 180), "yuv420p")
+    _, small = noise(tmp_path / "small.ts", (160, 96), "yuv420p")
+    assert read(None, [*large, *small, *large]) == []
 
 
 def test_without_the_library_the_film_is_read_once_and_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
