@@ -15,6 +15,7 @@ from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -200,8 +201,8 @@ class _Pictures:
         untouched = (rows == pattern).reshape(len(rows), -1, BLOCK).all(axis=2)
         return bool(untouched.any())
 
-    def _take(self, _: int, spec: object, image: int, __: int) -> int:
-        wanted = spec.contents  # type: ignore[attr-defined]
+    def _take(self, _: int, spec: Any, image: int, __: int) -> int:
+        wanted: _Spec = spec.contents
         luma, chroma = (-(-self._library.de265_get_bits_per_pixel(image, channel) // 8) for channel in (0, 1))
         pattern = _pattern(wanted.width * luma)
         planes = self._planes([(wanted.height, len(pattern)), *_chroma(wanted, chroma)])
