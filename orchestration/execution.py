@@ -98,8 +98,8 @@ def execute_all(jobs: Sequence[Job], workers: int, log: Path) -> Iterator[Outcom
 
 def _start_worker(log: Path, threads: int) -> None:
     """Share the cores, and send what is printed to the log at the level of file descriptors: native libraries print too."""
-    # Before torch and OpenBLAS are loaded: more threads than cores make them wait for each other in a loop.
-    os.environ |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    # Before torch is loaded: more threads than cores make them wait for each other in a loop.
+    os.environ |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(descriptor, stream)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import corpus  # noqa: F401  (before NumPy: it says on how many threads that computes)
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

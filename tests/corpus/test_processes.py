@@ -1,10 +1,12 @@
-"""Workers end when the process that started them is killed."""
+"""Workers end when the process that started them is killed, and do not get in each other's way."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+
+from corpus.processes import worker_pool
 
 PROGRAM = """
 import os, time
@@ -34,3 +36,19 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def linear_algebra_threads() -> dict[str, int]:
+    """Threads by library."""
+    import numpy  # noqa: F401
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import threadpool_info
+
+    return {info["filepath"]: info["num_threads"] for info in threadpool_info() if info["internal_api"] == "openblas"}
+
+
+def test_the_linear_algebra_of_a_worker_has_one_thread() -> None:
+    with worker_pool(1) as pool:
+        found = pool.submit(linear_algebra_threads).result()
+    assert found
+    assert set(found.values()) == {1}

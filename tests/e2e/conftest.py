@@ -1,6 +1,7 @@
 """One small home that has been through the whole chain, shared by the end-to-end tests."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,23 @@ SEED = 5
 
 
 def feelm(root: Path, *arguments: str, timeout_s: int = 900) -> subprocess.CompletedProcess[str]:
-    """Run the command line in `root` as a user would."""
+    """Run the command line in `root` as a user would; what takes too long is ended with all its workers, and tells where each stood."""
     environment = {**os.environ, "FEELM_HOME": str(root / ".feelm"), "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
-    return subprocess.run([*FEELM, *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False)
+    # With it a process that is aborted writes the stacks of its threads first; workers write theirs to the log.
+    environment["PYTHONFAULTHANDLER"] = "1"
+    command = [*FEELM, *arguments]
+    log = root / ".feelm" / "logs" / "workers.log"
+    with subprocess.Popen(
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGABRT)
+            out, err = process.communicate(timeout=60)
+            told = log.read_text(errors="replace")[-20_000:] if log.is_file() else "no log"
+            pytest.fail(f"feelm {' '.join(arguments)} took more than {timeout_s} s\n{out}\n{err}\n{told}")
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 @pytest.fixture(scope="session")
