@@ -24,6 +24,7 @@ from typing import Any
 from assets.code import code_version
 from assets.workspace import ABSENT, Workspace
 from corpus.annotations.decisions import decision_folder
+from corpus.annotations.importers.reading import told_path
 from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
 from corpus.dialogue.recognise import Recognition, recogniser, unusable
 from corpus.films.catalogue.store import OF_THE_COLLECTION
@@ -132,7 +133,7 @@ def _batch_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
     path = workspace.inbox.get(batch_id)
     if path is None:
         raise FeelmError(f"no file of batch {batch_id!r} in {workspace.home.inbox}: deliver it with `feelm annotations import FILE`")
-    return {"file": workspace.versions.of(path)}
+    return {"file": workspace.versions.of(path), "told": workspace.versions.of(told_path(path))}
 
 
 def _gate_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:

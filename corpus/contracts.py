@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.parquet as pq
 
 EMOTIONS: tuple[str, ...] = ("neutral", "joy", "anger", "fear", "sadness", "surprise", "disgust")
@@ -148,13 +149,14 @@ class TableSchema:
         return arrow
 
     def _to_array(self, series: pd.Series, arrow_field: pa.Field) -> pa.Array:
-        values = [None if _is_missing(value) else value for value in series]
         try:
-            array = pa.array(values, type=arrow_field.type)
+            array = pa.array(series, type=arrow_field.type, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
             raise ContractError(f"table {self.name}, column {arrow_field.name}: {error}") from error
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks()
         if array.null_count and not arrow_field.nullable:
-            row = values.index(None)
+            row = int(np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))[0])
             raise ContractError(f"table {self.name}, column {arrow_field.name}, row {row}: null where a value is required")
         return array
 
@@ -167,13 +169,15 @@ class TableSchema:
             if column is None or not len(array):
                 continue
             if column.allowed is not None:
-                unknown = sorted(set(array.to_pylist()) - set(column.allowed))
+                unknown = sorted(set(array.unique().to_pylist()) - set(column.allowed))
                 if unknown:
                     raise ContractError(f"table {self.name}, column {name}: {unknown[:5]} not in {list(column.allowed)}")
-            if column.minimum is not None and min(array.to_pylist()) < column.minimum - 1e-6:
-                raise ContractError(f"table {self.name}, column {name}: {min(array.to_pylist())} below {column.minimum}")
-            if column.maximum is not None and max(array.to_pylist()) > column.maximum + 1e-6:
-                raise ContractError(f"table {self.name}, column {name}: {max(array.to_pylist())} above {column.maximum}")
+            if column.minimum is not None or column.maximum is not None:
+                least, most = (figure.as_py() for figure in compute.min_max(array).values())
+                if column.minimum is not None and least < column.minimum - 1e-6:
+                    raise ContractError(f"table {self.name}, column {name}: {least} below {column.minimum}")
+                if column.maximum is not None and most > column.maximum + 1e-6:
+                    raise ContractError(f"table {self.name}, column {name}: {most} above {column.maximum}")
 
     def _check_key(self, table: pd.DataFrame) -> None:
         if self.key and table.duplicated(list(self.key)).any():
@@ -208,10 +212,6 @@ class TableSchema:
         if missing:
             raise ContractError(f"table {self.name} at {path} lacks columns {missing}: it was made by another version, run again")
         return arrow.to_pandas()
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
 
 
 def _text(name: str, description: str, *, nullable: bool = False, allowed: Iterable[str] | None = None) -> Column:
@@ -400,42 +400,83 @@ UNIT_FEATURES = TableSchema(
     open_ended=True,
 )
 
-DIMENSIONS = ("category", "intensity", "valence", "arousal")
+DIMENSIONS = ("category", "intensity", "valence", "arousal", "dominance")
 PERSPECTIVES = ("portrayed", "intended", "perceived", "felt")
+MODALITIES_SEEN = ("a", "v", "t", "av", "at", "vt", "avt")
+JUDGEMENT_STATUSES = ("submitted", "skipped", "rejected", "adjudicated")
+
+ANNOTATION_SCHEMA_VERSION = 2
+"""Raised whenever a column of ANNOTATIONS changes its meaning."""
 
 ANNOTATIONS = TableSchema(
     "annotations",
     (
         _text("annotation_id", "uuid5, see design.md"),
         _text("batch_id", "the accepted batch"),
+        Column("schema_version", pa.int16(), "ANNOTATION_SCHEMA_VERSION when the row was written", minimum=1),
         _text("film_id", "the film"),
+        _text("cut_id", "the cut that the times are of; null: the catalogue's", nullable=True),
         _text("unit_id", "the unit, when the tool names one", nullable=True),
         _ms("start_ms", "start; null where only a unit is named", nullable=True),
-        _ms("end_ms", "end; null where only a unit is named", nullable=True),
+        _ms("end_ms", "end; null where only a unit is named, or a point in time was judged", nullable=True),
+        _text("time_basis", "what the tool counts time in", allowed=("ms", "frame", "timecode")),
+        _number("fps_used", "pictures a second by which frames became times", unit="1/s", nullable=True, minimum=0),
         _text("annotator_id", "pseudonym"),
         _count("pass_no", "which pass of this annotator, from 1"),
         _text("character_id", "who is judged", nullable=True),
         _text("perspective", "what is judged", allowed=PERSPECTIVES),
+        _text("direction", "whether the emotion is towards oneself or another", nullable=True, allowed=("self", "other")),
         _text("dimension", "which dimension", allowed=DIMENSIONS),
+        _text("vocabulary_id", "the scheme that the label is of", nullable=True),
         _text("label", "canonical emotion when dimension is category", nullable=True, allowed=EMOTIONS),
         _text("label_raw", "the label as the rater gave it", nullable=True),
         _text("group_id", "ties the rows of one judgement together"),
-        _number("value", "intensity 0..1, valence and arousal -1..1", nullable=True, minimum=-1, maximum=1),
+        _count("rank", "1 for the first emotion named, 2 for the second"),
+        _number("value", "intensity 0..1; valence, arousal and dominance -1..1", nullable=True, minimum=-1, maximum=1),
         _number("value_raw", "the value as the rater gave it", nullable=True),
+        _number("scale_min", "least value of the rater's scale", nullable=True),
+        _number("scale_max", "greatest value of the rater's scale", nullable=True),
+        _share("confidence", "how sure the rater was", nullable=True),
         _text(
             "cues",
             "what the judgement rests on, comma-separated: face,voice,verbal,gesture,context,narrator,music,camera",
             nullable=True,
         ),
-        _text("modality_seen", "what the rater saw and heard", allowed=("a", "v", "t", "av", "at", "vt", "avt")),
+        _text("modality_seen", "what the rater saw and heard; null where unknown", nullable=True, allowed=MODALITIES_SEEN),
         _text("note", "free text, at most 4000 characters", nullable=True),
         _ms("lead_time_ms", "time the judgement took", nullable=True),
         _text("created_at", "ISO 8601 UTC", nullable=True),
+        _text("updated_at", "ISO 8601 UTC of the last change in the tool", nullable=True),
+        _text("status", "what the tool says of it", allowed=JUDGEMENT_STATUSES),
         _text("source_tool", "importer and version"),
-        _text("source_file_sha256", "the delivered file"),
+        _text("source_file_sha256", "the delivered file, without names"),
         _text("source_ref", "row, line or region in that file"),
     ),
     key=("annotation_id",),
+)
+
+TRACES = TableSchema(
+    "traces",
+    (
+        _text("trace_id", "uuid5 of film, rater, pass, character, perspective and dimension"),
+        _text("batch_id", "the accepted batch"),
+        _text("film_id", "the film"),
+        _text("annotator_id", "pseudonym"),
+        _count("pass_no", "which pass of this annotator, from 1"),
+        _text("character_id", "who is judged", nullable=True),
+        _text("perspective", "what is judged", allowed=PERSPECTIVES),
+        _text("dimension", "which dimension", allowed=tuple(name for name in DIMENSIONS if name != "category")),
+        _ms("t_ms", "time of the sample, as the rater's tool gave it: no delay is taken off"),
+        _number("value", "on the dimension's own scale where the trace is bounded, else as given"),
+        _number("value_raw", "the value as the rater gave it"),
+        Column("bounded", pa.bool_(), "whether the tool's scale has ends; only then is `value` comparable between raters"),
+        _number("rate_hz", "samples a second, where the tool says it", unit="Hz", nullable=True, minimum=0),
+        _share("confidence", "how sure the rater or tool was", nullable=True),
+        _text("source_tool", "importer and version"),
+        _text("source_file_sha256", "the delivered file, without names"),
+        _text("source_ref", "where it stands in that file"),
+    ),
+    key=("trace_id", "t_ms"),
 )
 
 GOLD_LABELS = TableSchema(

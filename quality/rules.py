@@ -11,6 +11,7 @@ import pandas as pd
 
 from corpus import statistics
 from corpus.annotations.spam import rate_raters
+from corpus.annotations.vocabulary import canonical
 from corpus.contracts import EMOTIONS
 from quality.findings import Finding, Rule, rows_where
 
@@ -38,9 +39,16 @@ def rows_refused(table: pd.DataFrame, refused: list[dict[str, str]], rows_read: 
 
 def label_in_vocabulary(table: pd.DataFrame, vocabulary: list[str]) -> Finding:
     """Category rows have a label of the vocabulary; the raw ones that have none are named."""
-    broken = (table["dimension"] == "category") & ~table["label"].isin(vocabulary)
+    broken = (table["dimension"] == "category") & ~table["label"].isin(vocabulary) & ~_known_without_place(table)
     raw = sorted({str(label) for label in table.loc[broken, "label_raw"].dropna()})
     return rows_where(broken, f"judgements outside the vocabulary: {', '.join(map(repr, raw[:10]))}", "all in the vocabulary")
+
+
+def _known_without_place(table: pd.DataFrame) -> pd.Series:
+    """Rows whose label its scheme knows, though it is none of the seven."""
+    pairs = table[["vocabulary_id", "label_raw"]].drop_duplicates().dropna()
+    known = {(scheme, raw) for scheme, raw in pairs.itertuples(index=False) if canonical(raw, scheme).known}
+    return pd.Series([pair in known for pair in zip(table["vocabulary_id"], table["label_raw"], strict=True)], index=table.index)
 
 
 def value_in_scale(table: pd.DataFrame, scales: dict[str, list[float]]) -> Finding:
@@ -68,16 +76,17 @@ def film_measured(table: pd.DataFrame, film_durations: dict[str, int | None]) ->
 
 
 def interval_ordered(table: pd.DataFrame) -> Finding:
-    """0 <= start < end; rows without times need a unit."""
-    timed = table["start_ms"].notna() & table["end_ms"].notna()
+    """0 <= start < end, or a point that only starts; rows without times need a unit."""
+    started, ended = table["start_ms"].notna(), table["end_ms"].notna()
     named = table["unit_id"].notna() if "unit_id" in table else pd.Series(False, index=table.index)
-    broken = (timed & ~((table["start_ms"] >= 0) & (table["end_ms"] > table["start_ms"]))) | (~timed & ~named)
+    backwards = ended & ~((table["start_ms"] >= 0) & (table["end_ms"] > table["start_ms"]))
+    broken = (started & (table["start_ms"] < 0)) | backwards | (~started & ~named)
     return rows_where(broken, "spans that do not end after they start")
 
 
 def interval_inside_film(table: pd.DataFrame, film_durations: dict[str, int | None], tolerance_ms: int) -> Finding:
     """The span ends at most `tolerance_ms` after the film, where that was measured."""
-    beyond = table["end_ms"] - table["film_id"].map(film_durations).astype("float64")
+    beyond = table["end_ms"].fillna(table["start_ms"]) - table["film_id"].map(film_durations).astype("float64")
     broken = (beyond > tolerance_ms).to_numpy(dtype=bool, na_value=False)
     if not broken.any():
         return Finding(True, "all inside")

@@ -10,16 +10,18 @@ import dataclasses
 import hashlib
 import re
 import shutil
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from corpus.annotations.importers.reading import Told, read_told, told_path, write_told
 from corpus.annotations.importers.registry import read_delivery
-from corpus.annotations.judgements import Delivery, Judgement, Refusal, annotation_rows
+from corpus.annotations.judgements import Delivery, Judgement, Refusal, annotation_rows, trace_table
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import ANNOTATIONS, FeelmError
+from corpus.contracts import ANNOTATIONS, TRACES, FeelmError
 from corpus.paths import Home, write_json
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".swp")
@@ -36,6 +38,7 @@ class BatchSummary:
     refused: int
     repaired: int
     annotation_rows: int
+    traces: int
     films: list[str]
     raters: list[str]
     unknown_columns: list[str]
@@ -49,6 +52,7 @@ class AnnotationsSummary:
     batches: list[str]
     rows: int
     superseded: int
+    traces: int
     raters: int
     films: list[str]
     by_dimension: dict[str, int]
@@ -65,24 +69,27 @@ class InboxFile:
     is_news: bool
 
 
-def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path, format_name: str | None = None) -> BatchSummary:
+def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path) -> BatchSummary:
     """Import `source` as batch `batch_id` into the folder `out`.
 
-    Writes annotations.parquet (ANNOTATIONS), import.json (what was refused or repaired, with line and reason), the copy without names and
-    summary.json. A file that cannot be read gives a batch of no rows that says why, for the gate to refuse.
+    Writes annotations.parquet (ANNOTATIONS), traces.parquet (TRACES), import.json (what was refused or repaired, with line and reason),
+    the copy without names and summary.json. What was told of the file is read from beside it. A file that cannot be read gives a batch
+    of no rows that says why, for the gate to refuse.
 
     Raises:
-        FeelmError: there is no such file, or `format_name` is no format.
+        FeelmError: there is no such file, or the format told is none.
     """
     known = Pseudonyms(pseudonyms)
-    delivery = read_delivery(source, known, format_name)
+    delivery = read_delivery(source, known, read_told(source))
     known.save()
-    sha256 = hashlib.sha256(delivery.copy or b"").hexdigest()
+    copy = delivery.copy_without_names()
+    sha256 = hashlib.sha256(copy or b"").hexdigest()
     rows, refusals, repairs = _collect(delivery, batch_id, sha256)
     table = ANNOTATIONS.write(ANNOTATIONS.frame(rows), out / "annotations.parquet")
-    if delivery.copy is not None:
-        (out / f"source{delivery.suffix}").write_bytes(delivery.copy)
-    summary = _batch_summary(batch_id, delivery, table, refusals, repairs)
+    traces = TRACES.write(trace_table(delivery.traces, batch_id, delivery.tool, sha256), out / "traces.parquet")
+    if copy is not None:
+        (out / f"source{delivery.suffix}").write_bytes(copy)
+    summary = _batch_summary(batch_id, delivery, table, traces, refusals, repairs)
     write_json(
         out / "import.json",
         {
@@ -99,7 +106,9 @@ def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path, format
     return summary
 
 
-def _batch_summary(batch_id: str, delivery: Delivery, table: pd.DataFrame, refusals: list[Refusal], repairs: list[Refusal]) -> BatchSummary:
+def _batch_summary(
+    batch_id: str, delivery: Delivery, table: pd.DataFrame, traces: pd.DataFrame, refusals: list[Refusal], repairs: list[Refusal]
+) -> BatchSummary:
     return BatchSummary(
         batch_id=batch_id,
         tool=delivery.tool,
@@ -108,8 +117,9 @@ def _batch_summary(batch_id: str, delivery: Delivery, table: pd.DataFrame, refus
         refused=len(refusals),
         repaired=len(repairs),
         annotation_rows=len(table),
-        films=sorted(table["film_id"].unique()),
-        raters=sorted(table["annotator_id"].unique()),
+        traces=len(delivery.traces),
+        films=sorted({*table["film_id"], *traces["film_id"]}),
+        raters=sorted({*table["annotator_id"], *traces["annotator_id"]}),
         unknown_columns=list(delivery.unknown_columns),
         missing=delivery.fault or ("no rows" if delivery.rows_read == 0 else None),
     )
@@ -141,23 +151,26 @@ def _contradiction(judgement: Judgement, ref: str) -> Refusal:
 
 
 def build_annotations(batch_dirs: Sequence[Path], out: Path) -> AnnotationsSummary:
-    """Unite accepted batches, given in order of delivery, into annotations.parquet (ANNOTATIONS) and summary.json.
+    """Unite accepted batches, given in order of delivery, into annotations.parquet (ANNOTATIONS), traces.parquet (TRACES) and summary.json.
 
-    A judgement (group_id) that several batches hold is taken whole from one of them: the one with the latest `created_at` where all give
-    one, else the last delivered. So an edited label supersedes the old one.
+    A judgement (group_id) that several batches hold is taken whole from one of them: the one changed last where all say when
+    (`updated_at`, else `created_at`), else the last delivered. So an edited label supersedes the old one. Of a trace the last delivered
+    stays.
     """
     tables = [ANNOTATIONS.read(folder / "annotations.parquet").assign(order=order) for order, folder in enumerate(batch_dirs)]
     united = pd.concat(tables, ignore_index=True) if tables else ANNOTATIONS.empty().assign(order=0)
     latest = _latest(united).drop(columns="order").sort_values("annotation_id", kind="stable")
     table = ANNOTATIONS.write(latest, out / "annotations.parquet")
+    traces = TRACES.write(_latest_traces(batch_dirs), out / "traces.parquet")
     summary = AnnotationsSummary(
         batches=sorted(table["batch_id"].unique()),
         rows=len(table),
         superseded=len(united) - len(table),
-        raters=int(table["annotator_id"].nunique()),
-        films=sorted(table["film_id"].unique()),
+        traces=int(traces["trace_id"].nunique()),
+        raters=len({*table["annotator_id"], *traces["annotator_id"]}),
+        films=sorted({*table["film_id"], *traces["film_id"]}),
         by_dimension={str(name): int(n) for name, n in table["dimension"].value_counts().sort_index().items()},
-        missing=None if len(table) else "no accepted annotations",
+        missing=None if len(table) or len(traces) else "no accepted annotations",
     )
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
@@ -165,13 +178,22 @@ def build_annotations(batch_dirs: Sequence[Path], out: Path) -> AnnotationsSumma
 
 def _latest(united: pd.DataFrame) -> pd.DataFrame:
     """Of each judgement the rows of the batch that revised it last."""
-    revisions = united.groupby(["group_id", "order"], sort=False, as_index=False).agg(
-        created=("created_at", "max"), dated=("created_at", lambda times: bool(times.notna().all()))
-    )
+    changed = united["updated_at"].fillna(united["created_at"])
+    facts = united[["group_id", "order"]].assign(changed=changed, dated=changed.notna())
+    revisions = facts.groupby(["group_id", "order"], sort=False, as_index=False).agg(changed=("changed", "max"), dated=("dated", "all"))
     dated = revisions.groupby("group_id")["dated"].transform("all")
-    revisions["rank"] = revisions["created"].where(dated, "")
-    last = revisions.sort_values(["group_id", "rank", "order"], kind="stable").drop_duplicates("group_id", keep="last")
+    revisions["when"] = revisions["changed"].where(dated, "")
+    last = revisions.sort_values(["group_id", "when", "order"], kind="stable").drop_duplicates("group_id", keep="last")
     return united.merge(last[["group_id", "order"]], on=["group_id", "order"])
+
+
+def _latest_traces(batch_dirs: Sequence[Path]) -> pd.DataFrame:
+    tables = [TRACES.read(folder / "traces.parquet").assign(order=order) for order, folder in enumerate(batch_dirs)]
+    if not tables:
+        return TRACES.empty()
+    united = pd.concat(tables, ignore_index=True)
+    last = united.groupby("trace_id")["order"].transform("max")
+    return united[united["order"] == last].drop(columns="order").sort_values(["trace_id", "t_ms"], kind="stable")
 
 
 def batch_id_of(file_name: str) -> str:
@@ -190,20 +212,36 @@ def scan_inbox(home: Home) -> list[InboxFile]:
     return [_inbox_file(path, home) for path in sorted(home.inbox.iterdir()) if _is_delivered(path)]
 
 
-def deliver(source: Path, home: Home, name: str | None = None) -> InboxFile:
-    """Copy a file into the inbox in one step, so that nobody reads half of it, under its own or another `name`.
+def deliver(source: Path, home: Home, name: str | None = None, told: Told | None = None) -> InboxFile:
+    """Copy a file, or a folder as one archive, into the inbox in one step, so that nobody reads half of it.
+
+    It gets its own or another `name`; what is `told` of it is kept beside it.
 
     Raises:
-        FeelmError: there is no such file.
+        FeelmError: there is no such file or folder.
     """
-    if not source.is_file():
+    if not source.exists():
         raise FeelmError(f"there is no file {source}")
     home.inbox.mkdir(parents=True, exist_ok=True)
-    target = home.inbox / (name or source.name)
+    target = home.inbox / (name or (f"{source.name}.zip" if source.is_dir() else source.name))
     temporary = target.with_name(f".{target.name}.tmp")
-    shutil.copyfile(source, temporary)
+    if source.is_dir():
+        _pack(source, temporary)
+    else:
+        shutil.copyfile(source, temporary)
+    if told is not None and told != Told():
+        write_told(target, told)
+    else:
+        told_path(target).unlink(missing_ok=True)
     temporary.replace(target)
     return _inbox_file(target, home)
+
+
+def _pack(folder: Path, archive: Path) -> None:
+    """The folder's files as a zip; the same files give the same bytes."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
+            packed.writestr(zipfile.ZipInfo(path.relative_to(folder).as_posix()), path.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def _is_delivered(path: Path) -> bool:

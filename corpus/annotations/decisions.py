@@ -17,6 +17,8 @@ from corpus.contracts import FeelmError
 from corpus.paths import Home, content_version, write_json, writing
 
 ACCEPTED = "accepted"
+CONTENT = ("annotations.parquet", "traces.parquet")
+"""What of a batch comes into use."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def write_decision(batch_dir: Path, outcomes: tuple[Outcome, ...]) -> Decision:
         write_json(out / "decision.json", dataclasses.asdict(decision))
         if in_use is not None:
             (out / ACCEPTED).mkdir()
-            shutil.copyfile(source / "annotations.parquet", out / ACCEPTED / "annotations.parquet")
+            for table in CONTENT:
+                shutil.copyfile(source / table, out / ACCEPTED / table)
     return decision
 
 

@@ -27,6 +27,8 @@ MINIMUM_TOP_SHARE = 0.5
 COVERED_SHARE = 0.5
 TIE = 1e-9
 SCALES = ("intensity", "valence", "arousal")
+COUNTED = ("submitted", "adjudicated")
+"""Judgements of these statuses count; what a rater skipped or a reviewer rejected does not."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def build_gold(annotations_dir: Path, units_paths: dict[str, Path], out: Path) -
     agreement.json (Agreement) and summary.json.
     """
     annotations = ANNOTATIONS.read(annotations_dir / "annotations.parquet")
+    annotations = annotations[annotations["status"].isin(COUNTED)]
     tables = [UNITS.read(path) for _, path in sorted(units_paths.items())]
     units = pd.concat(tables, ignore_index=True) if tables else UNITS.empty()
     placed, about_others = place(annotations, units)
@@ -124,7 +127,9 @@ def _pairs_by_time(spans: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
 
 def _film_pairs(spans: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
     """All pairs of one film's spans and units that count; compared once per distinct span."""
-    distinct, index = np.unique(spans[["start_ms", "end_ms"]].to_numpy(np.float64), axis=0, return_inverse=True)
+    # A point in time counts for what stands around it.
+    times = spans[["start_ms"]].assign(end_ms=spans["end_ms"].fillna(spans["start_ms"] + 1))
+    distinct, index = np.unique(times.to_numpy(np.float64), axis=0, return_inverse=True)
     counts = counts_for(distinct[:, 0], distinct[:, 1], units["start_ms"].to_numpy(np.float64), units["end_ms"].to_numpy(np.float64))
     row, unit = np.nonzero(counts[index.reshape(-1)])
     left = spans[["group_id", "film_id", "character_id"]].iloc[row].reset_index(drop=True)

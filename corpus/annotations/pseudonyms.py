@@ -11,11 +11,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import unicodedata
 from pathlib import Path
 
 from corpus.contracts import FeelmError
 from corpus.paths import write_json
+
+_PSEUDONYM = re.compile(r"r-[0-9a-f]{8}(?:[0-9a-f]{4}){0,14}")
 
 
 class Pseudonyms:
@@ -37,8 +40,10 @@ class Pseudonyms:
         self._changed = False
 
     def of(self, name: str) -> str:
-        """`r-` and eight hex digits (more where two names would share them)."""
+        """`r-` and eight hex digits (more where two names would share them); a pseudonym, as exports have them, stays itself."""
         folded = unicodedata.normalize("NFC", name).strip()
+        if _PSEUDONYM.fullmatch(folded):
+            return folded
         digest = hmac.new(self._key.encode(), folded.encode(), hashlib.sha256).hexdigest()
         for length in range(8, len(digest) + 1, 4):
             pseudonym = f"r-{digest[:length]}"

@@ -35,10 +35,11 @@ class Scheme:
 
 @dataclass(frozen=True)
 class Canonical:
-    """What a label means here: an emotion, or None and the reason why not."""
+    """What a label means here: an emotion, or None and the reason why not; `known` tells whether the scheme has the word at all."""
 
     emotion: str | None
     reason: str | None = None
+    known: bool = True
 
 
 _WORDS = {form: emotion for emotion, forms in WORD_FORMS.items() for form in forms}
@@ -70,4 +71,4 @@ def canonical(label: str, scheme: str = "feelm") -> Canonical:
         return Canonical(declared.emotions[folded])
     if folded in declared.without_place:
         return Canonical(None, f"label {label!r} of scheme {scheme} has no place among {', '.join(EMOTIONS)}")
-    return Canonical(None, f"label {label!r} is not in scheme {scheme}: use one of {', '.join(EMOTIONS)}")
+    return Canonical(None, f"label {label!r} is not in scheme {scheme}: use one of {', '.join(EMOTIONS)}", known=False)

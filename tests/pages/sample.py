@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from corpus.contracts import (
+    ANNOTATION_SCHEMA_VERSION,
     ANNOTATIONS,
     EMOTIONS,
     FACE_COURSE,
@@ -240,17 +241,21 @@ def _note(index: int, line: dict[str, object], note: str) -> dict[str, object]:
     return {
         "annotation_id": f"a{index}",
         "batch_id": "b",
+        "schema_version": ANNOTATION_SCHEMA_VERSION,
         "film_id": TALK,
         "start_ms": line["start_ms"],
         "end_ms": line["end_ms"],
+        "time_basis": "ms",
         "annotator_id": "rater-2",
         "pass_no": 1,
         "perspective": "portrayed",
         "dimension": "category",
         "label": "joy",
         "group_id": f"g{index}",
+        "rank": 1,
         "modality_seen": "avt",
         "note": note,
+        "status": "submitted",
         "source_tool": "csv 1",
         "source_file_sha256": "0" * 64,
         "source_ref": str(index),

@@ -7,20 +7,18 @@ while the others go on.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import math
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from corpus.annotations.judgements import CUES, VALUE_RANGES, Delivery, Judgement, Refusal
+from corpus.annotations.importers.reading import Files, Told, UnreadableFile, UnreadableRow, decode
+from corpus.annotations.judgements import CUES, NOTE_LENGTH, VALUE_RANGES, Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import SCHEMES
-from corpus.contracts import PERSPECTIVES, FeelmError, check_film_id
+from corpus.contracts import MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
 
 TOOL = "long-csv/1"
 
@@ -44,22 +42,17 @@ COLUMNS: dict[str, str] = {
 }
 OPTIONAL_COLUMNS: dict[str, str] = {
     "unit_id": "the unit, instead of start and end",
+    "dominance": "-1 to 1",
+    "direction": "self or other: towards whom the emotion goes",
+    "rank": "1 for the emotion that comes first, 2 for the second (empty: 1)",
+    "confidence": "how sure you are, 0 to 1",
+    "cut_id": "the cut that the times are of",
     "scheme": "the scheme of `emotion`: " + ", ".join(sorted(SCHEMES)) + " (empty: feelm)",
 }
 KNOWN = {**COLUMNS, **OPTIONAL_COLUMNS}
 DELIMITERS = ",;\t"
-NOTE_LENGTH = 4000
-MODALITIES_SEEN = ("a", "v", "t", "av", "at", "vt", "avt")
 _WHOLE = re.compile(r"\d{1,15}(\.0+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
-
-
-class UnreadableFile(Exception):
-    """The file as a whole cannot be read; the message says why and what to do."""
-
-
-class UnreadableRow(Exception):
-    """One row cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +69,16 @@ def template() -> str:
     return ",".join(COLUMNS) + "\n"
 
 
-def read_long_csv(source: Path, pseudonyms: Pseudonyms) -> Delivery:
-    """Read `source`; faults of the whole file and of single rows are told in the delivery, never raised."""
+def is_long_csv(files: Files) -> bool:
+    """Whether all files end as tables do."""
+    return all(name.casefold().endswith((".csv", ".tsv", ".txt")) for name in files)
+
+
+def read_long_csv(name: str, content: bytes, pseudonyms: Pseudonyms, told: Told) -> Delivery:
+    """Read one table; faults of the whole file and of single rows are told in the delivery, never raised."""
     suffix = ".csv"
     try:
-        sheet = _sheet(_decode(source.read_bytes()))
+        sheet = _sheet(decode(content))
     except UnreadableFile as error:
         return Delivery(TOOL, suffix, fault=str(error))
     judgements: list[Judgement] = []
@@ -94,22 +92,7 @@ def read_long_csv(source: Path, pseudonyms: Pseudonyms) -> Delivery:
             refusals.append(Refusal(ref, str(error)))
     unknown = tuple(column for column in sheet.header if column not in KNOWN)
     copy = _copy(sheet, names, pseudonyms)
-    return Delivery(TOOL, suffix, len(sheet.rows), tuple(judgements), tuple(refusals), unknown_columns=unknown, copy=copy)
-
-
-def _decode(raw: bytes) -> str:
-    if not raw.strip():
-        raise UnreadableFile("the file is empty: no rows")
-    encoding = "utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        hint = "save it as UTF-8 (it may be Latin-1 or Windows-1252)" if encoding == "utf-8-sig" else "it was cut short: deliver it again"
-        raise UnreadableFile(f"the file is not {encoding.removesuffix('-sig')} at line {line}: {hint}") from error
-    if "\x00" in text:
-        raise UnreadableFile("the file holds NUL characters: it is binary, or UTF-16 without its mark; save it as UTF-8")
-    return unicodedata.normalize("NFC", text)
+    return Delivery(TOOL, suffix, len(sheet.rows), tuple(judgements), refusals=tuple(refusals), unknown_columns=unknown, copy=copy)
 
 
 def _sheet(text: str) -> Sheet:
@@ -170,6 +153,10 @@ def _judgement(row: dict[str, str], ref: str, pseudonyms: Pseudonyms, names: dic
         pass_no=_whole(row.get("pass_no") or "1", "pass_no"),
         character_id=row.get("character") or None,
         perspective=_one_of(row.get("perspective") or "portrayed", "perspective", PERSPECTIVES),
+        direction=_one_of(row["direction"], "direction", ("self", "other")) if row.get("direction") else None,
+        cut_id=row.get("cut_id") or None,
+        rank=_whole(row.get("rank") or "1", "rank"),
+        confidence=_confidence(row.get("confidence", ""), delimiter),
         emotion=emotion,
         scheme=_one_of(row.get("scheme") or "feelm", "scheme", tuple(SCHEMES)),
         values=values,
@@ -215,6 +202,15 @@ def _number(text: str, column: str, delimiter: str) -> float:
         raise UnreadableRow(f"{column} {text!r} is not a number") from error
     if not math.isfinite(value) or "_" in plain:
         raise UnreadableRow(f"{column} {text!r} is not a finite number")
+    return value
+
+
+def _confidence(text: str, delimiter: str) -> float | None:
+    if not text:
+        return None
+    value = _number(text, "confidence", delimiter)
+    if not 0 <= value <= 1:
+        raise UnreadableRow(f"confidence {text!r} is not between 0 and 1")
     return value
 
 

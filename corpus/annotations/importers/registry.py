@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.annotations.importers.long_csv import read_long_csv
+from corpus.annotations.importers.long_csv import is_long_csv, read_long_csv
+from corpus.annotations.importers.reading import Files, FilesReader, Told, UnreadableFile, each_file, read_files
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.contracts import FeelmError
@@ -14,30 +15,38 @@ from corpus.contracts import FeelmError
 
 @dataclass(frozen=True)
 class Importer:
-    """A format's name, the file endings it is recognised by, and its reader."""
+    """A format: `recognises` tells by name and first bytes whether a delivery is of it, `read` reads one that is or is said to be."""
 
     name: str
-    suffixes: tuple[str, ...]
-    read: Callable[[Path, Pseudonyms], Delivery]
+    what: str
+    recognises: Callable[[Files], bool]
+    read: FilesReader
 
 
-IMPORTERS: tuple[Importer, ...] = (Importer("long", (".csv", ".tsv", ".txt"), read_long_csv),)
+IMPORTERS: tuple[Importer, ...] = (Importer("long", "Feelm's own table (CSV, TSV)", is_long_csv, each_file(read_long_csv)),)
+"""In the order in which they are asked; the long table last, which takes any CSV so that it can say what it lacks."""
 
 
-def read_delivery(source: Path, pseudonyms: Pseudonyms, format_name: str | None = None) -> Delivery:
-    """Read `source` by `format_name`, or by its ending; a file of no known format is a delivery with a fault.
+def read_delivery(source: Path, pseudonyms: Pseudonyms, told: Told | None = None) -> Delivery:
+    """Read `source` by the format told, or by the one that recognises it; a file of no known format is a delivery with a fault.
 
     Raises:
-        FeelmError: `format_name` is no format, or there is no such file.
+        FeelmError: the format told is none, or there is no such file.
     """
+    told = told or Told()
     if not source.is_file():
         raise FeelmError(f"there is no file {source}")
-    if format_name is not None and format_name not in {importer.name for importer in IMPORTERS}:
-        raise FeelmError(f"annotation format {format_name!r} is not known: use one of {', '.join(i.name for i in IMPORTERS)}")
-    for importer in IMPORTERS:
-        if format_name == importer.name or (format_name is None and source.suffix.casefold() in importer.suffixes):
-            return importer.read(source, pseudonyms)
-    known = sorted(suffix for importer in IMPORTERS for suffix in importer.suffixes)
-    return Delivery(
-        "none", source.suffix, fault=f"no importer reads {source.suffix or 'a file without ending'}: known are {', '.join(known)}"
-    )
+    by_name = {importer.name: importer for importer in IMPORTERS}
+    if told.format is not None and told.format not in by_name:
+        raise FeelmError(f"annotation format {told.format!r} is not known: use one of {', '.join(by_name)}")
+    try:
+        files = read_files(source)
+        if not files:
+            return Delivery("none", fault="the archive is empty: no rows")
+        importer = by_name[told.format] if told.format else next((i for i in IMPORTERS if i.recognises(files)), None)
+        if importer is None:
+            named = f"{len(files)} files in it" if len(files) > 1 else source.suffix or "a file without ending"
+            return Delivery("none", fault=f"no importer reads {named}: formats are {', '.join(by_name)}; --format says which it is")
+        return importer.read(files, pseudonyms, told)
+    except UnreadableFile as error:
+        return Delivery("none", fault=str(error))

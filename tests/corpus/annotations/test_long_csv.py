@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.annotations.importers.long_csv import COLUMNS, read_long_csv, template
+from corpus.annotations.importers.long_csv import COLUMNS, template
 from corpus.annotations.importers.registry import read_delivery
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
@@ -21,7 +21,7 @@ def read(tmp_path: Path):
     def read_bytes(content: bytes | str) -> Delivery:
         path = tmp_path / "delivered.csv"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_long_csv(path, Pseudonyms(tmp_path / "annotators.json"))
+        return read_delivery(path, Pseudonyms(tmp_path / "annotators.json"))
 
     return read_bytes
 
@@ -141,5 +141,5 @@ def test_no_content_whatever_raises(tmp_path_factory: pytest.TempPathFactory, co
     folder = tmp_path_factory.getbasetemp()
     path = folder / "any.csv"
     path.write_bytes(f"{HEADER}\n".encode() + content)
-    delivery = read_long_csv(path, Pseudonyms(folder / "any.json"))
+    delivery = read_delivery(path, Pseudonyms(folder / "any.json"))
     assert delivery.fault is not None or len(delivery.judgements) + len(delivery.refusals) == delivery.rows_read

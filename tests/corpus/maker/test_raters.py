@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from corpus.annotations.importers.long_csv import read_long_csv
+from corpus.annotations.importers.registry import read_delivery
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.maker.raters import CONFUSIONS, annotations_csv, raters
 from corpus.maker.truth import Truth
@@ -66,7 +66,7 @@ def test_both_habits_of_spamming_occur_over_seeds():
 def test_the_importer_takes_every_row(truth, tmp_path):
     source = tmp_path / "annotations.csv"
     source.write_text(annotations_csv([truth], SEED))
-    delivery = read_long_csv(source, Pseudonyms(tmp_path / "map.json"))
+    delivery = read_delivery(source, Pseudonyms(tmp_path / "map.json"))
     assert delivery.fault is None and not delivery.refusals and not delivery.unknown_columns
     assert len(delivery.judgements) == 4 * len(truth.lines)
 

@@ -1,0 +1,285 @@
+"""What every importer is given: the delivered files as bytes, and what the one who delivers them says of them.
+
+A delivery is one file, or a zip of several that belong together (NOVA's pairs, audformat's tables, one ELAN file a rater). Archives are
+opened here, once, within bounds: nothing is unpacked onto the disk, and what does not fit is a fault of the delivery. Facts that a format
+does not hold (which film, which rater, how many pictures a second) are told by the one who delivers, never guessed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import unicodedata
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from corpus.annotations.judgements import Delivery, Refusal
+from corpus.annotations.pseudonyms import Pseudonyms
+from corpus.annotations.vocabulary import SCHEMES
+from corpus.contracts import MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
+from corpus.films.catalogue.names import slug
+from corpus.paths import write_json
+
+MOST_FILES = 2_000
+MOST_BYTES = 256 * 1024 * 1024
+MOST_RATIO = 200
+"""What a packed byte may become; XML of a tool is packed to a tenth or a twentieth."""
+
+
+class UnreadableFile(Exception):
+    """A file as a whole cannot be read; the message says why and what to do."""
+
+
+class UnreadableRow(Exception):
+    """One row or region cannot be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the one who delivers says of a delivery; None where nothing is said.
+
+    `film_id` is the film of files that name none, or another one; `annotator` the rater of files that name none (a name, not a
+    pseudonym); `fps` the pictures a second of times that are frames, `first_frame` the number of the film's first picture (0 or 1);
+    `scheme` that of the emotion words; `scale` the ends of the rating scale of a dimension, such as {"intensity": (1, 5)}.
+    """
+
+    format: str | None = None
+    film_id: str | None = None
+    annotator: str | None = None
+    character: str | None = None
+    perspective: str = "portrayed"
+    scheme: str = "feelm"
+    modality_seen: str | None = None
+    fps: float | None = None
+    first_frame: int = 1
+    scales: Mapping[str, tuple[float, float]] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises FeelmError where something told cannot be."""
+        if self.film_id is not None:
+            check_film_id(self.film_id)
+        for name, allowed in (("perspective", PERSPECTIVES), ("scheme", tuple(SCHEMES)), ("modality_seen", (None, *MODALITIES_SEEN))):
+            if getattr(self, name) not in allowed:
+                raise FeelmError(f"{name} {getattr(self, name)!r} is none of {', '.join(map(str, allowed))}")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise FeelmError(f"{self.fps} pictures a second cannot be")
+        if self.first_frame not in (0, 1):
+            raise FeelmError(f"the first picture is number 0 or 1, not {self.first_frame}")
+        for name, (low, high) in (self.scales or {}).items():
+            if not low < high:
+                raise FeelmError(f"the scale of {name} ends at {high}, where it begins at {low}")
+
+    def film_of(self, media: str | None) -> str:
+        """The film that was told, else the id that `feelm films add` gives to a film of the file name `media`.
+
+        Raises:
+            UnreadableRow: neither names a film.
+        """
+        if self.film_id is not None:
+            return self.film_id
+        name = PurePosixPath(media.replace("\\", "/")).name if media else ""
+        film_id = slug(name.rsplit(".", 1)[0] if "." in name else name)
+        if not film_id:
+            raise UnreadableRow("no film is named: say which with --film")
+        return film_id
+
+
+TOLD_NAMES = tuple(entry.name for entry in fields(Told))
+
+Files = Mapping[str, bytes]
+"""The files of one delivery by name, in order of name; folders are parted by `/`."""
+
+FileReader = Callable[[str, bytes, Pseudonyms, Told], Delivery]
+FilesReader = Callable[[Files, Pseudonyms, Told], Delivery]
+
+
+def told_path(source: Path) -> Path:
+    """Where what was told of the delivered file `source` is kept: a hidden file beside it."""
+    return source.with_name(f".{source.name}.told.json")
+
+
+def write_told(source: Path, told: Told) -> None:
+    """Keep what is told of `source`; before the file itself comes, so that nobody reads it without."""
+    write_json(told_path(source), asdict(told))
+
+
+def read_told(source: Path) -> Told:
+    """What was told of `source`, nothing where nothing was.
+
+    Raises:
+        FeelmError: the file is damaged.
+    """
+    path = told_path(source)
+    if not path.is_file():
+        return Told()
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        scales = {name: (float(low), float(high)) for name, (low, high) in (raw.pop("scales") or {}).items()}
+        return Told(**raw, scales=scales or None)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FeelmError(f"what was told of a delivery, {path}, is damaged ({error}): import the file again") from error
+
+
+def read_files(source: Path) -> Files:
+    """The file, or the files of a zip.
+
+    Raises:
+        UnreadableFile: it is too large, or an archive that is damaged, locked, too large when unpacked, or reaches out of its folder.
+    """
+    if source.stat().st_size > MOST_BYTES:
+        raise UnreadableFile(f"the file has {source.stat().st_size / 1e6:.0f} MB, {MOST_BYTES / 1e6:.0f} are the most: deliver it in parts")
+    content = source.read_bytes()
+    return _unpacked(content) if source.suffix.casefold() == ".zip" else {source.name: content}
+
+
+def _unpacked(content: bytes) -> Files:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir() and not _is_litter(member.filename)]
+            _check_members(members)
+            return {member.filename: _member(archive, member) for member in sorted(members, key=lambda member: member.filename)}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise UnreadableFile(f"the archive cannot be opened ({error}): pack it again, without a password") from error
+
+
+def _is_litter(name: str) -> bool:
+    """What systems put into archives beside the files."""
+    return name.startswith("__MACOSX/") or PurePosixPath(name).name in (".DS_Store", "Thumbs.db")
+
+
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > MOST_FILES:
+        raise UnreadableFile(f"the archive holds {len(members)} files, {MOST_FILES} are the most")
+    names = [member.filename for member in members]
+    if len(set(names)) < len(names):
+        raise UnreadableFile(f"the archive holds {max(names, key=names.count)!r} twice")
+    for name in names:
+        if ".." in PurePosixPath(name).parts or name.startswith("/") or "\\" in name or PureWindowsPath(name).drive:
+            raise UnreadableFile(f"the archive reaches out of its folder: {name!r}")
+    whole = sum(member.file_size for member in members)
+    packed = max(sum(member.compress_size for member in members), 1)
+    if whole > MOST_BYTES or whole > MOST_RATIO * packed + 1_000_000:
+        raise UnreadableFile(f"the archive's {packed} bytes become {whole}: that is no annotation")
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with archive.open(member) as stream:
+        # One byte more than declared tells an archive that understates itself.
+        content = stream.read(member.file_size + 1)
+    if len(content) != member.file_size:
+        raise UnreadableFile(f"{member.filename!r} in the archive is not as long as it says")
+    return content
+
+
+def each_file(read: FileReader) -> FilesReader:
+    """Reads every file of a delivery by itself and joins what came of them; with several files each reference names its own."""
+
+    def read_all(files: Files, pseudonyms: Pseudonyms, told: Told) -> Delivery:
+        if len(files) == 1:
+            ((name, content),) = files.items()
+            return read(name, content, pseudonyms, told)
+        parts = {name: read(name, content, pseudonyms, told) for name, content in files.items()}
+        broken = [f"{name}: {part.fault}" for name, part in parts.items() if part.fault is not None]
+        if broken:
+            return Delivery(next(iter(parts.values())).tool, fault="; ".join(broken[:5]))
+        return _joined({f"file {number}": part for number, part in enumerate(parts.values(), start=1)})
+
+    return read_all
+
+
+def _joined(parts: Mapping[str, Delivery]) -> Delivery:
+    """References say the number of a file and not its name, which may be a rater's."""
+    return Delivery(
+        tool=next(iter(parts.values())).tool,
+        rows_read=sum(part.rows_read for part in parts.values()),
+        judgements=tuple(replace(j, source_ref=f"{name}, {j.source_ref}") for name, part in parts.items() for j in part.judgements),
+        traces=tuple(replace(t, source_ref=f"{name}, {t.source_ref}") for name, part in parts.items() for t in part.traces),
+        refusals=tuple(Refusal(f"{name}, {r.ref}", r.reason) for name, part in parts.items() for r in part.refusals),
+        repairs=tuple(Refusal(f"{name}, {r.ref}", r.reason) for name, part in parts.items() for r in part.repairs),
+        unknown_columns=tuple(sorted({column for part in parts.values() for column in part.unknown_columns})),
+    )
+
+
+def decode(raw: bytes) -> str:
+    """Text of a delivered file in NFC: UTF-8 with or without a mark, or UTF-16 with one.
+
+    Raises:
+        UnreadableFile: it is empty, of another encoding, or binary.
+    """
+    if not raw.strip():
+        raise UnreadableFile("the file is empty: no rows")
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        hint = "save it as UTF-8 (it may be Latin-1 or Windows-1252)" if encoding == "utf-8-sig" else "it was cut short: deliver it again"
+        raise UnreadableFile(f"the file is not {encoding.removesuffix('-sig')} at line {line}: {hint}") from error
+    if "\x00" in text:
+        raise UnreadableFile("the file holds NUL characters: it is binary, or UTF-16 without its mark; save it as UTF-8")
+    return unicodedata.normalize("NFC", text)
+
+
+def decode_json(raw: bytes) -> object:
+    """JSON as the standard has it: NaN, Infinity, numbers too large for a double, repeated keys and nesting without end are refused.
+
+    Raises:
+        UnreadableFile: it is none.
+    """
+    try:
+        return json.loads(decode(raw), parse_constant=_no_constant, parse_float=_finite, parse_int=_short, object_pairs_hook=_unrepeated)
+    except RecursionError as error:
+        raise UnreadableFile("the JSON is nested too deep") from error
+    except json.JSONDecodeError as error:
+        raise UnreadableFile(f"line {error.lineno} is no JSON ({error.msg}): the file may be cut short") from error
+    except ValueError as error:
+        raise UnreadableFile(f"the JSON holds {error}") from error
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name}, which is no number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{digits[:40]}, which is too large")
+    return value
+
+
+def _short(digits: str) -> int:
+    if len(digits) > 30:
+        raise ValueError(f"a whole number of {len(digits)} digits")
+    return int(digits)
+
+
+def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {max(names, key=names.count)!r} twice in one object")
+    return found
+
+
+def milliseconds(seconds: float) -> int:
+    """Seconds as the nearest whole millisecond."""
+    return round(seconds * 1000)
+
+
+def frame_ms(frame: float, told: Told, fps: float) -> int:
+    """Presentation time of a picture by its number, at a constant rate."""
+    return round(1000 * (frame - told.first_frame) / fps)
+
+
+_WORD = re.compile(r"[\s_]+")
+
+
+def dimension_of(name: str) -> str | None:
+    """The dimension that a tier, attribute or control is about by its name, exactly; `emotion` and `label` mean the category."""
+    folded = _WORD.sub("_", unicodedata.normalize("NFC", name).strip().casefold())
+    if folded in ("emotion", "emotions", "category", "label"):
+        return "category"
+    return folded if folded in ("intensity", "valence", "arousal", "dominance") else None
