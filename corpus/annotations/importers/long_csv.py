@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from corpus.annotations.importers.reading import Files, Told, UnreadableFile, UnreadableRow, decode
+from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, UnreadableRow, decode, each_file
 from corpus.annotations.judgements import CUES, NOTE_LENGTH, VALUE_RANGES, Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import SCHEMES
@@ -256,3 +256,6 @@ def _copy(sheet: Sheet, names: dict[str, str], pseudonyms: Pseudonyms) -> bytes:
             hidden[position] = pseudonyms.of(cells[position])
         writer.writerow(hidden)
     return lines.getvalue().encode()
+
+
+IMPORTER = Importer("long", "Feelm's own table (CSV, TSV)", is_long_csv, each_file(read_long_csv))

@@ -96,6 +96,19 @@ FileReader = Callable[[str, bytes, Pseudonyms, Told], Delivery]
 FilesReader = Callable[[Files, Pseudonyms, Told], Delivery]
 
 
+@dataclass(frozen=True)
+class Importer:
+    """A format: `recognises` tells by names and first bytes whether a delivery is of it, `read` reads one that is or is said to be.
+
+    Neither raises for what a file holds: a file that cannot be read is a delivery with a fault.
+    """
+
+    name: str
+    what: str
+    recognises: Callable[[Files], bool]
+    read: FilesReader
+
+
 def told_path(source: Path) -> Path:
     """Where what was told of the delivered file `source` is kept: a hidden file beside it."""
     return source.with_name(f".{source.name}.told.json")

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.annotations.importers.long_csv import is_long_csv, read_long_csv
-from corpus.annotations.importers.reading import Files, FilesReader, Told, UnreadableFile, each_file, read_files
+from corpus.annotations.importers import long_csv
+from corpus.annotations.importers.reading import Importer, Told, UnreadableFile, read_files
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.contracts import FeelmError
 
-
-@dataclass(frozen=True)
-class Importer:
-    """A format: `recognises` tells by name and first bytes whether a delivery is of it, `read` reads one that is or is said to be."""
-
-    name: str
-    what: str
-    recognises: Callable[[Files], bool]
-    read: FilesReader
-
-
-IMPORTERS: tuple[Importer, ...] = (Importer("long", "Feelm's own table (CSV, TSV)", is_long_csv, each_file(read_long_csv)),)
+IMPORTERS: tuple[Importer, ...] = (long_csv.IMPORTER,)
 """In the order in which they are asked; the long table last, which takes any CSV so that it can say what it lacks."""
 
 

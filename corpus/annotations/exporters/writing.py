@@ -1,0 +1,41 @@
+"""What every exporter is given, and what it gives: tables of judgements in, the files of a tool out.
+
+Raters stand in exports as pseudonyms, which a later import keeps, so that export and import give equal tables for what a format holds.
+What a format cannot hold is said in `leaves_out`, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class FilmMedia:
+    """What exports say of a film: the name of its media file, its constant or mean picture rate (1/s), its length."""
+
+    film_id: str
+    media: str
+    fps: float
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The tables ANNOTATIONS and TRACES of one export, and the films they are about."""
+
+    annotations: pd.DataFrame
+    traces: pd.DataFrame
+    films: Mapping[str, FilmMedia]
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A format: `write` gives its files by name; `leaves_out` tells what of a judgement the format cannot hold."""
+
+    name: str
+    what: str
+    write: Callable[[Judged], Mapping[str, bytes]]
+    leaves_out: str
