@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from corpus.annotations.importers.reading import Told, read_told, told_path, write_told
+from corpus.annotations.importers.reading import Told, UnreadableFile, read_files, read_told, told_path, write_told
 from corpus.annotations.importers.registry import read_delivery
 from corpus.annotations.judgements import Delivery, Judgement, Refusal, annotation_rows, trace_table
 from corpus.annotations.pseudonyms import Pseudonyms
@@ -43,6 +43,18 @@ class BatchSummary:
     raters: list[str]
     unknown_columns: list[str]
     missing: str | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One delivery as tables: ANNOTATIONS and TRACES, what was refused and repaired, the copy without names, and the summary."""
+
+    annotations: pd.DataFrame
+    traces: pd.DataFrame
+    refusals: tuple[Refusal, ...]
+    repairs: tuple[Refusal, ...]
+    copy: bytes | None
+    summary: BatchSummary
 
 
 @dataclass(frozen=True)
@@ -82,14 +94,12 @@ def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path) -> Bat
     known = Pseudonyms(pseudonyms)
     delivery = read_delivery(source, known, read_told(source))
     known.save()
-    copy = delivery.copy_without_names()
-    sha256 = hashlib.sha256(copy or b"").hexdigest()
-    rows, refusals, repairs = _collect(delivery, batch_id, sha256)
-    table = ANNOTATIONS.write(ANNOTATIONS.frame(rows), out / "annotations.parquet")
-    traces = TRACES.write(trace_table(delivery.traces, batch_id, delivery.tool, sha256), out / "traces.parquet")
-    if copy is not None:
-        (out / f"source{delivery.suffix}").write_bytes(copy)
-    summary = _batch_summary(batch_id, delivery, table, traces, refusals, repairs)
+    batch = tables_of(delivery, batch_id)
+    ANNOTATIONS.write(batch.annotations, out / "annotations.parquet")
+    TRACES.write(batch.traces, out / "traces.parquet")
+    if batch.copy is not None:
+        (out / f"source{delivery.suffix}").write_bytes(batch.copy)
+    summary = batch.summary
     write_json(
         out / "import.json",
         {
@@ -98,12 +108,23 @@ def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path) -> Bat
             "rows_read": delivery.rows_read,
             "judgements": summary.judgements,
             "unknown_columns": summary.unknown_columns,
-            "refused": [dataclasses.asdict(refusal) for refusal in refusals],
-            "repaired": [dataclasses.asdict(repair) for repair in repairs],
+            "refused": [dataclasses.asdict(refusal) for refusal in batch.refusals],
+            "repaired": [dataclasses.asdict(repair) for repair in batch.repairs],
         },
     )
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
+
+
+def tables_of(delivery: Delivery, batch_id: str) -> Batch:
+    """The delivery's judgements as tables, repeated ones counted once and contradicting ones refused."""
+    copy = delivery.copy_without_names()
+    sha256 = hashlib.sha256(copy or b"").hexdigest()
+    rows, refusals, repairs = _collect(delivery, batch_id, sha256)
+    annotations = ANNOTATIONS.frame(rows)
+    traces = TRACES.to_arrow(trace_table(delivery.traces, batch_id, delivery.tool, sha256)).to_pandas()
+    summary = _batch_summary(batch_id, delivery, annotations, traces, refusals, repairs)
+    return Batch(annotations, traces, tuple(refusals), tuple(repairs), copy, summary)
 
 
 def _batch_summary(
@@ -239,9 +260,13 @@ def deliver(source: Path, home: Home, name: str | None = None, told: Told | None
 
 def _pack(folder: Path, archive: Path) -> None:
     """The folder's files as a zip; the same files give the same bytes."""
+    try:
+        files = read_files(folder)
+    except UnreadableFile as error:
+        raise FeelmError(f"{folder} cannot be delivered: {error}") from error
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
-            packed.writestr(zipfile.ZipInfo(path.relative_to(folder).as_posix()), path.read_bytes(), zipfile.ZIP_DEFLATED)
+        for name, content in files.items():
+            packed.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
 def _is_delivered(path: Path) -> bool:

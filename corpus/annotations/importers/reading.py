@@ -12,7 +12,7 @@ import json
 import re
 import unicodedata
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -137,15 +137,29 @@ def read_told(source: Path) -> Told:
 
 
 def read_files(source: Path) -> Files:
-    """The file, or the files of a zip.
+    """The file, the files of a zip, or those of a folder; hidden ones are left out.
 
     Raises:
         UnreadableFile: it is too large, or an archive that is damaged, locked, too large when unpacked, or reaches out of its folder.
     """
-    if source.stat().st_size > MOST_BYTES:
-        raise UnreadableFile(f"the file has {source.stat().st_size / 1e6:.0f} MB, {MOST_BYTES / 1e6:.0f} are the most: deliver it in parts")
+    if source.is_dir():
+        return _of_folder(source)
+    _check_size(source.stat().st_size)
     content = source.read_bytes()
     return _unpacked(content) if source.suffix.casefold() == ".zip" else {source.name: content}
+
+
+def _check_size(size: int) -> None:
+    if size > MOST_BYTES:
+        raise UnreadableFile(f"the delivery has {size / 1e6:.0f} MB, {MOST_BYTES / 1e6:.0f} are the most: deliver it in parts")
+
+
+def _of_folder(folder: Path) -> Files:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and not path.name.startswith("."))
+    if len(paths) > MOST_FILES:
+        raise UnreadableFile(f"the folder holds {len(paths)} files, {MOST_FILES} are the most")
+    _check_size(sum(path.stat().st_size for path in paths))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def _unpacked(content: bytes) -> Files:
@@ -194,25 +208,29 @@ def each_file(read: FileReader) -> FilesReader:
         if len(files) == 1:
             ((name, content),) = files.items()
             return read(name, content, pseudonyms, told)
-        parts = {name: read(name, content, pseudonyms, told) for name, content in files.items()}
-        broken = [f"{name}: {part.fault}" for name, part in parts.items() if part.fault is not None]
-        if broken:
-            return Delivery(next(iter(parts.values())).tool, fault="; ".join(broken[:5]))
-        return _joined({f"file {number}": part for number, part in enumerate(parts.values(), start=1)})
+        return joined([read(name, content, pseudonyms, told) for name, content in files.items()])
 
     return read_all
 
 
-def _joined(parts: Mapping[str, Delivery]) -> Delivery:
-    """References say the number of a file and not its name, which may be a rater's."""
+def joined(parts: Sequence[Delivery]) -> Delivery:
+    """What came of several files as one delivery; a file that cannot be read is a fault of the whole.
+
+    References say the number of a file, in order of name, and not its name, which may be a rater's.
+    """
+    tools = ", ".join(sorted({part.tool for part in parts}))
+    faults = [f"file {number}: {part.fault}" for number, part in enumerate(parts, start=1) if part.fault is not None]
+    if faults:
+        return Delivery(tools, fault="; ".join(faults[:5]) + (f" and {len(faults) - 5} more" if len(faults) > 5 else ""))
+    numbered = [(f"file {number}", part) for number, part in enumerate(parts, start=1)]
     return Delivery(
-        tool=next(iter(parts.values())).tool,
-        rows_read=sum(part.rows_read for part in parts.values()),
-        judgements=tuple(replace(j, source_ref=f"{name}, {j.source_ref}") for name, part in parts.items() for j in part.judgements),
-        traces=tuple(replace(t, source_ref=f"{name}, {t.source_ref}") for name, part in parts.items() for t in part.traces),
-        refusals=tuple(Refusal(f"{name}, {r.ref}", r.reason) for name, part in parts.items() for r in part.refusals),
-        repairs=tuple(Refusal(f"{name}, {r.ref}", r.reason) for name, part in parts.items() for r in part.repairs),
-        unknown_columns=tuple(sorted({column for part in parts.values() for column in part.unknown_columns})),
+        tool=tools,
+        rows_read=sum(part.rows_read for part in parts),
+        judgements=tuple(replace(j, source_ref=f"{name}, {j.source_ref}") for name, part in numbered for j in part.judgements),
+        traces=tuple(replace(t, source_ref=f"{name}, {t.source_ref}") for name, part in numbered for t in part.traces),
+        refusals=tuple(Refusal(f"{name}, {r.ref}", r.reason) for name, part in numbered for r in part.refusals),
+        repairs=tuple(Refusal(f"{name}, {r.ref}", r.reason) for name, part in numbered for r in part.repairs),
+        unknown_columns=tuple(sorted({column for part in parts for column in part.unknown_columns})),
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from corpus.annotations.importers import long_csv
-from corpus.annotations.importers.reading import Importer, Told, UnreadableFile, read_files
+from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, joined, read_files
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.contracts import FeelmError
@@ -15,25 +15,38 @@ IMPORTERS: tuple[Importer, ...] = (long_csv.IMPORTER,)
 
 
 def read_delivery(source: Path, pseudonyms: Pseudonyms, told: Told | None = None) -> Delivery:
-    """Read `source` by the format told, or by the one that recognises it; a file of no known format is a delivery with a fault.
+    """Read a file, an archive or a folder by the format told, or by the one that recognises it.
+
+    Files of several formats are read each by its own where every one is recognised. A file of no known format is a delivery with a fault.
 
     Raises:
         FeelmError: the format told is none, or there is no such file.
     """
     told = told or Told()
-    if not source.is_file():
+    if not source.exists():
         raise FeelmError(f"there is no file {source}")
     by_name = {importer.name: importer for importer in IMPORTERS}
     if told.format is not None and told.format not in by_name:
         raise FeelmError(f"annotation format {told.format!r} is not known: use one of {', '.join(by_name)}")
     try:
         files = read_files(source)
-        if not files:
-            return Delivery("none", fault="the archive is empty: no rows")
-        importer = by_name[told.format] if told.format else next((i for i in IMPORTERS if i.recognises(files)), None)
-        if importer is None:
-            named = f"{len(files)} files in it" if len(files) > 1 else source.suffix or "a file without ending"
-            return Delivery("none", fault=f"no importer reads {named}: formats are {', '.join(by_name)}; --format says which it is")
-        return importer.read(files, pseudonyms, told)
     except UnreadableFile as error:
         return Delivery("none", fault=str(error))
+    if not files:
+        return Delivery("none", fault=f"{source.name} holds no files: no rows")
+    importer = by_name[told.format] if told.format else _importer_of(files)
+    return importer.read(files, pseudonyms, told) if importer else _read_mixed(files, pseudonyms, told)
+
+
+def _importer_of(files: Files) -> Importer | None:
+    return next((importer for importer in IMPORTERS if importer.recognises(files)), None)
+
+
+def _read_mixed(files: Files, pseudonyms: Pseudonyms, told: Told) -> Delivery:
+    importers = {name: _importer_of({name: content}) for name, content in files.items()}
+    unknown = [PurePosixPath(name).suffix or "no ending" for name, importer in importers.items() if importer is None]
+    if unknown:
+        named = f"{len(unknown)} of {len(files)} files" if len(files) > 1 else "the file"
+        endings, formats = ", ".join(sorted(set(unknown))), ", ".join(importer.name for importer in IMPORTERS)
+        return Delivery("none", fault=f"no importer reads {named} ({endings}): formats are {formats}; --format says which it is")
+    return joined([importer.read({name: files[name]}, pseudonyms, told) for name, importer in importers.items() if importer])

@@ -133,7 +133,7 @@ def test_a_pseudonym_is_the_persons_in_every_delivery(tmp_path: Path):
 def test_a_foreign_format_is_a_delivery_with_a_fault(tmp_path: Path):
     path = tmp_path / "x.docx"
     path.write_bytes(b"PK")
-    assert "no importer reads .docx" in str(read_delivery(path, Pseudonyms(tmp_path / "a.json")).fault)
+    assert "no importer reads the file (.docx)" in str(read_delivery(path, Pseudonyms(tmp_path / "a.json")).fault)
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
