@@ -15,6 +15,7 @@ import typer
 
 from corpus.contracts import FeelmError
 from corpus.paths import Home
+from orchestration.cli_annotations import annotations_app
 from orchestration.cli_films import films_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_shots import shots
@@ -23,7 +24,6 @@ from orchestration.console import Json, Workers, err, out, rows_table, show
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
 corpus_app = typer.Typer(no_args_is_help=True, help="Public corpora of lines with emotions.")
-annotations_app = typer.Typer(no_args_is_help=True, help="What people judged.")
 weights_app = typer.Typer(no_args_is_help=True, help="Pretrained weights from package registries.")
 for sub, name in (
     (films_app, "films"),
@@ -161,26 +161,6 @@ def corpus_add(name: str, path: Annotated[Path, typer.Argument(exists=True, file
         raise FeelmError(f"no corpus {name!r}: there are {', '.join(sorted(BUILDERS))}")
     Workspace.from_environment().add_corpus(name, path)
     out.print(f"{name}: {path.resolve()}; `feelm run` reads it")
-
-
-@annotations_app.command("import")
-def annotations_import(files: list[Path], as_json: Json = False) -> None:
-    """Deliver annotation files, check them, and say what is accepted; the next `feelm run` trains on it."""
-    from orchestration.library import import_annotations
-
-    decisions = import_annotations(Home.from_environment(), files)
-    rows = [[d.batch_id, "accepted" if d.accepted else "refused", "\n".join((*d.reasons, *d.warnings)) or "-"] for d in decisions]
-    show([asdict(d) for d in decisions], rows_table("Batches", ["batch", "decision", "what the checks say"], rows), as_json)
-    if not all(decision.accepted for decision in decisions):
-        raise typer.Exit(1)
-
-
-@annotations_app.command("template")
-def annotations_template() -> None:
-    """Print the header of the table that annotators fill; docs/annotations.md explains the columns."""
-    from corpus.annotations.importers.long_csv import template
-
-    typer.echo(template(), nl=False)
 
 
 @weights_app.command("list")

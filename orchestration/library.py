@@ -10,7 +10,9 @@ import dagster as dg
 from assets.workspace import Workspace
 from corpus.annotations.batches import deliver
 from corpus.annotations.decisions import Decision, read_decision
-from corpus.contracts import GOLD_LABELS, UTTERANCES, FeelmError
+from corpus.annotations.exporters.writing import FilmMedia, Judged
+from corpus.annotations.importers.reading import Told
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, TRACES, UTTERANCES, FeelmError
 from corpus.films.catalogue.coverage import Coverage, FilmSize, measure_coverage
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home, content_version
@@ -30,9 +32,9 @@ def add_media(home: Home, media: Sequence[Path], given: dict[str, Any]) -> "list
     return [added for path in media for added in add_films(home.catalogue, path, **given)]
 
 
-def import_annotations(home: Home, files: Sequence[Path]) -> list[Decision]:
-    """Deliver each file into the inbox, read it and put it through the gate as a Dagster run; what was decided."""
-    delivered = [deliver(path, home) for path in files]
+def import_annotations(home: Home, files: Sequence[Path], told: Told) -> list[Decision]:
+    """Deliver each file or folder into the inbox, read it and put it through the gate as a Dagster run; what was decided."""
+    delivered = [deliver(path, home, told=told) for path in files]
     workspace = Workspace(home)
     prepare_dagster_home(workspace)
     with dg.DagsterInstance.get() as instance:
@@ -47,6 +49,24 @@ def _decision(home: Home, outcome: Outcome) -> Decision:
     if decision is None or decision.batch_version != content_version(home.batch(batch_id)):
         raise FeelmError(f"batch {batch_id} could not be checked: {'; '.join(outcome.failures)}")
     return decision
+
+
+def accepted_judgements(home: Home, fps: float | None) -> Judged:
+    """What the home has accepted, for an exporter; a film that was not scanned has `fps` pictures a second."""
+    workspace = Workspace(home)
+    folder = home.artifact("annotations")
+    annotations, traces = ANNOTATIONS.read(folder / "annotations.parquet"), TRACES.read(folder / "traces.parquet")
+    named = sorted({*annotations["film_id"], *traces["film_id"]})
+    return Judged(annotations, traces, {film_id: _film_media(workspace, film_id, fps) for film_id in named})
+
+
+def _film_media(workspace: Workspace, film_id: str, fps: float | None) -> FilmMedia:
+    film = workspace.film(film_id)
+    stream = workspace.home.artifact("shots", film_id) / "stream.json"
+    if not stream.is_file():
+        return FilmMedia(film_id, film.video.name, fps, None)
+    scanned = json.loads(stream.read_text(encoding="utf-8"))
+    return FilmMedia(film_id, film.video.name, float(scanned["fps"]), int(scanned["duration_ms"]))
 
 
 def fetch_films(home: Home, film_ids: Sequence[str], progress: Callable[[str, int, int | None], None]) -> "list[Addition]":

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from corpus.annotations.by_hand import Handful
 from corpus.annotations.decisions import Decision, Outcome, write_decision
 from corpus.contracts import (
     ANNOTATIONS,
@@ -26,6 +28,8 @@ from corpus.contracts import (
 )
 from quality.runner import run_suite
 from quality.suite import load_suite
+
+OF_THE_CATALOGUE = ("film_known", "film_measured", "interval_inside_film")
 
 DIALOGUE_FACTS = (
     "n_cues",
@@ -53,7 +57,26 @@ def check_batch(batch_dir: Path, durations: Mapping[str, int | None]) -> tuple[O
         FeelmError: there is no batch.
     """
     record = _json(batch_dir / "import.json")
-    context = {
+    table = pd.read_parquet(batch_dir / "annotations.parquet")
+    return run_suite(table, load_suite("annotations"), _batch_context(record, durations))
+
+
+def check_by_hand(handful: Handful) -> tuple[Outcome, ...]:
+    """What the suite `annotations` finds in what was read by hand; what needs the catalogue is left out."""
+    batch, delivery = handful.batch, handful.delivery
+    record = {
+        "fault": delivery.fault,
+        "unknown_columns": list(delivery.unknown_columns),
+        "refused": [asdict(refusal) for refusal in batch.refusals],
+        "rows_read": delivery.rows_read,
+    }
+    suite = load_suite("annotations")
+    alone = replace(suite, expectations=tuple(e for e in suite.expectations if e.check not in OF_THE_CATALOGUE))
+    return run_suite(batch.annotations, alone, _batch_context(record, dict.fromkeys(batch.summary.films)))
+
+
+def _batch_context(record: Mapping[str, Any], durations: Mapping[str, int | None]) -> dict[str, Any]:
+    return {
         "fault": record["fault"],
         "unknown_columns": record["unknown_columns"],
         "refused": record["refused"],
@@ -62,7 +85,6 @@ def check_batch(batch_dir: Path, durations: Mapping[str, int | None]) -> tuple[O
         "emotions": list(EMOTIONS),
         "film_durations": dict(durations),
     }
-    return run_suite(pd.read_parquet(batch_dir / "annotations.parquet"), load_suite("annotations"), context)
 
 
 def check_film(film_dir: Path, shots_dir: Path, soundtrack_dir: Path) -> tuple[Outcome, ...]:

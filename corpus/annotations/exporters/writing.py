@@ -14,12 +14,12 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class FilmMedia:
-    """What exports say of a film: the name of its media file, its constant or mean picture rate (1/s), its length."""
+    """What exports say of a film: the name of its media file, its picture rate (1/s) and its length, None where nobody knows them."""
 
     film_id: str
     media: str
-    fps: float
-    duration_ms: int
+    fps: float | None
+    duration_ms: int | None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,188 @@
+"""`feelm annotations`: what people judged, into a home or by hand from any folder."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from corpus.annotations.importers.reading import Told
+from corpus.annotations.judgements import VALUE_RANGES
+from corpus.contracts import FeelmError
+from corpus.paths import Home
+from orchestration.console import Json, err, rows_table, show
+
+if TYPE_CHECKING:
+    from corpus.annotations.by_hand import Handful
+
+annotations_app = typer.Typer(no_args_is_help=True, help="What people judged.")
+
+Paths = Annotated[list[Path], typer.Argument(help="Files, archives or folders of a tool.")]
+Source = Annotated[Path, typer.Argument(help="A file, archive or folder of a tool.")]
+
+TOLD: dict[str, tuple[Any, Any]] = {
+    "format_name": (Annotated[str | None, typer.Option("--format", help="The tool's format; see `feelm annotations formats`.")], None),
+    "film": (Annotated[str | None, typer.Option(help="The film's id, where the file does not name it.")], None),
+    "annotator": (Annotated[str | None, typer.Option(help="The rater's name, where the file does not give it.")], None),
+    "character": (Annotated[str | None, typer.Option(help="Who is judged, where the file does not say it.")], None),
+    "perspective": (Annotated[str, typer.Option(help="portrayed, intended, perceived or felt, where the file does not say.")], "portrayed"),
+    "scheme": (Annotated[str, typer.Option(help="The scheme of the emotion words.")], "feelm"),
+    "modality_seen": (Annotated[str | None, typer.Option(help="What the raters saw and heard: a, v, t, av, at, vt or avt.")], None),
+    "fps": (Annotated[float | None, typer.Option(help="Pictures a second of times that are frames.")], None),
+    "first_frame": (Annotated[int, typer.Option(min=0, max=1, help="Number of the film's first picture in the tool.")], 1),
+    "scale": (Annotated[list[str] | None, typer.Option(help="Ends of a rating scale, such as intensity=1:5.")], None),
+}
+"""The options by which the one who delivers says what a file does not hold, with their defaults."""
+
+
+def tells(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options TOLD and passes what was said as its argument `told`."""
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        said = {name: given.pop(name) for name in TOLD}
+        command(**given, told=_told(**said))
+
+    own = [p for p in signature(command).parameters.values() if p.name != "told"]
+    told = [Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind) for name, (kind, default) in TOLD.items()]
+    parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in own] + told
+    with_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_options
+
+
+@annotations_app.command("import")
+@tells
+def annotations_import(
+    files: Paths,
+    told: Told,
+    as_json: Json = False,
+) -> None:
+    """Deliver annotation files, check them, and say what is accepted; the next `feelm run` trains on it."""
+    from orchestration.library import import_annotations
+
+    decisions = import_annotations(Home.from_environment(), files, told)
+    rows = [[d.batch_id, "accepted" if d.accepted else "refused", "\n".join((*d.reasons, *d.warnings)) or "-"] for d in decisions]
+    show([asdict(d) for d in decisions], rows_table("Batches", ["batch", "decision", "what the checks say"], rows), as_json)
+    if not all(decision.accepted for decision in decisions):
+        raise typer.Exit(1)
+
+
+@annotations_app.command("check")
+@tells
+def annotations_check(
+    path: Source,
+    told: Told,
+    as_json: Json = False,
+) -> None:
+    """Read a file or folder by hand and put it through the checks of a batch; exit code 1 where they would refuse it."""
+    from quality.gate import check_by_hand
+
+    handful = _handful(path, told)
+    outcomes = check_by_hand(handful)
+    summary = handful.batch.summary
+    rows = [[o.check, _told_outcome(o), o.observed] for o in outcomes]
+    told_rows = f"{summary.rows_read} read, {summary.judgements} accepted, {summary.repaired} repaired, {summary.refused} refused"
+    value = {
+        "summary": asdict(summary),
+        "refused": [asdict(r) for r in handful.batch.refusals],
+        "repaired": [asdict(r) for r in handful.batch.repairs],
+        "outcomes": [asdict(o) for o in outcomes],
+    }
+    show(value, rows_table(f"{path.name} ({summary.tool}): {told_rows}", ["check", "", "what it found"], rows), as_json)
+    if any(outcome.blocks for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@annotations_app.command("agreement")
+@tells
+def annotations_agreement(
+    path: Source,
+    told: Told,
+    step_ms: Annotated[int, typer.Option(min=40, help="Steps of time at which free spans are compared.")] = 1000,
+    as_json: Json = False,
+) -> None:
+    """How far the raters of a file or folder agree: over the film's time, and on the spans that several judged alike."""
+    from corpus.annotations.agreement import agreement_by_hand
+
+    handful = _handful(path, told)
+    found = agreement_by_hand(handful.batch.annotations, handful.durations_ms(), step_ms)
+    rows = [[f.film_id, f.about, f.level, str(f.raters), str(f.places), "-" if f.alpha is None else f"{f.alpha:.3f}"] for f in found]
+    columns = ["film", "about", "compared at", "raters", "places", "alpha"]
+    show([asdict(figure) for figure in found], rows_table(f"{path.name}: Krippendorff's alpha", columns, rows), as_json)
+
+
+@annotations_app.command("export")
+@tells
+def annotations_export(
+    told: Told,
+    to: Annotated[str, typer.Option(help="The format to write; see `feelm annotations formats`.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="The folder to write into; made where it is not there.")],
+    path: Annotated[Path | None, typer.Argument(help="What to write; without it what the home has accepted.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write judgements for another tool. Raters stand there as pseudonyms; --fps is for tools that count frames."""
+    from corpus.annotations.exporters.registry import export, exporter_named
+    from orchestration.library import accepted_judgements
+
+    exporter = exporter_named(to)
+    judged = _handful(path, told).judged(told.fps) if path else accepted_judgements(Home.from_environment(), told.fps)
+    written = export(exporter, judged, out_folder)
+    value = {"format": exporter.name, "files": [str(file) for file in written], "leaves_out": exporter.leaves_out}
+    title = f"{exporter.what}; left out: {exporter.leaves_out}"
+    show(value, rows_table(title, ["file"], [[str(file)] for file in written]), as_json)
+
+
+@annotations_app.command("formats")
+def annotations_formats(as_json: Json = False) -> None:
+    """Show the formats that are read and written."""
+    from corpus.annotations.exporters.registry import EXPORTERS
+    from corpus.annotations.importers.registry import IMPORTERS
+
+    written = {exporter.name: exporter for exporter in EXPORTERS}
+    read = {importer.name: importer for importer in IMPORTERS}
+    names = [*read, *(name for name in written if name not in read)]
+    rows = [[n, (read.get(n) or written[n]).what, "yes" if n in read else "-", "yes" if n in written else "-"] for n in names]
+    value = [{"name": n, "what": (read.get(n) or written[n]).what, "read": n in read, "written": n in written} for n in names]
+    show(value, rows_table("Formats of annotations", ["name", "what", "read", "written"], rows), as_json)
+
+
+@annotations_app.command("template")
+def annotations_template() -> None:
+    """Print the header of the table that annotators fill; docs/annotations.md explains the columns."""
+    from corpus.annotations.importers.long_csv import template
+
+    typer.echo(template(), nl=False)
+
+
+def _told(format_name: str | None, film: str | None, scale: list[str] | None, **said: Any) -> Told:
+    return Told(format=format_name, film_id=film, scales=dict(map(_scale, scale)) if scale else None, **said)
+
+
+def _scale(text: str) -> tuple[str, tuple[float, float]]:
+    name, _, ends = text.partition("=")
+    low, _, high = ends.partition(":")
+    if name not in VALUE_RANGES:
+        raise FeelmError(f"--scale {text}: {name!r} is none of {', '.join(VALUE_RANGES)}")
+    try:
+        return name, (float(low), float(high))
+    except ValueError as error:
+        raise FeelmError(f"--scale {text} is not like intensity=1:5") from error
+
+
+def _handful(path: Path, told: Told) -> "Handful":
+    from corpus.annotations.by_hand import read_by_hand
+
+    handful = read_by_hand(path, told)
+    for refusal in handful.batch.refusals[:10]:
+        err.print(f"{refusal.ref}: {refusal.reason}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+    return handful
+
+
+def _told_outcome(outcome: Any) -> str:
+    if outcome.passed:
+        return "holds"
+    return "could not be checked" if outcome.errored else outcome.severity
