@@ -39,7 +39,8 @@ def rows_refused(table: pd.DataFrame, refused: list[dict[str, str]], rows_read: 
 
 def label_in_vocabulary(table: pd.DataFrame, vocabulary: list[str]) -> Finding:
     """Category rows have a label of the vocabulary; the raw ones that have none are named."""
-    broken = (table["dimension"] == "category") & ~table["label"].isin(vocabulary) & ~_known_without_place(table)
+    broken = (table["dimension"] == "category") & ~table["label"].isin(vocabulary)
+    broken[broken] = ~_known_without_place(table[broken])
     raw = sorted({str(label) for label in table.loc[broken, "label_raw"].dropna()})
     return rows_where(broken, f"judgements outside the vocabulary: {', '.join(map(repr, raw[:10]))}", "all in the vocabulary")
 
@@ -157,20 +158,26 @@ def raters_not_spam(table: pd.DataFrame) -> Finding:
 def raters_independent(table: pd.DataFrame, most: float, minimum_items: int) -> Finding:
     """No pair of raters gives the same label on more than the share `most` of at least `minimum_items` shared spans."""
     judged = _categories(table).drop_duplicates(["item", "annotator_id"])
-    codes = pd.Categorical(judged["label"], categories=EMOTIONS).codes
-    matrix = judged.assign(code=codes).pivot(index="item", columns="annotator_id", values="code")
-    pairs = [
-        f"{a} and {b} {share:.0%}"
-        for i, a in enumerate(matrix.columns)
-        for b in matrix.columns[i + 1 :]
-        if (share := _same_share(matrix[a], matrix[b], minimum_items)) > most
-    ]
-    return Finding(not pairs, "same answers: " + "; ".join(pairs) if pairs else "no two raters alike")
+    if judged.empty:
+        return Finding(True, "no emotions judged")
+    rater, names = pd.factorize(judged["annotator_id"], sort=True)
+    labels = pd.Categorical(judged["label"], categories=EMOTIONS).codes
+    shared, same = _pairs(rater, judged["item"].to_numpy(np.int64), labels.astype(np.int64))
+    share = np.divide(same, shared, out=np.zeros_like(same), where=shared >= minimum_items)
+    alike = np.argwhere(np.triu(share, k=1) > most)
+    pairs = [f"{names[a]} and {names[b]} {share[a, b]:.0%}" for a, b in alike]
+    more = f" and {len(pairs) - 10} pairs more" if len(pairs) > 10 else ""
+    return Finding(not pairs, f"same answers: {'; '.join(pairs[:10])}{more}" if pairs else "no two raters alike")
 
 
-def _same_share(a: pd.Series, b: pd.Series, minimum_items: int) -> float:
-    shared = a.notna() & b.notna()
-    return float((a[shared] == b[shared]).mean()) if shared.sum() >= minimum_items else 0.0
+def _pairs(rater: np.ndarray, item: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each pair of raters, how many items both judged and on how many they gave the same label (n_raters, n_raters)."""
+    from scipy import sparse
+
+    one = np.ones(len(rater), dtype=np.float64)
+    judged = sparse.csr_array((one, (rater, item)))
+    labelled = sparse.csr_array((one, (rater, item * len(EMOTIONS) + label)))
+    return (judged @ judged.T).toarray(), (labelled @ labelled.T).toarray()
 
 
 def note_printable(table: pd.DataFrame) -> Finding:
