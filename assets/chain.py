@@ -23,7 +23,7 @@ from typing import Any
 
 from assets.code import code_version
 from assets.workspace import ABSENT, Workspace
-from corpus.annotations.decisions import decision_folder
+from corpus.annotations.decisions import accepted_before, decision_folder
 from corpus.annotations.importers.reading import told_path
 from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
 from corpus.dialogue.recognise import Recognition, recogniser, unusable
@@ -138,7 +138,9 @@ def _batch_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
 
 def _gate_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
     durations = {film_id: str(duration) for film_id, duration in _durations_ms(workspace, batch_id).items()}
-    return {"batch": workspace.versions.of(workspace.home.batch(batch_id)), **durations}
+    batch_dir = workspace.home.batch(batch_id)
+    before = {f"before/{decision.batch_id}": decision.batch_version for decision in accepted_before(batch_dir)}
+    return {"batch": workspace.versions.of(batch_dir), **durations, **before}
 
 
 def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int | None]:

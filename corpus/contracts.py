@@ -455,6 +455,14 @@ ANNOTATIONS = TableSchema(
     key=("annotation_id",),
 )
 
+FAILING_ROWS = TableSchema(
+    "failing_rows",
+    (
+        _text("check", "the check that the row fails"),
+        _text("row_id", "its id in the table that was checked"),
+    ),
+)
+
 TRACES = TableSchema(
     "traces",
     (

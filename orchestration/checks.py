@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import dagster as dg
 
 from assets.chain import run_stage
 from assets.partitions import annotation_batch_keys, films
 from assets.workspace import Workspace
-from corpus.annotations.decisions import Decision, Outcome
+from corpus.annotations.decisions import Decision, Outcome, failing_rows_path
 from quality.checks import annotation_checks, dialogue_checks, feature_checks, film_checks
 
 CHECKED_FEATURES = ("face_features", "voice_features", "text_features")
@@ -17,6 +18,10 @@ CHECKED_FEATURES = ("face_features", "voice_features", "text_features")
 def _decide(batch_id: str) -> Decision:
     decision: Decision = run_stage(Workspace.from_environment(), "annotation_gate", batch_id).summary
     return decision
+
+
+def _failing_rows(batch_id: str) -> Path:
+    return failing_rows_path(Workspace.from_environment().home.batch(batch_id))
 
 
 def _check_film(film_id: str) -> Sequence[Outcome]:
@@ -45,7 +50,7 @@ def _check_features(name: str) -> Callable[[str], Sequence[Outcome]]:
 
 
 ALL_CHECKS: Sequence[dg.AssetChecksDefinition] = [
-    annotation_checks("annotation_batches", annotation_batch_keys, _decide),
+    annotation_checks("annotation_batches", annotation_batch_keys, _decide, _failing_rows),
     film_checks("shots", films, _check_film),
     dialogue_checks("dialogue", films, _check_dialogue),
     *(feature_checks(name, films, _check_features(name)) for name in CHECKED_FEATURES),

@@ -9,6 +9,8 @@ asset pass.
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
 import dagster as dg
 
@@ -17,10 +19,21 @@ from quality.suite import Suite, load_suite
 
 
 def annotation_checks(
-    asset_key: dg.AssetKey | str, partitions_def: dg.PartitionsDefinition, decide: Callable[[str], Decision]
+    asset_key: dg.AssetKey | str,
+    partitions_def: dg.PartitionsDefinition,
+    decide: Callable[[str], Decision],
+    failing: Callable[[str], Path],
 ) -> dg.AssetChecksDefinition:
-    """Checks of the suite `annotations` on a batch; `decide` gets the batch id, and keeps what it decides."""
-    return _checks("annotations", "annotation_batch_checks", asset_key, partitions_def, lambda batch_id: decide(batch_id).outcomes)
+    """Checks of the suite `annotations` on a batch.
+
+    `decide` gets the batch id and keeps what it decides, `failing` tells where it keeps the failing rows.
+    """
+    outcomes = partial(_outcomes_of, decide)
+    return _checks("annotations", "annotation_batch_checks", asset_key, partitions_def, outcomes, failing)
+
+
+def _outcomes_of(decide: Callable[[str], Decision], batch_id: str) -> Sequence[Outcome]:
+    return decide(batch_id).outcomes
 
 
 def dialogue_checks(
@@ -51,11 +64,12 @@ def _checks(
     asset_key: dg.AssetKey | str,
     partitions_def: dg.PartitionsDefinition,
     check: Callable[[str], Iterable[Outcome]],
+    failing: Callable[[str], Path] | None = None,
 ) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name=name, specs=_specs(load_suite(suite_name), asset_key, partitions_def))
     def run_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         for outcome in check(context.partition_key):
-            yield check_result(outcome, asset_key)
+            yield check_result(outcome, asset_key, failing(context.partition_key) if failing else None)
 
     return run_checks
 
@@ -70,8 +84,11 @@ def _specs(suite: Suite, asset_key: dg.AssetKey | str, partitions_def: dg.Partit
         ]
 
 
-def check_result(outcome: Outcome, asset_key: dg.AssetKey | str) -> dg.AssetCheckResult:
-    """An outcome as Dagster shows it: severity, what was observed and measured, the worst cases, and the ids of failing rows."""
+def check_result(outcome: Outcome, asset_key: dg.AssetKey | str, failing: Path | None = None) -> dg.AssetCheckResult:
+    """An outcome as Dagster shows it: severity, what was observed and measured, the worst cases, and the ids of failing rows.
+
+    `failing` is where all of them are, FAILING_ROWS as Parquet.
+    """
     serious = outcome.errored or outcome.severity == "critical"
     metadata: dict[str, dg.MetadataValue] = {
         "observed": dg.MetadataValue.text(outcome.observed),
@@ -83,6 +100,8 @@ def check_result(outcome: Outcome, asset_key: dg.AssetKey | str) -> dg.AssetChec
         metadata["worst"] = dg.MetadataValue.table([dg.TableRecord({"where": w.where, "what": w.what}) for w in outcome.worst])
     if outcome.examples:
         metadata["failing_rows"] = dg.MetadataValue.table([dg.TableRecord({"id": row}) for row in outcome.examples])
+    if failing is not None and outcome.unexpected_count:
+        metadata["all_failing_rows"] = dg.MetadataValue.path(failing)
     return dg.AssetCheckResult(
         asset_key=asset_key,
         check_name=outcome.check,

@@ -1,4 +1,4 @@
-"""The rules of quality/rules.py as one custom expectation of Great Expectations.
+"""The rules of this folder as one custom expectation of Great Expectations.
 
 Importing this module imports Great Expectations (4 CPU seconds, 277 MB): only quality/runner.py does, inside a function.
 """
@@ -14,10 +14,10 @@ from great_expectations.expectations.expectation import BatchExpectation  # noqa
 from great_expectations.expectations.metrics.metric_provider import metric_value  # noqa: TID253
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider  # noqa: TID253
 
-from quality import media_rules, rules
+from quality import annotation_rules, media_rules, rules
 from quality.findings import Finding
 
-RULES = rules.RULES | media_rules.RULES
+RULES = rules.RULES | annotation_rules.RULES | media_rules.RULES
 
 
 class FilmRuleFinding(TableMetricProvider):

@@ -7,7 +7,7 @@ batches. A refused batch stays in quarantine until its file is replaced, and hol
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,24 @@ from typing import Any
 import pandas as pd
 
 from corpus.annotations.by_hand import Handful
-from corpus.annotations.decisions import Decision, Outcome, write_decision
+from corpus.annotations.decisions import Decision, Outcome, accepted_before, accepted_folder, write_decision
 from corpus.contracts import (
     ANNOTATIONS,
     EMOTIONS,
     HEARD_LINES,
     SHOTS,
+    TRACES,
     UNIT_FEATURES,
     UNWRITTEN_SPEECH,
     UTTERANCES,
     FeelmError,
 )
-from quality.runner import run_suite
+from quality.annotation_rules import label_counts_by_film
+from quality.runner import SuiteResult, run_suite
 from quality.suite import load_suite
 
-OF_THE_CATALOGUE = ("film_known", "film_measured", "interval_inside_film")
+OF_THE_HOME = ("film_known", "film_measured", "interval_inside_film", "agreement_kept", "labels_as_before")
+"""Checks that need the catalogue or the batches before."""
 
 DIALOGUE_FACTS = (
     "n_cues",
@@ -47,44 +50,63 @@ DIALOGUE_FACTS = (
 
 def decide(batch_dir: Path, durations: Mapping[str, int | None]) -> Decision:
     """Check the batch in `batch_dir` against the known films' `durations` (ms; None where not measured) and keep the decision."""
-    return write_decision(batch_dir, check_batch(batch_dir, durations))
+    found = check_batch(batch_dir, durations)
+    return write_decision(batch_dir, found.outcomes, found.failing)
 
 
-def check_batch(batch_dir: Path, durations: Mapping[str, int | None]) -> tuple[Outcome, ...]:
-    """What the suite `annotations` finds in a batch.
+def check_batch(batch_dir: Path, durations: Mapping[str, int | None]) -> SuiteResult:
+    """What the suite `annotations` finds in a batch, held against what was accepted before it.
 
     Raises:
         FeelmError: there is no batch.
     """
     record = _json(batch_dir / "import.json")
-    table = pd.read_parquet(batch_dir / "annotations.parquet")
-    return run_suite(table, load_suite("annotations"), _batch_context(record, durations))
+    before = accepted_before(batch_dir)
+    context = {
+        **_delivery_context(record["fault"], record["unknown_columns"], record["refused"], record["rows_read"]),
+        "film_durations": dict(durations),
+        "traces": TRACES.read(batch_dir / "traces.parquet"),
+        "agreement_before": _agreement_of(before[-1]) if before else {},
+        "labels_before": _labels_of(before, batch_dir.parent),
+    }
+    return run_suite(pd.read_parquet(batch_dir / "annotations.parquet"), load_suite("annotations"), context)
 
 
 def check_by_hand(handful: Handful) -> tuple[Outcome, ...]:
-    """What the suite `annotations` finds in what was read by hand; what needs the catalogue is left out."""
+    """What the suite `annotations` finds in what was read by hand; what needs the catalogue or earlier batches is left out."""
     batch, delivery = handful.batch, handful.delivery
-    record = {
-        "fault": delivery.fault,
-        "unknown_columns": list(delivery.unknown_columns),
-        "refused": [asdict(refusal) for refusal in batch.refusals],
-        "rows_read": delivery.rows_read,
+    refused = [asdict(refusal) for refusal in batch.refusals]
+    context = {
+        **_delivery_context(delivery.fault, list(delivery.unknown_columns), refused, delivery.rows_read),
+        "traces": batch.traces,
     }
     suite = load_suite("annotations")
-    alone = replace(suite, expectations=tuple(e for e in suite.expectations if e.check not in OF_THE_CATALOGUE))
-    return run_suite(batch.annotations, alone, _batch_context(record, dict.fromkeys(batch.summary.films)))
+    alone = replace(suite, expectations=tuple(e for e in suite.expectations if e.check not in OF_THE_HOME))
+    return run_suite(batch.annotations, alone, context).outcomes
 
 
-def _batch_context(record: Mapping[str, Any], durations: Mapping[str, int | None]) -> dict[str, Any]:
+def _delivery_context(fault: str | None, unknown_columns: list[str], refused: list[dict[str, str]], rows_read: int) -> dict[str, Any]:
     return {
-        "fault": record["fault"],
-        "unknown_columns": record["unknown_columns"],
-        "refused": record["refused"],
-        "rows_read": record["rows_read"],
+        "fault": fault,
+        "unknown_columns": unknown_columns,
+        "refused": refused,
+        "rows_read": rows_read,
         "columns": ANNOTATIONS.names,
         "emotions": list(EMOTIONS),
-        "film_durations": dict(durations),
     }
+
+
+def _agreement_of(decision: Decision) -> dict[str, float]:
+    return next((dict(outcome.figures) for outcome in decision.outcomes if outcome.check == "agreement_floor"), {})
+
+
+def _labels_of(decisions: Sequence[Decision], batches_dir: Path) -> pd.DataFrame:
+    """Counts of the accepted labels by film (n_films, 7)."""
+    tables = [
+        pd.read_parquet(accepted_folder(batches_dir / decision.batch_id) / "annotations.parquet", columns=["film_id", "dimension", "label"])
+        for decision in decisions
+    ]
+    return label_counts_by_film(pd.concat(tables)) if tables else pd.DataFrame(columns=list(EMOTIONS))
 
 
 def check_film(film_dir: Path, shots_dir: Path, soundtrack_dir: Path) -> tuple[Outcome, ...]:
@@ -100,7 +122,7 @@ def check_film(film_dir: Path, shots_dir: Path, soundtrack_dir: Path) -> tuple[O
         "checksums": stream["checksums"],
         "sound": sound,
     }
-    return run_suite(SHOTS.read(shots_dir / "shots.parquet"), load_suite("films"), context)
+    return run_suite(SHOTS.read(shots_dir / "shots.parquet"), load_suite("films"), context).outcomes
 
 
 def check_dialogue(dialogue_dir: Path, film_id: str, duration_ms: int) -> tuple[Outcome, ...]:
@@ -117,14 +139,14 @@ def check_dialogue(dialogue_dir: Path, film_id: str, duration_ms: int) -> tuple[
         "columns": UTTERANCES.names,
         "film_durations": {film_id: duration_ms},
     }
-    return run_suite(pd.read_parquet(dialogue_dir / "utterances.parquet"), load_suite("dialogue"), context)
+    return run_suite(pd.read_parquet(dialogue_dir / "utterances.parquet"), load_suite("dialogue"), context).outcomes
 
 
 def check_features(features_dir: Path, units_path: Path) -> tuple[Outcome, ...]:
     """What the suite `features` finds in one film's features of one modality."""
     units = pd.read_parquet(units_path, columns=["unit_id"])["unit_id"].tolist()
     context = {"missing": _json(features_dir / "summary.json").get("missing"), "unit_ids": units}
-    return run_suite(UNIT_FEATURES.read(features_dir / "features.parquet"), load_suite("features"), context)
+    return run_suite(UNIT_FEATURES.read(features_dir / "features.parquet"), load_suite("features"), context).outcomes
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -8,25 +8,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from corpus.annotations.decisions import Example, Outcome
+from corpus.contracts import FAILING_ROWS
 from quality.suite import Expectation, Suite, resolve
 
 EXAMPLES = 50
 """Ids of failing rows that an outcome keeps."""
 
 
-def run_suite(table: pd.DataFrame, suite: Suite, context: Mapping[str, Any]) -> tuple[Outcome, ...]:
-    """What each expectation of `suite` finds in `table`, in the suite's order.
+@dataclass(frozen=True)
+class SuiteResult:
+    """What a suite found: an outcome an expectation in the suite's order, and the table FAILING_ROWS of every row that fails one."""
 
-    `context` holds the values that the suite's `$name`s stand for. Nothing is raised for bad data or a check that crashes.
+    outcomes: tuple[Outcome, ...]
+    failing: pd.DataFrame
+
+
+def run_suite(table: pd.DataFrame, suite: Suite, context: Mapping[str, Any]) -> SuiteResult:
+    """Validate `table`; `context` holds the values that the suite's `$name`s stand for.
+
+    Nothing is raised for bad data or a check that crashes.
     """
     table = table.reset_index(drop=True)
+    ids = table[suite.id_column].astype("str") if suite.id_column in table else table.index.to_series().astype("str")
     results = _validate(table, suite, dict(context))
-    return tuple(_outcome(expectation, results.get(expectation.check), table, suite.id_column) for expectation in suite.expectations)
+    rows = {expectation.check: ids.iloc[_rows(results.get(expectation.check))] for expectation in suite.expectations}
+    outcomes = tuple(_outcome(expectation, results.get(expectation.check), rows[expectation.check]) for expectation in suite.expectations)
+    failing = [pd.DataFrame({"check": check, "row_id": found.to_numpy()}) for check, found in rows.items() if len(found)]
+    return SuiteResult(outcomes, pd.concat(failing, ignore_index=True) if failing else FAILING_ROWS.empty())
+
+
+def _rows(result: Any) -> list[int]:
+    """Positions of the rows that fail, as rules or the library's own expectations tell them."""
+    found = {} if result is None else dict(result.result or {})
+    return list((found.get("details") or {}).get("rows") or found.get("unexpected_index_list") or [])
 
 
 def _validate(table: pd.DataFrame, suite: Suite, context: dict[str, Any]) -> dict[str, Any]:
@@ -57,19 +77,17 @@ def _expectation(expectation: Expectation, context: dict[str, Any]) -> Any:
     return kind(**resolve(expectation.kwargs, context), severity=expectation.severity, meta={"check": expectation.check})
 
 
-def _outcome(expectation: Expectation, result: Any, table: pd.DataFrame, id_column: str) -> Outcome:
+def _outcome(expectation: Expectation, result: Any, failing: pd.Series) -> Outcome:
     fault = "no result came back" if result is None else _fault(result)
     found = {} if result is None else dict(result.result or {})
     details = found.get("details") or {}
-    rows = list(details.get("rows", []) or found.get("unexpected_index_list", []) or [])
-    ids = table[id_column].iloc[rows[:EXAMPLES]] if id_column in table else pd.Series(rows[:EXAMPLES])
     return Outcome(
         check=expectation.check,
         passed=fault is None and bool(result.success),
         errored=fault is not None,
         severity=expectation.severity,
         unexpected_count=int(found.get("unexpected_count") or 0),
-        examples=tuple(str(value) for value in ids),
+        examples=tuple(failing.iloc[:EXAMPLES]),
         observed=fault or _observed(found),
         description=expectation.description,
         figures=dict(details.get("figures", {})),

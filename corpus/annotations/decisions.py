@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from corpus.contracts import FeelmError
+import pandas as pd
+
+from corpus.contracts import FAILING_ROWS, FeelmError
 from corpus.paths import Home, content_version, write_json, writing
 
 ACCEPTED = "accepted"
@@ -82,11 +84,16 @@ def decision_folder(batch_dir: Path) -> Path:
     return batch_dir.parent.parent / "annotation_decisions" / batch_dir.name
 
 
-def write_decision(batch_dir: Path, outcomes: tuple[Outcome, ...]) -> Decision:
-    """Decide on the batch as it lies there now, and keep the decision with the content that is in use.
+def failing_rows_path(batch_dir: Path) -> Path:
+    """Every row of the batch in `batch_dir` that fails a check, as the table FAILING_ROWS."""
+    return decision_folder(batch_dir) / "failing_rows.parquet"
 
-    An accepted batch is copied there and is in use from now on; beside a refused one the content accepted before stays in use. The same
-    content keeps its place in the sequence.
+
+def write_decision(batch_dir: Path, outcomes: tuple[Outcome, ...], failing: pd.DataFrame) -> Decision:
+    """Decide on the batch as it lies there now, and keep the decision with every failing row and the content that is in use.
+
+    `failing` is the table FAILING_ROWS. An accepted batch is copied there and is in use from now on; beside a refused one the content
+    accepted before stays in use. The same content keeps its place in the sequence.
     """
     folder, version, earlier = decision_folder(batch_dir), content_version(batch_dir), read_decision(batch_dir)
     if earlier is not None and earlier.batch_version == version:
@@ -99,6 +106,7 @@ def write_decision(batch_dir: Path, outcomes: tuple[Outcome, ...]) -> Decision:
     source = batch_dir if accepted else folder / ACCEPTED
     with writing(folder) as out:
         write_json(out / "decision.json", dataclasses.asdict(decision))
+        FAILING_ROWS.write(failing, out / "failing_rows.parquet")
         if in_use is not None:
             (out / ACCEPTED).mkdir()
             for table in CONTENT:
@@ -125,7 +133,23 @@ def accepted_folders(home: Home) -> list[Path]:
     """Folders of the content in use, one a batch that was ever accepted, in order of delivery of that content."""
     in_use = [decision for decision in read_decisions(home) if decision.in_use_sequence is not None]
     in_use.sort(key=lambda decision: (decision.in_use_sequence or 0, decision.batch_id))
-    return [decision_folder(home.batch(decision.batch_id)) / ACCEPTED for decision in in_use]
+    return [accepted_folder(home.batch(decision.batch_id)) for decision in in_use]
+
+
+def accepted_folder(batch_dir: Path) -> Path:
+    """Where the content of a batch lies that is in use."""
+    return decision_folder(batch_dir) / ACCEPTED
+
+
+def accepted_before(batch_dir: Path) -> list[Decision]:
+    """The other batches accepted before the one in `batch_dir` was delivered, in that order; all of them where it was never decided on."""
+    known = read_decision(batch_dir)
+    own = known is not None and known.batch_version == content_version(batch_dir)
+    return [
+        decision
+        for decision in _read_all(decision_folder(batch_dir).parent)
+        if decision.accepted and decision.batch_id != batch_dir.name and not (own and known and decision.sequence > known.sequence)
+    ]
 
 
 def _read_all(folder: Path) -> list[Decision]:

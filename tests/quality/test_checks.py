@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from corpus.annotations.batches import build_batch
+from corpus.annotations.decisions import failing_rows_path
 from corpus.paths import Home, writing
 from quality.checks import annotation_checks
 from quality.gate import decide
@@ -34,7 +35,12 @@ def run(tmp_path: Path) -> Callable[[Rows], dg.ExecuteInProcessResult]:
         @dg.asset(partitions_def=KEYS, deps=[annotation_batches])
         def downstream() -> None: ...
 
-        checks = annotation_checks("annotation_batches", KEYS, lambda batch_id: decide(home.batch(batch_id), SIMULATED.durations))
+        checks = annotation_checks(
+            "annotation_batches",
+            KEYS,
+            lambda batch_id: decide(home.batch(batch_id), SIMULATED.durations),
+            lambda batch_id: failing_rows_path(home.batch(batch_id)),
+        )
         with dg.DagsterInstance.ephemeral() as instance:
             instance.add_dynamic_partitions("annotation_batches", ["b"])
             job = dg.Definitions(assets=[annotation_batches, downstream], asset_checks=[checks]).resolve_implicit_global_asset_job_def()

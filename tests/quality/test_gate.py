@@ -117,7 +117,7 @@ def test_a_check_that_crashes_is_an_error_and_blocks_though_it_only_warns():
             Expectation("fine", "expect_column_values_to_be_unique", "critical", "", {"column": "id"}),
         ),
     )
-    outcomes = run_suite(pd.DataFrame({"id": ["a", "b"]}), suite, {})
+    outcomes = run_suite(pd.DataFrame({"id": ["a", "b"]}), suite, {}).outcomes
     assert [(o.check, o.passed, o.errored, o.blocks) for o in outcomes] == [
         ("crash", False, True, True),
         ("absent", False, True, True),
@@ -133,8 +133,9 @@ def test_library_expectations_name_their_rows():
         "id",
         (Expectation("range", "expect_column_values_to_be_between", "critical", "", {"column": "x", "max_value": 1, "min_value": 0}),),
     )
-    (outcome,) = run_suite(pd.DataFrame({"id": ["a", "b", "c"], "x": [0.5, float("inf"), 2.0]}, index=[7, 8, 9]), suite, {})
-    assert outcome.examples == ("b", "c")
+    found = run_suite(pd.DataFrame({"id": ["a", "b", "c"], "x": [0.5, float("inf"), 2.0]}, index=[7, 8, 9]), suite, {})
+    assert found.outcomes[0].examples == ("b", "c")
+    assert found.failing.to_dict("list") == {"check": [suite.expectations[0].check] * 2, "row_id": ["b", "c"]}
 
 
 def test_features_must_cover_the_units_and_be_finite(tmp_path: Path):
