@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from corpus.annotations.importers.copies import copy_of
 from corpus.annotations.importers.reading import Told, UnreadableFile, read_files, read_told, told_path, write_told
 from corpus.annotations.importers.registry import read_delivery
-from corpus.annotations.judgements import Delivery, Judgement, Refusal, annotation_rows, trace_table
+from corpus.annotations.judgements import Delivery, Judgement, Refusal, Trace, annotation_rows, trace_table
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.contracts import ANNOTATIONS, TRACES, FeelmError
 from corpus.paths import Home, write_json
@@ -98,7 +99,7 @@ def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path) -> Bat
     ANNOTATIONS.write(batch.annotations, out / "annotations.parquet")
     TRACES.write(batch.traces, out / "traces.parquet")
     if batch.copy is not None:
-        (out / f"source{delivery.suffix}").write_bytes(batch.copy)
+        (out / "source.jsonl").write_bytes(batch.copy)
     summary = batch.summary
     write_json(
         out / "import.json",
@@ -118,49 +119,67 @@ def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path) -> Bat
 
 def tables_of(delivery: Delivery, batch_id: str) -> Batch:
     """The delivery's judgements as tables, repeated ones counted once and contradicting ones refused."""
-    copy = delivery.copy_without_names()
+    copy = copy_of(delivery)
     sha256 = hashlib.sha256(copy or b"").hexdigest()
-    rows, refusals, repairs = _collect(delivery, batch_id, sha256)
-    annotations = ANNOTATIONS.frame(rows)
-    traces = TRACES.to_arrow(trace_table(delivery.traces, batch_id, delivery.tool, sha256)).to_pandas()
-    summary = _batch_summary(batch_id, delivery, annotations, traces, refusals, repairs)
-    return Batch(annotations, traces, tuple(refusals), tuple(repairs), copy, summary)
-
-
-def _batch_summary(
-    batch_id: str, delivery: Delivery, table: pd.DataFrame, traces: pd.DataFrame, refusals: list[Refusal], repairs: list[Refusal]
-) -> BatchSummary:
-    return BatchSummary(
+    sifted = _sift(delivery, batch_id, sha256)
+    annotations = ANNOTATIONS.frame(sifted.rows)
+    traces = TRACES.to_arrow(trace_table(sifted.traces, batch_id, delivery.tool, sha256)).to_pandas()
+    summary = BatchSummary(
         batch_id=batch_id,
         tool=delivery.tool,
         rows_read=delivery.rows_read,
-        judgements=delivery.rows_read - len(refusals) - len(repairs),
-        refused=len(refusals),
-        repaired=len(repairs),
-        annotation_rows=len(table),
-        traces=len(delivery.traces),
-        films=sorted({*table["film_id"], *traces["film_id"]}),
-        raters=sorted({*table["annotator_id"], *traces["annotator_id"]}),
+        judgements=sifted.judgements + len(sifted.traces),
+        refused=len(sifted.refusals),
+        repaired=len(sifted.repairs),
+        annotation_rows=len(annotations),
+        traces=len(sifted.traces),
+        films=sorted({*annotations["film_id"], *traces["film_id"]}),
+        raters=sorted({*annotations["annotator_id"], *traces["annotator_id"]}),
         unknown_columns=list(delivery.unknown_columns),
         missing=delivery.fault or ("no rows" if delivery.rows_read == 0 else None),
     )
+    return Batch(annotations, traces, tuple(sifted.refusals), tuple(sifted.repairs), copy, summary)
 
 
-def _collect(delivery: Delivery, batch_id: str, sha256: str) -> tuple[list[dict[str, object]], list[Refusal], list[Refusal]]:
-    """Rows of ANNOTATIONS, with repeated judgements counted once and contradicting ones refused."""
+@dataclass
+class _Sifted:
+    """Rows of ANNOTATIONS and traces that stay, the number of judgements behind the rows, and what was told of the others."""
+
+    rows: list[dict[str, object]]
+    judgements: int
+    traces: list[Trace]
+    refusals: list[Refusal]
+    repairs: list[Refusal]
+
+
+def _sift(delivery: Delivery, batch_id: str, sha256: str) -> _Sifted:
+    """Repeated judgements are counted once; what contradicts an earlier one, or is a second trace of one thing, is refused."""
     kept: dict[object, dict[str, object]] = {}
-    refusals, repairs = list(delivery.refusals), list(delivery.repairs)
+    sifted = _Sifted([], 0, [], list(delivery.refusals), list(delivery.repairs))
     for judgement in delivery.judgements:
         rows = list(annotation_rows(judgement, batch_id, delivery.tool, sha256))
         earlier = [kept.get(row["annotation_id"]) for row in rows]
         conflict = next((old for old, new in zip(earlier, rows, strict=True) if old and _contradict(old, new)), None)
         if conflict is not None:
-            refusals.append(_contradiction(judgement, str(conflict["source_ref"])))
+            sifted.refusals.append(_contradiction(judgement, str(conflict["source_ref"])))
         elif all(old is not None for old in earlier):
-            repairs.append(Refusal(judgement.source_ref, f"repeats {earlier[0] and earlier[0]['source_ref']}: counted once"))
+            sifted.repairs.append(Refusal(judgement.source_ref, f"repeats {earlier[0] and earlier[0]['source_ref']}: counted once"))
         else:
             kept.update((row["annotation_id"], row) for old, row in zip(earlier, rows, strict=True) if old is None)
-    return list(kept.values()), refusals, repairs
+            sifted.judgements += 1
+    sifted.rows = list(kept.values())
+    _sift_traces(delivery, sifted)
+    return sifted
+
+
+def _sift_traces(delivery: Delivery, sifted: _Sifted) -> None:
+    first: dict[tuple[object, ...], Trace] = {}
+    for trace in delivery.traces:
+        earlier = first.setdefault(trace.key, trace)
+        if earlier is not trace:
+            reason = f"another trace of the film, rater and dimension of {earlier.source_ref}: say which pass or character it is"
+            sifted.refusals.append(Refusal(trace.source_ref, reason))
+    sifted.traces = list(first.values())
 
 
 def _contradict(old: dict[str, object], new: dict[str, object]) -> bool:

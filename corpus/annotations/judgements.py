@@ -7,7 +7,6 @@ nothing twice.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import uuid
 from collections.abc import Iterable, Iterator
@@ -119,29 +118,19 @@ class Refusal:
 class Delivery:
     """What an importer read from one delivered file.
 
-    `rows_read` counts the rows or regions that hold or should hold a judgement, and traces; each is in `judgements`, `traces`, `refusals`
-    or `repairs` (a repair stays a judgement too unless it says that it repeats one). `copy` is the file with raters' names replaced,
-    `suffix` its ending; without it a copy of what was read is made of the judgements. `fault` says why the file as a whole could not be
-    read (then there is nothing else). `unknown_columns` were not read.
+    `rows_read` counts the rows or regions that hold or should hold a judgement, and traces; each is in `judgements`, `traces` or
+    `refusals`, or in `repairs` where it only repeats another. Other repairs tell what was mended in what was read. `fault` says why the
+    file as a whole could not be read (then there is nothing else). `unknown_columns` were not read.
     """
 
     tool: str
-    suffix: str = ".jsonl"
     rows_read: int = 0
     judgements: tuple[Judgement, ...] = ()
     traces: tuple[Trace, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     repairs: tuple[Refusal, ...] = ()
     unknown_columns: tuple[str, ...] = ()
-    copy: bytes | None = None
     fault: str | None = None
-
-    def copy_without_names(self) -> bytes | None:
-        """The file as it is kept: `copy`, or the judgements and traces as JSON lines; None where nothing could be read."""
-        if self.copy is not None or self.fault is not None:
-            return self.copy
-        read = [*map(dataclasses.asdict, self.judgements), *map(dataclasses.asdict, self.traces)]
-        return "".join(json.dumps(item, ensure_ascii=False, sort_keys=True) + "\n" for item in read).encode()
 
 
 def identifier(*parts: object) -> str:

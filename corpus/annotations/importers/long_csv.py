@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from corpus.annotations.importers.numbers import number
 from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, UnreadableRow, decode, each_file
 from corpus.annotations.judgements import CUES, NOTE_LENGTH, VALUE_RANGES, Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
@@ -52,7 +52,6 @@ OPTIONAL_COLUMNS: dict[str, str] = {
 KNOWN = {**COLUMNS, **OPTIONAL_COLUMNS}
 DELIMITERS = ",;\t"
 _WHOLE = re.compile(r"\d{1,15}(\.0+)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
 @dataclass(frozen=True)
@@ -76,23 +75,20 @@ def is_long_csv(files: Files) -> bool:
 
 def read_long_csv(name: str, content: bytes, pseudonyms: Pseudonyms, told: Told) -> Delivery:
     """Read one table; faults of the whole file and of single rows are told in the delivery, never raised."""
-    suffix = ".csv"
     try:
         sheet = _sheet(decode(content))
     except UnreadableFile as error:
-        return Delivery(TOOL, suffix, fault=str(error))
+        return Delivery(TOOL, fault=str(error))
     judgements: list[Judgement] = []
     refusals: list[Refusal] = []
-    names: dict[str, str] = {}
     for line, cells in sheet.rows:
         ref = f"line {line}"
         try:
-            judgements.append(_judgement(_row(sheet, cells), ref, pseudonyms, names, sheet.delimiter))
+            judgements.append(_judgement(_row(sheet, cells), ref, pseudonyms, sheet.delimiter))
         except UnreadableRow as error:
             refusals.append(Refusal(ref, str(error)))
     unknown = tuple(column for column in sheet.header if column not in KNOWN)
-    copy = _copy(sheet, names, pseudonyms)
-    return Delivery(TOOL, suffix, len(sheet.rows), tuple(judgements), refusals=tuple(refusals), unknown_columns=unknown, copy=copy)
+    return Delivery(TOOL, len(sheet.rows), tuple(judgements), refusals=tuple(refusals), unknown_columns=unknown)
 
 
 def _sheet(text: str) -> Sheet:
@@ -135,9 +131,8 @@ def _row(sheet: Sheet, cells: list[str]) -> dict[str, str]:
     return {column: cell.strip() for column, cell in zip(sheet.header, cells, strict=True)}
 
 
-def _judgement(row: dict[str, str], ref: str, pseudonyms: Pseudonyms, names: dict[str, str], delimiter: str) -> Judgement:
-    annotator = _needed(row, "annotator")
-    names[annotator] = pseudonyms.of(annotator)
+def _judgement(row: dict[str, str], ref: str, pseudonyms: Pseudonyms, delimiter: str) -> Judgement:
+    annotator_id = pseudonyms.of(_needed(row, "annotator"))
     start_ms, end_ms, unit_id = _span(row)
     values = {name: _number(row[name], name, delimiter) for name in VALUE_RANGES if row.get(name)}
     emotion = row.get("emotion") or None
@@ -145,7 +140,7 @@ def _judgement(row: dict[str, str], ref: str, pseudonyms: Pseudonyms, names: dic
         raise UnreadableRow("nothing is judged: emotion, intensity, valence and arousal are empty")
     return Judgement(
         film_id=_film_id(_needed(row, "film_id")),
-        annotator_id=names[annotator],
+        annotator_id=annotator_id,
         source_ref=ref,
         unit_id=unit_id,
         start_ms=start_ms,
@@ -195,14 +190,10 @@ def _whole(text: str, column: str) -> int:
 
 
 def _number(text: str, column: str, delimiter: str) -> float:
-    plain = text.replace(",", ".") if delimiter != "," and _DECIMAL_COMMA.fullmatch(text) else text
     try:
-        value = float(plain)
-    except ValueError as error:
-        raise UnreadableRow(f"{column} {text!r} is not a number") from error
-    if not math.isfinite(value) or "_" in plain:
-        raise UnreadableRow(f"{column} {text!r} is not a finite number")
-    return value
+        return number(text, comma=delimiter != ",")
+    except UnreadableRow as error:
+        raise UnreadableRow(f"{column} {error}") from error
 
 
 def _confidence(text: str, delimiter: str) -> float | None:
@@ -242,20 +233,6 @@ def _instant(text: str) -> str:
         raise UnreadableRow(f"created_at {text!r} is not an ISO 8601 time") from error
     utc = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _copy(sheet: Sheet, names: dict[str, str], pseudonyms: Pseudonyms) -> bytes:
-    """The sheet as UTF-8 CSV with every cell that is a rater's name replaced, refused rows included."""
-    position = sheet.header.index("annotator")
-    lines = io.StringIO(newline="")
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(sheet.header)
-    for _, cells in sheet.rows:
-        hidden = [names.get(cell.strip(), cell) for cell in cells]
-        if position < len(cells) and cells[position].strip() and cells[position].strip() not in names:
-            hidden[position] = pseudonyms.of(cells[position])
-        writer.writerow(hidden)
-    return lines.getvalue().encode()
 
 
 IMPORTER = Importer("long", "Feelm's own table (CSV, TSV)", is_long_csv, each_file(read_long_csv))

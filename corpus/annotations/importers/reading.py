@@ -261,7 +261,14 @@ def decode_json(raw: bytes) -> object:
         UnreadableFile: it is none.
     """
     try:
-        return json.loads(decode(raw), parse_constant=_no_constant, parse_float=_finite, parse_int=_short, object_pairs_hook=_unrepeated)
+        text = decode(raw)
+        found: object = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_short, object_pairs_hook=_unrepeated)
+        if "\\u" in text:
+            # JSON can name halves of letters, which no table can hold.
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
+    except UnicodeEncodeError as error:
+        raise UnreadableFile("the JSON holds half of a letter (a lone surrogate): save the file again") from error
     except RecursionError as error:
         raise UnreadableFile("the JSON is nested too deep") from error
     except json.JSONDecodeError as error:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from corpus.annotations.importers import long_csv
+from corpus.annotations.importers import copies, long_csv, nova, traces, via3
 from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, joined, read_files
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.contracts import FeelmError
 
-IMPORTERS: tuple[Importer, ...] = (long_csv.IMPORTER,)
+IMPORTERS: tuple[Importer, ...] = (
+    copies.IMPORTER,
+    via3.IMPORTER,
+    nova.IMPORTER,
+    traces.IMPORTER,
+    long_csv.IMPORTER,
+)
 """In the order in which they are asked; the long table last, which takes any CSV so that it can say what it lacks."""
 
 
@@ -43,10 +49,13 @@ def _importer_of(files: Files) -> Importer | None:
 
 
 def _read_mixed(files: Files, pseudonyms: Pseudonyms, told: Told) -> Delivery:
-    importers = {name: _importer_of({name: content}) for name, content in files.items()}
-    unknown = [PurePosixPath(name).suffix or "no ending" for name, importer in importers.items() if importer is None]
+    """Each importer reads the files that it recognises by themselves, together: some formats need several."""
+    by_importer: dict[Importer | None, dict[str, bytes]] = {}
+    for name, content in files.items():
+        by_importer.setdefault(_importer_of({name: content}), {})[name] = content
+    unknown = [PurePosixPath(name).suffix or "no ending" for name in by_importer.pop(None, {})]
     if unknown:
         named = f"{len(unknown)} of {len(files)} files" if len(files) > 1 else "the file"
         endings, formats = ", ".join(sorted(set(unknown))), ", ".join(importer.name for importer in IMPORTERS)
         return Delivery("none", fault=f"no importer reads {named} ({endings}): formats are {formats}; --format says which it is")
-    return joined([importer.read({name: files[name]}, pseudonyms, told) for name, importer in importers.items() if importer])
+    return joined([importer.read(own, pseudonyms, told) for importer, own in by_importer.items() if importer])

@@ -9,7 +9,7 @@ import pytest
 
 from corpus.annotations.batches import BatchSummary, batch_id_of, build_annotations, build_batch, deliver, scan_inbox
 from corpus.annotations.decisions import Outcome, accepted_folders, read_decision, write_decision
-from corpus.contracts import ANNOTATIONS, FeelmError
+from corpus.contracts import ANNOTATIONS, FAILING_ROWS, FeelmError
 from corpus.paths import Home, content_version, writing
 from tests.simulated_raters import Simulated, write_csv
 
@@ -147,7 +147,7 @@ def test_content_in_use_is_what_was_accepted_last_in_order_of_delivery(tmp_path:
     home = Home(tmp_path)
     folders = {name: batch(tmp_path, name, SIMULATED.rows()[:n])[0] for n, name in enumerate(("z", "a", "m"), start=1)}
     for name, passed in (("z", True), ("a", True), ("m", False)):
-        write_decision(folders[name], _outcome(passed))
+        write_decision(folders[name], _outcome(passed), FAILING_ROWS.empty())
     in_use = {folder.parent.name: folder for folder in accepted_folders(home)}
     assert list(in_use) == ["z", "a"]
     first = (in_use["z"] / "annotations.parquet").read_bytes()
@@ -163,4 +163,8 @@ def test_content_in_use_is_what_was_accepted_last_in_order_of_delivery(tmp_path:
 
 def test_deciding_again_on_the_same_content_changes_nothing(tmp_path: Path):
     folder, _ = batch(tmp_path, "a", SIMULATED.rows()[:3])
-    assert write_decision(folder, _outcome(True)) == write_decision(folder, _outcome(True)) == read_decision(folder)
+    assert (
+        write_decision(folder, _outcome(True), FAILING_ROWS.empty())
+        == write_decision(folder, _outcome(True), FAILING_ROWS.empty())
+        == read_decision(folder)
+    )
