@@ -152,10 +152,10 @@ def test_content_in_use_is_what_was_accepted_last_in_order_of_delivery(tmp_path:
     assert list(in_use) == ["z", "a"]
     first = (in_use["z"] / "annotations.parquet").read_bytes()
     batch(tmp_path, "z", SIMULATED.rows()[:5])
-    write_decision(folders["z"], _outcome(False))
+    write_decision(folders["z"], _outcome(False), FAILING_ROWS.empty())
     assert list(accepted_folders(home)) == [in_use["z"], in_use["a"]]
     assert (in_use["z"] / "annotations.parquet").read_bytes() == first
-    write_decision(folders["z"], _outcome(True))
+    write_decision(folders["z"], _outcome(True), FAILING_ROWS.empty())
     assert list(accepted_folders(home)) == [in_use["a"], in_use["z"]]
     assert (in_use["z"] / "annotations.parquet").read_bytes() == (folders["z"] / "annotations.parquet").read_bytes()
     assert read_decision(folders["m"]).reasons == ("rows: seen (rows are there)",)  # type: ignore[union-attr]
