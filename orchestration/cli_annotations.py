@@ -150,6 +150,24 @@ def annotations_formats(as_json: Json = False) -> None:
     show(value, rows_table("Formats of annotations", ["name", "what", "read", "written"], rows), as_json)
 
 
+@annotations_app.command("forget")
+def annotations_forget(
+    name: Annotated[str, typer.Argument(help="The rater's name, as the delivered files give it, or the pseudonym.")],
+    as_json: Json = False,
+) -> None:
+    """Erase a rater: the name goes, the judgements stay under the pseudonym, and no artifact changes."""
+    from corpus.annotations.erasure import forget
+
+    erasure = forget(Home.from_environment(), name)
+    rows = [
+        ["judgements stay under", erasure.pseudonym],
+        ["files without names now", ", ".join(erasure.replaced) or "none"],
+        ["files that are called so", ", ".join(erasure.named_files) or "none"],
+        ["notes that hold the name", ", ".join(erasure.notes[:20]) or "none"],
+    ]
+    show(asdict(erasure), rows_table("Forgotten", ["", ""], rows), as_json)
+
+
 @annotations_app.command("template")
 def annotations_template() -> None:
     """Print the header of the table that annotators fill; docs/annotations.md explains the columns."""

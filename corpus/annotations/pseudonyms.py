@@ -1,9 +1,8 @@
 """Turns raters' names into pseudonyms before anything is hashed or stored.
 
 A pseudonym is a keyed hash of the name, so that the same person has the same one in every delivery and data versions reproduce. The map
-back to names lives outside the versioned data, in `annotators.json` of FEELM_HOME, readable by its owner alone: dropping a person's line
-there erases the person and changes no artifact. A team that must withstand guessing of names sets `key` in that file before its first
-import.
+back to names lives outside the versioned data, in `annotators.json` of FEELM_HOME, readable by its owner alone: a person who is forgotten
+is gone from there, and no artifact changes. A team that must withstand guessing of names sets `key` in that file before its first import.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ class Pseudonyms:
             stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             self._key: str = stored.get("key", "")
             self._names: dict[str, str] = dict(stored.get("names", {}))
+            self._forgotten: set[str] = set(stored.get("forgotten", ()))
         except (ValueError, AttributeError, TypeError) as error:
             raise FeelmError(f"the annotators' map {path} cannot be read ({error}): restore it or move it away") from error
         self._changed = False
@@ -47,13 +47,34 @@ class Pseudonyms:
         digest = hmac.new(self._key.encode(), folded.encode(), hashlib.sha256).hexdigest()
         for length in range(8, len(digest) + 1, 4):
             pseudonym = f"r-{digest[:length]}"
+            if pseudonym in self._forgotten:
+                return pseudonym
             if self._names.setdefault(pseudonym, folded) == folded:
                 self._changed = True
                 return pseudonym
         raise FeelmError(f"two raters share one whole digest in {self._path}: the file was edited by hand, restore it")
 
+    def forget(self, name: str) -> str:
+        """Drop a rater, given by name or pseudonym, from the map, never to be added again; the pseudonym.
+
+        Raises:
+            FeelmError: nobody of that name was met.
+        """
+        folded = unicodedata.normalize("NFC", name).strip()
+        found = next((pseudonym for pseudonym, known in self._names.items() if folded in (pseudonym, known)), None)
+        if found is None:
+            raise FeelmError("no rater of that name or pseudonym was met: the names are those that the delivered files give")
+        del self._names[found]
+        self._forgotten.add(found)
+        self._changed = True
+        return found
+
+    def name_of(self, pseudonym: str) -> str | None:
+        """Who it is; None where nobody of it was met, or the person is forgotten."""
+        return self._names.get(pseudonym)
+
     def save(self) -> None:
-        """Write the map atomically when a rater was met."""
+        """Write the map atomically when a rater was met or forgotten."""
         if self._changed:
-            write_json(self._path, {"key": self._key, "names": self._names})
+            write_json(self._path, {"key": self._key, "names": self._names, "forgotten": sorted(self._forgotten)})
             self._path.chmod(0o600)

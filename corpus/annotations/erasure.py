@@ -1,0 +1,75 @@
+"""Erases a person who judged, and nothing that rests on the judgements.
+
+Artifacts hold pseudonyms only; a name stands in the map of annotators and in the files as they were delivered. The map forgets it, and each
+delivered file that holds judgements of the person is replaced by its copy without names, which gives the same rows: gold, models and
+their data versions stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from corpus.annotations.batches import InboxFile, scan_inbox
+from corpus.annotations.importers.reading import Told, write_told
+from corpus.annotations.pseudonyms import Pseudonyms
+from corpus.contracts import FeelmError
+from corpus.paths import Home, write_bytes
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What was done: the pseudonym that stays, the delivered files that became copies, and where the name may still be read.
+
+    `named_files` are deliveries whose file name holds the name, `notes` the ids of judgements whose note does: people decide about both.
+    """
+
+    pseudonym: str
+    replaced: tuple[str, ...]
+    named_files: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def forget(home: Home, name: str) -> Erasure:
+    """Forget the rater of a name or pseudonym.
+
+    Raises:
+        FeelmError: nobody of that name was met, or a delivered file was not read as it lies there.
+    """
+    known = Pseudonyms(home.root / "annotators.json")
+    pseudonym = known.forget(name)
+    delivered = scan_inbox(home)
+    unread = [item.path.name for item in delivered if item.is_news]
+    if unread:
+        raise FeelmError(f"{', '.join(unread)} in the inbox may name the rater and was not read yet: `feelm annotations import` it first")
+    replaced = [item for item in delivered if pseudonym in _raters(home, item)]
+    for item in replaced:
+        write_told(item.path, Told(format="copy"))
+        write_bytes(item.path, (home.batch(item.batch_id) / "source.jsonl").read_bytes())
+    known.save()
+    named = tuple(item.path.name for item in delivered if _holds(item.path.stem, name))
+    return Erasure(pseudonym, tuple(item.path.name for item in replaced), named, _notes(home, name))
+
+
+def _raters(home: Home, item: InboxFile) -> list[str]:
+    """Of a file that could not be read nothing is known, so it counts as naming everybody; there is no copy to replace it by."""
+    summary = json.loads((home.batch(item.batch_id) / "summary.json").read_text(encoding="utf-8"))
+    if not (home.batch(item.batch_id) / "source.jsonl").is_file():
+        raise FeelmError(f"{item.path.name} in the inbox could not be read and may name the rater: mend it or take it away, then forget")
+    return list(summary["raters"])
+
+
+def _notes(home: Home, name: str) -> tuple[str, ...]:
+    path: Path = home.artifact("annotations") / "annotations.parquet"
+    if not path.is_file():
+        return ()
+    table = pd.read_parquet(path, columns=["annotation_id", "note"])
+    noted = table[table["note"].notna()]
+    return tuple(noted.loc[noted["note"].map(lambda note: _holds(note, name)).astype(bool), "annotation_id"])
+
+
+def _holds(text: str, name: str) -> bool:
+    return name.strip().casefold() in text.casefold()
