@@ -150,6 +150,22 @@ def annotations_formats(as_json: Json = False) -> None:
     show(value, rows_table("Formats of annotations", ["name", "what", "read", "written"], rows), as_json)
 
 
+@annotations_app.command("next")
+def annotations_next(
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    film: Annotated[str | None, typer.Option(help="Only of this film.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What to judge next: the lines from which the model and the gold would learn most, and why."""
+    from assets.workspace import Workspace
+    from orchestration.library import what_to_judge_next
+
+    found = what_to_judge_next(Workspace.from_environment(), count, film)
+    rows = [[unit.unit_id, _clock(unit.start_ms), unit.text or "-", f"{unit.worth:.2f}", unit.reason] for unit in found]
+    columns = ["unit", "at", "words", "worth", "why"]
+    show([asdict(unit) for unit in found], rows_table("To judge next", columns, rows), as_json)
+
+
 @annotations_app.command("forget")
 def annotations_forget(
     name: Annotated[str, typer.Argument(help="The rater's name, as the delivered files give it, or the pseudonym.")],
@@ -204,3 +220,7 @@ def _told_outcome(outcome: Any) -> str:
     if outcome.passed:
         return "holds"
     return "could not be checked" if outcome.errored else outcome.severity
+
+
+def _clock(t_ms: int | None) -> str:
+    return "-" if t_ms is None else f"{t_ms // 60_000}:{t_ms // 1000 % 60:02d}"

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import pandas as pd
 
 from assets.workspace import Workspace
 from corpus.annotations.batches import deliver
 from corpus.annotations.decisions import Decision, read_decision
 from corpus.annotations.exporters.writing import FilmMedia, Judged
 from corpus.annotations.importers.reading import Told
-from corpus.contracts import ANNOTATIONS, GOLD_LABELS, TRACES, UTTERANCES, FeelmError
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, TRACES, UNITS, UTTERANCES, FeelmError
 from corpus.films.catalogue.coverage import Coverage, FilmSize, measure_coverage
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home, content_version
@@ -23,6 +24,7 @@ from orchestration.run import log_path
 
 if TYPE_CHECKING:
     from corpus.films.catalogue.add import Addition
+    from ml.evaluation.next_units import NextUnit
 
 
 def add_media(home: Home, media: Sequence[Path], given: dict[str, Any]) -> "list[Addition]":
@@ -67,6 +69,35 @@ def _film_media(workspace: Workspace, film_id: str, fps: float | None) -> FilmMe
         return FilmMedia(film_id, film.video.name, fps, None)
     scanned = json.loads(stream.read_text(encoding="utf-8"))
     return FilmMedia(film_id, film.video.name, float(scanned["fps"]), int(scanned["duration_ms"]))
+
+
+def what_to_judge_next(workspace: Workspace, count: int, film_id: str | None) -> "list[NextUnit]":
+    """The units whose judgement would teach most, of one film or all."""
+    from ml.evaluation.next_units import next_units
+
+    home, films = workspace.home, [film_id] if film_id else sorted(workspace.films)
+    for named in films:
+        workspace.film(named)
+    units = [path for path in (home.artifact("scenes", film) / "units.parquet" for film in films) if path.is_file()]
+    if not units:
+        raise FeelmError("no film has its lines yet: `feelm run` makes them")
+    gold, predictions = home.artifact("gold_labels") / "gold.parquet", home.artifact("emotion_model") / "predictions.parquet"
+    said = PREDICTIONS.read(predictions) if predictions.is_file() else PREDICTIONS.empty()
+    return next_units(
+        pd.concat([UNITS.read(path) for path in units], ignore_index=True),
+        one_perspective(GOLD_LABELS.read(gold)) if gold.is_file() else GOLD_LABELS.empty(),
+        said[said["system"] == "fused"],
+        _sentence_embeddings(home, films),
+        count,
+    )
+
+
+def _sentence_embeddings(home: Home, films: Sequence[str]) -> pd.DataFrame | None:
+    paths = [path for path in (home.artifact("text_features", film) / "features.parquet" for film in films) if path.is_file()]
+    if not paths:
+        return None
+    table = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    return table[["unit_id", *(name for name in table.columns if name.startswith("embedding_"))]]
 
 
 def fetch_films(home: Home, film_ids: Sequence[str], progress: Callable[[str, int, int | None], None]) -> "list[Addition]":

@@ -54,7 +54,8 @@ def is_copy(files: Files) -> bool:
 def read_copy(name: str, content: bytes, pseudonyms: Pseudonyms, told: Told) -> Delivery:
     """The delivery that a copy was made of."""
     try:
-        lines = [decode_json(line.encode()) for line in decode(content).splitlines()]
+        # Other line ends than "\n" may stand within a note.
+        lines = [decode_json(line.encode()) for line in decode(content).removesuffix("\n").split("\n")]
         return _delivery(lines)
     except UnreadableFile as error:
         return Delivery("copy", fault=str(error))

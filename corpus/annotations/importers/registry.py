@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from corpus.annotations.importers import copies, long_csv, nova, traces, via3
+from corpus.annotations.importers import copies, label_studio, long_csv, nova, traces, via3
 from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, joined, read_files
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
@@ -12,6 +12,7 @@ from corpus.contracts import FeelmError
 
 IMPORTERS: tuple[Importer, ...] = (
     copies.IMPORTER,
+    label_studio.IMPORTER,
     via3.IMPORTER,
     nova.IMPORTER,
     traces.IMPORTER,

@@ -89,7 +89,8 @@ def test_two_traces_of_one_film_rater_and_dimension_are_one_and_a_refusal(tmp_pa
 
 
 def test_a_copy_in_the_files_place_gives_the_same_rows_and_the_same_copy(tmp_path: Path):
-    (tmp_path / "first.csv").write_bytes(TABLE + b"made-1-01,x,1000,Anna,1,,portrayed,joy,,,,,,,,\n")
+    odd = "made-1-01,0,1000,Anna,9,,portrayed,joy,,,,,,one\u2028two\x85three,,\n".encode()
+    (tmp_path / "first.csv").write_bytes(TABLE + odd + b"made-1-01,x,1000,Anna,1,,portrayed,joy,,,,,,,,\n")
     (tmp_path / "trace.csv").write_bytes(TRACE)
     for path, told in ((tmp_path / "first.csv", Told()), (tmp_path / "trace.csv", Told(film_id="f", annotator="Eva"))):
         first = batch(path, told)
