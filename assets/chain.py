@@ -270,7 +270,7 @@ def _build_gold(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
     home = workspace.home
     units = {film_id: home.artifact("scenes", film_id) / "units.parquet" for film_id in workspace.films}
     present = {film_id: path for film_id, path in units.items() if path.is_file()}
-    return build_gold(home.artifact("annotations"), present, outs["gold_labels"])
+    return build_gold(home.artifact("annotations"), present, outs["gold_labels"], workspace.params.trace_lag_ms)
 
 
 def _build_corpus(workspace: Workspace, name: str, outs: dict[str, Path]) -> Any:
@@ -397,7 +397,7 @@ _STAGES = (
         in_place=True,
     ),
     Stage("annotations", Scope.WHOLE, ("annotations",), ("corpus.annotations.batches",), _annotation_inputs, _build_annotations),
-    Stage("gold_labels", Scope.WHOLE, ("gold_labels",), ("corpus.annotations.gold",), _gold_inputs, _build_gold),
+    Stage("gold_labels", Scope.WHOLE, ("gold_labels",), ("corpus.annotations.gold",), _gold_inputs, _build_gold, sections=("gold",)),
     Stage("corpus", Scope.CORPUS, ("corpus", "text"), ("corpus.datasets.registry", "ml.features.text"), _corpus_inputs, _build_corpus),
     Stage(
         "training_set",

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from corpus.annotations.delay import LONGEST_LAG_MS
 from corpus.contracts import DeclaredUse, FeelmError, Rights
 from corpus.dialogue.recognise import Recognition
 from corpus.films.shots.shots import ShotSetting
@@ -32,6 +33,7 @@ class Params:
     min_new_gold: int
     recognition: Recognition
     shots: ShotSetting
+    trace_lag_ms: int
     raw: dict[str, Any]
 
     @classmethod
@@ -53,7 +55,14 @@ class Params:
                 min_new_gold=int(raw["retrain"]["min_new_gold"]),
                 recognition=Recognition(raw["dialogue"]["recognition"]),
                 shots=ShotSetting(raw["scan"]["shots"]),
+                trace_lag_ms=_lag_ms(raw["gold"]["trace_lag_ms"]),
                 raw=raw,
             )
         except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise FeelmError(f"{path}: {type(error).__name__}: {error}; compare it with {PROJECT / 'params.yaml'}") from error
+
+
+def _lag_ms(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value <= LONGEST_LAG_MS:
+        raise ValueError(f"gold: trace_lag_ms {value!r} is not a whole number from 0 to {LONGEST_LAG_MS}")
+    return value

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from corpus import statistics
+from corpus.annotations.delay import GLOBAL_LAG_MS, lags_ms, unit_values
 from corpus.annotations.spam import rate_raters
-from corpus.contracts import ANNOTATIONS, EMOTIONS, GOLD_LABELS, PROBABILITY_COLUMNS, RATERS, UNITS, VOTES, GoldStatus, UnitLevel
+from corpus.contracts import ANNOTATIONS, EMOTIONS, GOLD_LABELS, PROBABILITY_COLUMNS, RATERS, TRACES, UNITS, VOTES, GoldStatus, UnitLevel
 from corpus.paths import write_json
 from corpus.statistics import FloatArray, IntArray
 
@@ -71,28 +72,53 @@ class Agreement:
     flagged: dict[str, str]
 
 
-def build_gold(annotations_dir: Path, units_paths: dict[str, Path], out: Path) -> GoldSummary:
-    """Make gold from annotations.parquet and each film's units.parquet (film_id -> path).
+@dataclass(frozen=True)
+class GoldTables:
+    """What people's judgements come to: GOLD_LABELS, VOTES and RATERS, how far the raters agree, and the summary."""
+
+    gold: pd.DataFrame
+    votes: pd.DataFrame
+    raters: pd.DataFrame
+    agreement: Agreement
+    summary: GoldSummary
+
+
+def build_gold(annotations_dir: Path, units_paths: dict[str, Path], out: Path, global_lag_ms: int = GLOBAL_LAG_MS) -> GoldSummary:
+    """Make gold from annotations.parquet, traces.parquet and each film's units.parquet (film_id -> path).
 
     Writes gold.parquet (GOLD_LABELS; units that nobody judged are not in it), votes.parquet (VOTES), raters.parquet (RATERS),
     agreement.json (Agreement) and summary.json.
     """
     annotations = ANNOTATIONS.read(annotations_dir / "annotations.parquet")
-    annotations = annotations[annotations["status"].isin(COUNTED)]
+    traces = TRACES.read(annotations_dir / "traces.parquet")
     tables = [UNITS.read(path) for _, path in sorted(units_paths.items())]
-    units = pd.concat(tables, ignore_index=True) if tables else UNITS.empty()
+    made = make_gold(annotations, traces, pd.concat(tables, ignore_index=True) if tables else UNITS.empty(), global_lag_ms)
+    VOTES.write(made.votes, out / "votes.parquet")
+    GOLD_LABELS.write(made.gold, out / "gold.parquet")
+    RATERS.write(made.raters, out / "raters.parquet")
+    write_json(out / "agreement.json", dataclasses.asdict(made.agreement))
+    write_json(out / "summary.json", dataclasses.asdict(made.summary))
+    return made.summary
+
+
+def make_gold(annotations: pd.DataFrame, traces: pd.DataFrame, units: pd.DataFrame, global_lag_ms: int = GLOBAL_LAG_MS) -> GoldTables:
+    """Gold of `units` from the tables ANNOTATIONS and TRACES; `global_lag_ms` is how far continuous traces lag behind the film."""
+    annotations = annotations[annotations["status"].isin(COUNTED)]
     placed, about_others = place(annotations, units)
     categories = placed[(placed["dimension"] == "category") & placed["label"].notna()]
     raters = rate_raters(_one_level(categories).rename(columns={"unit_key": "item"}))
     weights = raters.set_index("annotator_id")["weight"].astype("float64")
-    votes = VOTES.write(_votes(categories, placed, weights), out / "votes.parquet")
-    gold = GOLD_LABELS.write(_gold(categories, placed, weights), out / "gold.parquet")
-    RATERS.write(raters, out / "raters.parquet")
+    judged = pd.concat([placed, _from_traces(traces, units, global_lag_ms)], ignore_index=True)
+    votes, gold = _votes(categories, placed, weights), _gold(categories, judged, weights)
     agreement = measure_agreement(placed, raters)
-    write_json(out / "agreement.json", dataclasses.asdict(agreement))
-    summary = _summary(annotations, placed, about_others, gold, raters, agreement, len(votes))
-    write_json(out / "summary.json", dataclasses.asdict(summary))
-    return summary
+    summary = _summary(annotations, placed, about_others, gold, raters, agreement, len(judged))
+    return GoldTables(gold, votes, raters, agreement, summary)
+
+
+def _from_traces(traces: pd.DataFrame, units: pd.DataFrame, global_lag_ms: int) -> pd.DataFrame:
+    """The values that units get from continuous traces, as placed judgements."""
+    values = unit_values(traces, units, lags_ms(traces, global_lag_ms))
+    return values.assign(unit_key=values["unit_id"] + "|" + values["perspective"])
 
 
 def place(annotations: pd.DataFrame, units: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -175,23 +201,22 @@ def _votes(categories: pd.DataFrame, placed: pd.DataFrame, weights: pd.Series) -
     return votes[VOTES.names]
 
 
-def _gold(categories: pd.DataFrame, placed: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
-    if categories.empty:
+def _gold(categories: pd.DataFrame, judged: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
+    facts = judged.drop_duplicates("unit_key")[["unit_key", "unit_id", "film_id", "perspective"]].reset_index(drop=True)
+    if facts.empty:
         return GOLD_LABELS.empty()
-    item, keys = pd.factorize(categories["unit_key"])
-    facts = categories.drop_duplicates("unit_key")[["unit_id", "film_id", "perspective"]].reset_index(drop=True)
-    shares, n_raters = _vote_shares(categories, item.astype(np.int64), len(keys), weights)
-    counted = n_raters > 0
+    keys = pd.Index(facts["unit_key"])
+    shares, n_raters = _vote_shares(categories, keys.get_indexer(categories["unit_key"]).astype(np.int64), len(keys), weights)
     smoothed = statistics.smoothed_shares(shares * n_raters[:, None])
     status = _status(shares, n_raters)
     facts["status"] = status
     facts["label"] = np.where(status == GoldStatus.GOLD, np.array(EMOTIONS)[shares.argmax(axis=1)], None)
     facts[list(PROBABILITY_COLUMNS)] = smoothed
     facts["n_raters"] = n_raters
-    facts["top_share"] = np.where(counted, shares.max(axis=1), 0.0)
+    facts["top_share"] = np.where(n_raters > 0, shares.max(axis=1), 0.0)
     facts["entropy_bits"] = statistics.entropy_bits(smoothed)
     for scale in SCALES:
-        facts[scale] = _scale_means(placed[placed["dimension"] == scale], keys, weights)
+        facts[scale] = _scale_means(judged[judged["dimension"] == scale], keys, weights)
     return facts[GOLD_LABELS.names]
 
 
@@ -226,7 +251,7 @@ def _scale_means(judged: pd.DataFrame, keys: pd.Index, weights: pd.Series) -> Fl
     item = keys.get_indexer(means["unit_key"]).astype(np.int64)
     rater, names = pd.factorize(means["annotator_id"], sort=True)
     value = means["value"].to_numpy(np.float64)
-    trust = statistics.evaluator_weights(item, rater.astype(np.int64), value) * weights.reindex(names).fillna(0.0).to_numpy()
+    trust = statistics.evaluator_weights(item, rater.astype(np.int64), value) * weights.reindex(names).fillna(1.0).to_numpy()
     sums, totals = (np.bincount(item, trust[rater] * factor, len(keys)) for factor in (value, np.ones_like(value)))
     plain = np.bincount(item, value, len(keys)) / np.maximum(np.bincount(item, minlength=len(keys)), 1)
     judged_at_all = np.bincount(item, minlength=len(keys)) > 0
@@ -313,7 +338,7 @@ def _summary(
     gold: pd.DataFrame,
     raters: pd.DataFrame,
     agreement: Agreement,
-    n_votes: int,
+    n_placed: int,
 ) -> GoldSummary:
     return GoldSummary(
         judgements=int(annotations["group_id"].nunique()),
@@ -326,5 +351,5 @@ def _summary(
         flagged=agreement.flagged,
         alpha=agreement.alpha_unflagged,
         human_ceiling=agreement.human_ceiling,
-        missing=None if n_votes else "no judgement lies on a unit of these films",
+        missing=None if n_placed else "no judgement lies on a unit of these films",
     )

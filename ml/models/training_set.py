@@ -137,8 +137,10 @@ def one_perspective(gold: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_gold(home: Home) -> pd.DataFrame:
+    """Gold of units whose emotion somebody's vote counts for; others have no soft label to teach."""
     path = home.artifact("gold_labels") / "gold.parquet"
-    return one_perspective(GOLD_LABELS.read(path)) if path.is_file() else GOLD_LABELS.empty()
+    gold = GOLD_LABELS.read(path) if path.is_file() else GOLD_LABELS.empty()
+    return one_perspective(gold[gold["n_raters"] > 0])
 
 
 def _film_facts(home: Home, film_id: str, left_out: dict[str, str]) -> FilmFacts | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from corpus.annotations.exporters import label_studio
+from corpus.annotations.exporters import elan, label_studio
 from corpus.annotations.exporters.writing import Exporter, Judged
 from corpus.contracts import FeelmError
 from corpus.paths import write_bytes
 
-EXPORTERS: tuple[Exporter, ...] = (label_studio.EXPORTER,)
+EXPORTERS: tuple[Exporter, ...] = (label_studio.EXPORTER, elan.EXPORTER)
 
 
 def exporter_named(name: str) -> Exporter:

@@ -50,7 +50,8 @@ def judgements_of(annotations: pd.DataFrame) -> list[Judgement]:
     """
     plain = annotations.astype(object).where(annotations.notna(), None)
     wholes: dict[tuple[object, ...], list[Row]] = {}
-    for row in plain.to_dict("records"):
+    for cells in plain.itertuples(index=False, name=None):
+        row = dict(zip(plain.columns, cells, strict=True))
         wholes.setdefault(tuple(row[name] for name in _OF_THE_WHOLE), []).append(row)
     return [judgement for rows in wholes.values() for judgement in _judgements(rows)]
 
