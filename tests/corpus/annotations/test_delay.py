@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from corpus.annotations.delay import lags_ms, unit_values
+from corpus.annotations.gold import make_gold
+from corpus.contracts import ANNOTATIONS, TRACES, UNITS
 
 RATE_MS = 100
 SECONDS = 300
@@ -69,3 +71,16 @@ def test_a_unit_has_the_mean_of_the_samples_in_it_and_one_beyond_the_trace_has_n
 
 def test_an_unbounded_trace_gives_no_values() -> None:
     assert unit_values(traces_of(LAGS).assign(bounded=False), units(), dict.fromkeys(LAGS, 0)).empty
+
+
+def test_gold_takes_valence_from_traces_where_nobody_named_an_emotion() -> None:
+    facts = {"batch_id": "b", "pass_no": 1, "value_raw": 0.0, "rate_hz": None, "confidence": None}
+    origin = {"source_tool": "t/1", "source_file_sha256": "0" * 64, "source_ref": "line 1"}
+    traces = TRACES.to_arrow(traces_of(LAGS).assign(**facts, **origin)[TRACES.names]).to_pandas()
+    table = UNITS.frame(units().assign(level="span").to_dict("records"))
+    made = make_gold(ANNOTATIONS.empty(), traces, table)
+    assert len(made.gold) == len(table)
+    assert set(made.gold["status"]) == {"insufficient"} and set(made.gold["n_raters"]) == {0}
+    truth = true_course().reshape(-1, 20).mean(axis=1)[: len(table)]
+    assert np.corrcoef(made.gold["valence"], truth)[0, 1] > 0.97
+    assert made.summary.missing is None
