@@ -1,5 +1,6 @@
 """`feelm annotations`: what people judged, into a home or by hand from any folder."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
@@ -11,14 +12,19 @@ import typer
 
 from corpus.annotations.importers.reading import Told
 from corpus.annotations.judgements import VALUE_RANGES
-from corpus.contracts import FeelmError
-from corpus.paths import Home
+from corpus.contracts import GOLD_LABELS, FeelmError
+from corpus.paths import Home, write_text
 from orchestration.console import Json, err, rows_table, show
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from corpus.annotations.by_hand import Handful
 
 annotations_app = typer.Typer(no_args_is_help=True, help="What people judged.")
+
+SHOWN = 40
+"""Rows of a long table that are printed for people."""
 
 Paths = Annotated[list[Path], typer.Argument(help="Files, archives or folders of a tool.")]
 Source = Annotated[Path, typer.Argument(help="A file, archive or folder of a tool.")]
@@ -113,6 +119,33 @@ def annotations_agreement(
     rows = [[f.film_id, f.about, f.level, str(f.raters), str(f.places), "-" if f.alpha is None else f"{f.alpha:.3f}"] for f in found]
     columns = ["film", "about", "compared at", "raters", "places", "alpha"]
     show([asdict(figure) for figure in found], rows_table(f"{path.name}: Krippendorff's alpha", columns, rows), as_json)
+
+
+@annotations_app.command("gold")
+@tells
+def annotations_gold(
+    told: Told,
+    path: Source,
+    every_ms: Annotated[int | None, typer.Option(min=100, help="Gold of stretches of so many ms, not of the spans as judged.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Write the gold here, as .parquet or .csv.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make gold of a file or folder by hand: vote shares that keep the doubt, spam left out, traces' lags taken off."""
+    from corpus.annotations.gold import make_gold
+
+    handful = _handful(path, told)
+    made = make_gold(handful.batch.annotations, handful.batch.traces, handful.units(every_ms))
+    if out_file is not None:
+        _write_table(made.gold, out_file)
+    rows = [_gold_row(row) for row in made.gold.to_dict("records")]
+    counts = ", ".join(f"{n} {status}" for status, n in made.summary.by_status.items())
+    columns = ["unit", "perspective", "status", "emotion", "raters", "doubt (bits)"]
+    value = {"summary": asdict(made.summary), "agreement": asdict(made.agreement), "gold": json.loads(made.gold.to_json(orient="records"))}
+    show(value, rows_table(f"{path.name}: {counts}", columns, rows[:SHOWN]), as_json)
+    for rater, reason in made.agreement.flagged.items():
+        err.print(f"{rater} is left out: {reason}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+    if len(rows) > SHOWN and not as_json:
+        err.print(f"and {len(rows) - SHOWN} more: --json or --out shows all")
 
 
 @annotations_app.command("export")
@@ -220,6 +253,20 @@ def _told_outcome(outcome: Any) -> str:
     if outcome.passed:
         return "holds"
     return "could not be checked" if outcome.errored else outcome.severity
+
+
+def _gold_row(row: dict[str, Any]) -> list[str]:
+    label = row["label"] if isinstance(row["label"], str) else "-"
+    return [row["unit_id"], row["perspective"], row["status"], label, str(row["n_raters"]), f"{row['entropy_bits']:.2f}"]
+
+
+def _write_table(table: "pd.DataFrame", path: Path) -> None:
+    if path.suffix == ".parquet":
+        GOLD_LABELS.write(table, path)
+    elif path.suffix == ".csv":
+        write_text(path, table.to_csv(index=False))
+    else:
+        raise FeelmError(f"--out {path}: the gold is written as .parquet or .csv")
 
 
 def _clock(t_ms: int | None) -> str:

@@ -54,7 +54,7 @@ def _relative_lags(courses: FloatArray, most: int, least: int) -> np.ndarray:
     """Steps by which each course (n_raters, steps) lags behind the mean of all, between -`least` and `most`; their mean is near 0."""
     lags = np.zeros(len(courses), dtype=np.int64)
     for _ in range(ROUNDS if len(courses) > 1 else 0):
-        aligned = np.stack([_advanced(course, lag) for course, lag in zip(courses, lags, strict=True)])
+        aligned = np.stack([_advanced(course, int(lag)) for course, lag in zip(courses, lags, strict=True)])
         best = [_best_lag(courses[r], _mean_of_others(aligned, r), -least, most) for r in range(len(courses))]
         centred = np.array(best) - round(float(np.mean(best)))
         if (centred == lags).all():

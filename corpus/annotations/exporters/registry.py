@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from corpus.annotations.exporters import elan, label_studio
+from corpus.annotations.exporters import audformat, elan, emotionml, label_studio, long_csv
 from corpus.annotations.exporters.writing import Exporter, Judged
 from corpus.contracts import FeelmError
 from corpus.paths import write_bytes
 
-EXPORTERS: tuple[Exporter, ...] = (label_studio.EXPORTER, elan.EXPORTER)
+EXPORTERS: tuple[Exporter, ...] = (
+    long_csv.EXPORTER,
+    label_studio.EXPORTER,
+    elan.EXPORTER,
+    emotionml.EXPORTER,
+    audformat.EXPORTER,
+)
 
 
 def exporter_named(name: str) -> Exporter:

@@ -49,9 +49,10 @@ def judgements_of(annotations: pd.DataFrame) -> list[Judgement]:
     Rows without a label or value that holds are left out.
     """
     plain = annotations.astype(object).where(annotations.notna(), None)
+    names = list(plain.columns)
     wholes: dict[tuple[object, ...], list[Row]] = {}
     for cells in plain.itertuples(index=False, name=None):
-        row = dict(zip(plain.columns, cells, strict=True))
+        row = dict(zip(names, cells, strict=True))
         wholes.setdefault(tuple(row[name] for name in _OF_THE_WHOLE), []).append(row)
     return [judgement for rows in wholes.values() for judgement in _judgements(rows)]
 

@@ -35,7 +35,7 @@ COLUMNS: dict[str, str] = {
     "valence": "-1 to 1",
     "arousal": "-1 to 1",
     "cues": "what it rests on, of " + ", ".join(CUES),
-    "modality_seen": "what the rater saw and heard: a, v, t, av, at, vt or avt (empty: av)",
+    "modality_seen": "what the rater saw and heard: a, v, t, av, at, vt or avt (empty: unknown)",
     "note": "free text, at most 4000 characters",
     "lead_time_ms": "time that the judgement took",
     "created_at": "ISO 8601; without an offset it is UTC",
@@ -51,6 +51,9 @@ OPTIONAL_COLUMNS: dict[str, str] = {
 }
 KNOWN = {**COLUMNS, **OPTIONAL_COLUMNS}
 DELIMITERS = ",;\t"
+NUMBERS = ("start_ms", "end_ms", "pass_no", "rank", "lead_time_ms", "confidence", *VALUE_RANGES)
+MOST_PASSES = 1_000_000
+_GUARD = re.compile(r"^'(?='*[=+\-@\t\r])")
 _WHOLE = re.compile(r"\d{1,15}(\.0+)?")
 
 
@@ -128,7 +131,12 @@ def _check_header(header: list[str], line: str) -> None:
 def _row(sheet: Sheet, cells: list[str]) -> dict[str, str]:
     if len(cells) != len(sheet.header):
         raise UnreadableRow(f"{len(cells)} cells where the first line has {len(sheet.header)}")
-    return {column: cell.strip() for column, cell in zip(sheet.header, cells, strict=True)}
+    return {column: _unguarded(column, cell).strip() for column, cell in zip(sheet.header, cells, strict=True)}
+
+
+def _unguarded(column: str, cell: str) -> str:
+    """A text cell without the apostrophe that exports put before what a spreadsheet would take for a formula."""
+    return cell if column in NUMBERS else _GUARD.sub("", cell)
 
 
 def _judgement(row: dict[str, str], ref: str, pseudonyms: Pseudonyms, delimiter: str) -> Judgement:
@@ -145,18 +153,18 @@ def _judgement(row: dict[str, str], ref: str, pseudonyms: Pseudonyms, delimiter:
         unit_id=unit_id,
         start_ms=start_ms,
         end_ms=end_ms,
-        pass_no=_whole(row.get("pass_no") or "1", "pass_no"),
+        pass_no=_place(row.get("pass_no") or "1", "pass_no"),
         character_id=row.get("character") or None,
         perspective=_one_of(row.get("perspective") or "portrayed", "perspective", PERSPECTIVES),
         direction=_one_of(row["direction"], "direction", ("self", "other")) if row.get("direction") else None,
         cut_id=row.get("cut_id") or None,
-        rank=_whole(row.get("rank") or "1", "rank"),
+        rank=_place(row.get("rank") or "1", "rank"),
         confidence=_confidence(row.get("confidence", ""), delimiter),
         emotion=emotion,
         scheme=_one_of(row.get("scheme") or "feelm", "scheme", tuple(SCHEMES)),
         values=values,
         cues=_cues(row.get("cues", "")),
-        modality_seen=_one_of(row.get("modality_seen") or "av", "modality_seen", MODALITIES_SEEN),
+        modality_seen=_one_of(row["modality_seen"], "modality_seen", MODALITIES_SEEN) if row.get("modality_seen") else None,
         note=_note(row.get("note", "")),
         lead_time_ms=_whole(row["lead_time_ms"], "lead_time_ms") if row.get("lead_time_ms") else None,
         created_at=_instant(row["created_at"]) if row.get("created_at") else None,
@@ -187,6 +195,13 @@ def _whole(text: str, column: str) -> int:
     if not _WHOLE.fullmatch(text):
         raise UnreadableRow(f"{column} {text!r} is not a whole number of 0 or more")
     return int(text.split(".")[0])
+
+
+def _place(text: str, column: str) -> int:
+    value = _whole(text, column)
+    if not 1 <= value <= MOST_PASSES:
+        raise UnreadableRow(f"{column} {text!r} is not between 1 and {MOST_PASSES}")
+    return value
 
 
 def _number(text: str, column: str, delimiter: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from corpus.annotations.importers import copies, elan, label_studio, long_csv, nova, textgrid, traces, via3
+from corpus.annotations.importers import audformat, copies, elan, emotionml, label_studio, long_csv, nova, textgrid, traces, via3
 from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, joined, read_files
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
@@ -15,6 +15,8 @@ IMPORTERS: tuple[Importer, ...] = (
     label_studio.IMPORTER,
     elan.IMPORTER,
     textgrid.IMPORTER,
+    emotionml.IMPORTER,
+    audformat.IMPORTER,
     via3.IMPORTER,
     nova.IMPORTER,
     traces.IMPORTER,

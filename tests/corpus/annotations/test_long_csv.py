@@ -144,3 +144,12 @@ def test_no_content_whatever_raises(tmp_path_factory: pytest.TempPathFactory, co
     path.write_bytes(f"{HEADER}\n".encode() + content)
     delivery = read_delivery(path, Pseudonyms(folder / "any.json"))
     assert delivery.fault is not None or len(delivery.judgements) + len(delivery.refusals) == delivery.rows_read
+
+
+def test_the_apostrophe_that_exports_put_before_formulas_is_taken_off(read):
+    delivery = read(f"{HEADER},note\n{ROW},'=1+1\n{ROW.replace('joy', 'fear')},'plain\n")
+    assert [judgement.note for judgement in delivery.judgements] == ["=1+1", "'plain"]
+
+
+def test_a_pass_that_no_table_can_hold_is_refused(read):
+    assert "pass_no '99999999999' is not between" in read(f"{HEADER},pass_no\n{ROW},99999999999\n").refusals[0].reason

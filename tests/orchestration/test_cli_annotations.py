@@ -1,0 +1,98 @@
+"""`feelm annotations` by hand: any file or folder, nothing left behind."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from corpus.contracts import GOLD_LABELS, FeelmError
+from orchestration.cli_annotations import annotations_app
+from tests.simulated_raters import Simulated, write_csv
+
+SIMULATED = Simulated(lines=30, films=("made-1-01",))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "table.csv", SIMULATED.rows())
+
+
+def feelm_annotations(*arguments: object) -> Result:
+    return CliRunner().invoke(annotations_app, [str(argument) for argument in arguments])
+
+
+def told(result: Result) -> dict[str, object]:
+    parsed: dict[str, object] = json.loads(result.stdout)
+    return parsed
+
+
+def test_check_tells_every_row_and_every_check_without_a_catalogue(table: Path) -> None:
+    result = feelm_annotations("check", table, "--json")
+    assert result.exit_code == 0
+    value = told(result)
+    assert value["summary"]["rows_read"] == value["summary"]["judgements"] == 120  # type: ignore[index]
+    failed = [outcome["check"] for outcome in value["outcomes"] if not outcome["passed"]]  # type: ignore[attr-defined]
+    assert failed == ["raters_not_spam"]
+    assert [path.name for path in table.parent.iterdir()] == ["table.csv"]
+
+
+def test_check_ends_with_1_where_the_gate_would_refuse(tmp_path: Path) -> None:
+    rows = SIMULATED.rows()
+    rows[0]["emotion"] = "Freude"
+    assert feelm_annotations("check", write_csv(tmp_path / "table.csv", rows)).exit_code == 1
+
+
+def test_agreement_is_told_over_time_and_on_shared_spans(table: Path) -> None:
+    figures = json.loads(feelm_annotations("agreement", table, "--json").stdout)
+    assert {figure["level"] for figure in figures} == {"shared spans", "every 1000 ms"}
+    assert all(figure["raters"] == 4 for figure in figures)
+    assert next(f["alpha"] for f in figures if f["about"] == "presence") == 1.0
+
+
+def test_gold_of_the_spans_as_judged_is_that_of_the_raters_without_the_guesser(table: Path, tmp_path: Path) -> None:
+    result = feelm_annotations("gold", table, "--out", tmp_path / "gold.parquet", "--json")
+    gold = GOLD_LABELS.read(tmp_path / "gold.parquet")
+    assert len(gold) == 30 and gold["n_raters"].eq(3).all()
+    assert len(told(result)["agreement"]["flagged"]) == 1  # type: ignore[index]
+    truth = [SIMULATED.truth[f"made-1-01.u{start // 2000:05d}"] for start in gold["unit_id"].str.extract(r"\.(\d+)-")[0].astype(int)]
+    settled = gold["status"] == "gold"
+    assert (gold["label"][settled] == pd.Series(truth)[settled]).mean() > 0.9
+
+
+def test_gold_of_equal_stretches_covers_the_film(table: Path) -> None:
+    value = told(feelm_annotations("gold", table, "--every-ms", 4000, "--json"))
+    assert [unit["unit_id"] for unit in value["gold"]][:2] == ["made-1-01.0-4000", "made-1-01.4000-8000"]  # type: ignore[attr-defined]
+
+
+def test_what_is_exported_by_hand_can_be_read_again(table: Path, tmp_path: Path) -> None:
+    assert feelm_annotations("export", table, "--to", "elan", "--out", tmp_path / "out").exit_code == 0
+    again = told(feelm_annotations("check", tmp_path / "out", "--json"))
+    assert again["summary"]["judgements"] == 120  # type: ignore[index]
+    assert again["summary"]["raters"] == told(feelm_annotations("check", table, "--json"))["summary"]["raters"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("check", "TABLE", "--scale", "joy=1:5"), "'joy' is none of"),
+        (("check", "TABLE", "--scale", "valence=low:high"), "is not like"),
+        (("check", "TABLE", "--format", "xls"), "is not known"),
+        (("export", "TABLE", "--to", "xls", "--out", "OUT"), "is not written"),
+        (("gold", "TABLE", "--out", "gold.xls"), "written as .parquet or .csv"),
+        (("check", "nowhere.csv"), "there is no file"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(table: Path, tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    named = {"TABLE": str(table), "OUT": str(tmp_path / "out")}
+    result = feelm_annotations(*(named.get(argument, argument) for argument in arguments))
+    assert isinstance(result.exception, FeelmError)
+    assert words in str(result.exception)
+
+
+def test_formats_are_listed_with_what_is_read_and_written() -> None:
+    formats = {entry["name"]: entry for entry in json.loads(feelm_annotations("formats", "--json").stdout)}
+    assert formats["nova"] == {"name": "nova", "what": formats["nova"]["what"], "read": True, "written": False}
+    assert formats["elan"]["read"] and formats["elan"]["written"]
