@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.annotations import annotations, gold_labels
+from assets.annotations import annotation_batches, annotations, gold_labels
 from assets.chain import FEATURES, STAGES
 from assets.models import champion, validation_report
 from assets.partitions import films
@@ -27,7 +27,7 @@ def film_report(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) ->
 
 
 @dg.asset(
-    deps=["film", "shots", "scenes", gold_labels, validation_report, champion, film_report],
+    deps=["film", "shots", "scenes", annotation_batches, annotations, gold_labels, validation_report, champion, film_report],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"html"},

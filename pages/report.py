@@ -1,7 +1,8 @@
 """The page people open first: what the model is worth on films it never saw, and every film as a card.
 
 The figures are the validation report's own, nothing is computed anew; every system stands beside the baselines and the raters' own
-score on the same units, and what was left out stands with its reason. `build_report_page` also copies the film pages beside it.
+score on the same units, and what was left out stands with its reason. `build_report_page` also copies the film pages beside it, and writes
+the annotators' page.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from corpus.contracts import EMOTIONS, MODALITIES, RATERS, UNITS, FeelmError
+from corpus.contracts import EMOTIONS, MODALITIES, UNITS, FeelmError
 from corpus.paths import Home, write_json, write_text
 from ml.evaluation.report import CorpusReport, Interval, SliceScore, SystemScore, ValidationReport
+from pages.annotators import write_annotators
 from pages.charts import Bar, Bin, confusion, dot_strip, interval_bar, reliability
 from pages.film import REPORT_LINK, RIGHTS, Fact
 from pages.material import is_partial, read_json, read_missing
+from pages.raters import RaterRow, read_raters
 from pages.render import percent, picture, plural, render
 
 FILMS = "films"
@@ -60,19 +63,6 @@ class FilmCard:
     missing: tuple[str, ...]
     thumbnail: str | None
     href: str | None
-
-
-@dataclass(frozen=True)
-class RaterRow:
-    """One rater as judged by the others."""
-
-    name: str
-    judgements: int
-    agreement: float | None
-    competence: float | None
-    seconds: float | None
-    weight: float
-    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -216,7 +206,7 @@ def render_report(page: ReportPage) -> str:
 
 
 def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Path) -> ReportPageSummary:
-    """Write `out/report.html`, `out/films/<film_id>.html` (the film pages there are) and `out/summary.json`.
+    """Write `out/report.html`, `annotators.html` and `annotators.md`, `films/<film_id>.html` (the film pages there are) and `summary.json`.
 
     Raises:
         FeelmError: there is no report.json in `report_dir`.
@@ -226,8 +216,10 @@ def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Pa
     report = ValidationReport.read(report_dir / "report.json")
     cards = _budgeted([read_card(home, film_id, report) for film_id in film_ids])
     alpha = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_unflagged", {}).get("category")
-    text = render_report(ReportPage(report, cards, read_raters(home), read_licences(home, report, film_ids), alpha))
+    raters = read_raters(home)
+    text = render_report(ReportPage(report, cards, raters, read_licences(home, report, film_ids), alpha))
     write_text(out / "report.html", text)
+    write_annotators(home, film_ids, {card.film_id for card in cards if card.href is not None}, raters, out)
     for card in cards:
         if card.href is not None:
             write_text(out / card.href, _film_html(home, card.film_id).read_text(encoding="utf-8").replace(REPORT_LINK, BACK, 1))
@@ -280,27 +272,6 @@ def _budgeted(cards: Sequence[FilmCard]) -> tuple[FilmCard, ...]:
         size += len(card.thumbnail or "")
         kept.append(card if size <= THUMBNAIL_BUDGET else dataclasses.replace(card, thumbnail=None))
     return tuple(kept)
-
-
-def read_raters(home: Home) -> tuple[RaterRow, ...]:
-    """The raters, flagged ones last; empty where nobody judged."""
-    path = home.artifact("gold_labels") / "raters.parquet"
-    if not path.is_file():
-        return ()
-    table = RATERS.read(path).astype(object)
-    table = table.where(table.notna(), None).sort_values(["flagged", "annotator_id"])
-    return tuple(
-        RaterRow(
-            name=row["annotator_id"],
-            judgements=row["n_judgements"],
-            agreement=row["leave_one_out_agreement"],
-            competence=row["competence"],
-            seconds=None if row["median_lead_time_ms"] is None else row["median_lead_time_ms"] / 1000,
-            weight=row["weight"],
-            reason=(row["reason"] or "flagged") if row["flagged"] else None,
-        )
-        for row in table.to_dict("records")
-    )
 
 
 def read_licences(home: Home, report: ValidationReport, film_ids: Sequence[str]) -> dict[str, str]:

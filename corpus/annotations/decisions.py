@@ -153,7 +153,7 @@ def accepted_before(batch_dir: Path) -> list[Decision]:
 
 
 def _read_all(folder: Path) -> list[Decision]:
-    decisions = [_read(path) for path in sorted(folder.glob("*/decision.json"))]
+    decisions = [_read(path) for path in sorted(folder.glob("[!.]*/decision.json"))]
     return sorted(decisions, key=lambda decision: (decision.sequence, decision.batch_id))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.pages import sample
 
-PAGES = ("report.html", f"films/{sample.TALK}.html", f"films/{sample.SILENT}.html", f"films/{sample.BARE}.html")
+PAGES = ("report.html", "annotators.html", f"films/{sample.TALK}.html", f"films/{sample.SILENT}.html", f"films/{sample.BARE}.html")
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr", "--virtual-time-budget=2000",
@@ -59,7 +59,7 @@ def test_a_page_fits_its_window_and_breaks_no_rule_of_its_own(browser: str, site
 
 
 def test_the_script_runs_under_the_pages_own_policy(browser: str, site: Path, tmp_path: Path) -> None:
-    document, console = opened(browser, site / PAGES[1], tmp_path / "profile")
+    document, console = opened(browser, site / PAGES[2], tmp_path / "profile")
     assert console == ""
     assert 'aria-label="Time in the film"' in document
     assert 'class="agree now"' in document

@@ -11,17 +11,20 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from corpus.annotations.decisions import Example, Outcome, write_decision
 from corpus.contracts import (
     ANNOTATION_SCHEMA_VERSION,
     ANNOTATIONS,
     EMOTIONS,
     FACE_COURSE,
+    FAILING_ROWS,
     GOLD_LABELS,
     PICTURES,
     PREDICTIONS,
     RATERS,
     SCENES,
     SHOTS,
+    TRACES,
     UNIT_FEATURES,
     UNITS,
     UTTERANCES,
@@ -46,6 +49,14 @@ HOSTILE = "<script>alert(1)</script>"
 HOSTILE_MARKUP = '"><img src=x onerror=alert(2)>'
 TALK, SILENT, BARE = "made-1-01", "actress", "bare"
 SHOT_MS, LINE_MS, N_LINES = 4000, 2500, 14
+SPLIT = ("joy", "fear", "disgust", "joy")
+"""What the raters give to the line on which they are split."""
+
+DISSENTING, DISSENT = (1, 11), "anger"
+"""Rater and line where one of three gives another emotion."""
+
+NOTES = {2: HOSTILE, 5: "She smiles, but her hands do not.", 6: HOSTILE_MARKUP}
+FLAGGED_REASON = f"agrees no more than chance {HOSTILE}"
 SAYINGS = (
     "You kept the letter. All these years, you kept it.",
     "I never asked you to come back.",
@@ -71,6 +82,8 @@ def make_home(root: Path) -> Home:
     home.artifact("film", BARE).mkdir(parents=True)
     write_json(home.artifact("film", BARE) / "film.json", {"film_id": BARE, "title": "A film nothing could be read from"})
     _raters(home)
+    _agreement(home)
+    _batches(home)
     sample_report().write(home.artifact("report") / "report.json")
     return home
 
@@ -223,9 +236,10 @@ def _judge(home: Home, lines: list[dict[str, object]], rng: np.random.Generator)
         )
         for rater in range(4):
             label = truth if rater != 3 or index % 3 == 0 else EMOTIONS[int(rng.integers(7))]
+            label = SPLIT[rater] if split else DISSENT if (rater, index) == DISSENTING else label
             votes.append(_vote(line, f"rater-{rater + 1}", label))
-        if index in (2, 5):
-            notes.append(_note(index, line, HOSTILE if index == 2 else "She smiles, but her hands do not."))
+        if index in NOTES:
+            notes.append(_note(index, line, NOTES[index]))
     folder = home.artifact("gold_labels")
     GOLD_LABELS.write(GOLD_LABELS.frame(gold), folder / "gold.parquet")
     VOTES.write(VOTES.frame(votes), folder / "votes.parquet")
@@ -234,7 +248,7 @@ def _judge(home: Home, lines: list[dict[str, object]], rng: np.random.Generator)
 
 def _vote(line: dict[str, object], rater: str, label: str) -> dict[str, object]:
     same = {"unit_id": line["unit_id"], "film_id": line["film_id"], "perspective": "portrayed", "annotator_id": rater}
-    return {**same, "group_id": rater, "label": label, "intensity": 0.6, "weight": 1.0}
+    return {**same, "group_id": rater, "label": label, "intensity": 0.6, "weight": float(rater != "rater-4")}
 
 
 def _note(index: int, line: dict[str, object], note: str) -> dict[str, object]:
@@ -301,12 +315,50 @@ def _raters(home: Home) -> None:
             "top_label_share": 0.3,
             "median_lead_time_ms": 5200 if index < 4 else 800,
             "flagged": index == 4,
-            "reason": f"agrees no more than chance {HOSTILE}" if index == 4 else None,
+            "reason": FLAGGED_REASON if index == 4 else None,
             "weight": 1.0 if index < 4 else 0.0,
         }
         for index in range(1, 5)
     ]
     RATERS.write(RATERS.frame(rows), home.artifact("gold_labels") / "raters.parquet")
+
+
+def _agreement(home: Home) -> None:
+    told = {
+        "level": "utterance",
+        "units": N_LINES,
+        "n_raters": 4,
+        "n_judgements": 4 * N_LINES,
+        "alpha": {"category": 0.71, "intensity": 0.5},
+        "alpha_unflagged": {"category": 0.83, "intensity": 0.58},
+        "alpha_by_emotion": {**dict.fromkeys(EMOTIONS, 0.8), "fear": -0.04, "disgust": None},
+        "alpha_by_film": {TALK: 0.83},
+        "alpha_interval": [0.74, 0.9],
+        "human_ceiling": 0.91,
+        "noise_floor_bits": 0.12,
+        "flagged": {"rater-4": FLAGGED_REASON},
+    }
+    write_json(home.artifact("gold_labels") / "agreement.json", told)
+
+
+def _batches(home: Home) -> None:
+    """A batch with a warning, then one that is refused for hostile labels."""
+    ids = tuple(f"row-{index:02d} {HOSTILE}" for index in range(14))
+    warning = Outcome(
+        "ratings_not_too_quick", False, False, "warning", 1, (), f"12 in under a second {HOSTILE}", "Nobody judges in under 0.7 s"
+    )
+    critical = Outcome(
+        "label_in_vocabulary", False, False, "critical", 14, ids, f"14 unknown: {HOSTILE_MARKUP}", "Every emotion is one of the seven",
+        worst=(Example(f"line 9 {HOSTILE}", "](javascript:alert(3))"),),
+    )  # fmt: skip
+    crashed = Outcome("agreement_floor", False, True, "warning", 0, (), "it crashed: | `x` *y*", "Raters agree better than chance")
+    passed = Outcome("id_unique", True, False, "critical", 0, (), "all hold", "No two rows share an id")
+    for name, outcomes in (("first", (passed, warning)), ("second", (passed, warning, critical, crashed))):
+        folder = home.batch(name)
+        ANNOTATIONS.write(ANNOTATIONS.empty(), folder / "annotations.parquet")
+        TRACES.write(TRACES.empty(), folder / "traces.parquet")
+        write_json(folder / "summary.json", {"batch_id": name})
+        write_decision(folder, outcomes, FAILING_ROWS.empty())
 
 
 def _score(system: str, kind: str, accuracy: float, n: int, films: list[str]) -> SystemScore:

@@ -1,0 +1,329 @@
+"""The annotators' page: how far the raters agree, who with whom, who is set aside and why, what is covered, what is disputed.
+
+The figures are those that stand beside the gold labels; pairs and disputes are taken from the same votes. What the checks decided about
+each delivered batch is told here too, in HTML and as Markdown, with everything that people or files wrote escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from corpus.annotations.agreement import LEAST_SHARED, PairAgreement, disputed, pairwise_agreement
+from corpus.annotations.decisions import Decision, Outcome, read_decisions
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, UNITS, VOTES, TableSchema
+from corpus.paths import Home, write_text
+from pages.disputes import MOST_NOTES, DisputedScene, FilmNote, clipped, read_disputes, read_notes
+from pages.film import Fact
+from pages.markdown import plain, table
+from pages.material import read_json
+from pages.raters import AgreementView, Coverage, Matrix, RaterRow, ShownFilm, alpha_words, matrix, read_agreement, read_coverage
+from pages.render import percent, plural, render
+
+PAGE, TWIN = "annotators.html", "annotators.md"
+
+MOST_PAIRS = 45
+"""Pairs that the Markdown lists, the least agreeing first."""
+
+MOST_BATCHES = 40
+MOST_EXAMPLES = 10
+MOST_WORST = 5
+MOST_OF_TEXT = 300
+"""Characters that are shown of a reason, an observation or the name of a row."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A check that a batch fails: how grave, what was seen, and at most MOST_EXAMPLES of the rows."""
+
+    check: str
+    severity: str
+    blocks: bool
+    observed: str
+    description: str
+    count: int
+    rows: tuple[str, ...]
+    worst: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class BatchView:
+    """What the checks decided about the latest delivery of a batch."""
+
+    batch_id: str
+    accepted: bool
+    sequence: int
+    earlier: int | None
+    checks: int
+    failures: tuple[Failure, ...]
+
+    @property
+    def verdict(self) -> str:
+        """The decision and what is in use, in a sentence."""
+        passed = f"{self.checks - len(self.failures)} of {plural(self.checks, 'check')} passed"
+        if self.accepted:
+            return f"Accepted as delivery {self.sequence}: {passed}."
+        use = f"the content of delivery {self.earlier} stays in use" if self.earlier is not None else "nothing of it is in use"
+        return f"Refused as delivery {self.sequence}: {passed}; {use}."
+
+
+@dataclass(frozen=True)
+class AnnotatorsPage:
+    """Everything that the template and the Markdown show."""
+
+    agreement: AgreementView
+    pairs: tuple[PairAgreement, ...]
+    raters: tuple[RaterRow, ...]
+    coverage: tuple[Coverage, ...]
+    disputes: int
+    scenes: tuple[DisputedScene, ...]
+    notes: tuple[FilmNote, ...]
+    batches: tuple[BatchView, ...]
+
+    @property
+    def flagged(self) -> list[RaterRow]:
+        """Raters who are set aside."""
+        return [rater for rater in self.raters if rater.reason is not None]
+
+    @property
+    def flagged_first(self) -> list[RaterRow]:
+        """All raters, those who are set aside above the others."""
+        return sorted(self.raters, key=lambda rater: rater.reason is None)
+
+    @property
+    def apart(self) -> int:
+        """Raters who count and share too few units with anybody to be compared."""
+        met = {name for pair in self.pairs for name in (pair.first, pair.second)}
+        return sum(rater.reason is None and rater.name not in met for rater in self.raters)
+
+    @property
+    def least_shared(self) -> int:
+        """Units that two raters must share to be compared."""
+        return LEAST_SHARED
+
+    @property
+    def perspectives(self) -> int:
+        """Under how many perspectives the films were judged."""
+        return len({row.perspective for row in self.coverage} - {None})
+
+    @property
+    def matrix(self) -> Matrix | None:
+        """Who agrees with whom; None where no two raters share enough."""
+        return matrix(self.pairs) if self.pairs else None
+
+    @property
+    def shown_notes(self) -> tuple[FilmNote, ...]:
+        """The notes that the page has room for."""
+        return self.notes[:MOST_NOTES]
+
+    @property
+    def shown_batches(self) -> tuple[BatchView, ...]:
+        """The batches delivered last, the latest first."""
+        return self.batches[:MOST_BATCHES]
+
+    @property
+    def lead(self) -> str:
+        """The page in a few sentences."""
+        return lead(self)
+
+    @property
+    def facts(self) -> list[Fact]:
+        """The tiles."""
+        return facts(self)
+
+
+def write_annotators(home: Home, film_ids: Sequence[str], with_page: Collection[str], raters: tuple[RaterRow, ...], out: Path) -> None:
+    """Write `annotators.html` and `annotators.md` about these films into `out`; `with_page` are those with a page in `out/films`."""
+    page = read_annotators(home, film_ids, with_page, raters)
+    write_text(out / PAGE, render("annotators.html", page))
+    write_text(out / TWIN, markdown(page))
+
+
+def read_annotators(home: Home, film_ids: Sequence[str], with_page: Collection[str], raters: tuple[RaterRow, ...]) -> AnnotatorsPage:
+    """Read what the stages left; whatever is absent is empty."""
+    folder = home.artifact("gold_labels")
+    told, known = read_json(folder / "agreement.json"), set(film_ids)
+    gold, votes = (_of_films(schema, folder / name, known) for schema, name in ((GOLD_LABELS, "gold.parquet"), (VOTES, "votes.parquet")))
+    annotations = _of_films(ANNOTATIONS, home.artifact("annotations") / "annotations.parquet", known)
+    units = _units(home, film_ids)
+    films = [ShownFilm(film_id, _title(home, film_id), f"films/{film_id}.html" if film_id in with_page else None) for film_id in film_ids]
+    found, fine = disputed(gold, votes, units), votes[_is_of_levels(votes, units, str(told.get("level", "")))]
+    alphas = dict(told.get("alpha_by_film", {}))
+    return AnnotatorsPage(
+        agreement=read_agreement(told, fine),
+        pairs=tuple(pairwise_agreement(fine)),
+        raters=raters,
+        coverage=tuple(row for film in films for row in read_coverage(film, gold, units, alphas.get(film.film_id))),
+        disputes=len(found),
+        scenes=read_disputes(home, found, units, films),
+        notes=read_notes(annotations, films),
+        batches=tuple(batch_view(decision) for decision in reversed(read_decisions(home))),
+    )
+
+
+def _table(schema: TableSchema, path: Path) -> pd.DataFrame:
+    return schema.read(path) if path.is_file() else schema.empty()
+
+
+def _of_films(schema: TableSchema, path: Path, known: Collection[str]) -> pd.DataFrame:
+    table = _table(schema, path)
+    return table[table["film_id"].isin(list(known))].reset_index(drop=True)
+
+
+def _units(home: Home, film_ids: Sequence[str]) -> pd.DataFrame:
+    tables = [_table(UNITS, home.artifact("scenes", film_id) / "units.parquet") for film_id in film_ids]
+    return pd.concat(tables, ignore_index=True) if tables else UNITS.empty()
+
+
+def _title(home: Home, film_id: str) -> str:
+    return clipped(str(read_json(home.artifact("film", film_id) / "film.json").get("title") or film_id), MOST_OF_TEXT)
+
+
+def _is_of_levels(votes: pd.DataFrame, units: pd.DataFrame, levels: str) -> pd.Series:
+    """Votes on units of the levels that agreement was measured on: a scene's votes repeat those of its lines."""
+    return votes["unit_id"].isin(units.loc[units["level"].isin(levels.split(",")), "unit_id"])
+
+
+def batch_view(decision: Decision) -> BatchView:
+    """A decision for people: every failing check, the gravest first."""
+    failing = sorted((outcome for outcome in decision.outcomes if not outcome.passed), key=lambda outcome: not outcome.blocks)
+    return BatchView(
+        batch_id=decision.batch_id,
+        accepted=decision.accepted,
+        sequence=decision.sequence,
+        earlier=decision.in_use_sequence,
+        checks=len(decision.outcomes),
+        failures=tuple(_failure(outcome) for outcome in failing),
+    )
+
+
+def _failure(outcome: Outcome) -> Failure:
+    return Failure(
+        check=clipped(outcome.check, MOST_OF_TEXT),
+        severity="could not be carried out" if outcome.errored else clipped(outcome.severity, MOST_OF_TEXT),
+        blocks=outcome.blocks,
+        observed=clipped(outcome.observed, MOST_OF_TEXT),
+        description=clipped(outcome.description, MOST_OF_TEXT),
+        count=max(outcome.unexpected_count, len(outcome.examples)),
+        rows=tuple(clipped(row, MOST_OF_TEXT) for row in outcome.examples[:MOST_EXAMPLES]),
+        worst=tuple((clipped(one.where, MOST_OF_TEXT), clipped(one.what, MOST_OF_TEXT)) for one in outcome.worst[:MOST_WORST]),
+    )
+
+
+def lead(page: AnnotatorsPage) -> str:
+    """What the page says, in at most four sentences."""
+    told = page.agreement
+    refused = sum(not batch.accepted for batch in page.batches)
+    stopped = f" The checks refused {refused} of {plural(len(page.batches), 'batch', 'batches')}." if refused else ""
+    if not told.judgements:
+        return "No judgement is in use yet, so there is no agreement to tell." + stopped
+    said = [f"{plural(told.n_raters, 'rater')} gave {plural(told.judgements, 'judgement')} on {plural(told.units, told.level)}."]
+    if told.ceiling is not None:
+        said.append(f"A single rater gives the emotion that most others give in {percent(told.ceiling)} of them.")
+    if page.flagged:
+        said.append(
+            f"{plural(len(page.flagged), 'rater')} {'is' if len(page.flagged) == 1 else 'are'} set aside: their votes weigh nothing."
+        )
+    return " ".join(said) + stopped
+
+
+def facts(page: AnnotatorsPage) -> list[Fact]:
+    """The tiles above everything."""
+    told = page.agreement
+    found: list[Fact] = []
+    if told.judgements:
+        flagged = f"{len(page.flagged)} set aside" if page.flagged else "none set aside"
+        interval = told.overall.interval
+        spread = f"95\N{NO-BREAK SPACE}%: {interval[0]:.2f}–{interval[1]:.2f}" if interval else "without the flagged"
+        found = [
+            Fact("Raters", f"{told.n_raters:,}", flagged),
+            Fact("Alpha", told.overall.words, spread),
+            Fact("Human ceiling", percent(told.ceiling), "one rater against the others"),
+        ]
+        units, gold = sum(row.units for row in page.coverage), sum(row.gold for row in page.coverage)
+        found.append(Fact("Gold", f"{gold:,}", f"of {plural(units, 'unit')}"))
+    if page.batches:
+        accepted = sum(batch.accepted for batch in page.batches)
+        found.append(Fact("Batches accepted", f"{accepted:,}", f"of {len(page.batches):,}"))
+    return found
+
+
+def markdown(page: AnnotatorsPage) -> str:
+    """The agreement figures and the decisions as Markdown; no text from outside is read as markup there."""
+    parts = [["# How far do the raters agree?", "", plain(page.lead), ""], _agreement_part(page), _pairs_part(page), _raters_part(page)]
+    parts += [_coverage_part(page), _batches_part(page)]
+    return "\n".join(line for part in parts for line in part).rstrip() + "\n"
+
+
+def _agreement_part(page: AnnotatorsPage) -> list[str]:
+    told = page.agreement
+    lines = ["## Agreement by emotion", ""]
+    if not told.judgements:
+        return [*lines, "No judgement is in use yet.", ""]
+    interval = told.overall.interval
+    spread = f"95 % interval {interval[0]:.2f} to {interval[1]:.2f}" if interval else "no interval"
+    words = f"Krippendorff's alpha without the flagged raters {told.overall.words} ({spread}), with them {alpha_words(told.with_flagged)}."
+    rows = [(row.name, row.words, "" if row.votes is None else f"{row.votes:,}") for row in (*told.emotions, *told.scales)]
+    return [*lines, plain(f"{words} Human ceiling {percent(told.ceiling)}."), "", *table(("About", "Alpha", "Votes"), rows)]
+
+
+def _pairs_part(page: AnnotatorsPage) -> list[str]:
+    lines = ["## Who agrees with whom", ""]
+    if not page.pairs:
+        return [*lines, "No two raters share enough units.", ""]
+    least = sorted(page.pairs, key=lambda pair: (pair.agreement, pair.first, pair.second))[:MOST_PAIRS]
+    told = f"{plural(len(page.pairs), 'pair')}, the least agreeing first" + (
+        f"; {MOST_PAIRS} are listed." if len(page.pairs) > MOST_PAIRS else "."
+    )
+    rows = [(pair.first, pair.second, percent(pair.agreement), f"{pair.units:,}") for pair in least]
+    return [*lines, plain(told), "", *table(("Rater", "Rater", "Same emotion", "Units"), rows)]
+
+
+def _raters_part(page: AnnotatorsPage) -> list[str]:
+    lines = ["## Raters", ""]
+    if not page.raters:
+        return [*lines, "Nobody has judged yet.", ""]
+    rows = [
+        (rater.name, f"{rater.judgements:,}", percent(rater.agreement), percent(rater.competence), rater.reason or "counts")
+        for rater in page.raters
+    ]
+    return [*lines, *table(("Rater", "Judgements", "Agrees with the others", "Not guessing", "Verdict"), rows)]
+
+
+def _coverage_part(page: AnnotatorsPage) -> list[str]:
+    lines = ["## Coverage", ""]
+    if not page.coverage:
+        return [*lines, "There are no films yet.", ""]
+    head = ("Film", "Judged", "By number of raters", "Gold", "Split", "Too few raters", "Alpha")
+    return [*lines, *table(head, [_coverage_row(row, page.perspectives) for row in page.coverage])]
+
+
+def _coverage_row(row: Coverage, perspectives: int) -> tuple[str, ...]:
+    film = f"{row.film.title} ({row.perspective})" if row.perspective is not None and perspectives > 1 else row.film.title
+    counts = (f"{count:,}" for count in (row.gold, row.ambiguous, row.insufficient))
+    return (film, f"{row.judged:,} of {plural(row.units, row.level)}", row.spread_words, *counts, row.alpha_words)
+
+
+def _batches_part(page: AnnotatorsPage) -> list[str]:
+    lines = ["## What the checks decided", ""]
+    if not page.batches:
+        return [*lines, "No batch has been delivered yet."]
+    if len(page.batches) > MOST_BATCHES:
+        lines += [f"The latest {MOST_BATCHES} of {len(page.batches):,} batches.", ""]
+    return lines + [line for batch in page.shown_batches for line in _batch(batch)]
+
+
+def _batch(batch: BatchView) -> list[str]:
+    lines = [f"### {plain(batch.batch_id)}", "", plain(batch.verdict), ""]
+    for failure in batch.failures:
+        lines.append(
+            f"- **{plain(failure.check)}** ({plain(failure.severity)}): {plain(failure.observed)}. Rule: {plain(failure.description)}."
+        )
+        lines += [f"  - at {plain(where)}: {plain(what)}" for where, what in failure.worst]
+        if failure.rows:
+            shown = f"{len(failure.rows)} of {plural(failure.count, 'row')}"
+            lines.append(f"  - {plain(shown)}: " + ", ".join(plain(row) for row in failure.rows))
+    return [*lines, ""] if batch.failures else lines
