@@ -13,6 +13,7 @@ import pandas as pd
 
 from corpus import statistics
 from corpus.annotations.decisions import Example
+from corpus.annotations.reliability import nominal_alpha_interval
 from corpus.annotations.spam import rate_raters
 from corpus.annotations.vocabulary import canonical
 from corpus.contracts import EMOTIONS
@@ -141,7 +142,7 @@ def _agreement(judged: pd.DataFrame, minimum_items: int) -> dict[str, float]:
     counts = counts[pairable]
     alpha = statistics.nominal_alpha(counts)
     found = {"spans": float(len(counts))} | ({"alpha": alpha} if np.isfinite(alpha) else {})
-    interval = statistics.cluster_bootstrap(lambda rows: statistics.nominal_alpha(counts[rows]), film, draws=200)
+    interval = nominal_alpha_interval(counts, film)
     return found | ({"alpha_low": interval[0], "alpha_high": interval[1]} if interval and found else {})
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from corpus import statistics
 from corpus.annotations.delay import GLOBAL_LAG_MS, lags_ms, unit_values
+from corpus.annotations.reliability import nominal_alpha_interval
 from corpus.annotations.spam import rate_raters
 from corpus.contracts import ANNOTATIONS, EMOTIONS, GOLD_LABELS, PROBABILITY_COLUMNS, RATERS, TRACES, UNITS, VOTES, GoldStatus, UnitLevel
 from corpus.paths import write_json
@@ -313,7 +314,7 @@ def _alpha_interval(categories: pd.DataFrame) -> tuple[float, float] | None:
     """95 % interval of the unflagged raters' category alpha, by film."""
     counts = _counts(categories)
     films = categories.drop_duplicates("unit_key")["film_id"].to_numpy(dtype=object).astype(str)
-    interval = statistics.cluster_bootstrap(lambda rows: statistics.nominal_alpha(counts[rows]), films, draws=200)
+    interval = nominal_alpha_interval(counts, films)
     return None if interval is None else (round(interval[0], 6), round(interval[1], 6))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from corpus.statistics import FloatArray, IntArray
 
@@ -47,6 +48,34 @@ def ordinal_alpha(items: IntArray, levels: IntArray, n_levels: int) -> float:
     n = totals.sum()
     expected = float(totals @ distance @ totals) / (n - 1)
     return 1 - float((coincidences * distance).sum()) / expected if expected > TINY else float("nan")
+
+
+def nominal_alpha_interval(
+    counts: FloatArray, clusters: npt.NDArray[np.generic], *, draws: int = 1000, confidence: float = 0.95, seed: int = 0
+) -> tuple[float, float] | None:
+    """Percentile interval of Krippendorff's nominal alpha under resampling of whole clusters (films).
+
+    `counts` (n_items, n_labels) are votes, `clusters` (n_items,) what each item belongs to. Alpha rests on sums over items, so a drawn
+    sample costs as much as there are clusters, however many items they hold. None where there are fewer than two clusters.
+    """
+    votes = counts.sum(axis=1)
+    pairable = votes >= 2
+    counts, votes = counts[pairable], votes[pairable]
+    names, member = np.unique(clusters[pairable], return_inverse=True)
+    if len(names) < 2:
+        return None
+    disagreement = (votes**2 - (counts**2).sum(axis=1)) / (votes - 1)
+    observed = np.bincount(member, disagreement, len(names))
+    totals = np.stack([np.bincount(member, counts[:, label], len(names)) for label in range(counts.shape[1])], axis=1)
+    times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws).astype(np.float64)
+    drawn_totals, drawn_observed = times @ totals, times @ observed
+    n = drawn_totals.sum(axis=1)
+    expected = n**2 - (drawn_totals**2).sum(axis=1)
+    alphas = 1 - (n - 1) * np.divide(drawn_observed, expected, out=np.full(draws, np.nan), where=expected > TINY)
+    if np.isnan(alphas).all():
+        return None
+    low, high = np.nanquantile(alphas, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
 
 
 def fleiss_kappa(counts: FloatArray) -> float:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.annotations.reliability import fleiss_kappa, intraclass_correlation, ordinal_alpha
+from corpus import statistics
+from corpus.annotations.reliability import fleiss_kappa, intraclass_correlation, nominal_alpha_interval, ordinal_alpha
 
 FLEISS_EXAMPLE = [
     (0, 0, 0, 0, 14), (0, 2, 6, 4, 2), (0, 0, 3, 5, 6), (0, 3, 9, 2, 0), (2, 2, 8, 1, 1),
@@ -52,3 +53,16 @@ def test_who_agrees_wholly_has_one_and_who_agrees_in_nothing_else_has_no_figure(
     assert np.isnan(intraclass_correlation(items, np.full(4, 0.5)).single)
     assert fleiss_kappa(np.array([[3.0, 0.0], [0.0, 3.0]])) == pytest.approx(1)
     assert np.isnan(fleiss_kappa(np.array([[3.0, 0.0], [2.0, 0.0]])))
+
+
+def test_the_interval_by_film_is_that_of_drawing_the_items_of_whole_films() -> None:
+    rng = np.random.default_rng(5)
+    film = np.repeat(np.arange(12), 30)
+    agreeing = rng.random(len(film)) < np.repeat(rng.uniform(0.2, 0.9, 12), 30)
+    labels = np.where(agreeing[:, None], rng.integers(0, 4, (len(film), 1)), rng.integers(0, 4, (len(film), 3)))
+    counts = np.stack([(labels == label).sum(axis=1) for label in range(4)], axis=1).astype(float)
+    drawn = statistics.cluster_bootstrap(lambda rows: statistics.nominal_alpha(counts[rows]), film, draws=4000)
+    found = nominal_alpha_interval(counts, film, draws=4000)
+    assert drawn is not None
+    assert found == pytest.approx(drawn, abs=0.01)
+    assert nominal_alpha_interval(counts, np.zeros(len(film))) is None
