@@ -6,9 +6,11 @@ emotion in films (honest raters reach an alpha of 0.28 to 0.6), and how much lab
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from corpus import statistics
@@ -106,10 +108,40 @@ def same_label_overlap(table: pd.DataFrame) -> Finding:
     return Finding(not rows, f"{len(rows)} spans overlap one of the same rater, person and emotion" if rows else "none overlap", rows)
 
 
+class _Latest:
+    """The judged rows of the table that was asked for last: most rules of a suite begin with them."""
+
+    def __init__(self) -> None:
+        self._table: weakref.ref[pd.DataFrame] | None = None
+        self._judged = pd.DataFrame()
+
+    def of(self, table: pd.DataFrame) -> pd.DataFrame:
+        if self._table is None or self._table() is not table:
+            judged = table[(table["dimension"] == "category") & table["label"].isin(EMOTIONS)]
+            self._judged, self._table = judged.assign(item=_items(judged)), weakref.ref(table, self._forget)
+        return self._judged
+
+    def _forget(self, table: object) -> None:
+        if table is self._table:
+            self._table, self._judged = None, pd.DataFrame()
+
+
+def _items(judged: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Number of each row's span, from 0 in order of appearance."""
+    item = np.zeros(len(judged), dtype=np.int64)
+    for name in SPAN:
+        codes = pd.factorize(judged[name], use_na_sentinel=False)[0]
+        # Numbered anew after each column, so that their product never overflows.
+        item = pd.factorize(item * (codes.max(initial=0) + 1) + codes)[0].astype(np.int64)
+    return item
+
+
+_LATEST = _Latest()
+
+
 def _categories(table: pd.DataFrame) -> pd.DataFrame:
-    """Category rows with an `item`, the span judged."""
-    judged = table[(table["dimension"] == "category") & table["label"].isin(EMOTIONS)]
-    return judged.assign(item=judged.groupby(SPAN, dropna=False, sort=False).ngroup())
+    """Category rows with an `item`, the span judged; not to be written to."""
+    return _LATEST.of(table)
 
 
 def rater_coverage(table: pd.DataFrame, least: int) -> Finding:
