@@ -8,7 +8,7 @@ placeholder. Intervals and tests resample whole clusters (films), since lines of
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,12 @@ EXACT_CLUSTERS = 16
 """Up to this many clusters all 2^n sign flips are counted; above, they are drawn."""
 
 TINY = 1e-12
+
+SETTLED = 1e-4
+"""A fit is done when no rater's competence moves further; it is read to two places."""
+
+PARTNER_ITEMS = 5
+"""Raters who share that many items tell of each other how often raters agree."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,22 @@ class Mace:
     competence: FloatArray
     posterior: FloatArray
     log_likelihood: float
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of raters who share items, and how far the answers of one come from the other.
+
+    `raters` (n, 2) holds each pair's numbers, the lesser first; `copied` (n,) the share of their shared answers that agree beyond what
+    independent raters would: 0 for these, 1 for a copy. `chance` bounds the probability that independent raters agree as often;
+    `second_later` is the share of shared items on which the second judged after the first.
+    """
+
+    raters: IntArray
+    items: IntArray
+    copied: FloatArray
+    chance: FloatArray
+    second_later: FloatArray
 
 
 def label_counts(items: IntArray, labels: IntArray, n_items: int, n_labels: int, weights: FloatArray | None = None) -> FloatArray:
@@ -237,9 +259,11 @@ def _fit_mace(items: IntArray, raters: IntArray, labels: IntArray, n_labels: int
     for _ in range(iterations):
         posterior, knows, _ = _mace_expectation(items, raters, labels, n_items, competence, spamming)
         sure = posterior[items, labels] * knows
-        competence = (np.bincount(raters, sure, n_raters) + 0.5) / (votes + 1.0)
+        before, competence = competence, (np.bincount(raters, sure, n_raters) + 0.5) / (votes + 1.0)
         guesses = label_counts(raters, labels, n_raters, n_labels, 1.0 - sure) + 0.1 / n_labels
         spamming = guesses / guesses.sum(axis=1, keepdims=True)
+        if np.abs(competence - before).max() < SETTLED:
+            break
     posterior, _, likelihood = _mace_expectation(items, raters, labels, n_items, competence, spamming)
     return Mace(competence, posterior, likelihood)
 
@@ -256,6 +280,114 @@ def _mace_expectation(
     peak = log_p.max(axis=1, keepdims=True)
     evidence = peak[:, 0] + np.log(np.exp(log_p - peak).sum(axis=1))
     return np.exp(log_p - evidence[:, None]), competence[raters] / right, float(evidence.sum())
+
+
+def dawid_skene(
+    items: IntArray,
+    raters: IntArray,
+    labels: IntArray,
+    n_labels: int,
+    weights: FloatArray | None = None,
+    *,
+    pooled_votes: float = 20.0,
+    iterations: int = 50,
+) -> FloatArray:
+    """Posterior of the true label (n_items, n_labels) by expectation-maximisation over what raters take each label for.
+
+    Each rater's confusions are drawn towards those of all raters together, which weigh as `pooled_votes` votes on each true label: without
+    that a rater of a hundred votes is fitted to noise. `weights` (n_raters,) of 0 leave raters out; leave spam out, since pooling
+    spreads it over everybody. The posteriors are over-confident.
+
+    Source: Dawid and Skene, Applied Statistics 28 (1979), 20-28; pooled as in Paun et al., TACL 6 (2018).
+    """
+    n_items, n_raters = int(items.max(initial=-1)) + 1, int(raters.max(initial=-1)) + 1
+    weight = np.ones(len(items)) if weights is None else weights[raters]
+    posterior = smoothed_shares(label_counts(items, labels, n_items, n_labels, weight))
+    for _ in range(iterations):
+        prior = (posterior.sum(axis=0) + 1) / (n_items + n_labels)
+        votes = [label_counts(raters, labels, n_raters, n_labels, weight * posterior[items, true]) for true in range(n_labels)]
+        log_confusion = np.log(_confusions(np.stack(votes, axis=1), pooled_votes))
+        log_votes = [np.bincount(items, weight * log_confusion[raters, true, labels], n_items) for true in range(n_labels)]
+        log_p = np.stack(log_votes, axis=1) + np.log(prior)
+        p = np.exp(log_p - log_p.max(axis=1, keepdims=True, initial=-np.inf))
+        posterior = p / p.sum(axis=1, keepdims=True)
+    return posterior
+
+
+def _confusions(votes: FloatArray, pooled_votes: float) -> FloatArray:
+    """Confusions (n_raters, true, given) of `votes` of the same shape; the prior of the pool leans to the true label."""
+    n_labels = votes.shape[1]
+    pool = votes.sum(axis=0) + 0.5 + np.eye(n_labels)
+    drawn = votes + pooled_votes * pool / pool.sum(axis=1, keepdims=True)
+    return drawn / drawn.sum(axis=2, keepdims=True)
+
+
+def copied_answers(items: IntArray, raters: IntArray, labels: IntArray, n_labels: int, *, minimum_items: int = 20) -> Pairs:
+    """For each pair of raters with `minimum_items` in common how far one's answers come from the other's.
+
+    The votes stand in the order of judging; of several of one rater on an item the first counts. Independent raters are taken to agree as
+    the two do with their usual partners (the lower median, so that neither spam nor a ring of copies below half of all moves
+    it), or more where the others agree more on the items that these two share. Only items that a third rater judged count.
+    """
+    n_raters = int(raters.max(initial=-1)) + 1
+    _, first = np.unique(items * n_raters + raters, return_index=True)
+    order = np.sort(first)
+    order = order[np.argsort(items[order], kind="stable")]
+    item, rater, label = items[order], raters[order], labels[order]
+    counts = label_counts(item, label, int(item.max(initial=-1)) + 1, n_labels)
+    pair, *facts = _pairs_of_votes(item, rater, label, counts, n_raters)
+    found, index, shared = np.unique(pair, return_inverse=True, return_counts=True)
+    agreed, others, second = (np.bincount(index, part, len(found)) / shared for part in facts)
+    ends = np.stack([found // max(n_raters, 1), found % max(n_raters, 1)], axis=1)
+    met = shared >= PARTNER_ITEMS
+    ends, shared, agreed, others, second = ends[met], shared[met], agreed[met], others[met], second[met]
+    expected = _independent(ends, agreed, others)
+    pairs = Pairs(ends, shared.astype(np.int64), (agreed - expected) / (1 - expected), _chernoff(agreed, expected, shared), second)
+    enough = shared >= minimum_items
+    return Pairs(*(getattr(pairs, entry.name)[enough] for entry in fields(Pairs)))
+
+
+def _independent(ends: IntArray, agreed: FloatArray, others: FloatArray) -> FloatArray:
+    """How often each pair would agree if its raters were independent, at most 0.97."""
+    usual = _lower_medians(ends, agreed)[ends] * np.maximum(1.0, others[:, None] / np.maximum(_lower_medians(ends, others)[ends], TINY))
+    return np.clip(usual.mean(axis=1), 0.01, 0.97)
+
+
+def _lower_medians(ends: IntArray, of_pair: FloatArray) -> FloatArray:
+    """For each rater the lower median over the pairs that it belongs to (n_raters,)."""
+    rater, value = ends.ravel(), np.repeat(of_pair, 2)
+    order = np.lexsort((value, rater))
+    size = np.bincount(rater)
+    middle = np.cumsum(size) - size + (np.maximum(size, 1) - 1) // 2
+    medians = np.zeros(len(size))
+    medians[size > 0] = value[order][middle[size > 0]]
+    return medians
+
+
+def _pairs_of_votes(
+    item: IntArray, rater: IntArray, label: IntArray, counts: FloatArray, n_raters: int
+) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+    """Of each two votes on an item: pair, whether they agree, the others' share that agrees with either, whether the second is later."""
+    votes = counts.sum(axis=1)[item]
+    parts: list[tuple[IntArray, FloatArray, FloatArray, FloatArray]] = []
+    for step in range(1, int(votes.max(initial=0))):
+        a = np.flatnonzero((item[:-step] == item[step:]) & (votes[:-step] >= 3))
+        b = a + step
+        same = label[a] == label[b]
+        others = counts[item[a], label[a]] + counts[item[b], label[b]] - 2 - 2 * same
+        low, high = np.minimum(rater[a], rater[b]), np.maximum(rater[a], rater[b])
+        parts.append((low * n_raters + high, same.astype(np.float64), others / (2 * (votes[a] - 2)), (rater[b] == high).astype(np.float64)))
+    if not parts:
+        return np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), np.zeros(0)
+    pair, same_all, expected, later = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return pair, same_all, expected, later
+
+
+def _chernoff(observed: FloatArray, expected: FloatArray, n: IntArray) -> FloatArray:
+    """Upper bound of the probability of a share `observed` or more in `n` draws of probability `expected`."""
+    p, q = np.clip(observed, TINY, 1 - TINY), np.clip(expected, TINY, 1 - TINY)
+    divergence = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    return np.where(p > q, np.exp(-n * divergence), 1.0)
 
 
 def evaluator_weights(items: IntArray, raters: IntArray, values: FloatArray, *, minimum_items: int = 10) -> FloatArray:

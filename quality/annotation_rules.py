@@ -25,6 +25,8 @@ from quality.findings import Finding, Rule, rows_where
 SPAN = ["film_id", "unit_id", "start_ms", "end_ms", "character_id", "perspective"]
 """What a rater judged, where no tool names it."""
 
+JUDGED = [*SPAN, "annotator_id", "label", "lead_time_ms", "created_at"]
+
 DRAWS = 1000
 
 WORST = 10
@@ -89,9 +91,9 @@ def film_measured(table: pd.DataFrame, film_durations: dict[str, int | None]) ->
 
 
 def judgement_unique(table: pd.DataFrame) -> Finding:
-    """Rater, pass, span, person, perspective, dimension and label do not repeat."""
+    """Rater, pass, span, person, perspective, dimension, label and rank do not repeat: each of several emotions may have its own values."""
     named = table["label"].where(table["label"].notna(), table["label_raw"])
-    key = table[[*SPAN, "annotator_id", "pass_no", "dimension"]].assign(named=named)
+    key = table[[*SPAN, "annotator_id", "pass_no", "dimension", "rank"]].assign(named=named)
     return rows_where(key.duplicated(keep="first"), "judgements repeat an earlier one of the same rater")
 
 
@@ -117,7 +119,7 @@ class _Latest:
 
     def of(self, table: pd.DataFrame) -> pd.DataFrame:
         if self._table is None or self._table() is not table:
-            judged = table[(table["dimension"] == "category") & table["label"].isin(EMOTIONS)]
+            judged = table.loc[(table["dimension"] == "category") & table["label"].isin(EMOTIONS), JUDGED]
             self._judged, self._table = judged.assign(item=_items(judged)), weakref.ref(table, self._forget)
         return self._judged
 

@@ -44,6 +44,31 @@ class Canonical:
 
 _WORDS = {form: emotion for emotion, forms in WORD_FORMS.items() for form in forms}
 
+_LABS = {"happiness": "joy", "angerrage": "anger", "sadness": "sadness", "fear": "fear"}
+_LABS_WITHOUT_PLACE = frozenset(
+    [
+        "admiration",
+        "compassion",
+        "contempt",
+        "disappointment",
+        "fearsconfirmed",
+        "gloating",
+        "gratification",
+        "gratitude",
+        "happyfor",
+        "hate",
+        "hope",
+        "love",
+        "pride",
+        "relief",
+        "remorse",
+        "resentment",
+        "satisfaction",
+        "shame",
+    ]
+)
+"""Of the words of Labs et al. (2015), 22 in all; joy for another (happyfor) and a fear that came true are other emotions of their model."""
+
 _PLUTCHIK_NUMBERS = {"0": "neutral", "1": "anger", "3": "disgust", "4": "fear", "5": "joy", "6": "sadness", "7": "surprise"}
 
 SCHEMES: dict[str, Scheme] = {
@@ -52,6 +77,7 @@ SCHEMES: dict[str, Scheme] = {
         Scheme("feelm", _WORDS),
         Scheme("ekman", _WORDS, frozenset({"contempt"})),
         Scheme("plutchik", _WORDS, frozenset({"anticipation", "trust"})),
+        Scheme("labs", _LABS, _LABS_WITHOUT_PLACE),
         Scheme("xed", _WORDS | _PLUTCHIK_NUMBERS, frozenset({"2", "8", "anticipation", "trust"})),
     )
 }

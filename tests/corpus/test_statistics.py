@@ -150,3 +150,61 @@ def test_nominal_alpha_is_the_packages_on_random_votes() -> None:
     kept = counts[counts.sum(axis=1) >= 2]
     expected = krippendorff.alpha(value_counts=kept.astype(int), level_of_measurement="nominal")
     assert statistics.nominal_alpha(counts) == pytest.approx(expected, abs=1e-12)
+
+
+CONFUSED = np.array([[0.8, 0.1, 0.1], [0.55, 0.4, 0.05], [0.1, 0.1, 0.8]])
+"""Three labels of which the second is taken for the first more often than not."""
+
+
+def confused(n_items: int, n_raters: int, seed: int = 4):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(3, size=n_items)
+    votes = [(CONFUSED[truth].cumsum(axis=1) < rng.random((n_items, 1))).sum(axis=1) for _ in range(n_raters)]
+    return truth, np.tile(np.arange(n_items), n_raters), np.repeat(np.arange(n_raters), n_items), np.concatenate(votes)
+
+
+def test_dawid_skene_reads_a_shared_confusion_that_misleads_the_vote():
+    truth, items, raters, labels = confused(800, 5)
+    fitted = statistics.dawid_skene(items, raters, labels, 3)
+    voted = statistics.label_counts(items, labels, 800, 3)
+    assert (fitted.argmax(axis=1) == truth).mean() > (voted.argmax(axis=1) == truth).mean() + 0.05
+    assert np.allclose(fitted.sum(axis=1), 1)
+
+
+def test_dawid_skene_of_sure_raters_is_what_they_say_and_weights_leave_raters_out():
+    truth, items, raters, labels = simulated(200, (1.0, 1.0, 0.0))
+    trusted = statistics.dawid_skene(items, raters, labels, 7, np.array([1.0, 1.0, 0.0]))
+    alone = statistics.dawid_skene(items[raters < 2], raters[raters < 2], labels[raters < 2], 7)
+    assert (trusted.argmax(axis=1) == truth).all()
+    assert np.allclose(trusted, alone)
+
+
+def test_a_copy_has_all_its_answers_from_its_original_and_honest_raters_none_from_each_other():
+    _, items, raters, labels = simulated(100, (0.6, 0.6, 0.6, 0.6, 0.6))
+    copy = labels[raters == 2]
+    pairs = statistics.copied_answers(
+        np.append(items, np.arange(100)), np.append(raters, np.full(100, 5)), np.append(labels, copy), 7, minimum_items=20
+    )
+    copied = dict(zip(map(tuple, pairs.raters.tolist()), pairs.copied, strict=True))
+    assert copied[2, 5] == pytest.approx(1)
+    assert max(share for pair, share in copied.items() if pair != (2, 5)) < 0.4
+    found = pairs.raters.tolist().index([2, 5])
+    assert pairs.second_later[found] == 1
+    assert pairs.chance[found] < 1e-12
+    assert pairs.chance[pairs.copied <= 0].min() == 1
+
+
+def test_half_a_copy_is_measured_as_half():
+    rng = np.random.default_rng(8)
+    _, items, raters, labels = simulated(2000, (0.6, 0.6, 0.6, 0.6, 0.6), seed=9)
+    own, other = labels[raters == 4], labels[raters == 0]
+    labels[raters == 4] = np.where(rng.random(2000) < 0.5, other, own)
+    pairs = statistics.copied_answers(items, raters, labels, 7)
+    assert pairs.copied[pairs.raters.tolist().index([0, 4])] == pytest.approx(0.5, abs=0.05)
+
+
+def test_copies_cannot_be_told_where_nobody_else_judged():
+    _, items, raters, labels = simulated(100, (0.7, 0.7))
+    assert len(statistics.copied_answers(items, raters, labels, 7).items) == 0
+    none = np.zeros(0, dtype=np.int64)
+    assert len(statistics.copied_answers(none, none, none, 7).items) == 0

@@ -24,8 +24,9 @@ def votes(labels: dict[str, list[str | None]], film_id: str = "f") -> pd.DataFra
         for i, label in enumerate(given)
         if label is not None
     ]
-    same = {"start_ms": None, "end_ms": None, "character_id": None, "perspective": "portrayed", "dimension": "category"}
-    return pd.DataFrame(rows).assign(**same)
+    same = {"perspective": "portrayed", "dimension": "category"}
+    absent = dict.fromkeys(("start_ms", "end_ms", "character_id", "lead_time_ms", "created_at"))
+    return pd.DataFrame(rows).assign(**same, **absent)
 
 
 def films(shares: np.ndarray, per_film: int, seed: int, prefix: str) -> pd.DataFrame:

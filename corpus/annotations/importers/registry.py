@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from corpus.annotations.importers import audformat, copies, elan, emotionml, label_studio, long_csv, nova, textgrid, traces, via3
+from corpus.annotations.importers import (
+    audformat,
+    copies,
+    elan,
+    emotionml,
+    label_studio,
+    long_csv,
+    nova,
+    studyforrest,
+    textgrid,
+    traces,
+    via3,
+)
 from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, joined, read_files
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
@@ -19,6 +31,7 @@ IMPORTERS: tuple[Importer, ...] = (
     audformat.IMPORTER,
     via3.IMPORTER,
     nova.IMPORTER,
+    studyforrest.IMPORTER,
     traces.IMPORTER,
     long_csv.IMPORTER,
 )

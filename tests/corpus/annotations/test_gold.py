@@ -188,6 +188,28 @@ def test_a_rater_too_fast_to_have_watched_is_flagged_and_unknown_times_are_not()
     assert "300 ms" in raters.loc["c", "reason"]
 
 
+def test_a_copy_is_flagged_with_its_original_and_the_one_who_judged_first_stays():
+    labels = honest_labels()
+    raters = rate_raters(votes_of(labels | {"d": labels["b"], "e": labels["b"]})).set_index("annotator_id")
+    assert raters["flagged"].tolist() == [False, False, False, True, True]
+    assert raters.loc["d", "reason"] == "copies b: 100% of the answers on items of both"
+    later = rate_raters(votes_of({"d": labels["b"]} | labels)).set_index("annotator_id")
+    assert later["flagged"].to_dict() == {"a": False, "b": True, "c": False, "d": False}
+
+
+def test_copies_do_not_make_guessers_of_the_others():
+    labels = honest_labels()
+    copies = dict.fromkeys(("copy0", "copy1"), labels["a"])
+    raters = rate_raters(votes_of(labels | copies)).set_index("annotator_id")
+    assert raters["flagged"].to_dict() == dict.fromkeys("abc", False) | dict.fromkeys(copies, True)
+
+
+def test_raters_who_agree_because_the_lines_are_easy_are_no_copies():
+    truth = [EMOTIONS[code] for code in np.random.default_rng(3).integers(7, size=80)]
+    raters = rate_raters(votes_of(dict.fromkeys("abcd", truth)))
+    assert not raters["flagged"].any()
+
+
 def test_few_votes_flag_nobody():
     raters = rate_raters(votes_of({"a": ["joy"] * 19, "b": ["fear"] * 19}, lead_ms=10), SpamRules())
     assert not raters["flagged"].any()
