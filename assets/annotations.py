@@ -8,6 +8,7 @@ from assets.chain import STAGES
 from assets.partitions import annotation_batch_keys
 from assets.resources import FeelmWorkspace
 from assets.telling import materialize, run_link, tell
+from corpus.datasets.registry import CORPORA, PublicCorpus
 
 GROUP = "annotations"
 OWNERS = ["team:annotation"]
@@ -52,26 +53,32 @@ def gold_labels(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) ->
     return materialize(context, workspace, "gold_labels")
 
 
-@dg.multi_asset(
-    specs=[
+def _corpus_asset(corpus: PublicCorpus) -> dg.AssetsDefinition:
+    """A public corpus and the features of what it has: unpartitioned, one run for all of them."""
+    about = f"{corpus.about} ({corpus.terms.licence})."
+    told = {"corpus": about, "text": "Sentence embeddings and typographic cues of its lines.", "voice": "Voice of its recordings."}
+    specs = [
         dg.AssetSpec(
-            name,
-            description=description,
+            asset,
+            description=told[output],
             group_name="corpora",
             owners=OWNERS,
-            kinds=kinds,
+            kinds={"pytorch", "parquet"} if output == "text" else {"parquet"},
             code_version=STAGES["corpus"].code_version,
         )
-        for name, description, kinds in (
-            ("xed", "XED: lines of 48 films' subtitles with emotions, without times or media (CC-BY 4.0).", {"parquet"}),
-            ("xed_text_features", "Sentence embeddings and typographic cues of XED's lines.", {"pytorch", "parquet"}),
-        )
-    ],
-)
-def xed_corpus(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> Iterator[dg.MaterializeResult]:
-    """A public corpus by the same contracts as the films; empty, and saying so, until `feelm corpus add xed PATH`."""
-    opened, stage = workspace.open(), STAGES["corpus"]
-    run = run_link(context, opened, stage.name, "xed")
-    for asset, output in (("xed", "corpus"), ("xed_text_features", "text")):
-        metadata = tell(opened, stage, run, output)
-        yield dg.MaterializeResult(asset_key=asset, metadata=metadata, data_version=dg.DataVersion(run.versions[output]))
+        for output, asset in corpus.assets.items()
+    ]
+
+    @dg.multi_asset(name=f"{corpus.assets['corpus']}_corpus", specs=specs)
+    def read(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> Iterator[dg.MaterializeResult]:
+        """A public corpus by the same contracts as the films; empty, and saying so, until `feelm corpus add NAME PATH`."""
+        opened, stage = workspace.open(), STAGES["corpus"]
+        run = run_link(context, opened, stage.name, corpus.name)
+        for output, asset in corpus.assets.items():
+            metadata = tell(opened, stage, run, output)
+            yield dg.MaterializeResult(asset_key=asset, metadata=metadata, data_version=dg.DataVersion(run.versions[output]))
+
+    return read
+
+
+public_corpora = [_corpus_asset(corpus) for corpus in CORPORA.values()]

@@ -23,7 +23,7 @@ from typing import Any
 
 from assets.code import code_version
 from assets.workspace import ABSENT, Workspace
-from corpus.annotations.decisions import accepted_before, decision_folder
+from corpus.annotations.decisions import accepted_before, decision_folder, read_decisions
 from corpus.annotations.importers.reading import told_path
 from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
 from corpus.dialogue.recognise import Recognition, recogniser, unusable
@@ -89,7 +89,7 @@ def output_path(workspace: Workspace, stage: Stage, output: str, key: str) -> Pa
         case Scope.BATCH:
             return decision_folder(home.batch(key)) if output == "annotation_decisions" else home.batch(key)
         case Scope.CORPUS:
-            return home.corpus(key if output == "corpus" else f"{key}-text")
+            return home.corpus(key if output == "corpus" else f"{key}-{output}")
         case Scope.WHOLE:
             return home.reports if output == "reports" else home.artifact(output)
 
@@ -171,7 +171,8 @@ def _gold_inputs(workspace: Workspace, _: str) -> dict[str, str]:
 
 def _training_set_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     of, home = workspace.versions.of, workspace.home
-    corpora = {f"corpus/{name}": of(home.corpus(name)) + of(home.corpus(f"{name}-text")) for name in workspace.corpora}
+    parts = ("", "-text", "-voice")
+    corpora = {f"corpus/{name}": "".join(of(home.corpus(f"{name}{part}")) for part in parts) for name in workspace.corpora}
     films = _of_every_film(workspace, ("film", "scenes", *FEATURES[:3]))
     return {**_of_whole("gold_labels")(workspace, _), **corpora, **films}
 
@@ -182,8 +183,10 @@ def _film_report_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
 
 
 def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:
-    whole = _of_whole("gold_labels", "validation_report", "champion")(workspace, _)
-    return {**whole, **_of_every_film(workspace, ("film", "shots", "scenes", "film_report"))}
+    of, batch = workspace.versions.of, workspace.home.batch
+    whole = _of_whole("annotations", "gold_labels", "validation_report", "champion")(workspace, _)
+    decisions = {f"decision/{one.batch_id}": of(decision_folder(batch(one.batch_id))) for one in read_decisions(workspace.home)}
+    return {**whole, **decisions, **_of_every_film(workspace, ("film", "shots", "scenes", "film_report"))}
 
 
 def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:
@@ -274,11 +277,14 @@ def _build_gold(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
 
 
 def _build_corpus(workspace: Workspace, name: str, outs: dict[str, Path]) -> Any:
-    from corpus.datasets.registry import BUILDERS
+    from corpus.datasets.registry import CORPORA
+    from ml.features.recordings import build_recording_features
     from ml.features.text import build_text_features
 
-    summary = BUILDERS[name](workspace.corpora[name], outs["corpus"]) if name in workspace.corpora else _no_corpus(name, outs["corpus"])
+    source = workspace.corpora.get(name)
+    summary = _no_corpus(name, outs["corpus"]) if source is None else CORPORA[name].build(source, outs["corpus"])
     build_text_features(outs["corpus"] / "units.parquet", "en", outs["text"])
+    build_recording_features(outs["corpus"], source, outs["voice"])
     return summary
 
 
@@ -398,7 +404,14 @@ _STAGES = (
     ),
     Stage("annotations", Scope.WHOLE, ("annotations",), ("corpus.annotations.batches",), _annotation_inputs, _build_annotations),
     Stage("gold_labels", Scope.WHOLE, ("gold_labels",), ("corpus.annotations.gold",), _gold_inputs, _build_gold, sections=("gold",)),
-    Stage("corpus", Scope.CORPUS, ("corpus", "text"), ("corpus.datasets.registry", "ml.features.text"), _corpus_inputs, _build_corpus),
+    Stage(
+        "corpus",
+        Scope.CORPUS,
+        ("corpus", "text", "voice"),
+        ("corpus.datasets.registry", "ml.features.text", "ml.features.recordings"),
+        _corpus_inputs,
+        _build_corpus,
+    ),
     Stage(
         "training_set",
         Scope.WHOLE,

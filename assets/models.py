@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.annotations import gold_labels
+from assets.annotations import gold_labels, public_corpora
 from assets.chain import STAGES
 from assets.resources import FeelmWorkspace
 from assets.telling import materialize
@@ -12,7 +12,7 @@ OWNERS = ["team:ml"]
 
 
 @dg.asset(
-    deps=[gold_labels, "film", "scenes", "face_features", "voice_features", "text_features", "xed", "xed_text_features"],
+    deps=[gold_labels, "film", "scenes", "face_features", "voice_features", "text_features", *public_corpora],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"parquet"},

@@ -36,6 +36,7 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "gold_labels": (("gold.parquet", contracts.GOLD_LABELS), ("raters.parquet", contracts.RATERS)),
     "corpus": (("gold.parquet", contracts.GOLD_LABELS), ("units.parquet", contracts.UNITS)),
     "text": (("features.parquet", contracts.UNIT_FEATURES),),
+    "voice": (("features.parquet", contracts.UNIT_FEATURES),),
     "training_set": (("manifest.parquet", contracts.TRAINING_UNITS),),
     "emotion_model": (("predictions.parquet", contracts.PREDICTIONS),),
     "film_report": (("predictions.parquet", contracts.PREDICTIONS),),

@@ -155,12 +155,14 @@ def stage(
 def corpus_add(name: str, path: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
     """Add a public corpus by the folder it lies in; `feelm run` takes it from there."""
     from assets.workspace import Workspace
-    from corpus.datasets.registry import BUILDERS
+    from corpus.datasets.registry import CORPORA
 
-    if name not in BUILDERS:
-        raise FeelmError(f"no corpus {name!r}: there are {', '.join(sorted(BUILDERS))}")
+    if name not in CORPORA:
+        raise FeelmError(f"no corpus {name!r}: there are {', '.join(sorted(CORPORA))}")
     Workspace.from_environment().add_corpus(name, path)
-    out.print(f"{name}: {path.resolve()}; `feelm run` reads it")
+    corpus = CORPORA[name]
+    terms = f"{corpus.terms.licence}, declared for {corpus.terms.declared_use.value} use"
+    out.print(f"{name}: {path.resolve()}; `feelm run` reads it\n{corpus.about} ({terms}); it brings {corpus.media}", soft_wrap=True)
 
 
 @weights_app.command("list")

@@ -19,12 +19,12 @@ from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
 from corpus.contracts import FeelmError
+from corpus.datasets.registry import CORPORA
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
 
 FILM_LINKS = ("film", "film_scan", "dialogue", "scenes", *FEATURES)
 WHOLE_LINKS = ("annotations", "gold_labels", "training_set", "emotion_model", "validation_report", "dataset_snapshot", "champion")
-CORPUS_ASSETS = {"xed": ("xed", "xed_text_features")}
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, jobs done and jobs in all."""
@@ -49,11 +49,11 @@ class RunReport:
     waiting: dict[str, str] = field(default_factory=dict)
 
 
-def assets_of(stage: Stage, key: str) -> tuple[str, ...]:
-    """The Dagster assets that a link materialises."""
+def assets_of(stage: Stage, key: str) -> dict[str, str]:
+    """The Dagster assets that a link materialises, by output."""
     if stage.scope is Scope.CORPUS:
-        return CORPUS_ASSETS[key]
-    return ("report",) if stage.name == "report" else stage.outputs
+        return CORPORA[key].assets
+    return {output: "report" if stage.name == "report" else output for output in stage.outputs}
 
 
 def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, workers: int = 2, progress: Progress | None = None) -> RunReport:
@@ -112,7 +112,7 @@ class _Pass:
         stale = next((index for index, name in enumerate(names) if not self._done(STAGES[name], key)), None)
         if stale is None:
             return None
-        assets = tuple(asset for name in names[stale:] for asset in assets_of(STAGES[name], key))
+        assets = tuple(asset for name in names[stale:] for asset in assets_of(STAGES[name], key).values())
         partition = key if STAGES[names[0]].scope in (Scope.FILM, Scope.BATCH) else ""
         return Job(assets, partition)
 
@@ -139,7 +139,7 @@ class _Pass:
         """Dagster knows the versions that are on disk."""
         stamp = read_stamp(self.workspace, stage.name, key) or {}
         partitions = [key] if stage.scope in (Scope.FILM, Scope.BATCH) else None
-        for asset, output in zip(assets_of(stage, key), stage.outputs, strict=True):
+        for output, asset in assets_of(stage, key).items():
             filters = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=partitions)
             records = self.instance.fetch_materializations(filters, limit=1).records
             tags = records[0].asset_materialization.tags if records and records[0].asset_materialization else None

@@ -177,7 +177,7 @@ def _parts(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
 def _folders(home: Home, source: str, film_id: str) -> dict[str, Path]:
     if source == FILMS:
         return {modality: home.artifact(f"{modality}_features", film_id) for modality in MODALITIES}
-    return {"text": home.corpus(f"{source}-text")}
+    return {modality: home.corpus(f"{source}-{modality}") for modality in ("text", "voice")}
 
 
 def _read_part(home: Home, key: tuple[str, str], rows: pd.DataFrame, columns: Columns) -> _Part:

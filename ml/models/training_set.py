@@ -35,6 +35,8 @@ from corpus.paths import Home, content_version, write_json
 FILMS = "film"
 """The source of units that come from films of the catalogue."""
 
+NOTHING_TO_LEARN_FROM = "it brings neither words nor recordings, or their features could not be made"
+
 GOLD_COLUMNS = ("status", "label", *PROBABILITY_COLUMNS, "intensity")
 
 
@@ -42,7 +44,8 @@ GOLD_COLUMNS = ("status", "label", *PROBABILITY_COLUMNS, "intensity")
 class TrainingSetSummary:
     """What the training set holds; `units_by_source` and `gold_by_source` count rows, `label_counts` gold units by emotion.
 
-    `left_out` says by film why it cannot teach; `twins` maps a film to the one that says the same and stays with it in every split.
+    `left_out` says by film or corpus why it cannot teach; `twins` maps a film to the one that says the same and stays with it in every
+    split.
     """
 
     n_units: int
@@ -108,8 +111,10 @@ def build_training_set(
     }
     groups = _groups(list(kept.values()))
     tables = [_film_rows(home, fact, groups[film_id], gold) for film_id, fact in kept.items()]
-    uses = {name: _corpus_use(home, name) for name in sorted(corpora)}
-    tables += [_corpus_rows(home, name, *uses[name]) for name in sorted(corpora)]
+    brought = {name: _corpus_rows(home, name) for name in sorted(corpora)}
+    left_out |= {name: NOTHING_TO_LEARN_FROM for name, rows in brought.items() if not _has_any(rows)}
+    brought = {name: rows for name, rows in brought.items() if _has_any(rows)}
+    tables += brought.values()
     if not tables:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "no film and no corpus was added"
         raise FeelmError(f"nothing to train on ({reasons})")
@@ -118,10 +123,10 @@ def build_training_set(
     rows = TRAINING_UNITS.write(_tie_twins(together, twins), out / "manifest.parquet")
     manifest = Manifest(
         films={film_id: _film_versions(home, film_id) for film_id in kept},
-        corpora={name: _versions({name: home.corpus(name), f"{name}-text": home.corpus(f"{name}-text")}) for name in uses},
+        corpora={name: _corpus_versions(home, name) for name in brought},
         gold_version=_version(home.artifact("gold_labels")),
-        licences={**{i: fact.rights for i, fact in kept.items()}, **{name: licence for name, (licence, _) in uses.items()}},
-        declared_uses={**{i: fact.declared_use for i, fact in kept.items()}, **{name: use for name, (_, use) in uses.items()}},
+        licences={**{i: fact.rights for i, fact in kept.items()}, **_stated(brought, "licence")},
+        declared_uses={**{i: fact.declared_use for i, fact in kept.items()}, **_stated(brought, "declared_use")},
         left_out=left_out,
     )
     write_json(out / "manifest.json", dataclasses.asdict(manifest))
@@ -218,23 +223,35 @@ def _finest_gold(units: pd.DataFrame) -> pd.DataFrame:
     return units
 
 
-def _corpus_use(home: Home, name: str) -> tuple[str, str]:
+def _corpus_facts(home: Home, name: str) -> dict[str, Any]:
     path = home.corpus(name) / "summary.json"
     if not path.is_file():
         raise FeelmError(f"the corpus {name} is not imported: run its stage (feelm run), or add it with `feelm corpus add {name} PATH`")
-    raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return str(raw["licence"]), str(raw["declared_use"])
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts
 
 
-def _corpus_rows(home: Home, name: str, licence: str, declared_use: str) -> pd.DataFrame:
-    folder = home.corpus(name)
+def _corpus_rows(home: Home, name: str) -> pd.DataFrame:
+    """A corpus's rows; the group is the work that its film is where the corpus names one, as two corpora may hold the same episode."""
+    folder, facts = home.corpus(name), _corpus_facts(home, name)
     units = UNITS.read(folder / "units.parquet").sort_values(["film_id", "position", "unit_id"])
     gold = one_perspective(GOLD_LABELS.read(folder / "gold.parquet"))
     units = units.merge(gold[["unit_id", *GOLD_COLUMNS]], on="unit_id", how="left")
-    present = {"text": _present(units["unit_id"], home.corpus(f"{name}-text"))}
     for modality in MODALITIES:
-        units[f"has_{modality}"] = present.get(modality, False)
-    return units.assign(source=name, group_id=units["film_id"], licence=licence, declared_use=declared_use)
+        units[f"has_{modality}"] = _present(units["unit_id"], home.corpus(f"{name}-{modality}"))
+    works: dict[str, str] = facts.get("groups", {})
+    group = [works.get(film_id, film_id) for film_id in units["film_id"]]
+    return units.assign(source=name, group_id=group, licence=facts["licence"], declared_use=facts["declared_use"])
+
+
+def _has_any(rows: pd.DataFrame) -> bool:
+    """Whether there is a unit that a network could look at."""
+    return bool(rows[[f"has_{modality}" for modality in MODALITIES]].any(axis=None))
+
+
+def _stated(brought: dict[str, pd.DataFrame], column: str) -> dict[str, str]:
+    """What each corpus says of itself in `column`, the same in all of its rows."""
+    return {name: str(rows[column].iloc[0]) for name, rows in brought.items()}
 
 
 def _present(unit_ids: pd.Series, folder: Path) -> pd.Series:
@@ -248,6 +265,10 @@ def _present(unit_ids: pd.Series, folder: Path) -> pd.Series:
 def _film_versions(home: Home, film_id: str) -> dict[str, str]:
     names = ("film", "scenes", *(f"{modality}_features" for modality in MODALITIES))
     return _versions({name: home.artifact(name, film_id) for name in names})
+
+
+def _corpus_versions(home: Home, name: str) -> dict[str, str]:
+    return _versions({part: home.corpus(part) for part in (name, *(f"{name}-{modality}" for modality in MODALITIES))})
 
 
 def _versions(folders: dict[str, Path]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from corpus.contracts import GOLD_LABELS, PROBABILITY_COLUMNS, UNITS, FeelmError
-from corpus.datasets.registry import BUILDERS
+from corpus.datasets.xed import build_xed
 
 TSV = (
     "text\tlabels\tyear\timdb_id\n"
@@ -22,7 +22,7 @@ TSV = (
 def test_labels_become_gold_shares_or_are_left_out_and_counted(tmp_path: Path):
     (tmp_path / "xed_en_with_film.tsv").write_text(TSV, encoding="utf-8")
     out = tmp_path / "out"
-    summary = BUILDERS["xed"](tmp_path, out)
+    summary = build_xed(tmp_path, out)
     gold = GOLD_LABELS.read(out / "gold.parquet")
     assert gold["label"].fillna("").tolist() == ["fear", "", "anger"]
     assert gold["status"].tolist() == ["gold", "ambiguous", "gold"]
@@ -30,21 +30,25 @@ def test_labels_become_gold_shares_or_are_left_out_and_counted(tmp_path: Path):
     assert np.allclose(gold[list(PROBABILITY_COLUMNS)].sum(axis=1), 1)
     assert UNITS.read(out / "units.parquet").loc[0, "text"] == 'He said "run" and ran .'
     assert summary.partly_placed == 1
-    assert sum(summary.left_out.values()) == 3
-    assert summary.n + sum(summary.left_out.values()) == 6
+    assert summary.refused == {
+        "not four cells with a text and an IMDb number": ["line 6"],
+        "a label that XED does not have": ["line 7"],
+        "only anticipation or trust, which have no place among the seven": ["line 5"],
+    }
+    assert (summary.rows_read, summary.rows_accepted, summary.n) == (6, 3, 3)
 
 
 def test_a_file_that_is_not_xed_is_refused_in_one_line(tmp_path: Path):
     (tmp_path / "other.tsv").write_text("a\tb\n", encoding="utf-8")
     with pytest.raises(FeelmError, match="does not start with the columns"):
-        BUILDERS["xed"](tmp_path / "other.tsv", tmp_path / "out")
+        build_xed(tmp_path / "other.tsv", tmp_path / "out")
     with pytest.raises(FeelmError, match="XED is not at"):
-        BUILDERS["xed"](tmp_path, tmp_path / "out")
+        build_xed(tmp_path, tmp_path / "out")
 
 
 def test_the_real_corpus_is_accounted_for_line_by_line(shared_data: Path, tmp_path: Path):
-    summary = BUILDERS["xed"](shared_data / "xed", tmp_path)
-    assert summary.n + sum(summary.left_out.values()) == 7997
+    summary = build_xed(shared_data / "xed", tmp_path)
+    assert summary.rows_read == summary.n + sum(len(places) for places in summary.refused.values()) == 7997
     assert summary.n_films == 48
     assert summary.by_label["neutral"] == 1322
     assert summary.by_label["surprise"] >= 490

@@ -128,3 +128,29 @@ def test_the_refusal_of_a_film_names_it_and_says_what_to_change(home: Home, tmp_
     build(home, ["film-00", "film-01"], tmp_path)
     told = Manifest.read(tmp_path / "set").left_out["film-01"]
     assert "film-01 (The One)" in told and "rights: train: in params.yaml" in told
+
+
+def test_corpora_that_hold_the_same_work_share_a_group(home: Home, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write_corpus(home, name, 2, 4)
+        path = home.corpus(name) / "summary.json"
+        write_json(path, json.loads(path.read_text()) | {"groups": {f"{name}-0": "show-s01e01"}})
+    groups = build(home, [], tmp_path, ["first", "second"]).groupby("film_id")["group_id"].first()
+    assert groups.to_dict() == {"first-0": "show-s01e01", "first-1": "first-1", "second-0": "show-s01e01", "second-1": "second-1"}
+
+
+def test_recordings_of_a_corpus_bring_voice(home: Home, tmp_path: Path) -> None:
+    write_corpus(home, "spoken", 2, 4)
+    home.corpus("spoken-text").rename(home.corpus("spoken-voice"))
+    rows = build(home, [], tmp_path, ["spoken"])
+    assert rows["has_voice"].all() and not rows["has_text"].any()
+    assert set(Manifest.read(tmp_path / "set").corpora["spoken"]) == {"spoken", "spoken-voice"}
+
+
+def test_a_corpus_without_words_or_recordings_is_left_out_by_name(home: Home, tmp_path: Path) -> None:
+    write_corpus(home, "votes", 2, 4)
+    home.corpus("votes-text").rename(tmp_path / "elsewhere")
+    rows = build(home, ["film-00"], tmp_path, ["votes"])
+    manifest = Manifest.read(tmp_path / "set")
+    assert set(rows["source"]) == {"film"} and not manifest.corpora
+    assert "neither words nor recordings" in manifest.left_out["votes"]
