@@ -285,14 +285,20 @@ def raters_not_spam(table: pd.DataFrame) -> Finding:
 
 
 def raters_independent(table: pd.DataFrame, most: float, minimum_items: int) -> Finding:
-    """No pair of raters gives the same label on more than the share `most` of at least `minimum_items` shared spans."""
+    """No pair of raters gives the same label on more than the share `most` of at least `minimum_items` shared spans.
+
+    The shared spans must be half of what one of them judged: of raters who mark spans freely only copies share so many, and on the few
+    that others share by chance they agree anyway.
+    """
     judged = _categories(table).drop_duplicates(["item", "annotator_id"])
     if judged.empty:
         return Finding(True, "no emotions judged")
     rater, names = pd.factorize(judged["annotator_id"], sort=True)
     labels = pd.Categorical(judged["label"], categories=EMOTIONS).codes
     shared, same = _pairs(rater, judged["item"].to_numpy(np.int64), labels.astype(np.int64))
-    share = np.divide(same, shared, out=np.zeros_like(same), where=shared >= minimum_items)
+    judged_by = shared.diagonal()
+    enough = (shared >= minimum_items) & (shared >= 0.5 * np.minimum(judged_by[:, None], judged_by))
+    share = np.divide(same, shared, out=np.zeros_like(same), where=enough)
     alike = np.argwhere(np.triu(share, k=1) > most)
     pairs = [f"{names[a]} and {names[b]} {share[a, b]:.0%}" for a, b in alike]
     more = f" and {len(pairs) - 10} pairs more" if len(pairs) > 10 else ""

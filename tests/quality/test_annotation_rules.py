@@ -101,3 +101,8 @@ def test_of_many_raters_the_copy_is_named_with_whom_it_copies() -> None:
     found = raters_independent(table, most=0.98, minimum_items=30)
     assert found.observed == "same answers: copy and r07 100%"
     assert raters_independent(votes(honest), most=0.98, minimum_items=30).holds
+
+
+def test_free_spans_that_two_raters_share_by_chance_make_no_copy() -> None:
+    own = {rater: ["joy"] * 40 + [None] * (200 * n) + ["fear"] * 200 for n, rater in enumerate("ab")}
+    assert raters_independent(votes(own), most=0.98, minimum_items=30).holds
