@@ -17,7 +17,7 @@ import pandas as pd
 
 from corpus import statistics
 from corpus.annotations.gold import MINIMUM_RATERS
-from corpus.contracts import EMOTIONS, PROBABILITY_COLUMNS, GoldStatus
+from corpus.contracts import EMOTIONS, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
 from corpus.statistics import FloatArray
 
 MOST_RATERS = 6
@@ -51,8 +51,10 @@ def next_units(
     """The `count` best units of the table UNITS, the best first.
 
     `gold` is GOLD_LABELS of one perspective, `predictions` PREDICTIONS of the fused system on films unseen; `embeddings` has unit_id and
-    numbers whose cosine tells how alike two units are. Units judged by enough people, or whose speaker agrees with all, are left out.
+    numbers whose cosine tells how alike two units are. Left out are units that have gold or raters enough, and the scenes of films that
+    have lines: a scene's votes are those of its lines.
     """
+    units = _finest(units)
     table = _joined(units, gold, predictions)
     table = table[~((table["status"] == GoldStatus.GOLD) | (table["n_raters"] >= MOST_RATERS))].reset_index(drop=True)
     if table.empty or count < 1:
@@ -61,6 +63,11 @@ def next_units(
     worth = parts.mean(axis=1).to_numpy(np.float64)
     chosen = _spread(worth, _directions(table, embeddings), table["scene_id"], count)
     return [_told(table.iloc[row], parts.iloc[row], worth[row]) for row in chosen]
+
+
+def _finest(units: pd.DataFrame) -> pd.DataFrame:
+    fine = units["level"] != UnitLevel.SCENE
+    return units[fine | ~fine.groupby(units["film_id"]).transform("any")]
 
 
 def _joined(units: pd.DataFrame, gold: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:

@@ -102,3 +102,9 @@ def test_what_no_model_saw_and_nobody_judged_says_so() -> None:
     (unit,) = next_units(units("a.1"), gold(), predictions(), None, count=5)
     assert unit.reason.startswith("no model saw it; nobody judged it")
     assert next_units(units(), gold(), predictions(), None, count=5) == []
+
+
+def test_a_scene_is_asked_for_only_where_its_film_has_no_lines() -> None:
+    table = units("a.1", "a.2", "b.1")
+    table["level"] = ["utterance", "scene", "scene"]
+    assert sorted(chosen(table, gold(), predictions(), None)) == ["a.1", "b.1"]
