@@ -14,7 +14,7 @@ from corpus.annotations.importers.reading import Told
 from corpus.annotations.judgements import VALUE_RANGES
 from corpus.contracts import GOLD_LABELS, FeelmError
 from corpus.paths import Home, write_text
-from orchestration.console import Json, err, rows_table, show
+from orchestration.console import Json, err, out, rows_table, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,11 @@ SHOWN = 40
 
 Paths = Annotated[list[Path], typer.Argument(help="Files, archives or folders of a tool.")]
 Source = Annotated[Path, typer.Argument(help="A file, archive or folder of a tool.")]
+
+PROJECT = "The project's title in Label Studio."
+Project = Annotated[str, typer.Option(help=PROJECT)]
+Url = Annotated[str | None, typer.Option(help="The address of a Label Studio that runs.")]
+Token = Annotated[str | None, typer.Option(envvar="FEELM_LABEL_STUDIO_TOKEN", help="Its API token; better in the environment.")]
 
 TOLD: dict[str, tuple[Any, Any]] = {
     "format_name": (Annotated[str | None, typer.Option("--format", help="The tool's format; see `feelm annotations formats`.")], None),
@@ -197,6 +202,52 @@ def annotations_next(
     rows = [[unit.unit_id, _clock(unit.start_ms), unit.text or "-", f"{unit.worth:.2f}", unit.reason] for unit in found]
     columns = ["unit", "at", "words", "worth", "why"]
     show([asdict(unit) for unit in found], rows_table("To judge next", columns, rows), as_json)
+
+
+@annotations_app.command("serve")
+def annotations_serve(
+    film: Annotated[list[str] | None, typer.Option(help="Only these films; else all that are here.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    project: Project = "Feelm",
+    suggestions: Annotated[bool, typer.Option(help="Show raters what the champion would say.")] = True,
+    url: Url = None,
+    token: Token = None,
+    media_url: Annotated[
+        str | None, typer.Option(help="With --url: what stands before a proxy's file name where its users get it.")
+    ] = None,
+) -> None:
+    """Let raters judge films in Label Studio: this home's own on 127.0.0.1, installed on first use (1 GB), or one that runs (--url)."""
+    from orchestration.label_studio import SERVED_AT, Elsewhere, serve
+
+    home = Home.from_environment()
+    if url is not None and (token is None or media_url is None):
+        raise FeelmError(
+            "--url also needs --token (or FEELM_LABEL_STUDIO_TOKEN) and --media-url: the proxies lie in "
+            f"{home.root / 'label-studio' / 'served' / 'films'}, and how the tool's users get them is not known "
+            f"(with its local files storage: {SERVED_AT})"
+        )
+    elsewhere = Elsewhere(url, token, media_url) if url and token and media_url else None
+    serve(home, film or (), project, port, elsewhere, suggestions, err)
+
+
+@annotations_app.command("collect")
+def annotations_collect(project: Annotated[str | None, typer.Option(help=PROJECT)] = None, url: Url = None, token: Token = None) -> None:
+    """Ask Label Studio once for what raters said; what is new goes through the checks, and the next `feelm run` trains on it."""
+    from orchestration.label_studio import collect_once
+    from orchestration.library import judge_delivered
+
+    home = Home.from_environment()
+    collected = collect_once(home, url, token, project)
+    if collected.delivered is None:
+        out.print(f"{collected.project}: nothing new", highlight=False)
+        return
+    (decision,) = judge_delivered(home, [collected.delivered])
+    out.print(f"{collected.project}: {collected.annotations} annotations, batch {decision.batch_id}", highlight=False, soft_wrap=True)
+    out.print(
+        "accepted" if decision.accepted else "refused", *decision.reasons, *decision.warnings, sep="\n", markup=False, highlight=False
+    )
+    if not decision.accepted:
+        raise typer.Exit(1)
 
 
 @annotations_app.command("forget")

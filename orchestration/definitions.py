@@ -1,4 +1,4 @@
-"""Everything Dagster loads: assets, checks, resources, jobs.
+"""Everything Dagster loads: assets, checks, resources, jobs, sensors.
 
 Loading needs no network, GPU, credentials or data, and imports nothing heavy. The same definitions serve the UI, `feelm run` and the
 tests; where things live comes from FEELM_HOME alone.
@@ -9,6 +9,7 @@ import dagster as dg
 from assets import annotations, dialogue, features, films, models, reports
 from assets.resources import FeelmWorkspace
 from orchestration.checks import ALL_CHECKS
+from orchestration.sensors import annotation_intake_job, label_studio_export
 
 ALL_ASSETS = dg.load_assets_from_modules([films, dialogue, features, annotations, models, reports])
 
@@ -34,8 +35,9 @@ weekly_retraining = dg.ScheduleDefinition(
 defs = dg.Definitions(
     assets=ALL_ASSETS,
     asset_checks=ALL_CHECKS,
-    jobs=[film_chain_job, retrain_job],
+    jobs=[film_chain_job, retrain_job, annotation_intake_job],
     schedules=[weekly_retraining],
+    sensors=[label_studio_export],
     resources={"workspace": FeelmWorkspace()},
     executor=dg.multiprocess_executor.configured({"max_concurrent": 2, "start_method": {"forkserver": {}}}),
 )

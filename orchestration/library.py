@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 
 from assets.workspace import Workspace
-from corpus.annotations.batches import deliver
+from corpus.annotations.batches import InboxFile, deliver
 from corpus.annotations.decisions import Decision, read_decision
 from corpus.annotations.exporters.writing import FilmMedia, Judged
 from corpus.annotations.importers.reading import Told
@@ -36,7 +36,11 @@ def add_media(home: Home, media: Sequence[Path], given: dict[str, Any]) -> "list
 
 def import_annotations(home: Home, files: Sequence[Path], told: Told) -> list[Decision]:
     """Deliver each file or folder into the inbox, read it and put it through the gate as a Dagster run; what was decided."""
-    delivered = [deliver(path, home, told=told) for path in files]
+    return judge_delivered(home, [deliver(path, home, told=told) for path in files])
+
+
+def judge_delivered(home: Home, delivered: Sequence[InboxFile]) -> list[Decision]:
+    """Read files of the inbox and put them through the gate, each as a Dagster run; what was decided."""
     workspace = Workspace(home)
     prepare_dagster_home(workspace)
     with dg.DagsterInstance.get() as instance:

@@ -39,7 +39,7 @@ def serve_ui(home: Home, port: int, read_only: bool, console: Console) -> None:
         close_dead_runs(instance)
         sync_partitions(workspace, instance)
         write_stage_list(workspace)
-    _check_port(port)
+    check_port(port)
     module = ["-m", "orchestration.definitions"]
     webserver = [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(port), *module]
     commands = [webserver + (["--read-only"] if read_only else [])]
@@ -49,18 +49,15 @@ def serve_ui(home: Home, port: int, read_only: bool, console: Console) -> None:
     _supervise(commands)
 
 
-def _check_port(port: int) -> None:
+def check_port(port: int) -> None:
+    """Raises FeelmError where something listens on the port already."""
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
             raise FeelmError(f"port {port} on {HOST} is taken: choose another with --port")
 
 
 def _supervise(commands: Sequence[Sequence[str]]) -> None:
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    stop_when_asked()
     children = [subprocess.Popen(command, start_new_session=True, env=os.environ) for command in commands]
     try:
         while all(child.poll() is None for child in children):
@@ -70,10 +67,21 @@ def _supervise(commands: Sequence[Sequence[str]]) -> None:
         raise FeelmError(f"a server ended by itself: {ended}")
     finally:
         for child in children:
-            _stop(child)
+            stop(child)
 
 
-def _stop(child: "subprocess.Popen[bytes]") -> None:
+def stop_when_asked() -> None:
+    """SIGTERM ends this process as Ctrl-C does, so that it ends its children."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+
+
+def stop(child: "subprocess.Popen[bytes]") -> None:
+    """End a child that was started as a session of its own, and whatever it started."""
     if child.poll() is not None:
         return
     os.killpg(child.pid, signal.SIGTERM)

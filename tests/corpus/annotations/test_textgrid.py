@@ -190,7 +190,7 @@ def test_reading_costs_no_more_than_the_length(read, content: str):
     head = 'File type = "ooTextFile"\n"TextGrid"\n0 9 <exists> 1 "IntervalTier" "emotion@Anna" 0 9 1000000000000 '
     started = time.process_time()
     assert read(head + content).fault is not None
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 4
 
 
 def test_the_sample(shared_data: Path, read, pseudonyms: Pseudonyms):
