@@ -1,5 +1,6 @@
 """`feelm annotations`: what people judged, into a home or by hand from any folder."""
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from corpus.annotations.by_hand import Handful
+    from corpus.annotations.figures import AgreementFigure
 
 annotations_app = typer.Typer(no_args_is_help=True, help="What people judged.")
 
@@ -111,19 +113,23 @@ def annotations_check(
 @annotations_app.command("agreement")
 @tells
 def annotations_agreement(
-    path: Source,
     told: Told,
+    path: Source,
     step_ms: Annotated[int, typer.Option(min=40, help="Steps of time at which free spans are compared.")] = 1000,
+    scenes: Annotated[Path | None, typer.Option(help="Also scene by scene: a CSV whose rows begin with their starts in seconds.")] = None,
+    by_character: Annotated[bool, typer.Option(help="Also the figures of each person.")] = False,
     as_json: Json = False,
 ) -> None:
-    """How far the raters of a file or folder agree: over the film's time, and on the spans that several judged alike."""
-    from corpus.annotations.agreement import agreement_by_hand
+    """How far the raters of a file or folder agree: over the film's time, by scene and person, and on spans that several judged."""
+    from corpus.annotations.figures import measure
 
     handful = _handful(path, told)
-    found = agreement_by_hand(handful.batch.annotations, handful.durations_ms(), step_ms)
-    rows = [[f.film_id, f.about, f.level, str(f.raters), str(f.places), "-" if f.alpha is None else f"{f.alpha:.3f}"] for f in found]
-    columns = ["film", "about", "compared at", "raters", "places", "alpha"]
-    show([asdict(figure) for figure in found], rows_table(f"{path.name}: Krippendorff's alpha", columns, rows), as_json)
+    durations_ms = handful.durations_ms()
+    spans = _scenes(scenes, durations_ms) if scenes else ()
+    found = measure(handful.batch.annotations, durations_ms, step_ms, spans, by_character)
+    rows = [_figure_row(figure) for figure in found]
+    columns = ["film", "person", "about", "compared at", "figure", "value", "raters", "places"]
+    show([asdict(figure) for figure in found], rows_table(f"{path.name}: agreement", columns, rows), as_json)
 
 
 @annotations_app.command("gold")
@@ -304,6 +310,27 @@ def _told_outcome(outcome: Any) -> str:
     if outcome.passed:
         return "holds"
     return "could not be checked" if outcome.errored else outcome.severity
+
+
+def _scenes(path: Path, durations_ms: dict[str, int]) -> list[tuple[int, int]]:
+    """Scenes that follow one another, from a CSV whose rows begin with their starts in seconds."""
+    if len(durations_ms) != 1:
+        raise FeelmError(f"--scenes is for one film, and here are {len(durations_ms)}")
+    (end_ms,) = durations_ms.values()
+    try:
+        starts = [round(1000 * float(cells[0])) for cells in csv.reader(path.read_text(encoding="utf-8").splitlines()) if cells]
+    except (OSError, ValueError, OverflowError) as error:
+        raise FeelmError(f"--scenes {path}: rows begin with a scene's start in seconds, without a header ({error})") from error
+    scenes = list(zip(starts, [*starts[1:], max(end_ms, *starts)], strict=True))
+    if any(start > end for start, end in scenes):
+        raise FeelmError(f"--scenes {path}: the scenes do not follow one another")
+    return [(start, end) for start, end in scenes if start < end]
+
+
+def _figure_row(figure: "AgreementFigure") -> list[str]:
+    value = "-" if figure.value is None else f"{figure.value:.3f}"
+    place = [figure.film_id, figure.character or "-", figure.about, figure.level]
+    return [*place, figure.figure, value, str(figure.raters), str(figure.places)]
 
 
 def _gold_row(row: dict[str, Any]) -> list[str]:

@@ -49,7 +49,17 @@ def test_agreement_is_told_over_time_and_on_shared_spans(table: Path) -> None:
     figures = json.loads(feelm_annotations("agreement", table, "--json").stdout)
     assert {figure["level"] for figure in figures} == {"shared spans", "every 1000 ms"}
     assert all(figure["raters"] == 4 for figure in figures)
-    assert next(f["alpha"] for f in figures if f["about"] == "presence") == 1.0
+    assert next(f["value"] for f in figures if f["about"] == "presence") == 1.0
+
+
+def test_agreement_by_scene_and_person_is_told_when_asked_for(tmp_path: Path) -> None:
+    rows = [row | {"character": "Ruth" if int(str(row["start_ms"])) < 30_000 else "Otto"} for row in SIMULATED.rows()]
+    scenes = tmp_path / "scenes.csv"
+    scenes.write_text("0,A KITCHEN\n20,A STREET\n40,A KITCHEN\n")
+    result = feelm_annotations("agreement", write_csv(tmp_path / "t.csv", rows), "--scenes", scenes, "--by-character", "--json")
+    figures = json.loads(result.stdout)
+    assert {figure["places"] for figure in figures if figure["level"] == "scenes"} == {3}
+    assert {figure["character"] for figure in figures} == {None, "Ruth", "Otto"}
 
 
 def test_gold_of_the_spans_as_judged_is_that_of_the_raters_without_the_guesser(table: Path, tmp_path: Path) -> None:
@@ -83,6 +93,7 @@ def test_what_is_exported_by_hand_can_be_read_again(table: Path, tmp_path: Path)
         (("export", "TABLE", "--to", "xls", "--out", "OUT"), "is not written"),
         (("gold", "TABLE", "--out", "gold.xls"), "written as .parquet or .csv"),
         (("check", "nowhere.csv"), "there is no file"),
+        (("agreement", "TABLE", "--scenes", "TABLE"), "begin with a scene's start"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(table: Path, tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
