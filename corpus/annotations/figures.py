@@ -15,12 +15,15 @@ import pandas as pd
 
 from corpus import statistics
 from corpus.annotations.courses import Courses, presence_by_scene, presence_course, value_course
-from corpus.annotations.reliability import fleiss_kappa, intraclass_correlation
+from corpus.annotations.reliability import fleiss_kappa, intraclass_correlation, ordinal_alpha
 from corpus.contracts import EMOTIONS
 from corpus.statistics import FloatArray, IntArray
 
 LEAST_SHARED = 10
 """Spans or units that at least two raters judged, for a figure on them."""
+
+MOST_STEPS = 11
+"""Whole numbers of so many different sizes are steps of a rating, whose distances nobody stated."""
 
 ALPHA = "alpha"
 
@@ -31,8 +34,9 @@ class AgreementFigure:
 
     `about` is a dimension, an emotion, or `presence` (whether anything is marked), of one character where `character` names it; `level`
     says at what it was compared. `figure` is `alpha` (Krippendorff's: nominal of emotions and presence, interval of values), `fleiss
-    kappa`, `icc` of one judgement or of the mean, `human ceiling` (share of votes that hit the mode of the others), `noise floor`
-    (JSD in bits between the vote shares of two halves of the raters), or `ccc` (mean concordance of a rater with the mean of the others).
+    kappa`, `icc` of one judgement or of the mean, `ordinal alpha` of ratings in steps, `human ceiling` (share of votes that hit the mode
+    of the others), `noise floor` (JSD in bits between the vote shares of two halves of the raters), or `ccc` (mean concordance of a rater
+    with the mean of the others).
     """
 
     film_id: str
@@ -150,4 +154,9 @@ def _of_labels(judged: pd.DataFrame, places: IntArray, raters: IntArray) -> list
 def _of_values(judged: pd.DataFrame, places: IntArray) -> list[tuple[str, float]]:
     values = judged["value"].to_numpy(np.float64)
     icc = intraclass_correlation(places, values)
-    return [(ALPHA, statistics.interval_alpha(places, values)), ("icc", icc.single), ("icc of the mean", icc.average)]
+    found = [(ALPHA, statistics.interval_alpha(places, values)), ("icc", icc.single), ("icc of the mean", icc.average)]
+    raw = judged["value_raw"].to_numpy(np.float64)
+    steps, level = np.unique(raw, return_inverse=True)
+    if len(steps) <= MOST_STEPS and (raw == np.rint(raw)).all():
+        found.append(("ordinal alpha", ordinal_alpha(places, level.astype(np.int64), len(steps))))
+    return found

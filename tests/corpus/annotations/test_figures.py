@@ -17,7 +17,7 @@ def judged(labels: dict[str, list[str]], values: dict[str, list[float]]) -> pd.D
         for dimension, label, value in (("category", named, np.nan), ("valence", None, valence))
     ]
     table = pd.DataFrame(spans).assign(film_id="f", unit_id=None, character_id=None, perspective="portrayed")
-    return table.assign(group_id=table["annotator_id"] + table["start_ms"].astype(str))
+    return table.assign(value_raw=table["value"], group_id=table["annotator_id"] + table["start_ms"].astype(str))
 
 
 def of(figures: list[AgreementFigure], about: str, level: str, figure: str) -> float | None:
@@ -48,3 +48,14 @@ def test_raters_who_guess_agree_no_more_than_chance() -> None:
 
 def test_one_rater_alone_gives_no_figure() -> None:
     assert measure(judged({"a": ["joy"] * 20}, {"a": [0.5] * 20}), {"f": 20_000}, 1000) == []
+
+
+def test_ratings_in_steps_have_an_ordinal_alpha_and_free_values_have_none() -> None:
+    rng = np.random.default_rng(2)
+    labels = dict.fromkeys("ab", ["joy"] * 30)
+    steps = list(rng.integers(0, 2, 30).astype(float))
+    in_steps = measure(judged(labels, dict.fromkeys("ab", steps)), {"f": 30_000}, 1000)
+    assert of(in_steps, "valence", "shared spans", "ordinal alpha") == pytest.approx(1)
+    anywhere = list(rng.uniform(-1, 1, 30))
+    free = measure(judged(labels, {"a": anywhere, "b": anywhere}), {"f": 30_000}, 1000)
+    assert not [figure for figure in free if figure.figure == "ordinal alpha"]
