@@ -38,15 +38,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="feelm-gate-") as folder:
         rows = make_batch(Path(folder))
         found = [_in_a_fresh_process(Path(folder)) for _ in range(ROUNDS)]
-    body = table(
-        ["round", "wall s", "CPU s", "highest memory, MB", "checks", "could not be carried out", "critical"],
-        [
-            [i + 1, f"{f['wall_s']:.1f}", f"{f['cpu_s']:.1f}", f"{f['memory_mb']:.0f}", f["checks"], f["errored"], f["critical"]]
-            for i, f in enumerate(found)
-        ],
-    )
+    head = ["round", "wall s", "CPU s", "highest memory, MB", "checks", "could not be carried out", "critical"]
+    body = table(head, [_row(number, figures) for number, figures in enumerate(found, start=1)])
     words = f"{rows:,} rows: {SPANS:,} spans, {VOTES} of {RATERS} raters on each, in {FILMS} films. Asked for: at most 15 s and 1.5 GB."
-    sys.stdout.write(f"{write_result('gate', 'The gate on a million rows', f'{words}\n\n{body}', PACKAGES)}\n")
+    page = write_result("gate", "The gate on a million rows", words + "\n\n" + body, PACKAGES)
+    sys.stdout.write(f"{page}\n")
+
+
+def _row(number: int, figures: dict[str, float]) -> list[object]:
+    measured = [f"{figures['wall_s']:.1f}", f"{figures['cpu_s']:.1f}", f"{figures['memory_mb']:.0f}"]
+    return [number, *measured, figures["checks"], figures["errored"], figures["critical"]]
 
 
 def make_batch(folder: Path) -> int:
