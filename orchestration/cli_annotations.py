@@ -1,6 +1,5 @@
 """`feelm annotations`: what people judged, into a home or by hand from any folder."""
 
-import csv
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -313,18 +312,13 @@ def _told_outcome(outcome: Any) -> str:
 
 
 def _scenes(path: Path, durations_ms: dict[str, int]) -> list[tuple[int, int]]:
-    """Scenes that follow one another, from a CSV whose rows begin with their starts in seconds."""
+    from corpus.annotations.courses import read_scenes
+
     if len(durations_ms) != 1:
         raise FeelmError(f"--scenes is for one film, and here are {len(durations_ms)}")
-    (end_ms,) = durations_ms.values()
-    try:
-        starts = [round(1000 * float(cells[0])) for cells in csv.reader(path.read_text(encoding="utf-8").splitlines()) if cells]
-    except (OSError, ValueError, OverflowError) as error:
-        raise FeelmError(f"--scenes {path}: rows begin with a scene's start in seconds, without a header ({error})") from error
-    scenes = list(zip(starts, [*starts[1:], max(end_ms, *starts)], strict=True))
-    if any(start > end for start, end in scenes):
-        raise FeelmError(f"--scenes {path}: the scenes do not follow one another")
-    return [(start, end) for start, end in scenes if start < end]
+    if not path.is_file():
+        raise FeelmError(f"there is no file {path}")
+    return read_scenes(path.read_text(encoding="utf-8"), *durations_ms.values())
 
 
 def _figure_row(figure: "AgreementFigure") -> list[str]:

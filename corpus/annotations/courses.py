@@ -6,6 +6,7 @@ whole steps; where the rater marked nothing an emotion is absent, and a value is
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from corpus import statistics
+from corpus.contracts import FeelmError
 from corpus.statistics import FloatArray, IntArray
 
 STEP_MS = 1000
@@ -71,6 +73,22 @@ def presence_by_scene(annotations: pd.DataFrame, emotion: str | None, scenes: Se
         start, end = own["start_ms"].to_numpy(np.float64), own["end_ms"].to_numpy(np.float64)
         values[r] = ((start[:, None] < bounds[:, 1]) & (end[:, None] > bounds[:, 0])).any(axis=0)
     return Courses(raters, values)
+
+
+def read_scenes(text: str, film_end_ms: int) -> list[tuple[int, int]]:
+    """Scenes [start_ms, end_ms) from CSV rows that begin with a scene's start in seconds, as studyforrest has them; the last ends the film.
+
+    Raises:
+        FeelmError: a row begins otherwise, or scenes do not follow one another within the film.
+    """
+    try:
+        starts = [round(1000 * float(cells[0])) for cells in csv.reader(text.splitlines()) if cells]
+    except (ValueError, OverflowError) as error:
+        raise FeelmError(f"scenes are rows that begin with their start in seconds, without a header ({error})") from error
+    scenes = list(zip(starts, [*starts[1:], film_end_ms], strict=True))
+    if any(start >= end for start, end in scenes):
+        raise FeelmError(f"scenes do not follow one another within the film, which ends at {film_end_ms} ms")
+    return scenes
 
 
 def _spans_of(annotations: pd.DataFrame, emotion: str | None) -> pd.DataFrame:

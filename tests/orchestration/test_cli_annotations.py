@@ -93,7 +93,7 @@ def test_what_is_exported_by_hand_can_be_read_again(table: Path, tmp_path: Path)
         (("export", "TABLE", "--to", "xls", "--out", "OUT"), "is not written"),
         (("gold", "TABLE", "--out", "gold.xls"), "written as .parquet or .csv"),
         (("check", "nowhere.csv"), "there is no file"),
-        (("agreement", "TABLE", "--scenes", "TABLE"), "begin with a scene's start"),
+        (("agreement", "TABLE", "--scenes", "TABLE"), "begin with their start in seconds"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(table: Path, tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from corpus.annotations.courses import presence_by_scene, presence_course, value_course
+from corpus.annotations.courses import presence_by_scene, presence_course, read_scenes, value_course
+from corpus.contracts import FeelmError
 
 
 def spans(*rows: tuple[str, int, int, str, object]) -> pd.DataFrame:
@@ -43,3 +44,13 @@ def test_raters_who_agree_wholly_have_an_alpha_of_one() -> None:
                   *[(r, 1000, 2000, "valence", 0.9) for r in "ab"])  # fmt: skip
     assert presence_course(table, "joy", 4000).nominal_alpha() == pytest.approx(1)
     assert value_course(table, "valence", 4000).interval_alpha() == pytest.approx(1)
+
+
+def test_each_scene_ends_where_the_next_begins_and_the_last_with_the_film() -> None:
+    assert read_scenes("17.0,SAVANNAH,DAY,EXT\n272.32,OFFICE,DAY,INT\n", 300_000) == [(17_000, 272_320), (272_320, 300_000)]
+
+
+@pytest.mark.parametrize("text", ["start,place\n1,A\n", "5,A\n1,B\n", "1,A\n400,B\n", "inf,A\n"])
+def test_rows_that_are_no_scenes_of_the_film_are_refused(text: str) -> None:
+    with pytest.raises(FeelmError, match="scenes"):
+        read_scenes(text, 300_000)

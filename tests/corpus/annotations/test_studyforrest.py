@@ -14,13 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.annotations.batches import Batch, tables_of
-from corpus.annotations.courses import presence_by_scene, value_course
+from corpus.annotations.courses import presence_by_scene, read_scenes, value_course
 from corpus.annotations.importers.reading import Told
 from corpus.annotations.importers.studyforrest import HEADER, IMPORTER
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import SCHEMES, canonical
-from corpus.datasets.studyforrest import read_scenes
 
 HEAD = ",".join(HEADER)
 ROW = "192.0,260.5,FORREST,LOW,POS,SELF,HAPPINESS,VERBAL,EMOFADED"
@@ -209,8 +208,8 @@ def test_presence_by_scene_agrees_as_the_reference_package_says(
     table = film[1].annotations
     scenes = read_scenes((shared_data / "studyforrest" / "movie_scenes.csv").read_text(), FILM_MS)
     seen = table[table["modality_seen"] == "av"]
-    alpha = presence_by_scene(seen, label, [(scene.start_ms, scene.end_ms) for scene in scenes]).nominal_alpha()
-    starts = [scene.start_ms / 1000 for scene in scenes] + [FILM_MS / 1000]
+    alpha = presence_by_scene(seen, label, scenes).nominal_alpha()
+    starts = [start / 1000 for start, _ in scenes] + [FILM_MS / 1000]
     matrix = [
         [
             any(word in row["emotion"].split() and float(row["start"]) < end and start < float(row["end"]) for row in rows)
@@ -241,5 +240,5 @@ def test_valence_by_second_agrees_as_the_reference_package_says(film: tuple[Deli
 def test_the_scenes_follow_one_another_to_the_films_end(shared_data: Path):
     scenes = read_scenes((shared_data / "studyforrest" / "movie_scenes.csv").read_text(), FILM_MS)
     assert len(scenes) == 205
-    assert all(a.end_ms == b.start_ms for a, b in pairwise(scenes))
-    assert (scenes[0].place, scenes[0].start_ms, scenes[-1].end_ms) == ("SAVANNAH", 17_000, FILM_MS)
+    assert all(first[1] == second[0] for first, second in pairwise(scenes))
+    assert (scenes[0][0], scenes[-1][1]) == (17_000, FILM_MS)
