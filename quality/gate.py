@@ -34,6 +34,9 @@ from quality.suite import load_suite
 OF_THE_HOME = ("film_known", "film_measured", "interval_inside_film", "agreement_kept", "labels_as_before")
 """Checks that need the catalogue or the batches before."""
 
+ALIKE = ["batch_id", "time_basis", "status", "source_tool", "source_file_sha256"]
+"""Columns that hold the same few strings in every row, and that no rule reads: kept once each, 150 MB less at a million rows."""
+
 DIALOGUE_FACTS = (
     "n_cues",
     "speech_coverage",
@@ -69,7 +72,8 @@ def check_batch(batch_dir: Path, durations: Mapping[str, int | None]) -> SuiteRe
         "agreement_before": _agreement_of(before[-1]) if before else {},
         "labels_before": _labels_of(before, batch_dir.parent),
     }
-    return run_suite(pd.read_parquet(batch_dir / "annotations.parquet"), load_suite("annotations"), context)
+    table = pd.read_parquet(batch_dir / "annotations.parquet", read_dictionary=ALIKE)
+    return run_suite(table, load_suite("annotations"), context)
 
 
 def check_by_hand(handful: Handful) -> tuple[Outcome, ...]:
