@@ -7,7 +7,6 @@ placeholder. Intervals and tests resample whole clusters (films), since lines of
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -131,33 +130,6 @@ def entropy_bits(p: FloatArray) -> FloatArray:
 def jensen_shannon_bits(p: FloatArray, q: FloatArray) -> FloatArray:
     """Jensen-Shannon divergence in bits (0..1) along the last axis."""
     return np.maximum(entropy_bits((p + q) / 2) - (entropy_bits(p) + entropy_bits(q)) / 2, 0.0)
-
-
-def cluster_bootstrap(
-    statistic: Callable[[IntArray], float],
-    clusters: npt.NDArray[np.generic],
-    *,
-    draws: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> tuple[float, float] | None:
-    """Percentile interval of `statistic` under resampling of whole clusters.
-
-    `statistic` gets the drawn row numbers (with repetition) and returns a number; NaN draws are left out. None where there are fewer than
-    two clusters or every draw is NaN.
-    """
-    _, membership = np.unique(clusters, return_inverse=True)
-    rows_of = [np.flatnonzero(membership == cluster) for cluster in range(membership.max(initial=-1) + 1)]
-    if len(rows_of) < 2:
-        return None
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(rows_of), size=(draws, len(rows_of)))
-    figures = np.array([statistic(np.concatenate([rows_of[cluster] for cluster in draw])) for draw in drawn], dtype=np.float64)
-    figures = figures[~np.isnan(figures)]
-    if not len(figures):
-        return None
-    low, high = np.quantile(figures, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
 
 
 def sign_flip_test(differences: FloatArray, *, draws: int = 100_000, seed: int = 0) -> float:

@@ -1,20 +1,22 @@
 """Erases a person who judged, and nothing that rests on the judgements.
 
 Artifacts hold pseudonyms only; a name stands in the map of annotators and in the files as they were delivered. The map forgets it, and each
-delivered file that holds judgements of the person is replaced by its copy without names, which gives the same rows: gold, models and
-their data versions stay as they are.
+delivered file that holds judgements of the person, or the name anywhere (a refused row, a file's author), is replaced by its copy without
+names, which gives the same rows: gold, models and their data versions stay as they are.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from corpus.annotations.batches import InboxFile, scan_inbox
-from corpus.annotations.importers.reading import Told, write_told
+from corpus.annotations.importers.reading import Told, read_files, read_told, write_told
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.contracts import FeelmError
 from corpus.paths import Home, write_bytes
@@ -40,12 +42,12 @@ def forget(home: Home, name: str) -> Erasure:
         FeelmError: nobody of that name was met, or a delivered file was not read as it lies there.
     """
     known = Pseudonyms(home.root / "annotators.json")
-    pseudonym = known.forget(name)
+    pseudonym, name = known.forget(name)
     delivered = scan_inbox(home)
     unread = [item.path.name for item in delivered if item.is_news]
     if unread:
         raise FeelmError(f"{', '.join(unread)} in the inbox may name the rater and was not read yet: `feelm annotations import` it first")
-    replaced = [item for item in delivered if pseudonym in _raters(home, item)]
+    replaced = [item for item in delivered if pseudonym in _raters(home, item) or _names(item.path, name)]
     for item in replaced:
         write_told(item.path, Told(format="copy"))
         write_bytes(item.path, (home.batch(item.batch_id) / "source.jsonl").read_bytes())
@@ -60,6 +62,20 @@ def _raters(home: Home, item: InboxFile) -> list[str]:
     if not (home.batch(item.batch_id) / "source.jsonl").is_file():
         raise FeelmError(f"{item.path.name} in the inbox could not be read and may name the rater: mend it or take it away, then forget")
     return list(summary["raters"])
+
+
+def _names(path: Path, name: str) -> bool:
+    """Whether the delivered file, or what was told of it, holds the name: as text, or as JSON and XML write letters beyond ASCII."""
+    if _holds(read_told(path).annotator or "", name):
+        return True
+    written = {name, json.dumps(name)[1:-1], name.encode("ascii", "xmlcharrefreplace").decode()}
+    texts = (_text(content) for content in read_files(path).values())
+    return any(_holds(text, form) for text in texts for form in written)
+
+
+def _text(content: bytes) -> str:
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    return unicodedata.normalize("NFC", content.decode(encoding, errors="replace"))
 
 
 def _notes(home: Home, name: str) -> tuple[str, ...]:

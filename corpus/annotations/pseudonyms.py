@@ -54,8 +54,8 @@ class Pseudonyms:
                 return pseudonym
         raise FeelmError(f"two raters share one whole digest in {self._path}: the file was edited by hand, restore it")
 
-    def forget(self, name: str) -> str:
-        """Drop a rater, given by name or pseudonym, from the map, never to be added again; the pseudonym.
+    def forget(self, name: str) -> tuple[str, str]:
+        """Drop a rater, given by name or pseudonym, from the map, never to be added again; the pseudonym and the name.
 
         Raises:
             FeelmError: nobody of that name was met.
@@ -64,14 +64,9 @@ class Pseudonyms:
         found = next((pseudonym for pseudonym, known in self._names.items() if folded in (pseudonym, known)), None)
         if found is None:
             raise FeelmError("no rater of that name or pseudonym was met: the names are those that the delivered files give")
-        del self._names[found]
         self._forgotten.add(found)
         self._changed = True
-        return found
-
-    def name_of(self, pseudonym: str) -> str | None:
-        """Who it is; None where nobody of it was met, or the person is forgotten."""
-        return self._names.get(pseudonym)
+        return found, self._names.pop(found)
 
     def save(self) -> None:
         """Write the map atomically when a rater was met or forgotten."""

@@ -67,17 +67,6 @@ def test_divergence_is_one_bit_between_certain_opposites_and_zero_to_itself():
     assert statistics.entropy_bits(np.full(8, 1 / 8)) == pytest.approx(3)
 
 
-def test_cluster_interval_is_wider_than_the_rows_own_when_clusters_differ():
-    rng = np.random.default_rng(0)
-    films = np.repeat(np.arange(10), 50)
-    values = rng.normal(size=10)[films] + rng.normal(size=500) * 0.1
-    by_film = statistics.cluster_bootstrap(lambda rows: float(values[rows].mean()), films)
-    by_row = statistics.cluster_bootstrap(lambda rows: float(values[rows].mean()), np.arange(500))
-    assert by_film is not None and by_row is not None
-    assert by_film[1] - by_film[0] > 4 * (by_row[1] - by_row[0])
-    assert statistics.cluster_bootstrap(lambda rows: 0.0, np.zeros(5)) is None
-
-
 def test_sign_flips_are_exact_for_few_clusters_and_agree_with_draws_for_many():
     assert statistics.sign_flip_test(np.ones(5)) == 1 / 32
     assert statistics.sign_flip_test(np.array([1.0, -1.0])) == 0.75

@@ -13,7 +13,7 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from corpus.annotations.judgements import Delivery, Refusal
@@ -86,8 +86,6 @@ class Told:
             raise UnreadableRow("no film is named: say which with --film")
         return film_id
 
-
-TOLD_NAMES = tuple(entry.name for entry in fields(Told))
 
 Files = Mapping[str, bytes]
 """The files of one delivery by name, in order of name; folders are parted by `/`."""

@@ -1,5 +1,6 @@
 """A rater asks to be erased: the name is gone everywhere, and every artifact is what it was."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,9 @@ def test_the_name_is_nowhere_and_the_batch_is_the_same_when_built_again(home: Ho
 def test_the_others_keep_their_names_in_the_map(home: Home) -> None:
     forget(home, "Cleo Carr")
     known = Pseudonyms(home.root / "annotators.json")
-    assert known.name_of(known.of("Anna Alm")) == "Anna Alm"
-    assert known.name_of(known.of("Cleo Carr")) is None
+    names = json.loads((home.root / "annotators.json").read_text())["names"]
+    assert names[known.of("Anna Alm")] == "Anna Alm"
+    assert known.of("Cleo Carr") not in names
 
 
 def test_a_later_delivery_of_the_same_person_does_not_bring_the_name_back(home: Home, tmp_path: Path) -> None:
@@ -71,3 +73,23 @@ def test_files_and_notes_that_hold_the_name_are_told(tmp_path: Path) -> None:
     deliver(write_csv(tmp_path / "anna alm.csv", Simulated(lines=2).rows()), home)
     build(home)
     assert forget(home, "Anna Alm").named_files == ("anna alm.csv",)
+
+
+def test_a_name_that_stands_in_a_refused_row_alone_is_gone_too(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    bad = Simulated(lines=2).rows()[0] | {"annotator": "Zelda Zorn", "end_ms": "x"}
+    deliver(write_csv(tmp_path / "first.csv", [*Simulated(lines=2).rows(), bad]), home)
+    before = build(home)
+    assert files_with(home, b"Zelda")
+    assert forget(home, "Zelda Zorn").replaced == ("first.csv",)
+    assert build(home) == before
+    assert not files_with(home, b"Zelda")
+
+
+def test_who_is_forgotten_by_pseudonym_is_looked_for_by_name(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    deliver(write_csv(tmp_path / "anna alm.csv", Simulated(lines=2).rows()), home)
+    build(home)
+    pseudonym = Pseudonyms(home.root / "annotators.json").of("Anna Alm")
+    assert forget(home, pseudonym).named_files == ("anna alm.csv",)
+    assert not files_with(home, b"Anna Alm")
