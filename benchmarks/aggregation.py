@@ -1,9 +1,9 @@
 """Gold of simulated raters against known truth, with crowd-kit on the same votes: `python -m benchmarks.aggregation`.
 
 Raters (aggregation_raters.py) follow from seeds and from CREMA-D's votes in the shared material; crowd-kit's environment lies in the
-cache folder. Gold is made by `build_gold` from tables of annotations, as a film's is. Half an hour, of which crowd-kit takes most. The
-rules of copying and the pool's weight in Dawid-Skene were made on crowds of seeds 1 to 5, which are also those of the page; other seeds
-are told with --first-seed.
+cache folder. Gold is made by `build_gold` from tables of annotations, as a film's is. Three quarters of an hour, of which crowd-kit takes
+most. The rules of copying and the pool's weight in Dawid-Skene were made on crowds of seeds 1 to 5, which are also those of the page;
+other seeds are told with --first-seed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.aggregation_balance import balance_told
 from benchmarks.aggregation_peer import AGGREGATORS, ONE_START, VERSION, Answer, Peer
 from benchmarks.aggregation_raters import COPIED, FAST_MS, HONEST_MS, KINDS, OWN_CONFUSIONS, VICTIMS, Crowd, Size, crowd
 from benchmarks.common import SHARED, CpuClock, table, write_result
@@ -24,9 +25,10 @@ from corpus import statistics
 from corpus.annotations.gold import build_gold
 from corpus.annotations.judgements import Judgement, annotation_rows
 from corpus.annotations.spam import rate_raters
-from corpus.contracts import ANNOTATIONS, EMOTIONS, GOLD_LABELS, PROBABILITY_COLUMNS, RATERS, UNITS
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, RATERS, TRACES, UNITS
 from corpus.datasets.crema_d import Votes, read_votes
 from corpus.statistics import FloatArray, IntArray
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 
 SPAM = 0.4
 LINE_MS = 2000
@@ -76,6 +78,7 @@ def main() -> None:
     for clips in (False, True):
         parts.append(_accuracy_told(votes["both"], peer, options, clips))
         print(parts[-1], flush=True)
+    parts.append(balance_told(votes["both"], peer, range(options.first_seed, options.first_seed + options.paired_seeds)))
     parts += [_detection_told(votes["both"], options), _real_told(votes), _time_told(votes["both"], peer, options)]
     print("\n\n".join(parts[3:]))
     print(write_result("aggregation", "Aggregation of several raters' labels", "\n\n".join(parts), ("numpy", "pandas")))
@@ -86,6 +89,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "feelm-aggregation", help="folder of crowd-kit")
     parser.add_argument("--first-seed", type=int, default=1, help="of the first crowd of each condition")
     parser.add_argument("--seeds", type=int, default=5, help="crowds of each condition")
+    parser.add_argument("--paired-seeds", type=int, default=20, help="crowds of each frequency of neutral")
     parser.add_argument("--timed-votes", type=int, default=200_000, help="votes of the comparison of speed")
     return parser.parse_args()
 
@@ -99,6 +103,7 @@ def gold_of(simulated: Crowd) -> Made:
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         ANNOTATIONS.write(_annotations(simulated), folder / "annotations.parquet")
+        TRACES.write(TRACES.empty(), folder / "traces.parquet")
         UNITS.write(UNITS.frame(_unit(item) for item in range(len(simulated.truth))), folder / "units.parquet")
         (folder / "gold").mkdir()
         build_gold(folder, {FILM: folder / "units.parquet"}, folder / "gold")
@@ -135,7 +140,7 @@ def _trial(simulated: Crowd, peer: Peer) -> Trial:
         PLAIN: _hits(statistics.label_counts(*arrays[::2], len(simulated.truth), n), simulated.truth),
         OWN[0]: _hits(made.shares, simulated.truth),
         OWN[1]: _hits(statistics.mace(*arrays, n).posterior, simulated.truth),
-        OWN[2]: _hits(statistics.dawid_skene(*arrays, n, (~made.flagged).astype(np.float64)), simulated.truth),
+        OWN[2]: _hits(statistics.dawid_skene(*arrays, n, (~made.flagged).astype(np.float64)[simulated.raters]), simulated.truth),
     }
     answers = peer.aggregate(simulated, {name: ONE_START if name == "MACE" else {} for name in AGGREGATORS})
     hits = {**scores, **{f"crowd-kit {name}": _right(answer, simulated.truth) for name, answer in answers.items()}}

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.aggregation_raters import Crowd
-from corpus.contracts import FeelmError
 from corpus.statistics import IntArray
+from corpus.terms import FeelmError
 
 VERSION = "1.4.2"
 AGGREGATORS = ("MajorityVote", "DawidSkene", "OneCoinDawidSkene", "GLAD", "MACE", "MMSR", "Wawa", "ZeroBasedSkill")

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.contracts import EMOTIONS
 from corpus.datasets.crema_d import EMOTIONS as VOTED
 from corpus.datasets.crema_d import Votes
 from corpus.statistics import FloatArray, IntArray
+from corpus.terms import EMOTIONS
 
 KINDS = ("constant", "random", "fast", "copy")
+NEUTRAL = VOTED.index("neutral")
 CODES = np.array([EMOTIONS.index(emotion) for emotion in VOTED], dtype=np.int64)
 OWN_CONFUSIONS = 30.0
 """How many votes the crowd's confusions weigh in a rater's own: a Dirichlet's concentration."""
@@ -43,11 +44,12 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Size:
-    """How large a crowd is: items, honest votes on each, honest raters."""
+    """How large a crowd is: items, honest votes on each, honest raters; `neutral` is that emotion's share of items, None as it falls."""
 
     items: int = 600
     votes: int = 5
     raters: int = 20
+    neutral: float | None = None
 
 
 Answers = tuple[IntArray, IntArray, IntArray]
@@ -73,10 +75,24 @@ def crowd(votes: Votes, seed: int, *, clips: bool, size: Size, spam: dict[str, f
 def _items(votes: Votes, size: Size, clips: bool, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
     """True labels, as positions in VOTED, and the probabilities (n_items, 6) of a vote on each item."""
     if clips:
-        chosen = rng.choice(len(votes.clips), size.items, replace=False)
+        chosen = _chosen_clips(votes.intended, size, rng)
         return votes.intended[chosen], votes.counts[chosen] / votes.counts[chosen].sum(axis=1, keepdims=True)
     truth = rng.integers(len(VOTED), size=size.items)
+    if size.neutral is not None:
+        others = [code for code in range(len(VOTED)) if code != NEUTRAL]
+        truth = np.where(rng.random(size.items) < size.neutral, NEUTRAL, rng.choice(others, size.items))
     return truth, votes.confusion()[truth]
+
+
+def _chosen_clips(intended: IntArray, size: Size, rng: np.random.Generator) -> IntArray:
+    if size.neutral is None:
+        return rng.choice(len(intended), size.items, replace=False)
+    is_neutral = intended == NEUTRAL
+    n_neutral = round(size.items * size.neutral)
+    parts = [
+        rng.choice(np.flatnonzero(which), n, replace=False) for which, n in ((is_neutral, n_neutral), (~is_neutral, size.items - n_neutral))
+    ]
+    return rng.permutation(np.concatenate(parts))
 
 
 def _assigned(size: Size, rng: np.random.Generator) -> tuple[IntArray, IntArray]:

@@ -2,96 +2,49 @@
 
 Every table is Parquet with a schema declared here: column names, types, units, nullability and bounds. A stage validates what it
 writes, so that whoever reads need not; times are int64 milliseconds from the first frame of the film's cut, half-open [start, end).
-Missing is null, never 0.
+Missing is null, never 0. pandas and pyarrow load with the first table that is read or written, not with this module.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as compute
-import pyarrow.parquet as pq
+from corpus.terms import (
+    DIMENSIONS,
+    EMOTIONS,
+    JUDGEMENT_STATUSES,
+    MODALITIES,
+    MODALITIES_SEEN,
+    PERSPECTIVES,
+    DeclaredUse,
+    FeelmError,
+    GoldStatus,
+    UnitLevel,
+)
 
-EMOTIONS: tuple[str, ...] = ("neutral", "joy", "anger", "fear", "sadness", "surprise", "disgust")
-"""The platform's seven emotions, in the order of every probability vector."""
-
-PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{emotion}" for emotion in EMOTIONS)
-
-MODALITIES: tuple[str, ...] = ("face", "voice", "text")
-
-FILM_ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-
-
-class FeelmError(Exception):
-    """A fault the user can act on: the message says what was wrong, where, and what to do."""
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 
 class ContractError(FeelmError):
     """A table does not keep its declared schema."""
 
 
-class Rights(StrEnum):
-    """What the team may do with a film."""
-
-    PUBLIC_DOMAIN = "public_domain"
-    CC0 = "cc0"
-    CC_BY = "cc_by"
-    LICENSED = "licensed"
-    RESEARCH_EXCEPTION = "research_exception"
-    UNKNOWN = "unknown"
-
-
-class DeclaredUse(StrEnum):
-    """The widest use that a film, corpus, weight or model is declared for."""
-
-    RESEARCH = "research"
-    INTERNAL = "internal"
-    COMMERCIAL = "commercial"
-
-
-class UnitLevel(StrEnum):
-    """What a unit is: the thing that is labelled and predicted."""
-
-    UTTERANCE = "utterance"
-    SCENE = "scene"
-    SPAN = "span"
-
-
-class GoldStatus(StrEnum):
-    """How far a unit's votes can be trusted."""
-
-    GOLD = "gold"
-    AMBIGUOUS = "ambiguous"
-    INSUFFICIENT = "insufficient"
-
-
-def check_film_id(film_id: str) -> str:
-    """Return `film_id` unchanged; raise FeelmError when it is not a safe slug (lower case, digits, `-`, `_`, at most 64)."""
-    if not FILM_ID_PATTERN.fullmatch(film_id):
-        raise FeelmError(
-            f"film id {film_id!r} is not allowed: use 1-64 lower-case letters, digits, '-' or '_', starting with a letter or digit"
-        )
-    return film_id
-
-
 @dataclass(frozen=True)
 class Column:
     """One column of a table.
 
-    `dtype` is a pyarrow type; `minimum` and `maximum` are inclusive; `allowed` is a closed set of strings. A nullable column may
-    hold nulls; infinity is never allowed.
+    `dtype` is the name of an Arrow type ("int64", "float32", "string", ...); `minimum` and `maximum` are inclusive; `allowed` is a closed
+    set of strings. A nullable column may hold nulls; infinity is never allowed.
     """
 
     name: str
-    dtype: pa.DataType
+    dtype: str
     description: str
     unit: str | None = None
     nullable: bool = False
@@ -120,7 +73,9 @@ class TableSchema:
 
     def arrow_schema(self, extra: Iterable[str] = ()) -> pa.Schema:
         """The Arrow schema, with `extra` float32 columns after the declared ones."""
-        declared = [pa.field(c.name, c.dtype, nullable=c.nullable) for c in self.columns]
+        import pyarrow as pa
+
+        declared = [pa.field(c.name, pa.type_for_alias(c.dtype), nullable=c.nullable) for c in self.columns]
         return pa.schema(declared + [pa.field(name, pa.float32(), nullable=True) for name in extra])
 
     def empty(self) -> pd.DataFrame:
@@ -129,6 +84,8 @@ class TableSchema:
 
     def frame(self, rows: Iterable[dict[str, object]]) -> pd.DataFrame:
         """A DataFrame of this schema from row mappings; absent nullable columns become null."""
+        import pandas as pd
+
         return self.to_arrow(pd.DataFrame(list(rows), columns=self.names)).to_pandas()
 
     def to_arrow(self, table: pd.DataFrame) -> pa.Table:
@@ -137,6 +94,8 @@ class TableSchema:
         Raises:
             ContractError: a column is missing, unknown, of another type, null, out of bounds, or the key repeats.
         """
+        import pyarrow as pa
+
         missing = [name for name in self.names if name not in table.columns]
         extra = [name for name in table.columns if name not in self._by_name]
         if missing or (extra and not self.open_ended):
@@ -149,6 +108,9 @@ class TableSchema:
         return arrow
 
     def _to_array(self, series: pd.Series, arrow_field: pa.Field) -> pa.Array:
+        import numpy as np
+        import pyarrow as pa
+
         try:
             array = pa.array(series, type=arrow_field.type, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
@@ -161,6 +123,10 @@ class TableSchema:
         return array
 
     def _check_bounds(self, arrow: pa.Table) -> None:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as compute
+
         for name in arrow.schema.names:
             column = self._by_name.get(name)
             array = arrow.column(name).drop_null()
@@ -186,6 +152,8 @@ class TableSchema:
 
     def write(self, table: pd.DataFrame, path: Path) -> pd.DataFrame:
         """Validate and write atomically as Parquet; the same rows give the same bytes. Returns the validated table."""
+        import pyarrow.parquet as pq
+
         arrow = self.to_arrow(table)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -202,6 +170,9 @@ class TableSchema:
             FeelmError: the file is absent or not a whole Parquet file.
             ContractError: its columns are not this schema's.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         if not path.is_file():
             raise FeelmError(f"table {self.name} is not at {path}: run the stage that makes it (feelm run)")
         try:
@@ -215,15 +186,15 @@ class TableSchema:
 
 
 def _text(name: str, description: str, *, nullable: bool = False, allowed: Iterable[str] | None = None) -> Column:
-    return Column(name, pa.string(), description, nullable=nullable, allowed=tuple(allowed) if allowed is not None else None)
+    return Column(name, "string", description, nullable=nullable, allowed=tuple(allowed) if allowed is not None else None)
 
 
 def _ms(name: str, description: str, *, nullable: bool = False) -> Column:
-    return Column(name, pa.int64(), description, unit="ms", nullable=nullable, minimum=0)
+    return Column(name, "int64", description, unit="ms", nullable=nullable, minimum=0)
 
 
 def _count(name: str, description: str, *, nullable: bool = False) -> Column:
-    return Column(name, pa.int32(), description, nullable=nullable, minimum=0)
+    return Column(name, "int32", description, nullable=nullable, minimum=0)
 
 
 def _number(
@@ -235,7 +206,7 @@ def _number(
     minimum: float | None = None,
     maximum: float | None = None,
 ) -> Column:
-    return Column(name, pa.float32(), description, unit=unit, nullable=nullable, minimum=minimum, maximum=maximum)
+    return Column(name, "float32", description, unit=unit, nullable=nullable, minimum=minimum, maximum=maximum)
 
 
 def _share(name: str, description: str, *, nullable: bool = False) -> Column:
@@ -292,6 +263,21 @@ FACES = TableSchema(
         _number("height", "box height", unit="share of picture height", minimum=0),
         _share("score", "detector's confidence"),
         _count("crop_row", "row of the aligned crop in crops.safetensors"),
+    ),
+    key=("track_id", "t_ms"),
+)
+
+BODIES = TableSchema(
+    "bodies",
+    (
+        _text("film_id", "the film"),
+        _text("track_id", "the face, as in table faces"),
+        _ms("t_ms", "presentation time, one of the face's"),
+        _count("row", "which JPEG in bodies.safetensors: bytes offsets[row] to offsets[row + 1] of jpeg, 224 x 224"),
+        _number("x", "left edge of the upper body; what lies outside of the picture is black", unit="share of picture width"),
+        _number("y", "top edge", unit="share of picture height"),
+        _number("width", "its width", unit="share of picture width", minimum=0),
+        _number("height", "its height", unit="share of picture height", minimum=0),
     ),
     key=("track_id", "t_ms"),
 )
@@ -394,16 +380,11 @@ UNIT_FEATURES = TableSchema(
     "unit_features",
     (
         _text("unit_id", "the unit"),
-        Column("present", pa.bool_(), "false where the modality is missing for this unit; its features are then null"),
+        Column("present", "bool", "false where the modality is missing for this unit; its features are then null"),
     ),
     key=("unit_id",),
     open_ended=True,
 )
-
-DIMENSIONS = ("category", "intensity", "valence", "arousal", "dominance")
-PERSPECTIVES = ("portrayed", "intended", "perceived", "felt")
-MODALITIES_SEEN = ("a", "v", "t", "av", "at", "vt", "avt")
-JUDGEMENT_STATUSES = ("submitted", "skipped", "rejected", "adjudicated")
 
 ANNOTATION_SCHEMA_VERSION = 2
 """Raised whenever a column of ANNOTATIONS changes its meaning."""
@@ -413,7 +394,7 @@ ANNOTATIONS = TableSchema(
     (
         _text("annotation_id", "uuid5, see design.md"),
         _text("batch_id", "the accepted batch"),
-        Column("schema_version", pa.int16(), "ANNOTATION_SCHEMA_VERSION when the row was written", minimum=1),
+        Column("schema_version", "int16", "ANNOTATION_SCHEMA_VERSION when the row was written", minimum=1),
         _text("film_id", "the film"),
         _text("cut_id", "the cut that the times are of; null: the catalogue's", nullable=True),
         _text("unit_id", "the unit, when the tool names one", nullable=True),
@@ -433,9 +414,9 @@ ANNOTATIONS = TableSchema(
         _text("group_id", "ties the rows of one judgement together"),
         _count("rank", "1 for the first emotion named, 2 for the second"),
         _number("value", "intensity 0..1; valence, arousal and dominance -1..1", nullable=True, minimum=-1, maximum=1),
-        Column("value_raw", pa.float64(), "the value as the rater gave it", nullable=True),
-        Column("scale_min", pa.float64(), "least value of the rater's scale", nullable=True),
-        Column("scale_max", pa.float64(), "greatest value of the rater's scale", nullable=True),
+        Column("value_raw", "float64", "the value as the rater gave it", nullable=True),
+        Column("scale_min", "float64", "least value of the rater's scale", nullable=True),
+        Column("scale_max", "float64", "greatest value of the rater's scale", nullable=True),
         _share("confidence", "how sure the rater was", nullable=True),
         _text(
             "cues",
@@ -476,8 +457,8 @@ TRACES = TableSchema(
         _text("dimension", "which dimension", allowed=tuple(name for name in DIMENSIONS if name != "category")),
         _ms("t_ms", "time of the sample, as the rater's tool gave it: no delay is taken off"),
         _number("value", "on the dimension's own scale where the trace is bounded, else as given"),
-        Column("value_raw", pa.float64(), "the value as the rater gave it"),
-        Column("bounded", pa.bool_(), "whether the tool's scale has ends; only then is `value` comparable between raters"),
+        Column("value_raw", "float64", "the value as the rater gave it"),
+        Column("bounded", "bool", "whether the tool's scale has ends; only then is `value` comparable between raters"),
         _number("rate_hz", "samples a second, where the tool says it", unit="Hz", nullable=True, minimum=0),
         _share("confidence", "how sure the rater or tool was", nullable=True),
         _text("source_tool", "importer and version"),
@@ -496,6 +477,12 @@ GOLD_LABELS = TableSchema(
         _text("status", "how far the votes can be trusted", allowed=[status.value for status in GoldStatus]),
         _text("label", "top emotion; null unless status is gold", nullable=True, allowed=EMOTIONS),
         *_probabilities("p_", "smoothed vote share"),
+        _text(
+            "rater_model_label",
+            "emotion that a model of every rater's confusions names (pooled Dawid-Skene); null where too few judged",
+            nullable=True,
+            allowed=EMOTIONS,
+        ),
         _count("n_raters", "raters whose category vote counts (weight above 0)"),
         _share("top_share", "weighted share of the top emotion, unsmoothed"),
         _number("entropy_bits", "entropy of the smoothed votes", unit="bits", minimum=0),
@@ -530,7 +517,7 @@ RATERS = TableSchema(
         _share("competence", "MACE's probability of not guessing", nullable=True),
         _share("top_label_share", "share of this rater's most used label"),
         _ms("median_lead_time_ms", "median time per judgement", nullable=True),
-        Column("flagged", pa.bool_(), "taken for a spammer"),
+        Column("flagged", "bool", "taken for a spammer"),
         _text("reason", "why flagged", nullable=True),
         _share("weight", "weight in the gold votes"),
     ),
@@ -545,7 +532,7 @@ TRAINING_UNITS = TableSchema(
         _text("group_id", "films of one group never stand on both sides of a split"),
         _text("licence", "rights of the film or licence of the corpus"),
         _text("declared_use", "widest declared use", allowed=[use.value for use in DeclaredUse]),
-        *(Column(f"has_{m}", pa.bool_(), f"{m} features are there") for m in MODALITIES),
+        *(Column(f"has_{m}", "bool", f"{m} features are there") for m in MODALITIES),
         _text("status", "gold status; null where nobody judged", nullable=True, allowed=[s.value for s in GoldStatus]),
         _text("label", "gold emotion", nullable=True, allowed=EMOTIONS),
         *_probabilities("p_", "soft label", nullable=True),
@@ -560,7 +547,7 @@ PREDICTIONS = TableSchema(
         _text("unit_id", "the unit"),
         _text("film_id", "the film"),
         _text("system", "fused, face, voice, text, or a baseline's name"),
-        Column("fold", pa.int32(), "fold in which the film was unseen; -1 where the model is the final one", minimum=-1),
+        Column("fold", "int32", "fold in which the film was unseen; -1 where the model is the final one", minimum=-1),
         *_probabilities("p_", "probability"),
         _share("intensity", "predicted intensity", nullable=True),
         *_probabilities("next_", "probability of the next unit's emotion, the reaction", nullable=True),
@@ -580,6 +567,22 @@ FACE_COURSE = TableSchema(
     key=("track_id", "t_ms"),
 )
 
+PEOPLE = TableSchema(
+    "people",
+    (
+        _text("film_id", "the film"),
+        _text("track_id", "the face track"),
+        _text("person_id", "who it is: film_id + '.person' + two-digit number, whoever is longest on screen first"),
+        _ms("start_ms", "first picture of the track"),
+        _ms("end_ms", "last picture of the track"),
+        _count("n_faces", "pictures in which it was found"),
+        _share("likeness", "how surely the track is that person and no other, by appearance"),
+        _text("character_id", "for whom the person is taken, by speaking turns", nullable=True),
+        _share("certainty", "how surely the person is that character", nullable=True),
+    ),
+    key=("track_id",),
+)
+
 VOICE_COURSE = TableSchema(
     "voice_course",
     (
@@ -589,4 +592,15 @@ VOICE_COURSE = TableSchema(
         _share("speech", "speech probability"),
     ),
     key=("t_ms",),
+)
+
+TEXT_LINES = TableSchema(
+    "text_lines",
+    (
+        _text("unit_id", "the unit"),
+        _text("language", "language of its words, ISO 639-1 where it has a code there; null without words or where it is unknown", nullable=True),
+        Column("read", "bool", "whether text features were made of it"),
+        _text("described", "sounds and music that the subtitles describe with it, joined by '; '", nullable=True),
+    ),
+    key=("unit_id",),
 )

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.contracts import check_film_id
+from corpus.terms import check_film_id
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,15 @@ class Home:
     def reports(self) -> Path:
         """Pages people look at; `report.html` is the first."""
         return self.root / "reports"
+
+    @property
+    def chunks(self) -> Path:
+        """Finished pieces of long work by their content (`corpus.chunks`); it can be deleted at any time."""
+        return self.root / "cache" / "chunks"
+
+    def unfinished(self, stage: str, key: str) -> Path:
+        """What a stage that was killed leaves behind to go on from."""
+        return self.root / "cache" / "unfinished" / stage / (key or "all")
 
     @property
     def dagster(self) -> Path:

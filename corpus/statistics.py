@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from corpus.contracts import FeelmError
+from corpus.terms import FeelmError
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -267,13 +267,13 @@ def dawid_skene(
     """Posterior of the true label (n_items, n_labels) by expectation-maximisation over what raters take each label for.
 
     Each rater's confusions are drawn towards those of all raters together, which weigh as `pooled_votes` votes on each true label: without
-    that a rater of a hundred votes is fitted to noise. `weights` (n_raters,) of 0 leave raters out; leave spam out, since pooling
-    spreads it over everybody. The posteriors are over-confident.
+    that a rater of a hundred votes is fitted to noise. `weights` (n_votes,) are parts of a vote, 0 for one that does not count; leave spam
+    out, since pooling spreads it over everybody. The posteriors are over-confident.
 
     Source: Dawid and Skene, Applied Statistics 28 (1979), 20-28; pooled as in Paun et al., TACL 6 (2018).
     """
     n_items, n_raters = int(items.max(initial=-1)) + 1, int(raters.max(initial=-1)) + 1
-    weight = np.ones(len(items)) if weights is None else weights[raters]
+    weight = np.ones(len(items)) if weights is None else weights
     posterior = smoothed_shares(label_counts(items, labels, n_items, n_labels, weight))
     for _ in range(iterations):
         prior = (posterior.sum(axis=0) + 1) / (n_items + n_labels)

@@ -1,7 +1,7 @@
 """`feelm annotations`: what people judged, into a home or by hand from any folder."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -12,14 +12,16 @@ import typer
 
 from corpus.annotations.importers.reading import Told
 from corpus.annotations.judgements import VALUE_RANGES
-from corpus.contracts import GOLD_LABELS, FeelmError
+from corpus.contracts import GOLD_LABELS
 from corpus.paths import Home, write_text
+from corpus.terms import FeelmError
 from orchestration.console import Json, err, out, rows_table, show
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from corpus.annotations.by_hand import Handful
+    from corpus.annotations.decisions import Decision
     from corpus.annotations.figures import AgreementFigure
 
 annotations_app = typer.Typer(no_args_is_help=True, help="What people judged.")
@@ -77,10 +79,26 @@ def annotations_import(
     from orchestration.library import import_annotations
 
     decisions = import_annotations(Home.from_environment(), files, told)
-    rows = [[d.batch_id, "accepted" if d.accepted else "refused", "\n".join((*d.reasons, *d.warnings)) or "-"] for d in decisions]
-    show([asdict(d) for d in decisions], rows_table("Batches", ["batch", "decision", "what the checks say"], rows), as_json)
+    _show_decisions(decisions, as_json)
     if not all(decision.accepted for decision in decisions):
         raise typer.Exit(1)
+
+
+@annotations_app.command("reject")
+def annotations_reject(
+    name: Annotated[str, typer.Argument(help="The refused batch, or its file in the inbox.")],
+    reason: Annotated[str | None, typer.Option(help="Why nobody will mend it; kept, and shown wherever the batch is told.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the rejection back: the batch is judged again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Wait no longer for a refused batch: it is kept, told as rejected, and never used; another file of its name is judged anew."""
+    from orchestration.library import readmit_batch, reject_batch
+
+    if undo and reason is not None:
+        raise typer.BadParameter("--undo takes a rejection back, and needs no --reason")
+    home = Home.from_environment()
+    decision = readmit_batch(home, name) if undo else reject_batch(home, name, reason)
+    _show_decisions([decision], as_json)
 
 
 @annotations_app.command("check")
@@ -214,7 +232,9 @@ def annotations_serve(
     film: Annotated[list[str] | None, typer.Option(help="Only these films; else all that are here.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
     project: Project = "Feelm",
-    suggestions: Annotated[bool, typer.Option(help="Show raters what the champion would say.")] = True,
+    suggestions: Annotated[
+        bool, typer.Option(help="Begin each answer with what the champion would say; what is left of it counts as the rater's own.")
+    ] = False,
     url: Url = None,
     token: Token = None,
     media_url: Annotated[
@@ -248,9 +268,7 @@ def annotations_collect(project: Annotated[str | None, typer.Option(help=PROJECT
         return
     (decision,) = judge_delivered(home, [collected.delivered])
     out.print(f"{collected.project}: {collected.annotations} annotations, batch {decision.batch_id}", highlight=False, soft_wrap=True)
-    out.print(
-        "accepted" if decision.accepted else "refused", *decision.reasons, *decision.warnings, sep="\n", markup=False, highlight=False
-    )
+    out.print(decision.verdict, *_lines(decision), sep="\n", markup=False, highlight=False)
     if not decision.accepted:
         raise typer.Exit(1)
 
@@ -279,6 +297,18 @@ def annotations_template() -> None:
     from corpus.annotations.importers.long_csv import template
 
     typer.echo(template(), nl=False)
+
+
+def _show_decisions(decisions: "Sequence[Decision]", as_json: bool) -> None:
+    rows = [[decision.batch_id, decision.verdict, "\n".join(_lines(decision)) or "-"] for decision in decisions]
+    show([asdict(decision) for decision in decisions], rows_table("Batches", ["batch", "decision", "what the checks say"], rows), as_json)
+
+
+def _lines(decision: "Decision") -> list[str]:
+    """What is told of a decision: a rejection with what takes it back, then what the checks say."""
+    undo = f"`feelm annotations reject {decision.batch_id} --undo` has it judged again"
+    rejected = [] if decision.rejected is None else [f"{decision.rejected.words}; {undo}"]
+    return [*rejected, *decision.reasons, *decision.warnings]
 
 
 def _told(format_name: str | None, film: str | None, scale: list[str] | None, **said: Any) -> Told:

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,10 @@ from rich.console import Console
 
 from assets.workspace import Workspace
 from corpus.annotations.label_studio_config import labelling_config
-from corpus.annotations.label_studio_server import LIMIT_S, TASK_KEY, Collected, LabelStudio, collect
-from corpus.contracts import FeelmError
+from corpus.annotations.label_studio_server import LIMIT_S, TASK_KEY, Collected, LabelStudio, Project, collect
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home, file_digest, write_json
+from corpus.terms import FeelmError
 from orchestration.label_studio_tool import Places, install, read_secrets, running
 from orchestration.ui import stop_when_asked
 
@@ -62,27 +62,39 @@ def serve(home: Home, film_ids: Sequence[str], title: str, port: int, elsewhere:
     tell = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     tasks = film_tasks(Workspace(home), film_ids, elsewhere.media_url if elsewhere else SERVED_AT, suggest, console)
     if elsewhere is not None:
-        tell(_fill(home, LabelStudio(elsewhere.url, elsewhere.token), title, tasks, own=False))
+        tell(_fill(home, LabelStudio(elsewhere.url, elsewhere.token), title, tasks, suggest, own=False))
         return
     stop_when_asked()
     install(home, tell)
     with running(home, port, tell) as (tool, child):
-        tell(_fill(home, tool, title, tasks, own=True))
+        tell(_fill(home, tool, title, tasks, suggest, own=True))
         known = read_secrets(home)
-        tell(f"Log in as {known.username} with the password in {Places(home).folder / 'secrets.json'}; Ctrl-C stops it")
+        tell(
+            f"Log in as {known.username} with the password in {Places(home).folder / 'secrets.json'}; each rater gets an account by the "
+            "invitation link under Organization, and films by the button Label All Tasks. Ctrl-C stops it"
+        )
         while child.poll() is None:
             time.sleep(0.5)
         raise FeelmError(f"Label Studio ended by itself with code {child.returncode}: {Places(home).log} says why")
 
 
-def _fill(home: Home, tool: LabelStudio, title: str, tasks: list[dict[str, Any]], own: bool) -> str:
+def _fill(home: Home, tool: LabelStudio, title: str, tasks: list[dict[str, Any]], suggest: bool, own: bool) -> str:
     """Project and tasks into the tool; what was done, in words."""
-    project = tool.project(title) or tool.create_project(title, labelling_config())
+    project = tool.project(title) or tool.create_project(title, labelling_config(with_units=False))
     if own:
         tool.serve_folder(project, Places(home).films)
-    added = tool.add_tasks(project, tasks)
+    added = add_films(tool, project, tasks, suggest)
     write_json(Places(home).folder / "server.json", asdict(Server(tool.url, title, own)))
     return f"{title}: {added} of {len(tasks)} films are new there, at {tool.url}/projects/{project.number}"
+
+
+def add_films(tool: LabelStudio, project: Project, tasks: Sequence[Mapping[str, Any]], suggest: bool) -> int:
+    """Give raters the films, and let them see what these tasks suggest, or nothing; how many are new there."""
+    added = tool.add_tasks(project, tasks)
+    version = next((prediction["model_version"] for task in tasks for prediction in task.get("predictions", ())), None)
+    if version is not None or not suggest:
+        tool.show_suggestions(project, version)
+    return added
 
 
 def film_tasks(workspace: Workspace, film_ids: Sequence[str], media_url: str, suggest: bool, console: Console) -> list[dict[str, Any]]:
@@ -153,7 +165,7 @@ def champion_says(workspace: Workspace, film_id: str) -> "tuple[str | None, list
     registered = registry.champion(home)
     if registered is None or not (home.artifact("scenes", film_id) / "units.parquet").is_file():
         return None, []
-    from corpus.contracts import UnitLevel
+    from corpus.terms import UnitLevel
     from ml.models.dataset import load_film
     from ml.models.predict import load_model, predict
 
@@ -170,7 +182,7 @@ def champion_says(workspace: Workspace, film_id: str) -> "tuple[str | None, list
 def _as_judgement(row: dict[Hashable, Any]) -> "Judgement | None":
     """What the model says of a line, None where it is uncertain."""
     from corpus.annotations.judgements import Judgement
-    from corpus.contracts import EMOTIONS, PROBABILITY_COLUMNS
+    from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
     from service.detect import UNCERTAIN_BELOW
 
     shares = [float(row[name]) for name in PROBABILITY_COLUMNS]

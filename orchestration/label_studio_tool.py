@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from corpus.annotations.label_studio_server import LabelStudio, locked
-from corpus.contracts import FeelmError
 from corpus.paths import Home
+from corpus.terms import FeelmError
 from orchestration.ui import HOST, check_port, stop
 
 VERSION = "1.23.2"

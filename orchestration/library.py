@@ -2,21 +2,26 @@
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
 
+from assets.chain import is_fresh
 from assets.workspace import Workspace
 from corpus.annotations.batches import InboxFile, deliver
 from corpus.annotations.decisions import Decision, read_decision
 from corpus.annotations.exporters.writing import FilmMedia, Judged
 from corpus.annotations.importers.reading import Told
-from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, TRACES, UNITS, UTTERANCES, FeelmError
+from corpus.annotations.quarantine import delivered, readmit, reject
+from corpus.annotations.sidecars import Rejection
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, TRACES, UNITS, UTTERANCES
 from corpus.films.catalogue.coverage import Coverage, FilmSize, measure_coverage
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home, content_version
+from corpus.terms import FeelmError
 from ml.models.training_set import one_perspective
 from orchestration.execution import Job, Outcome, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
@@ -47,6 +52,27 @@ def judge_delivered(home: Home, delivered: Sequence[InboxFile]) -> list[Decision
         sync_partitions(workspace, instance)
     jobs = [Job(("annotation_batches",), entry.batch_id) for entry in delivered]
     return [_decision(home, outcome) for outcome in execute_all(jobs, 1, log_path(workspace))]
+
+
+def reject_batch(home: Home, name: str, reason: str | None) -> Decision:
+    """Reject a refused batch by its id or file name, and have that decided at once; what the decision is now.
+
+    Raises:
+        FeelmError: it is unknown, accepted, or was not checked as it lies there.
+    """
+    item = delivered(home, name)
+    workspace = Workspace(home)
+    if not all(is_fresh(workspace, link, item.batch_id) for link in ("annotation_batches", "annotation_gate")):
+        raise FeelmError(f"{item.path.name} was not checked as it lies there: `feelm run` checks it, and what it refuses can be rejected")
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    (decision,) = judge_delivered(home, [reject(home, name, Rejection(now, reason))])
+    return decision
+
+
+def readmit_batch(home: Home, name: str) -> Decision:
+    """Take the rejection of a batch back and judge it again; what is decided."""
+    (decision,) = judge_delivered(home, [readmit(home, name)])
+    return decision
 
 
 def _decision(home: Home, outcome: Outcome) -> Decision:

@@ -18,8 +18,8 @@ from assets.chain import FEATURES, STAGES, Scope, Stage, is_fresh, keys_of, read
 from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
-from corpus.contracts import FeelmError
 from corpus.datasets.registry import CORPORA
+from corpus.terms import FeelmError
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
 
@@ -39,13 +39,15 @@ def log_path(workspace: Workspace) -> Path:
 class RunReport:
     """What a run did: `computed` counts the jobs that had work to do, `failures` holds lines by job, `refused` reasons by batch.
 
-    `waiting` says by film how to get what is in the catalogue and not here; such films are passed over.
+    `rejected` says by batch when people rejected it and why: nobody waits for it. `waiting` says by film how to get what is in the
+    catalogue and not here; such films are passed over.
     """
 
     computed: int = 0
     fresh: int = 0
     failures: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refused: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    rejected: dict[str, tuple[str, ...]] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
 
 
@@ -117,11 +119,14 @@ class _Pass:
         return Job(assets, partition)
 
     def note_refused(self) -> None:
-        """Tell the batches in quarantine; a batch that was refused is no failure of the run."""
+        """Tell the batches in quarantine, and those that were rejected; a batch that was refused is no failure of the run."""
         for batch_id in sorted(self.workspace.inbox):
             decision = read_decision(self.workspace.home.batch(batch_id))
             if decision is not None and not decision.accepted and is_fresh(self.workspace, "annotation_gate", batch_id):
-                self.report.refused[batch_id] = decision.reasons
+                if decision.rejected is None:
+                    self.report.refused[batch_id] = decision.reasons
+                else:
+                    self.report.rejected[batch_id] = (decision.rejected.words,)
                 self.report.failures.pop(f"annotations {batch_id}", None)
 
     def note_faults(self, film_ids: Sequence[str]) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from assets.workspace import Workspace
-from corpus.contracts import EMOTIONS, FeelmError
+from corpus.terms import EMOTIONS, FeelmError
 from ml.evaluation.report import CorpusReport, Interval, ValidationReport
 from orchestration.run import RunReport, costs
 from service.detect import Detection
@@ -24,16 +25,22 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def run_table(report: RunReport) -> Group:
-    """What a run did, which batches wait in quarantine, what failed."""
+    """What a run did, which batches wait in quarantine, which were rejected by name, what failed."""
     parts: list[Any] = [_run_sentence(report)] if not report.failures else []
     waiting = {film_id: (told,) for film_id, told in report.waiting.items()}
-    for title, entries in (("Films to be fetched", waiting), ("Batches in quarantine", report.refused), ("Failed", report.failures)):
+    told = (
+        ("Films to be fetched", waiting),
+        ("Batches in quarantine", report.refused),
+        ("Batches rejected by name", report.rejected),
+        ("Failed", report.failures),
+    )
+    for title, entries in told:
         if entries:
             table = Table(title=title, title_justify="left")
             table.add_column("what", no_wrap=True)
             table.add_column("why")
             for name, lines in entries.items():
-                table.add_row(name, "\n".join(lines))
+                table.add_row(Text(name), Text("\n".join(lines)))
             parts.append(table)
     return Group(*parts)
 

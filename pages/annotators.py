@@ -6,6 +6,7 @@ each delivered batch is told here too, in HTML and as Markdown, with everything 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,24 +51,42 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Ceiling:
+    """How often one rater gives the emotion that most of the others give (0..1), and the units that this was counted over."""
+
+    share: float
+    units: int
+
+
+@dataclass(frozen=True)
 class BatchView:
-    """What the checks decided about the latest delivery of a batch."""
+    """What the checks decided about the latest delivery of a batch, and how it was `rejected` by name, if it was.
+
+    `word` is `accepted`, `refused` or `rejected`.
+    """
 
     batch_id: str
-    accepted: bool
+    word: str
+    rejected: str | None
     sequence: int
     earlier: int | None
     checks: int
     failures: tuple[Failure, ...]
 
     @property
+    def accepted(self) -> bool:
+        """Whether the delivery is in use."""
+        return self.word == "accepted"
+
+    @property
     def verdict(self) -> str:
-        """The decision and what is in use, in a sentence."""
+        """The decision and what is in use, in a sentence, after one on the rejection."""
         passed = f"{self.checks - len(self.failures)} of {plural(self.checks, 'check')} passed"
         if self.accepted:
             return f"Accepted as delivery {self.sequence}: {passed}."
         use = f"the content of delivery {self.earlier} stays in use" if self.earlier is not None else "nothing of it is in use"
-        return f"Refused as delivery {self.sequence}: {passed}; {use}."
+        said = "" if self.rejected is None else f"{self.rejected[0].upper()}{self.rejected[1:]}. "
+        return f"{said}Refused as delivery {self.sequence}: {passed}; {use}."
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,7 @@ class AnnotatorsPage:
     scenes: tuple[DisputedScene, ...]
     notes: tuple[FilmNote, ...]
     batches: tuple[BatchView, ...]
+    tested: Ceiling | None = None
 
     @property
     def flagged(self) -> list[RaterRow]:
@@ -134,10 +154,20 @@ class AnnotatorsPage:
         """The tiles."""
         return facts(self)
 
+    @property
+    def ceiling(self) -> str:
+        """What the human ceiling is, and why the report's is another."""
+        return ceiling(self.agreement, self.tested)
 
-def write_annotators(home: Home, film_ids: Sequence[str], with_page: Collection[str], raters: tuple[RaterRow, ...], out: Path) -> None:
-    """Write `annotators.html` and `annotators.md` about these films into `out`; `with_page` are those with a page in `out/films`."""
-    page = read_annotators(home, film_ids, with_page, raters)
+
+def write_annotators(
+    home: Home, film_ids: Sequence[str], with_page: Collection[str], raters: tuple[RaterRow, ...], out: Path, tested: Ceiling | None = None
+) -> None:
+    """Write `annotators.html` and `annotators.md` about these films into `out`; `with_page` are those with a page in `out/films`.
+
+    `tested` is the human ceiling of the report, over the gold that a model was tested on.
+    """
+    page = dataclasses.replace(read_annotators(home, film_ids, with_page, raters), tested=tested)
     write_text(out / PAGE, render("annotators.html", page))
     write_text(out / TWIN, markdown(page))
 
@@ -192,7 +222,8 @@ def batch_view(decision: Decision) -> BatchView:
     failing = sorted((outcome for outcome in decision.outcomes if not outcome.passed), key=lambda outcome: not outcome.blocks)
     return BatchView(
         batch_id=decision.batch_id,
-        accepted=decision.accepted,
+        word=decision.verdict,
+        rejected=clipped(decision.rejected.words, MOST_OF_TEXT) if decision.rejected else None,
         sequence=decision.sequence,
         earlier=decision.in_use_sequence,
         checks=len(decision.outcomes),
@@ -216,8 +247,7 @@ def _failure(outcome: Outcome) -> Failure:
 def lead(page: AnnotatorsPage) -> str:
     """What the page says, in at most four sentences."""
     told = page.agreement
-    refused = sum(not batch.accepted for batch in page.batches)
-    stopped = f" The checks refused {refused} of {plural(len(page.batches), 'batch', 'batches')}." if refused else ""
+    stopped = _stopped(page.batches)
     if not told.judgements:
         return "No judgement is in use yet, so there is no agreement to tell." + stopped
     said = [f"{plural(told.n_raters, 'rater')} gave {plural(told.judgements, 'judgement')} on {plural(told.units, told.level)}."]
@@ -228,6 +258,25 @@ def lead(page: AnnotatorsPage) -> str:
             f"{plural(len(page.flagged), 'rater')} {'is' if len(page.flagged) == 1 else 'are'} set aside: their votes weigh nothing."
         )
     return " ".join(said) + stopped
+
+
+def _stopped(batches: Sequence[BatchView]) -> str:
+    refused = sum(not batch.accepted for batch in batches)
+    rejected = sum(batch.word == "rejected" for batch in batches)
+    left = f"; {rejected} of them {'was' if rejected == 1 else 'were'} rejected by name" if rejected else ""
+    return f" The checks refused {refused} of {plural(len(batches), 'batch', 'batches')}{left}." if refused else ""
+
+
+def ceiling(told: AgreementView, tested: Ceiling | None) -> str:
+    """The human ceiling over everything judged, and why the report's is another, in a sentence; empty where there is none."""
+    if told.ceiling is None:
+        return ""
+    everything = f"over all {plural(told.units, told.level)} judged, those on which they split too"
+    here = f"{percent(told.ceiling)}: how often one rater gives what most of the others give, {everything}"
+    if tested is None:
+        return f"{here}."
+    gold = f"the {plural(tested.units, told.level)} of gold that the model was tested on"
+    return f"{here}; the report’s {percent(tested.share)} leaves those out, since it is over {gold}."
 
 
 def facts(page: AnnotatorsPage) -> list[Fact]:
@@ -241,7 +290,7 @@ def facts(page: AnnotatorsPage) -> list[Fact]:
         found = [
             Fact("Raters", f"{told.n_raters:,}", flagged),
             Fact("Alpha", told.overall.words, spread),
-            Fact("Human ceiling", percent(told.ceiling), "one rater against the others"),
+            Fact("Human ceiling", percent(told.ceiling), f"one rater against the others, all {told.level}s"),
         ]
         units, gold = sum(row.units for row in page.coverage), sum(row.gold for row in page.coverage)
         found.append(Fact("Gold", f"{gold:,}", f"of {plural(units, 'unit')}"))
@@ -267,7 +316,7 @@ def _agreement_part(page: AnnotatorsPage) -> list[str]:
     spread = f"95 % interval {interval[0]:.2f} to {interval[1]:.2f}" if interval else "no interval"
     words = f"Krippendorff's alpha without the flagged raters {told.overall.words} ({spread}), with them {alpha_words(told.with_flagged)}."
     rows = [(row.name, row.words, "" if row.votes is None else f"{row.votes:,}") for row in (*told.emotions, *told.scales)]
-    return [*lines, plain(f"{words} Human ceiling {percent(told.ceiling)}."), "", *table(("About", "Alpha", "Votes"), rows)]
+    return [*lines, plain(f"{words} Human ceiling {page.ceiling or '–.'}"), "", *table(("About", "Alpha", "Votes"), rows)]
 
 
 def _pairs_part(page: AnnotatorsPage) -> list[str]:

@@ -14,8 +14,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from corpus.annotations.agreement import Dispute
-from corpus.contracts import UnitLevel
 from corpus.paths import Home
+from corpus.terms import UnitLevel
 from pages.charts import distribution
 from pages.lines import Line, Note, read_lines, shots_at
 from pages.material import Material, read_material

@@ -14,8 +14,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from corpus.annotations.agreement import PairAgreement
-from corpus.contracts import EMOTIONS, RATERS, GoldStatus, UnitLevel
+from corpus.contracts import RATERS
 from corpus.paths import Home
+from corpus.terms import EMOTIONS, GoldStatus, UnitLevel
 from pages.charts import WIDTH, Bar, interval_bar, number
 from pages.render import percent, plural
 

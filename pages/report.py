@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from corpus.contracts import EMOTIONS, MODALITIES, UNITS, FeelmError
+from corpus.contracts import UNITS
 from corpus.paths import Home, write_json, write_text
+from corpus.terms import EMOTIONS, MODALITIES, FeelmError
 from ml.evaluation.report import CorpusReport, Interval, SliceScore, SystemScore, ValidationReport
-from pages.annotators import write_annotators
+from pages.annotators import Ceiling, write_annotators
 from pages.charts import Bar, Bin, confusion, dot_strip, interval_bar, reliability
 from pages.film import REPORT_LINK, RIGHTS, Fact
 from pages.material import is_partial, read_json, read_missing
@@ -113,6 +114,8 @@ class ReportPage:
     raters: tuple[RaterRow, ...]
     licences: dict[str, str]
     alpha_unflagged: float | None = None
+    judged: Ceiling | None = None
+    """The human ceiling over everything that was judged."""
 
     @property
     def main(self) -> CorpusReport | None:
@@ -138,6 +141,11 @@ class ReportPage:
     def facts(self) -> list[Fact]:
         """The tiles."""
         return facts(self.report, self.main, self.alpha_unflagged)
+
+    @property
+    def ceiling(self) -> str:
+        """Why the human ceiling here is not that of the raters' page; empty where there are not both."""
+        return ceiling(self.main, self.judged)
 
     def systems(self, corpus: CorpusReport, metric: str = "accuracy") -> list[SystemRow]:
         """All systems of a corpus, the fused model first; `metric` is what the bars show."""
@@ -215,17 +223,26 @@ def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Pa
         raise FeelmError(f"no validation report at {report_dir}: train and test a model first (feelm run)")
     report = ValidationReport.read(report_dir / "report.json")
     cards = _budgeted([read_card(home, film_id, report) for film_id in film_ids])
-    alpha = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_unflagged", {}).get("category")
+    told = read_json(home.artifact("gold_labels") / "agreement.json")
+    alpha, share = told.get("alpha_unflagged", {}).get("category"), told.get("human_ceiling")
+    judged = None if share is None else Ceiling(float(share), int(told["units"]))
     raters = read_raters(home)
-    text = render_report(ReportPage(report, cards, raters, read_licences(home, report, film_ids), alpha))
+    text = render_report(ReportPage(report, cards, raters, read_licences(home, report, film_ids), alpha, judged))
     write_text(out / "report.html", text)
-    write_annotators(home, film_ids, {card.film_id for card in cards if card.href is not None}, raters, out)
+    write_annotators(home, film_ids, {card.film_id for card in cards if card.href is not None}, raters, out, _tested(report))
     for card in cards:
         if card.href is not None:
             write_text(out / card.href, _film_html(home, card.film_id).read_text(encoding="utf-8").replace(REPORT_LINK, BACK, 1))
     summary = ReportPageSummary(len(cards), sum(card.href is not None for card in cards), len(text.encode()))
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
+
+
+def _tested(report: ValidationReport) -> Ceiling | None:
+    """The human ceiling over the films' gold that the model was tested on."""
+    corpus = report.corpus(FILMS)
+    score = human(corpus) if corpus else None
+    return Ceiling(score.accuracy.value, corpus.n_gold) if corpus and score else None
 
 
 def _film_html(home: Home, film_id: str) -> Path:
@@ -317,6 +334,14 @@ def lead(corpus: CorpusReport | None) -> str:
         channel = system_name(best.system).lower()
         said.append(f"The best single channel, {channel}, reaches {percent(best.accuracy.value)}.")
     return " ".join(said)
+
+
+def ceiling(corpus: CorpusReport | None, judged: Ceiling | None) -> str:
+    """The human ceiling counts the same units as the model's score, and the raters' page everything judged: in a sentence."""
+    if corpus is None or corpus.name != FILMS or human(corpus) is None or judged is None:
+        return ""
+    here = f"The human ceiling counts these {plural(corpus.n_gold, 'line')} with gold alone, as the model’s score does"
+    return f"{here}; over all {judged.units:,} judged, those on which the raters split too, it is {percent(judged.share)}."
 
 
 def warning(report: ValidationReport, films: Sequence[FilmCard]) -> str | None:

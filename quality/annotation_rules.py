@@ -18,8 +18,8 @@ from corpus.annotations.decisions import Example
 from corpus.annotations.reliability import nominal_alpha_interval
 from corpus.annotations.spam import rate_raters
 from corpus.annotations.vocabulary import canonical
-from corpus.contracts import EMOTIONS
 from corpus.films.media.damage import clock
+from corpus.terms import EMOTIONS
 from quality.findings import Finding, Rule, rows_where
 
 SPAN = ["film_id", "unit_id", "start_ms", "end_ms", "character_id", "perspective"]

@@ -8,13 +8,14 @@ asset pass.
 # No `from __future__ import annotations` here: Dagster refuses check functions whose context is annotated by a string.
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from corpus.annotations.decisions import Decision, Outcome
+from corpus.annotations.sidecars import Rejection
 from quality.suite import Suite, load_suite
 
 
@@ -28,26 +29,26 @@ def annotation_checks(
 
     `decide` gets the batch id and keeps what it decides, `failing` tells where it keeps the failing rows.
     """
-    outcomes = partial(_outcomes_of, decide)
-    return _checks("annotations", "annotation_batch_checks", asset_key, partitions_def, outcomes, failing)
 
+    def results(batch_id: str) -> Iterator[dg.AssetCheckResult]:
+        decision = decide(batch_id)
+        return (check_result(outcome, asset_key, failing(batch_id), decision.rejected) for outcome in decision.outcomes)
 
-def _outcomes_of(decide: Callable[[str], Decision], batch_id: str) -> Sequence[Outcome]:
-    return decide(batch_id).outcomes
+    return _checks("annotations", "annotation_batch_checks", asset_key, partitions_def, results)
 
 
 def dialogue_checks(
     asset_key: dg.AssetKey | str, partitions_def: dg.PartitionsDefinition, check: Callable[[str], Sequence[Outcome]]
 ) -> dg.AssetChecksDefinition:
     """Checks of the suite `dialogue` on one film; `check` gets the film id."""
-    return _checks("dialogue", "dialogue_checks", asset_key, partitions_def, check)
+    return _checks("dialogue", "dialogue_checks", asset_key, partitions_def, partial(_results, asset_key, check))
 
 
 def film_checks(
     asset_key: dg.AssetKey | str, partitions_def: dg.PartitionsDefinition, check: Callable[[str], Sequence[Outcome]]
 ) -> dg.AssetChecksDefinition:
     """Checks of the suite `films` on one film's picture and sound; `check` gets the film id."""
-    return _checks("films", "film_checks", asset_key, partitions_def, check)
+    return _checks("films", "film_checks", asset_key, partitions_def, partial(_results, asset_key, check))
 
 
 def feature_checks(
@@ -55,7 +56,11 @@ def feature_checks(
 ) -> dg.AssetChecksDefinition:
     """Checks of the suite `features` on one film and modality; `check` gets the film id."""
     name = dg.AssetKey.from_coercible(asset_key).to_python_identifier()
-    return _checks("features", f"{name}_checks", asset_key, partitions_def, check)
+    return _checks("features", f"{name}_checks", asset_key, partitions_def, partial(_results, asset_key, check))
+
+
+def _results(asset_key: dg.AssetKey | str, check: Callable[[str], Sequence[Outcome]], partition: str) -> Iterator[dg.AssetCheckResult]:
+    return (check_result(outcome, asset_key) for outcome in check(partition))
 
 
 def _checks(
@@ -63,13 +68,11 @@ def _checks(
     name: str,
     asset_key: dg.AssetKey | str,
     partitions_def: dg.PartitionsDefinition,
-    check: Callable[[str], Iterable[Outcome]],
-    failing: Callable[[str], Path] | None = None,
+    results: Callable[[str], Iterator[dg.AssetCheckResult]],
 ) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name=name, specs=_specs(load_suite(suite_name), asset_key, partitions_def))
     def run_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        for outcome in check(context.partition_key):
-            yield check_result(outcome, asset_key, failing(context.partition_key) if failing else None)
+        yield from results(context.partition_key)
 
     return run_checks
 
@@ -84,17 +87,23 @@ def _specs(suite: Suite, asset_key: dg.AssetKey | str, partitions_def: dg.Partit
         ]
 
 
-def check_result(outcome: Outcome, asset_key: dg.AssetKey | str, failing: Path | None = None) -> dg.AssetCheckResult:
+def check_result(
+    outcome: Outcome, asset_key: dg.AssetKey | str, failing: Path | None = None, rejected: Rejection | None = None
+) -> dg.AssetCheckResult:
     """An outcome as Dagster shows it: severity, what was observed and measured, the worst cases, and the ids of failing rows.
 
-    `failing` is where all of them are, FAILING_ROWS as Parquet.
+    `failing` is where all of them are, FAILING_ROWS as Parquet. What was `rejected` by name holds up nothing, since nothing of it goes
+    on: what would stop it passes, and says why.
     """
     serious = outcome.errored or outcome.severity == "critical"
+    lifted = rejected is not None and outcome.blocks
     metadata: dict[str, dg.MetadataValue] = {
         "observed": dg.MetadataValue.text(outcome.observed),
         "unexpected_count": dg.MetadataValue.int(outcome.unexpected_count),
         "errored": dg.MetadataValue.bool(outcome.errored),
     }
+    if rejected is not None:
+        metadata["rejected"] = dg.MetadataValue.text(rejected.words)
     metadata |= {name: dg.MetadataValue.float(float(value)) for name, value in outcome.figures.items()}
     if outcome.worst:
         metadata["worst"] = dg.MetadataValue.table([dg.TableRecord({"where": w.where, "what": w.what}) for w in outcome.worst])
@@ -105,8 +114,8 @@ def check_result(outcome: Outcome, asset_key: dg.AssetKey | str, failing: Path |
     return dg.AssetCheckResult(
         asset_key=asset_key,
         check_name=outcome.check,
-        passed=outcome.passed,
+        passed=outcome.passed or lifted,
         severity=dg.AssetCheckSeverity.ERROR if serious else dg.AssetCheckSeverity.WARN,
-        description=outcome.observed,
+        description=f"{rejected.words}; it was: {outcome.observed}" if rejected is not None and lifted else outcome.observed,
         metadata=metadata,
     )

@@ -1,7 +1,7 @@
 """Decides whether a batch of annotations may be used.
 
 One function for Dagster's checks, `dvc repro` and `feelm`: run the suite on the batch as it lies there, keep the decision beside the
-batches. A refused batch stays in quarantine until its file is replaced, and holds up no other.
+batches. A refused batch stays in quarantine until its file is replaced or rejected by name, and holds up no other.
 """
 
 from __future__ import annotations
@@ -16,17 +16,9 @@ import pandas as pd
 
 from corpus.annotations.by_hand import Handful
 from corpus.annotations.decisions import Decision, Outcome, accepted_before, accepted_folder, write_decision
-from corpus.contracts import (
-    ANNOTATIONS,
-    EMOTIONS,
-    HEARD_LINES,
-    SHOTS,
-    TRACES,
-    UNIT_FEATURES,
-    UNWRITTEN_SPEECH,
-    UTTERANCES,
-    FeelmError,
-)
+from corpus.annotations.sidecars import Rejection
+from corpus.contracts import ANNOTATIONS, HEARD_LINES, SHOTS, TRACES, UNIT_FEATURES, UNWRITTEN_SPEECH, UTTERANCES
+from corpus.terms import EMOTIONS, FeelmError
 from quality.annotation_rules import label_counts_by_film
 from quality.runner import SuiteResult, run_suite
 from quality.suite import load_suite
@@ -51,10 +43,13 @@ DIALOGUE_FACTS = (
 )
 
 
-def decide(batch_dir: Path, durations: Mapping[str, int | None]) -> Decision:
-    """Check the batch in `batch_dir` against the known films' `durations` (ms; None where not measured) and keep the decision."""
+def decide(batch_dir: Path, durations: Mapping[str, int | None], rejected: Rejection | None = None) -> Decision:
+    """Check the batch in `batch_dir` against the known films' `durations` (ms; None where not measured) and keep the decision.
+
+    A delivery that people `rejected` is checked all the same, so that it stays visible what was wrong with it.
+    """
     found = check_batch(batch_dir, durations)
-    return write_decision(batch_dir, found.outcomes, found.failing)
+    return write_decision(batch_dir, found.outcomes, found.failing, rejected)
 
 
 def check_batch(batch_dir: Path, durations: Mapping[str, int | None]) -> SuiteResult:

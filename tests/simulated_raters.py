@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from corpus.contracts import EMOTIONS, UNITS
+from corpus.contracts import UNITS
+from corpus.terms import EMOTIONS
 
 SKILLS = {"Anna Alm": 0.85, "Bo Berg": 0.8, "Cleo Carr": 0.75, "Dan Dahl": 0.0}
 """Probability of seeing the true emotion; Dan guesses."""

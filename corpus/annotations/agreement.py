@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from corpus import statistics
-from corpus.contracts import EMOTIONS, UnitLevel
 from corpus.statistics import FloatArray, IntArray
+from corpus.terms import EMOTIONS, UnitLevel
 
 LEAST_SHARED = 10
 """Units that two raters both judged, for a figure about the pair."""
@@ -78,7 +78,8 @@ def _products(cells: IntArray, n_rows: int, n_columns: int) -> FloatArray:
 class Dispute:
     """A unit on which the raters differ: how many of them name each emotion, the most named first, down to the lone voice.
 
-    `shares` are the parts of the vote in the order of EMOTIONS, `entropy_bits` their entropy.
+    `shares` are the parts of the vote in the order of EMOTIONS, `entropy_bits` their entropy; `model_label` is what follows from the
+    raters' confusions where that is not the emotion most named.
     """
 
     unit_id: str
@@ -88,6 +89,7 @@ class Dispute:
     entropy_bits: float
     shares: tuple[float, ...]
     named_by: tuple[tuple[str, int], ...]
+    model_label: str | None = None
 
 
 def disputed(gold: pd.DataFrame, votes: pd.DataFrame, units: pd.DataFrame) -> list[Dispute]:
@@ -107,13 +109,30 @@ def disputed(gold: pd.DataFrame, votes: pd.DataFrame, units: pd.DataFrame) -> li
     once = ~counted.assign(unit=unit).duplicated(["unit", "annotator_id", "label"]).to_numpy()
     named = statistics.label_counts(unit[once], _codes(counted)[once], len(keys), len(EMOTIONS)).astype(np.int64)
     entropy = np.round(statistics.entropy_bits(parts), 6)
-    facts = zip(judged["unit_id"], judged["film_id"], judged["perspective"], judged["n_raters"], entropy, parts, named, strict=True)
+    facts = zip(*(judged[name] for name in _DISPUTE_FACTS), entropy, parts, named, strict=True)
     found = [
-        Dispute(str(unit_id), str(film_id), str(asked), int(n), float(bits), tuple(np.round(part, 6).tolist()), _ranked(count))
-        for unit_id, film_id, asked, n, bits, part, count in facts
+        Dispute(
+            str(unit_id),
+            str(film_id),
+            str(asked),
+            int(n),
+            float(bits),
+            tuple(np.round(part, 6).tolist()),
+            _ranked(count),
+            _another(model, part),
+        )
+        for unit_id, film_id, asked, n, model, bits, part, count in facts
         if bits > 0
     ]
     return sorted(found, key=lambda one: (-one.entropy_bits, -one.n_raters, one.film_id, one.unit_id, one.perspective))
+
+
+_DISPUTE_FACTS = ("unit_id", "film_id", "perspective", "n_raters", "rater_model_label")
+
+
+def _another(label: object, part: FloatArray) -> str | None:
+    """`label` where it is not among those with the greatest part of the vote."""
+    return label if isinstance(label, str) and part[EMOTIONS.index(label)] < part.max() - 1e-9 else None
 
 
 def _finest(gold: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:

@@ -17,20 +17,23 @@ from pathlib import Path
 
 import pandas as pd
 
+from corpus.annotations.exported_twice import Exports, of_older_exports
 from corpus.annotations.importers.copies import copy_of
-from corpus.annotations.importers.reading import Told, UnreadableFile, read_files, read_told, told_path, write_told
+from corpus.annotations.importers.reading import Told, UnreadableFile, read_files
 from corpus.annotations.importers.registry import read_delivery
 from corpus.annotations.judgements import Delivery, Judgement, Refusal, Trace, annotation_rows, trace_table
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import ANNOTATIONS, TRACES, FeelmError
-from corpus.paths import Home, write_json
+from corpus.annotations.sidecars import read_rejection, read_told, rejection_path, told_of_another, told_path, write_told
+from corpus.contracts import ANNOTATIONS, TRACES
+from corpus.paths import Home, file_digest, write_json
+from corpus.terms import FeelmError
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".swp")
 
 
 @dataclass(frozen=True)
 class BatchSummary:
-    """What was read from one delivered file; `missing` says why nothing was."""
+    """What was read from one delivered file; `missing` says why nothing was, `told_left_out` what was told of another file of its name."""
 
     batch_id: str
     tool: str
@@ -44,6 +47,7 @@ class BatchSummary:
     raters: list[str]
     unknown_columns: list[str]
     missing: str | None
+    told_left_out: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path) -> Bat
     """Import `source` as batch `batch_id` into the folder `out`.
 
     Writes annotations.parquet (ANNOTATIONS), traces.parquet (TRACES), import.json (what was refused or repaired, with line and reason),
-    the copy without names and summary.json. What was told of the file is read from beside it. A file that cannot be read gives a batch
-    of no rows that says why, for the gate to refuse.
+    the copy without names and summary.json. What was told of the file is read from beside it, and what was told of an earlier one of its
+    name is left out and named. A file that cannot be read gives a batch of no rows that says why, for the gate to refuse.
 
     Raises:
         FeelmError: there is no such file, or the format told is none.
@@ -100,7 +104,7 @@ def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path) -> Bat
     TRACES.write(batch.traces, out / "traces.parquet")
     if batch.copy is not None:
         (out / "source.jsonl").write_bytes(batch.copy)
-    summary = batch.summary
+    summary = dataclasses.replace(batch.summary, told_left_out=_left_out(source))
     write_json(
         out / "import.json",
         {
@@ -109,12 +113,19 @@ def build_batch(source: Path, batch_id: str, pseudonyms: Path, out: Path) -> Bat
             "rows_read": delivery.rows_read,
             "judgements": summary.judgements,
             "unknown_columns": summary.unknown_columns,
+            "told_left_out": summary.told_left_out,
             "refused": [dataclasses.asdict(refusal) for refusal in batch.refusals],
             "repaired": [dataclasses.asdict(repair) for repair in batch.repairs],
         },
     )
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
+
+
+def _left_out(source: Path) -> str | None:
+    options = ", ".join(told_of_another(source))
+    told = f"what was told of an earlier file of this name ({options}) does not hold of this one"
+    return f"{told}: `feelm annotations import` it with what does" if options else None
 
 
 def tables_of(delivery: Delivery, batch_id: str) -> Batch:
@@ -155,12 +166,15 @@ class _Sifted:
 def _sift(delivery: Delivery, batch_id: str, sha256: str) -> _Sifted:
     """Repeated judgements are counted once; what contradicts an earlier one, or is a second trace of one thing, is refused."""
     kept: dict[object, dict[str, object]] = {}
-    sifted = _Sifted([], 0, [], list(delivery.refusals), list(delivery.repairs))
+    sifted, exports = _Sifted([], 0, [], list(delivery.refusals), list(delivery.repairs)), Exports()
     for judgement in delivery.judgements:
         rows = list(annotation_rows(judgement, batch_id, delivery.tool, sha256))
         earlier = [kept.get(row["annotation_id"]) for row in rows]
         conflict = next((old for old, new in zip(earlier, rows, strict=True) if old and _contradict(old, new)), None)
-        if conflict is not None:
+        if (other := exports.other(judgement)) is not None:
+            reason = f"{other} holds the annotation too, JSON beside JSON_MIN: deliver one of them"
+            sifted.refusals.append(Refusal(judgement.source_ref, reason))
+        elif conflict is not None:
             sifted.refusals.append(_contradiction(judgement, str(conflict["source_ref"])))
         elif all(old is not None for old in earlier):
             sifted.repairs.append(Refusal(judgement.source_ref, f"repeats {earlier[0] and earlier[0]['source_ref']}: counted once"))
@@ -194,12 +208,12 @@ def build_annotations(batch_dirs: Sequence[Path], out: Path) -> AnnotationsSumma
     """Unite accepted batches, given in order of delivery, into annotations.parquet (ANNOTATIONS), traces.parquet (TRACES) and summary.json.
 
     A judgement (group_id) that several batches hold is taken whole from one of them: the one changed last where all say when
-    (`updated_at`, else `created_at`), else the last delivered. So an edited label supersedes the old one. Of a trace the last delivered
-    stays.
+    (`updated_at`, else `created_at`), else the last delivered. So an edited label supersedes the old one. Of an annotation of Label
+    Studio the latest export stays whole, in whatever form it came; of a trace the last delivered.
     """
     tables = [ANNOTATIONS.read(folder / "annotations.parquet").assign(order=order) for order, folder in enumerate(batch_dirs)]
     united = pd.concat(tables, ignore_index=True) if tables else ANNOTATIONS.empty().assign(order=0)
-    latest = _latest(united).drop(columns="order").sort_values("annotation_id", kind="stable")
+    latest = _latest(united[~of_older_exports(united)]).drop(columns="order").sort_values("annotation_id", kind="stable")
     table = ANNOTATIONS.write(latest, out / "annotations.parquet")
     traces = TRACES.write(_latest_traces(batch_dirs), out / "traces.parquet")
     summary = AnnotationsSummary(
@@ -255,7 +269,8 @@ def scan_inbox(home: Home) -> list[InboxFile]:
 def deliver(source: Path, home: Home, name: str | None = None, told: Told | None = None) -> InboxFile:
     """Copy a file, or a folder as one archive, into the inbox in one step, so that nobody reads half of it.
 
-    It gets its own or another `name`; what is `told` of it is kept beside it.
+    It gets its own or another `name`; what is `told` of it is kept beside it. A rejection holds where the same file comes again with the
+    same things told.
 
     Raises:
         FeelmError: there is no such file or folder.
@@ -270,10 +285,12 @@ def deliver(source: Path, home: Home, name: str | None = None, told: Told | None
     else:
         shutil.copyfile(source, temporary)
     if told is not None and told != Told():
-        write_told(target, told)
+        write_told(target, told, file_digest(temporary))
     else:
         told_path(target).unlink(missing_ok=True)
     temporary.replace(target)
+    if read_rejection(target) is None:
+        rejection_path(target).unlink(missing_ok=True)
     return _inbox_file(target, home)
 
 

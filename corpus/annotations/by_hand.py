@@ -19,7 +19,8 @@ from corpus.annotations.importers.reading import Told
 from corpus.annotations.importers.registry import read_delivery
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import UNITS, FeelmError, UnitLevel
+from corpus.contracts import UNITS
+from corpus.terms import FeelmError, UnitLevel
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from corpus import statistics
-from corpus.contracts import FeelmError
 from corpus.statistics import FloatArray, IntArray
+from corpus.terms import FeelmError
 
 STEP_MS = 1000
 

@@ -1,7 +1,8 @@
 """What the quality gate decided about a batch, kept beside the batches together with the content that is in use.
 
 A decision names the content version of the batch it judged, so that a replaced file is undecided until it is judged again; until a good
-one comes, the content accepted last stays in use. `sequence` counts deliveries: it orders batches where judgements revise each other.
+one comes, the content accepted last stays in use, and a refused delivery waits, or is rejected by name. `sequence` counts deliveries: it
+orders batches where judgements revise each other.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 
 import pandas as pd
 
-from corpus.contracts import FAILING_ROWS, FeelmError
+from corpus.annotations.sidecars import Rejection
+from corpus.contracts import FAILING_ROWS
 from corpus.paths import Home, content_version, write_json, writing
+from corpus.terms import FeelmError
 
 ACCEPTED = "accepted"
 CONTENT = ("annotations.parquet", "traces.parquet")
@@ -59,7 +62,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Decision:
-    """Accepted or refused, why, and which content it is about; `in_use_sequence` is the delivery whose content is in use, if any."""
+    """Accepted or refused, why, and which content it is about; `in_use_sequence` is the delivery whose content is in use, if any.
+
+    A delivery that was `rejected` by name is never accepted, whatever the checks find.
+    """
 
     batch_id: str
     batch_version: str
@@ -67,6 +73,14 @@ class Decision:
     sequence: int
     in_use_sequence: int | None
     outcomes: tuple[Outcome, ...]
+    rejected: Rejection | None = None
+
+    @property
+    def verdict(self) -> str:
+        """`accepted`, `refused` (it waits for people) or `rejected` (people will not mend it)."""
+        if self.accepted:
+            return "accepted"
+        return "refused" if self.rejected is None else "rejected"
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -89,20 +103,20 @@ def failing_rows_path(batch_dir: Path) -> Path:
     return decision_folder(batch_dir) / "failing_rows.parquet"
 
 
-def write_decision(batch_dir: Path, outcomes: tuple[Outcome, ...], failing: pd.DataFrame) -> Decision:
+def write_decision(batch_dir: Path, outcomes: tuple[Outcome, ...], failing: pd.DataFrame, rejected: Rejection | None = None) -> Decision:
     """Decide on the batch as it lies there now, and keep the decision with every failing row and the content that is in use.
 
-    `failing` is the table FAILING_ROWS. An accepted batch is copied there and is in use from now on; beside a refused one the content
-    accepted before stays in use. The same content keeps its place in the sequence.
+    `failing` is the table FAILING_ROWS. An accepted batch is copied there and is in use from now on; beside a refused one, or one that
+    people `rejected`, the content accepted before stays in use. The same content keeps its place in the sequence.
     """
     folder, version, earlier = decision_folder(batch_dir), content_version(batch_dir), read_decision(batch_dir)
     if earlier is not None and earlier.batch_version == version:
         sequence = earlier.sequence
     else:
         sequence = 1 + max((decision.sequence for decision in _read_all(folder.parent)), default=0)
-    accepted = not any(outcome.blocks for outcome in outcomes)
+    accepted = rejected is None and not any(outcome.blocks for outcome in outcomes)
     in_use = sequence if accepted else earlier.in_use_sequence if earlier else None
-    decision = Decision(batch_dir.name, version, accepted, sequence, in_use, outcomes)
+    decision = Decision(batch_dir.name, version, accepted, sequence, in_use, outcomes, rejected)
     source = batch_dir if accepted else folder / ACCEPTED
     with writing(folder) as out:
         write_json(out / "decision.json", dataclasses.asdict(decision))
@@ -161,7 +175,8 @@ def _read(path: Path) -> Decision:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         outcomes = tuple(_outcome(item) for item in raw.pop("outcomes"))
-        return Decision(outcomes=outcomes, **raw)
+        rejected = raw.pop("rejected", None)
+        return Decision(outcomes=outcomes, rejected=Rejection(**rejected) if rejected else None, **raw)
     except (ValueError, KeyError, TypeError) as error:
         raise FeelmError(f"the decision at {path} is damaged ({error}): delete it and run again") from error
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from corpus.annotations.importers.reading import UnreadableRow
 from corpus.annotations.judgements import CUES, NOTE_LENGTH, Judgement
-from corpus.contracts import JUDGEMENT_STATUSES, MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
+from corpus.terms import JUDGEMENT_STATUSES, MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
 
 _WHOLE = re.compile(r"\d{1,15}")
 _COUNT = re.compile(r"\d{1,9}")

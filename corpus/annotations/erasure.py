@@ -8,6 +8,7 @@ names, which gives the same rows: gold, models and their data versions stay as t
 from __future__ import annotations
 
 import codecs
+import hashlib
 import json
 import unicodedata
 from dataclasses import dataclass
@@ -16,17 +17,19 @@ from pathlib import Path
 import pandas as pd
 
 from corpus.annotations.batches import InboxFile, scan_inbox
-from corpus.annotations.importers.reading import Told, read_files, read_told, write_told
+from corpus.annotations.importers.reading import Told, read_files
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import FeelmError
+from corpus.annotations.sidecars import drop_dead_records, read_rejection, read_told, write_rejection, write_told
 from corpus.paths import Home, write_bytes
+from corpus.terms import FeelmError
 
 
 @dataclass(frozen=True)
 class Erasure:
     """What was done: the pseudonym that stays, the delivered files that became copies, and where the name may still be read.
 
-    `named_files` are deliveries whose file name holds the name, `notes` the ids of judgements whose note does: people decide about both.
+    `named_files` are deliveries whose file name, or the reason of whose rejection, holds the name, `notes` the ids of judgements whose
+    note does: people decide about both.
     """
 
     pseudonym: str
@@ -49,11 +52,24 @@ def forget(home: Home, name: str) -> Erasure:
         raise FeelmError(f"{', '.join(unread)} in the inbox may name the rater and was not read yet: `feelm annotations import` it first")
     replaced = [item for item in delivered if pseudonym in _raters(home, item) or _names(item.path, name)]
     for item in replaced:
-        write_told(item.path, Told(format="copy"))
-        write_bytes(item.path, (home.batch(item.batch_id) / "source.jsonl").read_bytes())
+        _replace_by_copy(item.path, (home.batch(item.batch_id) / "source.jsonl").read_bytes())
+    drop_dead_records(home.inbox)
     known.save()
-    named = tuple(item.path.name for item in delivered if _holds(item.path.stem, name))
+    named = tuple(item.path.name for item in delivered if _holds(item.path.stem, name) or _holds(_why_rejected(item.path), name))
     return Erasure(pseudonym, tuple(item.path.name for item in replaced), named, _notes(home, name))
+
+
+def _replace_by_copy(path: Path, copy: bytes) -> None:
+    rejection = read_rejection(path)
+    write_told(path, Told(format="copy"), hashlib.sha256(copy).hexdigest())
+    write_bytes(path, copy)
+    if rejection is not None:
+        write_rejection(path, rejection)
+
+
+def _why_rejected(path: Path) -> str:
+    rejection = read_rejection(path)
+    return (rejection.reason if rejection else None) or ""
 
 
 def _raters(home: Home, item: InboxFile) -> list[str]:

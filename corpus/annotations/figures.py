@@ -16,8 +16,8 @@ import pandas as pd
 from corpus import statistics
 from corpus.annotations.courses import Courses, presence_by_scene, presence_course, value_course
 from corpus.annotations.reliability import fleiss_kappa, intraclass_correlation, ordinal_alpha
-from corpus.contracts import EMOTIONS
 from corpus.statistics import FloatArray, IntArray
+from corpus.terms import EMOTIONS
 
 LEAST_SHARED = 10
 """Spans or units that at least two raters judged, for a figure on them."""

@@ -2,8 +2,8 @@
 
 A judgement counts for a unit when it covers half of the unit or lies within it, and when it is about the unit's speaker where both name a
 person. Each rater has one vote a unit, shared among the emotions given; flagged raters weigh nothing, with the reason recorded. The
-posteriors of rater models are badly over-confident (calibration error 0.33 against 0.13 for the vote share), so the share is the label
-and the model only finds the spam.
+posteriors of rater models are badly over-confident (calibration error 0.33 against 0.13 for the vote share), so the share is the label;
+one model finds the spam, and what another makes of everybody's confusions is named beside the share.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from corpus import statistics
 from corpus.annotations.delay import GLOBAL_LAG_MS, lags_ms, unit_values
 from corpus.annotations.reliability import nominal_alpha_interval
 from corpus.annotations.spam import rate_raters
-from corpus.contracts import ANNOTATIONS, EMOTIONS, GOLD_LABELS, PROBABILITY_COLUMNS, RATERS, TRACES, UNITS, VOTES, GoldStatus, UnitLevel
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, RATERS, TRACES, UNITS, VOTES
 from corpus.paths import write_json
 from corpus.statistics import FloatArray, IntArray
+from corpus.terms import EMOTIONS, MINIMUM_RATERS, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
 
-MINIMUM_RATERS = 3
 MINIMUM_TOP_SHARE = 0.5
+MINIMUM_MODELLED = 50
+"""Units with enough raters that a fit of everybody's confusions takes; on fewer it names noise."""
 COVERED_SHARE = 0.5
 TIE = 1e-9
 SCALES = ("intensity", "valence", "arousal")
@@ -213,12 +215,30 @@ def _gold(categories: pd.DataFrame, judged: pd.DataFrame, weights: pd.Series) ->
     facts["status"] = status
     facts["label"] = np.where(status == GoldStatus.GOLD, np.array(EMOTIONS)[shares.argmax(axis=1)], None)
     facts[list(PROBABILITY_COLUMNS)] = smoothed
+    facts["rater_model_label"] = _rater_model_labels(_one_level(categories), keys, n_raters, weights)
     facts["n_raters"] = n_raters
     facts["top_share"] = np.where(n_raters > 0, shares.max(axis=1), 0.0)
     facts["entropy_bits"] = statistics.entropy_bits(smoothed)
     for scale in SCALES:
         facts[scale] = _scale_means(judged[judged["dimension"] == scale], keys, weights)
     return facts[GOLD_LABELS.names]
+
+
+def _rater_model_labels(categories: pd.DataFrame, keys: pd.Index, n_raters: IntArray, weights: pd.Series) -> np.ndarray:
+    """What pooled Dawid-Skene names for each unit with enough raters; None everywhere where too few units have them for a fit."""
+    labels = np.full(len(keys), None, dtype=object)
+    counted = categories[categories["annotator_id"].map(weights).to_numpy(np.float64) > 0]
+    named = keys.get_indexer(counted["unit_key"])
+    counted, named = counted[n_raters[named] >= MINIMUM_RATERS], named[n_raters[named] >= MINIMUM_RATERS]
+    place, item = np.unique(named, return_inverse=True)
+    if len(place) < MINIMUM_MODELLED:
+        return labels
+    part = 1 / counted.groupby(["unit_key", "annotator_id"])["label"].transform("size").to_numpy(np.float64)
+    rater = pd.factorize(counted["annotator_id"], sort=True)[0].astype(np.int64)
+    emotion = pd.Categorical(counted["label"], categories=EMOTIONS).codes.astype(np.int64)
+    fitted = statistics.dawid_skene(item.astype(np.int64), rater, emotion, len(EMOTIONS), part)
+    labels[place] = np.array(EMOTIONS, dtype=object)[fitted.argmax(axis=1)]
+    return labels
 
 
 def _vote_shares(categories: pd.DataFrame, item: IntArray, n_items: int, weights: pd.Series) -> tuple[FloatArray, IntArray]:

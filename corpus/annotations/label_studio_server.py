@@ -25,15 +25,18 @@ from typing import Any
 
 from corpus.annotations.batches import InboxFile, deliver
 from corpus.annotations.importers.reading import MOST_BYTES, Told
-from corpus.contracts import FeelmError
 from corpus.films.catalogue.names import slug
 from corpus.paths import Home, write_bytes, write_json
+from corpus.terms import FeelmError
 
 TASK_KEY = "task_key"
 """Where a task's data says which of our tasks it is; the tool itself takes any task any number of times."""
 
 LIMIT_S = 120.0
 """Longest time for one answer: an export of 2000 tasks takes 8 s."""
+
+MOST_RATERS = 1000
+"""The tool gives a film to so many raters; by its own default it is done with the first."""
 
 PAGE = 500
 _CHUNK = 1024 * 1024
@@ -110,8 +113,9 @@ class LabelStudio:
         return min((one for one in found if one.title == title), key=lambda one: one.number, default=None)
 
     def create_project(self, title: str, labelling_config: bytes) -> Project:
-        """A new project."""
-        return _project(self.ask("POST", "/api/projects/", {"title": title, "label_config": labelling_config.decode()}))
+        """A new project, whose tasks each rater gets once and nobody submits without having judged anything."""
+        told = {"title": title, "label_config": labelling_config.decode()}
+        return _project(self.ask("POST", "/api/projects/", told | {"maximum_annotations": MOST_RATERS, "enable_empty_annotation": False}))
 
     def tasks(self, project: Project, *columns: str) -> list[dict[str, Any]]:
         """The `columns` of all tasks of a project."""
@@ -145,6 +149,11 @@ class LabelStudio:
         for prediction in predictions:
             if prediction["model_version"] not in versions:
                 self.ask("POST", "/api/predictions/", {**prediction, "task": there["id"]})
+
+    def show_suggestions(self, project: Project, version: str | None) -> None:
+        """Let raters see the predictions of this version of a model, which the project has, or none; the tool keeps to the first it got."""
+        shown = {"show_collab_predictions": False} if version is None else {"show_collab_predictions": True, "model_version": version}
+        self.ask("PATCH", f"/api/projects/{project.number}/", shown)
 
     def serve_folder(self, project: Project, folder: Path) -> None:
         """Let the project's tasks name files of `folder`, on the tool's own machine, as /data/local-files/?d=..."""

@@ -14,8 +14,8 @@ import re
 import unicodedata
 from pathlib import Path
 
-from corpus.contracts import FeelmError
 from corpus.paths import write_json
+from corpus.terms import FeelmError
 
 _PSEUDONYM = re.compile(r"r-[0-9a-f]{8}(?:[0-9a-f]{4}){0,14}")
 

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from corpus import statistics
-from corpus.contracts import EMOTIONS, RATERS
+from corpus.contracts import RATERS
 from corpus.statistics import FloatArray, IntArray
+from corpus.terms import EMOTIONS
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from corpus.contracts import EMOTIONS, FeelmError
+from corpus.terms import EMOTIONS, FeelmError
 
 WORD_FORMS: dict[str, tuple[str, ...]] = {
     "neutral": ("neutral",),

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from corpus.contracts import FeelmError
 from corpus.statistics import FloatArray
+from corpus.terms import FeelmError
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness")
 """In the order of the table's columns A, D, F, H, N, S."""

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from corpus.annotations.gold import MINIMUM_RATERS, MINIMUM_TOP_SHARE
-from corpus.contracts import EMOTIONS, GOLD_LABELS, UNITS, VOTES, DeclaredUse, FeelmError, GoldStatus
+from corpus.annotations.gold import MINIMUM_TOP_SHARE
+from corpus.contracts import GOLD_LABELS, UNITS, VOTES
 from corpus.datasets import crema_d
 from corpus.datasets.gold import BY_DESIGN, declared_gold, gold_of_votes
 from corpus.datasets.summary import CorpusSummary, Notes, Terms, told, write_corpus
+from corpus.terms import EMOTIONS, MINIMUM_RATERS, DeclaredUse, FeelmError, GoldStatus
 
 FILE = "tabulatedVotes.csv"
 CLIPS = 7442

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from corpus.contracts import UNITS, FeelmError
+from corpus.contracts import UNITS
 from corpus.datasets.encoding import UNREADABLE, mend
 from corpus.datasets.gold import VOTE, declared_gold
 from corpus.datasets.summary import CorpusSummary, Notes, Terms, told, write_corpus
 from corpus.films.catalogue.names import slug
+from corpus.terms import FeelmError
 
 LONGEST_MS = 60_000
 """No line of these shows takes a minute: a longer one was cut wrongly."""

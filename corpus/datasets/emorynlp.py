@@ -11,9 +11,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from corpus.contracts import DeclaredUse
 from corpus.datasets.dialogues import Format, build_dialogues
 from corpus.datasets.summary import CorpusSummary, Terms
+from corpus.terms import DeclaredUse
 
 LONGEST_NAMES = 300
 NOT_ONE = frozenset({"#ALL#", "Both"})

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from corpus import statistics
-from corpus.contracts import EMOTIONS, GOLD_LABELS, PROBABILITY_COLUMNS, GoldStatus
+from corpus.contracts import GOLD_LABELS
 from corpus.statistics import FloatArray
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, GoldStatus
 
 VOTE = 1
 """`n_raters` of a published label: one vote, behind which an unknown number of raters stands."""
@@ -54,6 +55,7 @@ def gold_of_votes(
         perspective=perspective,
         status=list(status),
         label=list(labels),
+        rater_model_label=None,
         n_raters=n_raters,
         top_share=votes.max(axis=1) / votes.sum(axis=1),
         entropy_bits=statistics.entropy_bits(smoothed),

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from corpus.contracts import EMOTIONS, DeclaredUse
 from corpus.datasets.dialogues import Format, build_dialogues
 from corpus.datasets.summary import CorpusSummary, Terms
+from corpus.terms import EMOTIONS, DeclaredUse
 
 NOT_ONE = frozenset({"all", "both", "everyone"})
 

@@ -14,11 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
-from corpus.contracts import UNITS, Column, DeclaredUse, FeelmError, TableSchema
+from corpus.contracts import UNITS, Column, TableSchema
 from corpus.datasets.gold import BY_DESIGN, declared_gold
 from corpus.datasets.summary import CorpusSummary, Notes, Terms, told, write_corpus
+from corpus.terms import DeclaredUse, FeelmError
 
 TERMS = Terms(
     licence="CC BY-NC-SA 4.0",
@@ -35,11 +34,11 @@ SUFFIXES = frozenset({".wav", ".flac"})
 CLIPS = TableSchema(
     "clips",
     (
-        Column("unit_id", pa.string(), "the unit"),
-        Column("path", pa.string(), "the recording, relative to the folder that was added"),
-        Column("strength", pa.string(), "how strong the emotion was to be", allowed=tuple(STRENGTHS.values())),
-        Column("statement", pa.int32(), "1: kids are talking by the door; 2: dogs are sitting by the door", minimum=1, maximum=2),
-        Column("repetition", pa.int32(), "first or second", minimum=1, maximum=2),
+        Column("unit_id", "string", "the unit"),
+        Column("path", "string", "the recording, relative to the folder that was added"),
+        Column("strength", "string", "how strong the emotion was to be", allowed=tuple(STRENGTHS.values())),
+        Column("statement", "int32", "1: kids are talking by the door; 2: dogs are sitting by the door", minimum=1, maximum=2),
+        Column("repetition", "int32", "first or second", minimum=1, maximum=2),
     ),
     key=("unit_id",),
 )

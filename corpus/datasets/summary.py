@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from corpus.contracts import EMOTIONS, GOLD_LABELS, UNITS, DeclaredUse, FeelmError, GoldStatus
+from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.paths import write_json
+from corpus.terms import EMOTIONS, DeclaredUse, FeelmError, GoldStatus
 
 Places = dict[str, list[str]]
 """Reason -> where: a line of a file, or a file."""

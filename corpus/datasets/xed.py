@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.annotations.vocabulary import canonical
-from corpus.contracts import UNITS, DeclaredUse, FeelmError
+from corpus.contracts import UNITS
 from corpus.datasets.gold import VOTE, declared_gold
 from corpus.datasets.summary import CorpusSummary, Notes, Terms, write_corpus
+from corpus.terms import DeclaredUse, FeelmError
 
 FILE = "xed_en_with_film.tsv"
 COLUMNS = ["text", "labels", "year", "imdb_id"]

@@ -162,7 +162,7 @@ def test_dawid_skene_reads_a_shared_confusion_that_misleads_the_vote():
 
 def test_dawid_skene_of_sure_raters_is_what_they_say_and_weights_leave_raters_out():
     truth, items, raters, labels = simulated(200, (1.0, 1.0, 0.0))
-    trusted = statistics.dawid_skene(items, raters, labels, 7, np.array([1.0, 1.0, 0.0]))
+    trusted = statistics.dawid_skene(items, raters, labels, 7, np.array([1.0, 1.0, 0.0])[raters])
     alone = statistics.dawid_skene(items[raters < 2], raters[raters < 2], labels[raters < 2], 7)
     assert (trusted.argmax(axis=1) == truth).all()
     assert np.allclose(trusted, alone)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from corpus.contracts import GOLD_LABELS, PREDICTIONS, UTTERANCES
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, UTTERANCES
 from corpus.paths import Home, content_version
 from ml.evaluation.report import ValidationReport
 from tests.e2e.conftest import FILMS, SEED, feelm
@@ -162,6 +162,30 @@ def test_a_bad_batch_is_refused_by_name_and_the_model_in_use_stays(small_root: P
     ran = feelm(small_root, "run")
     assert content_version(home.artifact("annotations")) == before, ran.stdout
     (home.inbox / "bad.csv").unlink()
+
+
+def test_a_batch_that_is_rejected_by_name_is_waited_for_no_longer_and_gold_goes_on(small_root: Path, home: Home, tmp_path: Path) -> None:
+    made = pd.read_csv(small_root / "made" / "annotations.csv", dtype=str, keep_default_na=False)
+    made.head(1).assign(emotion="happyish").to_csv(tmp_path / "bad.csv", index=False)
+    gold = home.artifact("gold_labels")
+    before = content_version(gold)
+    try:
+        assert feelm(small_root, "annotations", "import", str(tmp_path / "bad.csv")).returncode == 1
+        assert list(json.loads(feelm(small_root, "run", "--json").stdout)["refused"]) == ["bad"]
+        rejected = feelm(small_root, "annotations", "reject", "bad.csv", "--reason", "a test of the tool")
+        assert rejected.returncode == 0, rejected.stdout + rejected.stderr
+        shutil.rmtree(gold)
+        done = feelm(small_root, "run", "--json")
+        told = json.loads(done.stdout)
+        assert (done.returncode, told["refused"], told["failures"]) == (0, {}, {}), done.stdout
+        assert [words.endswith(": a test of the tool") for words in told["rejected"]["bad"]] == [True]
+        assert content_version(gold) == before
+        annotations = ANNOTATIONS.read(home.artifact("annotations") / "annotations.parquet")
+        assert set(annotations["batch_id"]) == {"first"}
+        assert "Rejected by name on" in (home.reports / "annotators.md").read_text()
+    finally:
+        for name in ("bad.csv", ".bad.csv.rejected.json"):
+            (home.inbox / name).unlink(missing_ok=True)
 
 
 def test_the_champion_reads_a_sentence(small_root: Path) -> None:

@@ -11,8 +11,9 @@ from corpus.annotations.importers.label_studio import IMPORTER
 from corpus.annotations.importers.reading import Told
 from corpus.annotations.label_studio_server import TASK_KEY
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import EMOTIONS, UNITS, UnitLevel
+from corpus.contracts import UNITS
 from corpus.paths import Home
+from corpus.terms import EMOTIONS, UnitLevel
 from orchestration.label_studio import SERVED_AT, film_tasks
 from orchestration.label_studio_tool import Places
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from corpus.contracts import EMOTIONS, FACE_COURSE, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS, UTTERANCES
+from corpus.contracts import FACE_COURSE, UNIT_FEATURES, UNITS, UTTERANCES
 from corpus.paths import Home
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 from ml.evaluation.report import ValidationReport
 from tests.e2e.conftest import feelm
 

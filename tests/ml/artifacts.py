@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from corpus.contracts import EMOTIONS, GOLD_LABELS, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS
+from corpus.contracts import GOLD_LABELS, UNIT_FEATURES, UNITS
 from corpus.paths import Home, write_json
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 
 FACE_COLUMNS = ("smile", "brow", "eyes")
 VOICE_COLUMNS = ("pitch", "rate", "level", "tilt")
@@ -95,7 +96,9 @@ def gold_table(units: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame({"unit_id": units["unit_id"], "film_id": units["film_id"], "perspective": "portrayed", "status": "gold"})
     table["label"] = [EMOTIONS[label] for label in labels]
     table[list(PROBABILITY_COLUMNS)] = soft
-    return table.assign(n_raters=3, top_share=1.0, entropy_bits=0.8, intensity=0.5, valence=None, arousal=None)
+    return table.assign(
+        rater_model_label=table["label"], n_raters=3, top_share=1.0, entropy_bits=0.8, intensity=0.5, valence=None, arousal=None
+    )
 
 
 def _one_hot(seen: np.ndarray, width: int, rng: np.random.Generator, noise: float) -> np.ndarray:

@@ -1,15 +1,24 @@
 """`feelm annotations` by hand: any file or folder, nothing left behind."""
 
+import io
 import json
 from pathlib import Path
 
+import dagster as dg
 import pandas as pd
 import pytest
 from click.testing import Result
+from rich.console import Console
 from typer.testing import CliRunner
 
-from corpus.contracts import GOLD_LABELS, FeelmError
+from corpus.annotations.decisions import read_decision
+from corpus.contracts import GOLD_LABELS
+from corpus.paths import Home
+from corpus.terms import FeelmError
 from orchestration.cli_annotations import annotations_app
+from orchestration.run import RunReport
+from orchestration.summary import run_table
+from tests.conftest import REPOSITORY
 from tests.simulated_raters import Simulated, write_csv
 
 SIMULATED = Simulated(lines=30, films=("made-1-01",))
@@ -107,3 +116,60 @@ def test_formats_are_listed_with_what_is_read_and_written() -> None:
     formats = {entry["name"]: entry for entry in json.loads(feelm_annotations("formats", "--json").stdout)}
     assert formats["nova"] == {"name": "nova", "what": formats["nova"]["what"], "read": True, "written": False}
     assert formats["elan"]["read"] and formats["elan"]["written"]
+
+
+@pytest.fixture
+def refused(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home that was given `table.csv` and has refused it: nobody added its film."""
+    home = Home(tmp_path / ".feelm")
+    monkeypatch.setenv("FEELM_HOME", str(home.root))
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    (tmp_path / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
+    assert feelm_annotations("import", table).exit_code == 1
+    return home
+
+
+def failing_checks(home: Home) -> set[str]:
+    """The blocking checks that the latest run left failed, as Dagster holds them."""
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        (run,) = instance.get_runs(limit=1)
+        found = [
+            record.asset_check_evaluation for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        ]
+    assert found
+    return {e.check_name for e in found if e is not None and not e.passed and e.severity is dg.AssetCheckSeverity.ERROR}
+
+
+def test_a_refused_batch_is_rejected_by_name_as_it_was_checked_and_that_can_be_undone(refused: Home) -> None:
+    assert failing_checks(refused) == {"film_known"}
+    delivered = refused.inbox / "table.csv"
+    content = delivered.read_bytes()
+    delivered.write_bytes(content + b"\n")
+    unchecked = feelm_annotations("reject", "table.csv").exception
+    assert isinstance(unchecked, FeelmError) and "was not checked as it lies there: `feelm run` checks it" in str(unchecked)
+    delivered.write_bytes(content)
+    result = feelm_annotations("reject", "table.csv", "--reason", "of another project")
+    assert result.exit_code == 0, result.output
+    assert "of another project" in result.stdout and "--undo" in result.stdout
+    decision = read_decision(refused.batch("table"))
+    assert decision is not None and not decision.accepted
+    assert decision.rejected is not None and decision.rejected.reason == "of another project"
+    assert not failing_checks(refused)
+    (told,) = json.loads(feelm_annotations("reject", "table", "--undo", "--json").stdout)
+    assert told["rejected"] is None and not told["accepted"]
+    assert failing_checks(refused) == {"film_known"}
+
+
+def test_what_takes_a_rejection_back_needs_no_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEELM_HOME", str(tmp_path))
+    assert feelm_annotations("reject", "table.csv", "--undo", "--reason", "x").exit_code == 2
+    assert "waiting in quarantine: none" in str(feelm_annotations("reject", "table.csv").exception)
+
+
+def test_a_run_tells_rejected_batches_apart_from_those_that_wait() -> None:
+    report = RunReport(refused={"one": ("film_known: seen",)}, rejected={"two": ("rejected by name on 2026-11-27: why [/b]",)})
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(run_table(report))
+    words = console.export_text()
+    waits, rejected = words.index("Batches in quarantine"), words.index("Batches rejected by name")
+    assert waits < words.index("film_known: seen") < rejected < words.index("rejected by name on 2026-11-27: why [/b]")

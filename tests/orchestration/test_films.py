@@ -62,7 +62,7 @@ def test_fetch_without_an_id_shows_what_can_be_fetched(home: Home) -> None:
 
 def test_a_run_on_films_that_nobody_fetched_says_how_to_get_them(home: Home) -> None:
     from assets.workspace import Workspace
-    from corpus.contracts import FeelmError
+    from corpus.terms import FeelmError
 
     home.root.mkdir()
     home.catalogue.write_text("films: [{id: a, sources: [{role: video, url: 'https://example.org/a.mkv'}]}]")

@@ -6,37 +6,32 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pytest
 import yaml
 from click.testing import Result
 from typer.testing import CliRunner
 
 from corpus.annotations.decisions import read_decision
+from corpus.annotations.judgements import Judgement
 from corpus.annotations.label_studio_server import LabelStudio, Project
-from corpus.contracts import ANNOTATIONS, FeelmError
+from corpus.contracts import ANNOTATIONS
 from corpus.paths import Home, write_json
+from corpus.terms import FeelmError
 from orchestration.cli import app
 from orchestration.definitions import defs
 from orchestration.label_studio import collect_once
 from orchestration.label_studio_tool import VERSION, Places, install, read_secrets
 from orchestration.sensors import label_studio_export
-from tests.conftest import REPOSITORY
 from tests.corpus.annotations.label_studio_double import TOKEN, Double, double
-from tests.corpus.films.conftest import marked, write_film
-
-TIMES_MS = np.cumsum([0, *np.random.default_rng(8).integers(21, 95, 119)]).tolist()
-STARTS_S = 1200
+from tests.orchestration.serving import counting_film, feelm, free_port, serving
 
 
 def region(first: int, last: int, label: str, region_id: str = "r1") -> dict[str, Any]:
@@ -174,7 +169,7 @@ class TestElsewhere:
     @pytest.fixture
     def films(self, home: Home, tmp_path: Path) -> Home:
         """A film that can be shown, one that cannot, and one that is not there."""
-        write_film(tmp_path / "f1.mp4", [marked(k) for k in range(120)], TIMES_MS)
+        counting_film(tmp_path / "f1.mp4")
         (tmp_path / "f2.mp4").write_bytes(b"no film")
         home.root.mkdir(exist_ok=True)
         entries = [{"id": name, "video": str(tmp_path / f"{name}.mp4")} for name in ("f1", "f2", "gone")]
@@ -204,6 +199,26 @@ class TestElsewhere:
             assert "nothing new" in self.run("collect").stdout
             assert TOKEN not in "".join(path.read_text() for path in Places(films).folder.glob("*.json"))
 
+    def test_a_new_champions_suggestions_take_the_place_of_the_old_ones_and_can_be_left_out(
+        self, films: Home, monkeypatch: pytest.MonkeyPatch
+    ):
+        said = [Judgement("f1", "champion", "u1", start_ms=1000, end_ms=2000, emotion="joy")]
+        versions: list[str | None] = [None, "champion 1", "champion 2", "champion 2"]
+        shown = []
+        with double() as server:
+            for version in versions:
+                told = (version, said if version else [])
+                monkeypatch.setattr("orchestration.label_studio.champion_says", lambda *_, told=told: told)
+                with_them = ("--suggestions", "--url", server.url, "--token", TOKEN, "--media-url", "https://films.example.org/")
+                done = self.run("serve", *with_them)
+                assert done.exit_code == 0, done.output
+                shown.append(server.projects[0].get("model_version"))
+            left_out = ("serve", "--url", server.url, "--token", TOKEN, "--media-url", "https://films.example.org/")
+            assert self.run(*left_out).exit_code == 0
+            assert shown == versions
+            assert server.projects[0]["show_collab_predictions"] is False
+            assert [one["model_version"] for one in server.tasks[0]["predictions"]] == ["champion 1", "champion 2"]
+
     def test_a_film_that_was_asked_for_and_cannot_be_shown_is_told(self, films: Home):
         with double() as server:
             done = self.run("serve", "--film", "f2", "--url", server.url, "--token", TOKEN, "--media-url", "https://films.example.org/")
@@ -213,39 +228,6 @@ class TestElsewhere:
     def test_where_its_users_get_the_films_must_be_said(self, films: Home):
         done = self.run("serve", "--url", "https://labels.example.org", "--token", TOKEN)
         assert isinstance(done.exception, FeelmError) and "--media-url" in str(done.exception)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def feelm(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "orchestration.cli", *arguments]
-    environment = {**os.environ, "FEELM_HOME": str(home.root), "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
-    return subprocess.run(command, cwd=home.root.parent, env=environment, capture_output=True, text=True, timeout=600, check=False)
-
-
-@contextmanager
-def serving(home: Home, port: int) -> Iterator["subprocess.Popen[str]"]:
-    """`feelm annotations serve` once raters can log in."""
-    command = [sys.executable, "-m", "orchestration.cli", "annotations", "serve", "--port", str(port)]
-    environment = {**os.environ, "FEELM_HOME": str(home.root), "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
-    log = home.root.parent / "serve.log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(command, cwd=home.root.parent, env=environment, stderr=stream, text=True, start_new_session=True)
-    try:
-        until = time.monotonic() + STARTS_S
-        while "Log in as" not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.5)
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
 
 
 def children(pid: int) -> list[int]:
@@ -276,7 +258,7 @@ def get(url: str, **headers: str) -> tuple[int, bytes]:
 @pytest.mark.network
 def test_the_round_trip_with_the_real_tool(tmp_path: Path, home: Home):
     """Install, serve, judge through the API as the editor does, collect, edit, collect, kill, collect, serve again, collect."""
-    film = write_film(tmp_path / "f1.mp4", [marked(k) for k in range(120)], TIMES_MS)
+    film = counting_film(tmp_path / "f1.mp4")
     added = feelm(home, "films", "add", str(film))
     assert added.returncode == 0, added.stderr
     port, took = free_port(), {"begun": time.monotonic()}

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from corpus.contracts import EMOTIONS, TRACES
+from corpus.contracts import TRACES
+from corpus.terms import EMOTIONS
 from quality.annotation_rules import (
     agreement_floor,
     agreement_kept,

@@ -8,6 +8,7 @@ import pytest
 
 from corpus.annotations.batches import build_batch
 from corpus.annotations.decisions import failing_rows_path
+from corpus.annotations.sidecars import Rejection
 from corpus.paths import Home, writing
 from quality.checks import annotation_checks
 from quality.gate import decide
@@ -20,11 +21,11 @@ Rows = list[dict[str, object]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[[Rows], dg.ExecuteInProcessResult]:
+def run(tmp_path: Path) -> Callable[..., dg.ExecuteInProcessResult]:
     """Materialise a batch, its checks and an asset downstream of it."""
     home = Home(tmp_path)
 
-    def run_chain(rows: Rows) -> dg.ExecuteInProcessResult:
+    def run_chain(rows: Rows, rejected: Rejection | None = None) -> dg.ExecuteInProcessResult:
         source = write_csv(tmp_path / "inbox" / "b.csv", rows)
 
         @dg.asset(partitions_def=KEYS)
@@ -38,7 +39,7 @@ def run(tmp_path: Path) -> Callable[[Rows], dg.ExecuteInProcessResult]:
         checks = annotation_checks(
             "annotation_batches",
             KEYS,
-            lambda batch_id: decide(home.batch(batch_id), SIMULATED.durations),
+            lambda batch_id: decide(home.batch(batch_id), SIMULATED.durations, rejected),
             lambda batch_id: failing_rows_path(home.batch(batch_id)),
         )
         with dg.DagsterInstance.ephemeral() as instance:
@@ -57,7 +58,7 @@ def _failed(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckSeverit
     return {e.check_name: e.severity for e in result.get_asset_check_evaluations() if not e.passed}
 
 
-def test_a_good_batch_passes_and_its_spammer_only_warns(run: Callable[[Rows], dg.ExecuteInProcessResult]):
+def test_a_good_batch_passes_and_its_spammer_only_warns(run: Callable[..., dg.ExecuteInProcessResult]):
     result = run(SIMULATED.rows())
     assert result.success
     assert _ran(result)
@@ -68,7 +69,7 @@ def test_a_good_batch_passes_and_its_spammer_only_warns(run: Callable[[Rows], dg
 @pytest.mark.parametrize(
     ("column", "value", "check"), [("emotion", "happyish", "label_in_vocabulary"), ("end_ms", 10**6, "interval_inside_film")]
 )
-def test_a_bad_row_blocks_what_comes_after(run: Callable[[Rows], dg.ExecuteInProcessResult], column: str, value: object, check: str):
+def test_a_bad_row_blocks_what_comes_after(run: Callable[..., dg.ExecuteInProcessResult], column: str, value: object, check: str):
     rows = SIMULATED.rows()
     rows[7] = rows[7] | {column: value}
     result = run(rows)
@@ -78,3 +79,20 @@ def test_a_bad_row_blocks_what_comes_after(run: Callable[[Rows], dg.ExecuteInPro
     found = next(e for e in result.get_asset_check_evaluations() if e.check_name == check)
     assert found.metadata["unexpected_count"].value >= 1
     assert len(found.metadata["failing_rows"].value.records) >= 1
+
+
+def test_a_rejected_batch_holds_up_nothing_and_its_checks_say_that_it_was_rejected_and_what_was_wrong(
+    run: Callable[..., dg.ExecuteInProcessResult],
+) -> None:
+    rows = SIMULATED.rows()
+    rows[7] = rows[7] | {"emotion": "happyish"}
+    assert not _ran(run(rows))
+    result = run(rows, Rejection("2026-11-27T05:22:00Z", "a test of the tool"))
+    assert result.success and _ran(result)
+    assert _failed(result) == {"raters_not_spam": dg.AssetCheckSeverity.WARN}
+    told = {e.check_name: e for e in result.get_asset_check_evaluations()}
+    assert {e.metadata["rejected"].value for e in told.values()} == {"rejected by name on 2026-11-27: a test of the tool"}
+    lifted = told["label_in_vocabulary"]
+    assert lifted.passed and str(lifted.description).startswith("rejected by name on 2026-11-27: a test of the tool; it was: ")
+    assert lifted.metadata["unexpected_count"].value == len(lifted.metadata["failing_rows"].value.records) == 1
+    assert told["id_unique"].description == told["id_unique"].metadata["observed"].value

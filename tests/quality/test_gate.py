@@ -7,8 +7,9 @@ import pytest
 
 from corpus.annotations.batches import build_batch
 from corpus.annotations.decisions import Decision, Outcome
-from corpus.contracts import UNIT_FEATURES, FeelmError
+from corpus.contracts import UNIT_FEATURES
 from corpus.paths import write_json, writing
+from corpus.terms import FeelmError
 from quality.gate import check_features, decide
 from quality.runner import run_suite
 from quality.suite import Expectation, Suite, load_suite

@@ -21,7 +21,7 @@ from corpus.annotations.details import DETAILS, details_of
 from corpus.annotations.exporters.rows import in_our_words, judgements_of
 from corpus.annotations.exporters.writing import Exporter, FilmMedia, Judged
 from corpus.annotations.judgements import VALUE_RANGES, Judgement
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 
 HEADER = "db.yaml"
 LEVELS = ("file", "start", "end")

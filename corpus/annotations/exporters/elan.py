@@ -20,7 +20,7 @@ from corpus.annotations.exporters.writing import Exporter, FilmMedia, Judged
 from corpus.annotations.importers.elan import FILM_PROPERTY
 from corpus.annotations.importers.tiers import NOTE
 from corpus.annotations.judgements import VALUE_RANGES, Judgement
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 
 WRITTEN_STATUSES = ("submitted", "adjudicated")
 TIER_NAMES = ("emotion", *VALUE_RANGES, NOTE)

@@ -22,7 +22,7 @@ from corpus.annotations.exporters.rows import in_our_words, judgements_of, short
 from corpus.annotations.exporters.writing import Exporter, FilmMedia, Judged
 from corpus.annotations.importers.emotionml import NAMESPACE, OUR_NAMESPACE, ROLES, SCALE
 from corpus.annotations.judgements import VALUE_RANGES, Judgement
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 
 FILE = "annotations.emotionml"
 _ROLE_OF = {perspective: role for role, perspective in ROLES.items()}

@@ -20,7 +20,7 @@ from corpus.annotations.exporters.writing import Exporter, FilmMedia, Judged
 from corpus.annotations.gold import COUNTED
 from corpus.annotations.judgements import Judgement, identifier
 from corpus.annotations.label_studio_config import CHARACTER, NOTE, NUMBERS, OF_UNIT, VIDEO, labelling_config, stars
-from corpus.contracts import EMOTIONS, FeelmError
+from corpus.terms import EMOTIONS, FeelmError
 
 TASKS_FILE = "label-studio-tasks.json"
 CONFIG_FILE = "label-studio-config.xml"

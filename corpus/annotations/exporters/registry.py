@@ -6,8 +6,8 @@ from pathlib import Path
 
 from corpus.annotations.exporters import audformat, elan, emotionml, label_studio, long_csv
 from corpus.annotations.exporters.writing import Exporter, Judged
-from corpus.contracts import FeelmError
 from corpus.paths import write_bytes
+from corpus.terms import FeelmError
 
 EXPORTERS: tuple[Exporter, ...] = (
     long_csv.EXPORTER,

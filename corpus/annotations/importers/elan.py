@@ -24,7 +24,7 @@ from corpus.annotations.importers.tiers import NOTE, Region, judgements_of, tier
 from corpus.annotations.judgements import Delivery, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import canonical
-from corpus.contracts import FeelmError, check_film_id
+from corpus.terms import FeelmError, check_film_id
 
 TOOL = "elan/1"
 FILM_PROPERTY = "feelm.film_id"

@@ -19,10 +19,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeGuard
+from dataclasses import dataclass, replace
+from typing import Any
 
 from corpus.annotations.details import with_details
+from corpus.annotations.importers.label_studio_items import Item, Said, is_number, plain, read_item, shown
+from corpus.annotations.importers.label_studio_min import as_task, is_row
 from corpus.annotations.importers.reading import (
     Files,
     Importer,
@@ -34,44 +36,17 @@ from corpus.annotations.importers.reading import (
     frame_ms,
     milliseconds,
 )
-from corpus.annotations.judgements import NOTE_LENGTH, VALUE_RANGES, Delivery, Judgement, Refusal
-from corpus.annotations.label_studio_config import CHARACTER, NOTE, OF_UNIT, RATING_SCALES, asked_by
+from corpus.annotations.judgements import Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import FILM_ID_PATTERN
+from corpus.terms import FILM_ID_PATTERN
 
 TOOL = "label-studio/1"
-
-LABEL_KINDS = ("timelinelabels", "labels", "choices")
-NUMBER_KINDS = ("rating", "number")
-VALUE_KEYS = {kind: kind for kind in (*LABEL_KINDS, *NUMBER_KINDS)} | {"textarea": "text"}
-"""Kind of a result item -> the key of its value."""
-
-FOLDED = "folded"
-"""Kind of a value that JSON_MIN gives without saying whose it is."""
 
 MOST_MS = 10**10
 """115 days: no film lasts longer, and no judgement takes longer."""
 
 _WHOLE = re.compile(r"[0-9]{1,11}")
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MIN_KEYS = ("id", "annotation_id", "annotator", "created_at", "updated_at", "lead_time")
 _CSV_COLUMNS = (b"annotation_id", b"annotator", b"lead_time")
-
-
-@dataclass(frozen=True)
-class Item:
-    """One result item: what control, of what kind, said what of which region."""
-
-    control: str
-    kind: str
-    value: Mapping[str, Any]
-    region_id: str | None
-    of_audio: bool
-
-    @property
-    def has_time(self) -> bool:
-        """Whether it is about a part of the medium."""
-        return "ranges" in self.value or "start" in self.value or "end" in self.value
 
 
 @dataclass(frozen=True)
@@ -84,63 +59,6 @@ class Work:
     unique_id: str | None
     data: Mapping[str, Any]
     result: list[Any]
-
-
-@dataclass
-class Said:
-    """What the items of one region say, put together item by item."""
-
-    told: Told
-    labels: list[str] = field(default_factory=list)
-    values: dict[str, float] = field(default_factory=dict)
-    scales: dict[str, tuple[float, float]] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-
-    def add(self, item: Item) -> None:
-        """Take in one item.
-
-        Raises:
-            UnreadableRow: the control is not known, its value is none that it can have, or it was answered before.
-        """
-        asked = asked_by(item.control)
-        if asked is None:
-            known = f"emotion, {', '.join(VALUE_RANGES)}, {CHARACTER}, {NOTE}"
-            raise UnreadableRow(f"control {_shown(item.control)} is not known: name it one of {known}, or so with {OF_UNIT} before it")
-        if item.kind == FOLDED:
-            raise UnreadableRow(f"JSON_MIN does not say whether {_shown(item.control)} is the rater's or the task's: export JSON")
-        if asked in self.values or asked in self.texts:
-            raise UnreadableRow(f"{asked} is answered twice for one region")
-        if asked == "category":
-            self.labels.extend(_labels(item))
-        elif asked in VALUE_RANGES:
-            self._add_value(asked, item)
-        else:
-            self.texts[asked] = _text(item, asked)
-
-    def _add_value(self, dimension: str, item: Item) -> None:
-        value, scale = _value(item), self._scale(dimension, item.kind)
-        low, high = scale
-        if not low <= value <= high:
-            raise UnreadableRow(f"{dimension} {value:g} is outside its scale, {low:g} to {high:g}; --scale {dimension}=1:7 tells another")
-        self.values[dimension] = value
-        if scale != VALUE_RANGES[dimension]:
-            self.scales[dimension] = scale
-
-    def _scale(self, dimension: str, kind: str) -> tuple[float, float]:
-        told = self.told.scales or {}
-        scale = told.get(dimension) or (RATING_SCALES if kind == "rating" else VALUE_RANGES).get(dimension)
-        if scale is None:
-            raise UnreadableRow(f"the export does not hold the scale of the rating of {dimension}: say it with --scale {dimension}=1:5")
-        return scale
-
-    def judgements(self, base: Judgement) -> Iterator[Judgement]:
-        """One judgement a label, in order; what else is said of the region stands in the first."""
-        person = self.texts.get(CHARACTER) or base.character_id
-        named = replace(base, character_id=person, note=self.texts.get(NOTE) or None)
-        first = self.labels[0] if self.labels else None
-        yield replace(named, emotion=first, values=self.values, scales=self.scales)
-        for rank, label in enumerate(self.labels[1:], start=2):
-            yield replace(named, emotion=label, rank=rank)
 
 
 def is_label_studio(files: Files) -> bool:
@@ -221,7 +139,7 @@ def _read(tasks: Iterable[Any], pseudonyms: Pseudonyms, told: Told) -> Iterator[
 
 
 def _works(task: Any, ref: str, pseudonyms: Pseudonyms, told: Told) -> Iterator[Work | Refusal]:
-    whole = _unfolded(task) if isinstance(task, dict) and "annotations" not in task and "annotation_id" in task else task
+    whole = as_task(task) if is_row(task) else task
     data = whole.get("data") if isinstance(whole, dict) else None
     annotations = whole.get("annotations") if isinstance(whole, dict) else None
     if not isinstance(data, dict) or not isinstance(annotations, list):
@@ -275,7 +193,7 @@ def _base(annotation: dict[str, Any], ref: str, data: dict[str, Any], pseudonyms
 
 def _as_text(name: str, given: Any) -> str:
     if not isinstance(given, str):
-        raise UnreadableRow(f"{name} {_shown(given)} is no text")
+        raise UnreadableRow(f"{name} {shown(given)} is no text")
     return given
 
 
@@ -285,7 +203,7 @@ def _film_id(data: dict[str, Any], told: Told) -> str:
         media = data.get("video") or data.get("audio")
         return told.film_of(_media_name(media) if isinstance(media, str) else None)
     if not isinstance(named, str | int) or not FILM_ID_PATTERN.fullmatch(str(named)):
-        raise UnreadableRow(f"film_id {_shown(named)} of the task is no film's id: say which film it is with --film")
+        raise UnreadableRow(f"film_id {shown(named)} of the task is no film's id: say which film it is with --film")
     return str(named)
 
 
@@ -310,8 +228,8 @@ def _rater(completed_by: Any, told: Told) -> str:
 def _lead_time_ms(seconds: Any) -> int | None:
     if seconds is None:
         return None
-    if not _is_number(seconds) or not 0 <= 1000 * seconds <= MOST_MS:
-        raise UnreadableRow(f"lead_time {_shown(seconds)} is not a time of 0 s or more")
+    if not is_number(seconds) or not 0 <= 1000 * seconds <= MOST_MS:
+        raise UnreadableRow(f"lead_time {shown(seconds)} is not a time of 0 s or more")
     return milliseconds(seconds)
 
 
@@ -331,7 +249,7 @@ def _judged(work: Work, told: Told) -> Iterator[Judgement | Refusal]:
     regions: dict[str | int, list[Item]] = {}
     for position, raw in enumerate(work.result, start=1):
         try:
-            item = _item(raw)
+            item = read_item(raw)
         except UnreadableRow as error:
             yield Refusal(f"{work.base.source_ref}, item {position}", str(error))
         else:
@@ -341,7 +259,7 @@ def _judged(work: Work, told: Told) -> Iterator[Judgement | Refusal]:
     parts = len(timed) + bool(whole)
     for position, items in enumerate(timed, start=1):
         region_id = items[0].region_id
-        name = f"region {_plain(region_id or '') or f'#{position}'}"
+        name = f"region {plain(region_id or '') or f'#{position}'}"
         yield from _region(items, _part(work, name, region_id, parts), work.data, told)
     if whole:
         yield from _region(whole, _part(work, "whole task", "", parts), work.data, told)
@@ -358,19 +276,6 @@ def _part(work: Work, name: str, tool_id: str | None, parts: int) -> Judgement:
     )
 
 
-def _item(raw: Any) -> Item:
-    if not isinstance(raw, dict) or not isinstance(raw.get("value"), dict) or not isinstance(raw.get("from_name"), str):
-        raise UnreadableRow("it is no result item with from_name and value")
-    region_id, value = raw.get("id"), raw["value"]
-    return Item(
-        control=raw["from_name"],
-        kind=raw["type"] if isinstance(raw.get("type"), str) else "",
-        value=value,
-        region_id=str(region_id) if isinstance(region_id, str | int) and region_id != "" else None,
-        of_audio="channel" in value or "original_length" in raw,
-    )
-
-
 def _region(items: list[Item], base: Judgement, data: Mapping[str, Any], told: Told) -> Iterator[Judgement | Refusal]:
     try:
         placed = _placed(items, base, data, told)
@@ -383,7 +288,7 @@ def _region(items: list[Item], base: Judgement, data: Mapping[str, Any], told: T
             said.add(item)
         except UnreadableRow as error:
             refused += 1
-            yield Refusal(f"{base.source_ref}, {_plain(item.control) or 'a control'}", str(error))
+            yield Refusal(f"{base.source_ref}, {plain(item.control) or 'a control'}", str(error))
     if said.labels or said.values:
         yield from said.judgements(placed)
     elif refused < len(items):
@@ -420,7 +325,7 @@ def _frames(item: Item, base: Judgement, data: Mapping[str, Any], told: Told) ->
 
 def _frame(number: Any, name: str, told: Told) -> int:
     if not isinstance(number, int) or isinstance(number, bool):
-        raise UnreadableRow(f"{name} {_shown(number)} is not the whole number of a frame")
+        raise UnreadableRow(f"{name} {shown(number)} is not the whole number of a frame")
     if number < told.first_frame:
         raise UnreadableRow(f"{name} {number} is before the film's first frame, {told.first_frame} (--first-frame tells its number)")
     return number
@@ -437,7 +342,7 @@ def _fps(named: Any, told: Told) -> float:
         fps = math.nan
     # The tool takes fps below 1 for its inverse, so what it counted by is not what stands there.
     if not 1 <= fps <= 1000:
-        raise UnreadableRow(f"the task's fps {_shown(named)} are not 1 to 1000 frames a second")
+        raise UnreadableRow(f"the task's fps {shown(named)} are not 1 to 1000 frames a second")
     return fps
 
 
@@ -445,8 +350,8 @@ def _seconds(item: Item, base: Judgement, of_audio: bool) -> Judgement:
     start, end = item.value.get("start"), item.value.get("end")
     if not of_audio or (item.kind == "labels" and "text" in item.value):
         raise UnreadableRow("its start and end are not seconds of a sound: a region has neither channel nor original_length")
-    if not _is_number(start) or not _is_number(end) or not 0 <= start <= end <= MOST_MS:
-        raise UnreadableRow(f"{_shown(start)} to {_shown(end)} is not a time in seconds")
+    if not is_number(start) or not is_number(end) or not 0 <= start <= end <= MOST_MS:
+        raise UnreadableRow(f"{shown(start)} to {shown(end)} is not a time in seconds")
     start_ms, end_ms = milliseconds(start), milliseconds(end)
     return replace(base, start_ms=start_ms, end_ms=_within_a_film(start_ms, end_ms))
 
@@ -474,87 +379,14 @@ def _whole_task(base: Judgement, data: Mapping[str, Any]) -> Judgement:
 
 def _whole(number: Any, name: str) -> int:
     if isinstance(number, bool) or not _WHOLE.fullmatch(str(number)):
-        raise UnreadableRow(f"the task's {name} {_shown(number)} is not a whole number of 0 or more")
+        raise UnreadableRow(f"the task's {name} {shown(number)} is not a whole number of 0 or more")
     return int(number)
-
-
-def _labels(item: Item) -> list[str]:
-    labels = item.value.get(item.kind) if item.kind in LABEL_KINDS else None
-    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) and label.strip() for label in labels):
-        raise UnreadableRow(f"an item of type {_shown(item.kind)} does not name emotions: {' or '.join(LABEL_KINDS)} are needed")
-    return labels
-
-
-def _value(item: Item) -> float:
-    value: Any = item.value.get(item.kind) if item.kind in NUMBER_KINDS else None
-    if not _is_number(value):
-        raise UnreadableRow(f"an item of type {_shown(item.kind)} holds {_shown(value)}, where a {' or '.join(NUMBER_KINDS)} is needed")
-    return float(value)
-
-
-def _text(item: Item, asked: str) -> str:
-    given = item.value.get(VALUE_KEYS.get(item.kind, ""))
-    texts = [given] if isinstance(given, str) else given
-    if item.kind not in ("textarea", "choices") or not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise UnreadableRow(f"an item of type {_shown(item.kind)} holds no text for {asked}")
-    if asked == CHARACTER and len(texts) > 1:
-        raise UnreadableRow(f"{len(texts)} characters are named: one is judged at a time")
-    text = texts[0].strip() if asked == CHARACTER and texts else "\n".join(texts)
-    if len(text) > NOTE_LENGTH:
-        raise UnreadableRow(f"the {asked} has {len(text)} characters, {NOTE_LENGTH} are the most")
-    return text
-
-
-def _unfolded(flat: dict[str, Any]) -> dict[str, Any]:
-    """A row of JSON_MIN as the task that JSON has.
-
-    It lacks the ids of regions, so that answers about the same time are taken together, and mixes the task's data with the answers: a
-    value counts as an answer by its shape, and one without shape under the name of a control is nobody's for certain.
-    """
-    data: dict[str, Any] = {}
-    result: list[dict[str, Any]] = []
-    for name, value in flat.items():
-        if name in _MIN_KEYS:
-            continue
-        answers = value if isinstance(value, list) else [value]
-        if answers and all(isinstance(answer, dict) and _kind_of(answer) for answer in answers):
-            result.extend({"id": _time_key(answer), "from_name": name, "type": _kind_of(answer), "value": answer} for answer in answers)
-        elif asked_by(name) is not None:
-            result.append({"from_name": name, "type": FOLDED, "value": {}})
-        else:
-            data[name] = value
-    annotation = {name: flat.get(name) for name in ("created_at", "updated_at", "lead_time")}
-    annotation |= {"id": flat["annotation_id"], "completed_by": flat.get("annotator"), "result": result}
-    return {"data": data, "annotations": [annotation] if annotation["id"] is not None else []}
-
-
-def _kind_of(answer: dict[str, Any]) -> str | None:
-    return next((kind for kind, key in VALUE_KEYS.items() if key in answer), None)
-
-
-def _time_key(answer: dict[str, Any]) -> str | None:
-    times = {name: answer[name] for name in ("ranges", "start", "end") if name in answer}
-    return json.dumps(times) if times else None
 
 
 def _named(thing: Any, position: int) -> str:
     """The tool's id of a task or annotation where it is plain, else its place in the file."""
     number = thing.get("id") if isinstance(thing, dict) else None
-    return (_plain(str(number)) if isinstance(number, str | int) else None) or f"#{position}"
-
-
-def _plain(name: str) -> str | None:
-    """A name from the file where references can show it."""
-    return name if _PLAIN.fullmatch(name) else None
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _shown(value: object) -> str:
-    """A value as refusals show it: short, and only what has a plain form."""
-    return repr(value)[:60] if isinstance(value, str | int | float | bool | None) else f"a {type(value).__name__}"
+    return (plain(str(number)) if isinstance(number, str | int) else None) or f"#{position}"
 
 
 IMPORTER = Importer("label-studio", "Label Studio (JSON, JSON_MIN)", is_label_studio, each_file(read_label_studio))

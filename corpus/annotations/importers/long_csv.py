@@ -18,7 +18,7 @@ from corpus.annotations.importers.reading import Files, Importer, Told, Unreadab
 from corpus.annotations.judgements import CUES, NOTE_LENGTH, VALUE_RANGES, Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import SCHEMES
-from corpus.contracts import MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
+from corpus.terms import MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
 
 TOOL = "long-csv/1"
 

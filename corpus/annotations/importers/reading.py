@@ -13,15 +13,14 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from corpus.annotations.judgements import Delivery, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import SCHEMES
-from corpus.contracts import MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
 from corpus.films.catalogue.names import slug
-from corpus.paths import write_json
+from corpus.terms import MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
 
 MOST_FILES = 2_000
 MOST_BYTES = 256 * 1024 * 1024
@@ -105,33 +104,6 @@ class Importer:
     what: str
     recognises: Callable[[Files], bool]
     read: FilesReader
-
-
-def told_path(source: Path) -> Path:
-    """Where what was told of the delivered file `source` is kept: a hidden file beside it."""
-    return source.with_name(f".{source.name}.told.json")
-
-
-def write_told(source: Path, told: Told) -> None:
-    """Keep what is told of `source`; before the file itself comes, so that nobody reads it without."""
-    write_json(told_path(source), asdict(told))
-
-
-def read_told(source: Path) -> Told:
-    """What was told of `source`, nothing where nothing was.
-
-    Raises:
-        FeelmError: the file is damaged.
-    """
-    path = told_path(source)
-    if not path.is_file():
-        return Told()
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        scales = {name: (float(low), float(high)) for name, (low, high) in (raw.pop("scales") or {}).items()}
-        return Told(**raw, scales=scales or None)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FeelmError(f"what was told of a delivery, {path}, is damaged ({error}): import the file again") from error
 
 
 def read_files(source: Path) -> Files:

@@ -20,7 +20,7 @@ from corpus.annotations.importers import (
 from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, joined, read_files
 from corpus.annotations.judgements import Delivery
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import FeelmError
+from corpus.terms import FeelmError
 
 IMPORTERS: tuple[Importer, ...] = (
     copies.IMPORTER,

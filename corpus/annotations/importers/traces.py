@@ -30,7 +30,7 @@ from corpus.annotations.importers.reading import (
 )
 from corpus.annotations.judgements import VALUE_RANGES, Delivery, Refusal, Trace
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import FeelmError, check_film_id
+from corpus.terms import FeelmError, check_film_id
 
 TOOL = "traces/1"
 

@@ -53,6 +53,9 @@ class Double(ThreadingHTTPServer):
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         if path == "/api/projects/":
             return self._projects(method, body)
+        if method == "PATCH":
+            (project,) = (one for one in self.projects if path == f"/api/projects/{one['id']}/")
+            return project.update(body)
         if path == "/api/tasks":
             listed = [self._listed(task, query["include"].split(",")) for task in self.tasks]
             page, size = int(query["page"]), int(query["page_size"])
@@ -95,6 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._serve("POST")
+
+    def do_PATCH(self) -> None:
+        self._serve("PATCH")
 
     def _serve(self, method: str) -> None:
         parts = urlsplit(self.path)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from corpus.annotations.agreement import LEAST_SHARED, disputed, pairwise_agreement
-from corpus.contracts import EMOTIONS, GOLD_LABELS, UNITS, VOTES
+from corpus.contracts import GOLD_LABELS, UNITS, VOTES
+from corpus.terms import EMOTIONS
 
 Said = tuple[str, str, Sequence[str]]
 
@@ -126,3 +127,11 @@ def test_scenes_are_disputed_only_where_nothing_finer_was_judged() -> None:
 def test_nothing_judged_gives_nothing() -> None:
     assert pairwise_agreement(VOTES.empty()) == []
     assert disputed(GOLD_LABELS.empty(), VOTES.empty(), UNITS.empty()) == []
+
+
+def test_what_the_confusions_name_stands_beside_a_vote_that_says_otherwise() -> None:
+    said: list[Said] = [
+        (unit, rater, [label]) for unit in ("f.u0", "f.u1") for rater, label in zip("abc", ("joy", "joy", "fear"), strict=True)
+    ]
+    gold = gold_of({"f.u0": 3, "f.u1": 3}).assign(rater_model_label=["fear", "joy"])
+    assert [one.model_label for one in disputed(gold, votes_of(said), units_of(["f.u0", "f.u1"]))] == ["fear", None]

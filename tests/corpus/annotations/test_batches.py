@@ -9,8 +9,9 @@ import pytest
 
 from corpus.annotations.batches import BatchSummary, batch_id_of, build_annotations, build_batch, deliver, scan_inbox
 from corpus.annotations.decisions import Outcome, accepted_folders, read_decision, write_decision
-from corpus.contracts import ANNOTATIONS, FAILING_ROWS, FeelmError
+from corpus.contracts import ANNOTATIONS, FAILING_ROWS
 from corpus.paths import Home, content_version, writing
+from corpus.terms import FeelmError
 from tests.simulated_raters import Simulated, write_csv
 
 SIMULATED = Simulated(lines=5)

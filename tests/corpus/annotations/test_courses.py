@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from corpus.annotations.courses import presence_by_scene, presence_course, read_scenes, value_course
-from corpus.contracts import FeelmError
+from corpus.terms import FeelmError
 
 
 def spans(*rows: tuple[str, int, int, str, object]) -> pd.DataFrame:

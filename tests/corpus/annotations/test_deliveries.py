@@ -8,12 +8,13 @@ import pytest
 
 from corpus.annotations.batches import Batch, deliver, scan_inbox, tables_of
 from corpus.annotations.importers.copies import copy_of
-from corpus.annotations.importers.reading import Told, UnreadableFile, decode_json, read_told
+from corpus.annotations.importers.reading import Told, UnreadableFile, decode_json
 from corpus.annotations.importers.registry import read_delivery
 from corpus.annotations.judgements import Delivery, Judgement
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import FeelmError
+from corpus.annotations.sidecars import read_told
 from corpus.paths import Home
+from corpus.terms import FeelmError
 from tests.simulated_raters import Simulated, csv_text
 
 TABLE = csv_text(Simulated(lines=3, films=("made-1-01",)).rows(), ",").encode()

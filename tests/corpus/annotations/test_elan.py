@@ -21,7 +21,8 @@ from corpus.annotations.importers.elan import IMPORTER
 from corpus.annotations.importers.reading import Told
 from corpus.annotations.judgements import Delivery, Judgement, annotation_rows
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import ANNOTATIONS, EMOTIONS, TRACES
+from corpus.contracts import ANNOTATIONS, TRACES
+from corpus.terms import EMOTIONS
 
 MEDIA = '<MEDIA_DESCRIPTOR MEDIA_URL="file:///home/anna/The%20Film.mp4" MIME_TYPE="video/mp4"/>'
 

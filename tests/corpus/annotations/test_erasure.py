@@ -8,8 +8,8 @@ import pytest
 from corpus.annotations.batches import build_batch, deliver, scan_inbox
 from corpus.annotations.erasure import forget
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import FeelmError
 from corpus.paths import Home, content_version, writing
+from corpus.terms import FeelmError
 from tests.simulated_raters import Simulated, write_csv
 
 

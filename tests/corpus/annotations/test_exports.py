@@ -25,7 +25,8 @@ from corpus.annotations.importers import long_csv as long_importer
 from corpus.annotations.importers.reading import Importer, Told, UnreadableRow
 from corpus.annotations.judgements import CUES, VALUE_RANGES, Delivery, Judgement, Trace, annotation_rows, trace_table
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import ANNOTATIONS, EMOTIONS, JUDGEMENT_STATUSES, PERSPECTIVES, TRACES
+from corpus.contracts import ANNOTATIONS, TRACES
+from corpus.terms import EMOTIONS, JUDGEMENT_STATUSES, PERSPECTIVES
 
 FILMS = {name: FilmMedia(name, media, 25.0, 7_200_000) for name, media in {"made-1-01": "Made One.mkv", "made_2": "x/ä#2?.mp4"}.items()}
 TOLD_BY_IDS = ["annotation_id", "group_id", "batch_id", "source_tool", "source_file_sha256", "source_ref"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from corpus.annotations.figures import AgreementFigure, measure
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 
 
 def judged(labels: dict[str, list[str]], values: dict[str, list[float]]) -> pd.DataFrame:

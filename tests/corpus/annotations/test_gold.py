@@ -12,8 +12,9 @@ from corpus.annotations.batches import build_annotations, build_batch
 from corpus.annotations.gold import GoldSummary, build_gold, counts_for
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.spam import SpamRules, rate_raters
-from corpus.contracts import EMOTIONS, GOLD_LABELS, PROBABILITY_COLUMNS, RATERS, VOTES
+from corpus.contracts import GOLD_LABELS, RATERS, VOTES
 from corpus.paths import content_version
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 from tests.simulated_raters import SKILLS, Simulated, accuracy, write_csv
 
 SIMULATED = Simulated(lines=60)
@@ -223,3 +224,28 @@ def test_raters_who_share_nothing_are_judged_by_their_habits_alone():
     raters = rate_raters(votes)
     assert not raters["flagged"].any()
     assert raters["leave_one_out_agreement"].isna().all()
+
+
+def test_the_raters_confusions_name_what_most_of_them_mistake(tmp_path: Path):
+    """Everybody takes fear for surprise more often than not, and never surprise for fear: the vote is misled, the model is not."""
+    simulated = Simulated(lines=150, films=("made-1-01",), skills=dict.fromkeys("ABCDE", 1.0))
+    rng = np.random.default_rng(8)
+    rows = [row | {"emotion": "surprise"} if row["emotion"] == "fear" and rng.random() < 0.6 else row for row in simulated.rows()]
+    gold = make(tmp_path, rows, simulated).lines
+    truth = gold["unit_id"].map(simulated.truth)
+    afraid = gold[truth == "fear"]
+    voted = afraid[list(PROBABILITY_COLUMNS)].to_numpy().argmax(axis=1)
+    assert (voted == EMOTIONS.index("surprise")).mean() > 0.5
+    assert (afraid["rater_model_label"] == "fear").mean() > 0.85
+    assert (gold.loc[truth == "surprise", "rater_model_label"] == "surprise").all()
+
+
+def test_few_units_teach_no_confusions(tmp_path: Path):
+    simulated = Simulated(lines=40, films=("made-1-01",), skills=HONEST)
+    assert make(tmp_path, simulated.rows(), simulated).gold["rater_model_label"].isna().all()
+
+
+def test_scenes_repeat_their_lines_and_are_not_modelled(made: Made):
+    is_scene = made.gold["unit_id"].str.contains("scene")
+    assert made.gold.loc[is_scene, "rater_model_label"].isna().all()
+    assert made.lines["rater_model_label"].notna().all()

@@ -21,7 +21,8 @@ from corpus.annotations.importers.reading import Told
 from corpus.annotations.judgements import Delivery, Judgement, annotation_rows
 from corpus.annotations.label_studio_config import asked_by, labelling_config, stars
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.contracts import ANNOTATIONS, EMOTIONS, TRACES, FeelmError
+from corpus.contracts import ANNOTATIONS, TRACES
+from corpus.terms import EMOTIONS, FeelmError
 
 Read = Callable[..., Delivery]
 DATA = {"film_id": "f1", "fps": 25}

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from corpus.annotations.batches import build_annotations, build_batch, scan_inbox
-from corpus.annotations.importers.reading import read_told
 from corpus.annotations.label_studio_config import labelling_config
 from corpus.annotations.label_studio_server import PAGE, TASK_KEY, Collected, LabelStudio, ToolUnavailable, batch_file, collect
-from corpus.contracts import ANNOTATIONS, FeelmError
+from corpus.annotations.sidecars import read_told
+from corpus.contracts import ANNOTATIONS
 from corpus.paths import Home
+from corpus.terms import FeelmError
 from tests.corpus.annotations.label_studio_double import TOKEN, Double, double
 
 
@@ -80,6 +81,22 @@ class TestProject:
         assert tool.add_tasks(project, [task("f1"), task("f2"), task("f3")]) == 0
         assert [one["data"][TASK_KEY] for one in filled.tasks] == ["f1", "f2", "f3"]
         assert filled.projects[0]["label_config"].encode() == labelling_config()
+
+    def test_every_rater_is_given_every_film_and_nobody_submits_nothing(self, filled: Double):
+        """The tool's own defaults: a task is done when one rater has judged it, and an annotation may be empty."""
+        assert filled.projects[0]["maximum_annotations"] >= 100
+        assert filled.projects[0]["enable_empty_annotation"] is False
+
+    def test_the_suggestions_that_are_shown_are_those_of_one_version_or_none(self, filled: Double, tool: LabelStudio):
+        project = tool.project("Feelm")
+        assert project is not None
+        tool.show_suggestions(project, "champion 2")
+        assert {name: filled.projects[0][name] for name in ("show_collab_predictions", "model_version")} == {
+            "show_collab_predictions": True,
+            "model_version": "champion 2",
+        }
+        tool.show_suggestions(project, None)
+        assert filled.projects[0]["show_collab_predictions"] is False
 
     def test_an_import_that_broke_off_is_completed(self, server: Double, tool: LabelStudio):
         project = tool.create_project("Feelm", labelling_config())

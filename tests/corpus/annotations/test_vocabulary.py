@@ -3,7 +3,7 @@
 import pytest
 
 from corpus.annotations.vocabulary import SCHEMES, canonical
-from corpus.contracts import EMOTIONS, FeelmError
+from corpus.terms import EMOTIONS, FeelmError
 
 
 @pytest.mark.parametrize(("label", "emotion"), [("happy", "joy"), (" Angry ", "anger"), ("SADNESS", "sadness"), ("surprised", "surprise")])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from corpus import statistics
-from corpus.contracts import EMOTIONS as OURS
-from corpus.contracts import FeelmError
 from corpus.datasets.crema_d import EMOTIONS, Votes, read_votes
+from corpus.terms import EMOTIONS as OURS
+from corpus.terms import FeelmError
 
 TABLE = '"","A","D","F","H","N","S","fileName"\n"100001",0,0,0,1,10,0,"1001_IEO_NEU_XX"\n"300001",0,0,0,4,4,0,"1001_IEO_HAP_LO"\n'
 

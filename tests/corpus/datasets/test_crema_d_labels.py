@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpus.contracts import EMOTIONS, GOLD_LABELS, UNITS, VOTES, FeelmError
+from corpus.contracts import GOLD_LABELS, UNITS, VOTES
 from corpus.datasets import crema_d
 from corpus.datasets.crema_d_labels import build_crema_d
 from corpus.datasets.registry import CORPORA
+from corpus.terms import EMOTIONS, FeelmError
 
 HEADER = '"","A","D","F","H","N","S","fileName","numResponses","meanEmoResp"'
 ROWS = (

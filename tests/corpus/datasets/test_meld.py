@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corpus.contracts import EMOTIONS, GOLD_LABELS, UNITS, FeelmError
+from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.datasets.meld import build_meld, one_speaker
+from corpus.terms import EMOTIONS, FeelmError
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
 

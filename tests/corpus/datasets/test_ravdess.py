@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
+from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.datasets.ravdess import CLIPS, build_ravdess
+from corpus.terms import FeelmError
 
 NAMES = {
     "Actor_07/03-01-05-02-01-02-07.wav": "anger",

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpus.contracts import GOLD_LABELS, PROBABILITY_COLUMNS, UNITS, FeelmError
+from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.datasets.xed import build_xed
+from corpus.terms import PROBABILITY_COLUMNS, FeelmError
 
 TSV = (
     "text\tlabels\tyear\timdb_id\n"

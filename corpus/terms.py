@@ -1,0 +1,74 @@
+"""The words that every room shares: the emotions, what films may be used for, what a unit is, and the error a user can act on.
+
+They need the standard library alone, so that the networks in `ml/` load where torch is and no table library. The tables that these
+words stand in are declared in `corpus.contracts`.
+"""
+
+import re
+from enum import StrEnum
+
+EMOTIONS: tuple[str, ...] = ("neutral", "joy", "anger", "fear", "sadness", "surprise", "disgust")
+"""The platform's seven emotions, in the order of every probability vector."""
+
+PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{emotion}" for emotion in EMOTIONS)
+
+MODALITIES: tuple[str, ...] = ("face", "voice", "text")
+
+DIMENSIONS = ("category", "intensity", "valence", "arousal", "dominance")
+PERSPECTIVES = ("portrayed", "intended", "perceived", "felt")
+MODALITIES_SEEN = ("a", "v", "t", "av", "at", "vt", "avt")
+JUDGEMENT_STATUSES = ("submitted", "skipped", "rejected", "adjudicated")
+
+FILM_ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class FeelmError(Exception):
+    """A fault the user can act on: the message says what was wrong, where, and what to do."""
+
+
+class Rights(StrEnum):
+    """What the team may do with a film."""
+
+    PUBLIC_DOMAIN = "public_domain"
+    CC0 = "cc0"
+    CC_BY = "cc_by"
+    LICENSED = "licensed"
+    RESEARCH_EXCEPTION = "research_exception"
+    UNKNOWN = "unknown"
+
+
+class DeclaredUse(StrEnum):
+    """The widest use that a film, corpus, weight or model is declared for."""
+
+    RESEARCH = "research"
+    INTERNAL = "internal"
+    COMMERCIAL = "commercial"
+
+
+class UnitLevel(StrEnum):
+    """What a unit is: the thing that is labelled and predicted."""
+
+    UTTERANCE = "utterance"
+    SCENE = "scene"
+    SPAN = "span"
+
+
+class GoldStatus(StrEnum):
+    """How far a unit's votes can be trusted."""
+
+    GOLD = "gold"
+    AMBIGUOUS = "ambiguous"
+    INSUFFICIENT = "insufficient"
+
+
+MINIMUM_RATERS = 3
+"""A unit that fewer raters judged is `GoldStatus.INSUFFICIENT`."""
+
+
+def check_film_id(film_id: str) -> str:
+    """Return `film_id` unchanged; raise FeelmError when it is not a safe slug (lower case, digits, `-`, `_`, at most 64)."""
+    if not FILM_ID_PATTERN.fullmatch(film_id):
+        raise FeelmError(
+            f"film id {film_id!r} is not allowed: use 1-64 lower-case letters, digits, '-' or '_', starting with a letter or digit"
+        )
+    return film_id
