@@ -22,13 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from assets.code import code_version
+from assets.progress import tell_progress
 from assets.workspace import ABSENT, Workspace
 from corpus.annotations.decisions import accepted_before, decision_folder, read_decisions
-from corpus.annotations.importers.reading import told_path
-from corpus.contracts import GOLD_LABELS, UNITS, FeelmError
+from corpus.annotations.sidecars import read_rejection, rejection_path, told_path
+from corpus.chunks import ChunkStore
+from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.dialogue.recognise import Recognition, recogniser, unusable
 from corpus.films.catalogue.store import OF_THE_COLLECTION
 from corpus.paths import write_json, writing
+from corpus.terms import FeelmError
 
 FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
 
@@ -140,7 +143,9 @@ def _gate_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
     durations = {film_id: str(duration) for film_id, duration in _durations_ms(workspace, batch_id).items()}
     batch_dir = workspace.home.batch(batch_id)
     before = {f"before/{decision.batch_id}": decision.batch_version for decision in accepted_before(batch_dir)}
-    return {"batch": workspace.versions.of(batch_dir), **durations, **before}
+    source = workspace.inbox.get(batch_id)
+    rejected = workspace.versions.of(rejection_path(source)) if source else ABSENT
+    return {"batch": workspace.versions.of(batch_dir), "rejected": rejected, **durations, **before}
 
 
 def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int | None]:
@@ -204,7 +209,8 @@ def _build_scan(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> An
     from corpus.films.scan import build_scan
 
     film, shots = workspace.home.artifact("film", film_id), workspace.params.shots
-    return build_scan(film, outs["shots"], outs["faces"], outs["soundtrack"], shots=shots)
+    work, tell = workspace.home.unfinished("film_scan", film_id), tell_progress(f"film_scan {film_id}")
+    return build_scan(film, outs["shots"], outs["faces"], outs["soundtrack"], shots=shots, work=work, tell=tell)
 
 
 def _build_dialogue(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
@@ -225,28 +231,31 @@ def _build_face_features(workspace: Workspace, film_id: str, outs: dict[str, Pat
     from ml.features.face import build_face_features
 
     faces, scenes = (workspace.home.artifact(name, film_id) for name in ("faces", "scenes"))
-    return build_face_features(faces, scenes, outs["face_features"])
+    return build_face_features(faces, scenes, outs["face_features"], store=ChunkStore(workspace.home.chunks))
 
 
 def _build_voice_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
     from ml.features.voice import build_voice_features
 
     soundtrack, scenes = (workspace.home.artifact(name, film_id) for name in ("soundtrack", "scenes"))
-    return build_voice_features(soundtrack, scenes, outs["voice_features"])
+    store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"voice_features {film_id}")
+    return build_voice_features(soundtrack, scenes, outs["voice_features"], store=store, tell=tell)
 
 
 def _build_text_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
     from ml.features.text import build_text_features
 
-    units = workspace.home.artifact("scenes", film_id) / "units.parquet"
-    return build_text_features(units, workspace.film(film_id).language, outs["text_features"])
+    scenes, dialogue = (workspace.home.artifact(name, film_id) for name in ("scenes", "dialogue"))
+    language, store = workspace.film(film_id).language, ChunkStore(workspace.home.chunks)
+    return build_text_features(scenes / "units.parquet", language, outs["text_features"], dialogue=dialogue, store=store)
 
 
 def _build_scene_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
     from ml.features.scene import build_scene_features
 
-    shots, soundtrack, scenes = (workspace.home.artifact(name, film_id) for name in ("shots", "soundtrack", "scenes"))
-    return build_scene_features(shots, soundtrack, scenes, outs["scene_features"])
+    shots, soundtrack, scenes, faces = (workspace.home.artifact(name, film_id) for name in ("shots", "soundtrack", "scenes", "faces"))
+    store = ChunkStore(workspace.home.chunks)
+    return build_scene_features(shots, soundtrack, scenes, outs["scene_features"], faces=faces, store=store)
 
 
 def _build_batch(workspace: Workspace, batch_id: str, outs: dict[str, Path]) -> Any:
@@ -258,7 +267,8 @@ def _build_batch(workspace: Workspace, batch_id: str, outs: dict[str, Path]) -> 
 def _build_gate(workspace: Workspace, batch_id: str, _: dict[str, Path]) -> Any:
     from quality.gate import decide
 
-    return decide(workspace.home.batch(batch_id), _durations_ms(workspace, batch_id))
+    source = workspace.inbox.get(batch_id)
+    return decide(workspace.home.batch(batch_id), _durations_ms(workspace, batch_id), read_rejection(source) if source else None)
 
 
 def _build_annotations(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
@@ -382,13 +392,15 @@ _STAGES = (
     Stage(
         "voice_features", Scope.FILM, ("voice_features",), ("ml.features.voice",), _of_film("soundtrack", "scenes"), _build_voice_features
     ),
-    Stage("text_features", Scope.FILM, ("text_features",), ("ml.features.text",), _of_film("film", "scenes"), _build_text_features),
+    Stage(
+        "text_features", Scope.FILM, ("text_features",), ("ml.features.text",), _of_film("film", "dialogue", "scenes"), _build_text_features
+    ),
     Stage(
         "scene_features",
         Scope.FILM,
         ("scene_features",),
         ("ml.features.scene",),
-        _of_film("shots", "soundtrack", "scenes"),
+        _of_film("shots", "faces", "soundtrack", "scenes"),
         _build_scene_features,
     ),
     Stage("annotation_batches", Scope.BATCH, ("annotation_batches",), ("corpus.annotations.batches",), _batch_inputs, _build_batch),
@@ -548,6 +560,7 @@ def run_stage(workspace: Workspace, name: str, key: str = "") -> StageRun:
                 _sweep(target)
             outs = targets if stage.in_place else {output: stack.enter_context(writing(target)) for output, target in targets.items()}
             summary = stage.build(workspace, key, outs)
+        shutil.rmtree(workspace.home.unfinished(name, key), ignore_errors=True)
         for target in targets.values():
             workspace.versions.forget(target)
         versions = {output: workspace.versions.of(target) for output, target in targets.items()}

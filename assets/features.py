@@ -21,7 +21,7 @@ OWNERS = ["team:ml"]
     code_version=STAGES["face_features"].code_version,
 )
 def face_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
-    """Expression, geometry and crops of the speaker's face for each unit; the course of every face in the film."""
+    """Expression, head pose, posture and crops of the speaker's face for each unit; who is who, and the course of every face."""
     return materialize(context, workspace, "face_features")
 
 
@@ -30,16 +30,16 @@ def face_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) 
     partitions_def=films,
     group_name=GROUP,
     owners=OWNERS,
-    kinds={"numpy", "parquet"},
+    kinds={"pytorch", "parquet"},
     code_version=STAGES["voice_features"].code_version,
 )
 def voice_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
-    """Pitch, loudness, timbre and pace of each unit, against the film's and the speaker's own level."""
+    """Pitch, loudness, timbre, fine structure and pace of each unit's voice, kept apart from music, against the speaker's own level."""
     return materialize(context, workspace, "voice_features")
 
 
 @dg.asset(
-    deps=[film, "scenes"],
+    deps=[film, "dialogue", "scenes"],
     partitions_def=films,
     group_name=GROUP,
     owners=OWNERS,
@@ -47,12 +47,12 @@ def voice_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace)
     code_version=STAGES["text_features"].code_version,
 )
 def text_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
-    """A sentence embedding (MiniLM) and typographic cues of each unit's words."""
+    """A sentence embedding (MiniLM), valence, typography and described sounds of each unit's words."""
     return materialize(context, workspace, "text_features")
 
 
 @dg.asset(
-    deps=["shots", "soundtrack", "scenes"],
+    deps=["shots", "faces", "soundtrack", "scenes"],
     partitions_def=films,
     group_name=GROUP,
     owners=OWNERS,
@@ -60,5 +60,5 @@ def text_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) 
     code_version=STAGES["scene_features"].code_version,
 )
 def scene_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
-    """The film's own means: light, colour, motion, pace of cutting, loudness and tempo around each unit."""
+    """The film's own means: light, colour, motion, size of faces, pace of cutting, loudness, music and tempo around each unit."""
     return materialize(context, workspace, "scene_features")

@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 
 from corpus.annotations.delay import LONGEST_LAG_MS
-from corpus.contracts import DeclaredUse, FeelmError, Rights
 from corpus.dialogue.recognise import Recognition
 from corpus.films.shots.shots import ShotSetting
 from corpus.paths import Home
+from corpus.terms import DeclaredUse, FeelmError, Rights
 
 PROJECT = Path(__file__).resolve().parent.parent
 

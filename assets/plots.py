@@ -1,4 +1,4 @@
-"""Small pictures for Dagster's metadata: contact sheets of shots and faces, label shares, training curves, the confusion matrix.
+"""Small pictures for Dagster's metadata: contact sheets of shots, faces and persons, curves, label shares, the confusion matrix.
 
 Each is a PNG within a markdown image, so that the page needs no file server. An artifact without something to show gives none.
 """
@@ -10,22 +10,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corpus.contracts import EMOTIONS, FACES, GOLD_LABELS, VOICE_COURSE
+from corpus.contracts import FACE_COURSE, FACES, GOLD_LABELS, VOICE_COURSE
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
 
 SHEET_TILES = 24
+SHEET_PERSONS, SHEET_TILE = 6, 48
+DOTS = 90
+PEOPLE_FACES = "people_faces.safetensors"
 
 
 def plots(folder: Path, output: str) -> dict[str, str]:
     """Markdown images of one artifact, by title."""
-    title, draw = _PLOTS.get(output, ("", None))
-    picture = draw(folder) if draw else None
-    if picture is None:
-        return {}
-    return {title: f"![{title}](data:image/png;base64,{base64.b64encode(picture).decode('ascii')})"}
+    drawn = {title: draw(folder) for title, draw in _PLOTS.get(output, {}).items()}
+    return {
+        title: f"![{title}](data:image/png;base64,{base64.b64encode(picture).decode('ascii')})"
+        for title, picture in drawn.items()
+        if picture is not None
+    }
 
 
 def _sheet(tiles: "list[np.ndarray]", columns: int) -> bytes | None:
@@ -67,11 +72,61 @@ def _figure(draw: "Callable[[Axes], None]", width: float = 6.0, height: float = 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=90, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
     draw(figure.add_subplot())
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
+
+
+def _people_sheet(folder: Path) -> bytes | None:
+    """A row a person: some faces with their times, name, time on screen."""
+    import numpy as np
+
+    from pages.people import names, read_people
+    from pages.render import clock
+
+    people = read_people(folder)
+    if people is None or not (folder / PEOPLE_FACES).is_file():
+        return None
+    from safetensors.numpy import load_file
+
+    faces = load_file(folder / PEOPLE_FACES)
+    crops, t_ms = faces["crops"][:SHEET_PERSONS], faces["t_ms"][:SHEET_PERSONS]
+    called = list(names(people).items())[: len(crops)]
+    tracks = people.groupby("person_id").size()
+    side = crops.shape[2]
+
+    def draw(axes: "Axes") -> None:
+        axes.imshow(np.concatenate([np.concatenate(list(row), axis=1) for row in crops]), interpolation="antialiased")
+        rows = [side * (place + 0.5) for place in range(len(crops))]
+        labels = [f"{name}\nseen {tracks[person_id]} times" for person_id, name in called]
+        axes.set_yticks(rows, labels, parse_math=False, fontsize=8)
+        axes.set_xticks([])
+        for place, moments in enumerate(t_ms):
+            for column, t in enumerate(moments[moments >= 0]):
+                axes.text(side * (column + 0.04), side * (place + 0.97), clock(t), color="white", fontsize=6, backgroundcolor="#0008")
+
+    wide, high = crops.shape[1] * SHEET_TILE / DOTS, len(crops) * SHEET_TILE / DOTS
+    return _figure(draw, wide + 1.2, high + 0.2)
+
+
+def _expression_plot(folder: Path) -> bytes | None:
+    """What the faces on screen show, second by second."""
+    if not (folder / "course.parquet").is_file():
+        return None
+    course = FACE_COURSE.read(folder / "course.parquet")
+    if course.empty:
+        return None
+    means = course[list(PROBABILITY_COLUMNS)].groupby((course["t_ms"] // 1000).astype(int)).mean()
+    means = means.reindex(range(int(means.index.max()) + 1))
+
+    def draw(axes: "Axes") -> None:
+        axes.stackplot(means.index + 0.5, means.fillna(0).to_numpy().T, labels=EMOTIONS)
+        axes.set(xlabel="s", ylabel="shown", ylim=(0, 1))
+        axes.legend(fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+
+    return _figure(draw)
 
 
 def _voice_plot(folder: Path) -> bytes | None:
@@ -132,12 +187,13 @@ def _curve_plot(folder: Path) -> bytes | None:
     return _figure(draw)
 
 
-_PLOTS: dict[str, tuple[str, Callable[[Path], bytes | None]]] = {
-    "shots": ("shots", _shot_sheet),
-    "faces": ("faces", _face_sheet),
-    "voice_features": ("voice", _voice_plot),
-    "gold_labels": ("labels", _gold_plot),
-    "corpus": ("labels", _gold_plot),
-    "emotion_model": ("curves", _curve_plot),
-    "validation_report": ("confusion", _confusion_plot),
+_PLOTS: dict[str, dict[str, Callable[[Path], bytes | None]]] = {
+    "shots": {"shots": _shot_sheet},
+    "faces": {"faces": _face_sheet},
+    "face_features": {"people": _people_sheet, "expression": _expression_plot},
+    "voice_features": {"voice": _voice_plot},
+    "gold_labels": {"labels": _gold_plot},
+    "corpus": {"labels": _gold_plot},
+    "emotion_model": {"curves": _curve_plot},
+    "validation_report": {"confusion": _confusion_plot},
 }

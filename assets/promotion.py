@@ -16,8 +16,9 @@ from typing import Any
 import pandas as pd
 
 from assets.workspace import Workspace
-from corpus.contracts import MODALITIES, PREDICTIONS, FeelmError
+from corpus.contracts import PREDICTIONS
 from corpus.paths import write_json
+from corpus.terms import MODALITIES, FeelmError
 from ml.evaluation.promotion import Decision, decide
 from ml.evaluation.report import ValidationReport
 

@@ -21,8 +21,8 @@ import yaml
 from assets.chain import STAGES, Scope, is_fresh, keys_of
 from assets.params import PROJECT
 from assets.workspace import Workspace
-from corpus.contracts import FeelmError
 from corpus.paths import file_digest, write_json, write_text
+from corpus.terms import FeelmError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

@@ -17,7 +17,8 @@ from assets.chain import STAGES, Scope, Stage, StageRun, is_fresh, output_path, 
 from assets.resources import FeelmWorkspace
 from assets.workspace import Workspace
 from corpus import contracts
-from corpus.contracts import FeelmError, TableSchema
+from corpus.contracts import TableSchema
+from corpus.terms import FeelmError
 
 ONLY_STALE_TAG = "feelm/only_stale"
 """A run with this tag passes over links that are fresh and only records their versions."""
@@ -27,8 +28,12 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "faces": (("faces.parquet", contracts.FACES),),
     "dialogue": (("utterances.parquet", contracts.UTTERANCES), ("words.parquet", contracts.WORDS)),
     "scenes": (("units.parquet", contracts.UNITS), ("scenes.parquet", contracts.SCENES)),
-    "face_features": (("features.parquet", contracts.UNIT_FEATURES),),
-    "voice_features": (("features.parquet", contracts.UNIT_FEATURES),),
+    "face_features": (
+        ("features.parquet", contracts.UNIT_FEATURES),
+        ("course.parquet", contracts.FACE_COURSE),
+        ("people.parquet", contracts.PEOPLE),
+    ),
+    "voice_features": (("features.parquet", contracts.UNIT_FEATURES), ("course.parquet", contracts.VOICE_COURSE)),
     "text_features": (("features.parquet", contracts.UNIT_FEATURES),),
     "scene_features": (("features.parquet", contracts.UNIT_FEATURES),),
     "annotation_batches": (("annotations.parquet", contracts.ANNOTATIONS), ("traces.parquet", contracts.TRACES)),
@@ -97,7 +102,10 @@ def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict
 def _summary(folder: Path) -> dict[str, Any]:
     path = folder / "summary.json"
     values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return {name: _value(value) for name, value in values.items() if value is not None}
+    told = {name: _value(value) for name, value in values.items() if value is not None}
+    if values.get("n_units") and "n_present" in values:
+        told["coverage"] = round(values["n_present"] / values["n_units"], 4)
+    return told
 
 
 def _value(value: object) -> Any:
@@ -121,7 +129,8 @@ def _table(folder: Path, output: str) -> dict[str, Any]:
         "dagster/column_schema": column_schema(schema, pq.read_schema(folder / name).names),
     }
     for other, _ in TABLES[output][1:]:
-        metadata[f"rows_{Path(other).stem}"] = pq.read_metadata(folder / other).num_rows
+        if (folder / other).is_file():
+            metadata[f"rows_{Path(other).stem}"] = pq.read_metadata(folder / other).num_rows
     return metadata
 
 
@@ -130,13 +139,13 @@ def column_schema(schema: TableSchema, names: list[str]) -> dg.TableSchema:
     declared = [
         dg.TableColumn(
             column.name,
-            str(column.dtype),
+            column.dtype,
             description=f"{column.description} [{column.unit}]" if column.unit else column.description,
             constraints=_constraints(schema, column),
         )
         for column in schema.columns
     ]
-    features = [dg.TableColumn(name, "float", description="feature") for name in names if name not in schema.names]
+    features = [dg.TableColumn(name, "float32", description="feature") for name in names if name not in schema.names]
     return dg.TableSchema(columns=declared + features)
 
 

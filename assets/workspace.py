@@ -17,11 +17,11 @@ import yaml
 from assets.params import Params
 from corpus.annotations.batches import scan_inbox
 from corpus.annotations.decisions import accepted_folders
-from corpus.contracts import FeelmError
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.store import read_catalogue
 from corpus.paths import Home, content_version, file_digest, write_json, write_text
+from corpus.terms import FeelmError
 
 ABSENT = "0" * 32
 """Version of an input that is not there."""

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.common import CpuClock, peak_rss_mb, table, write_result
-from corpus.contracts import ANNOTATION_SCHEMA_VERSION, ANNOTATIONS, EMOTIONS, TRACES
+from corpus.contracts import ANNOTATION_SCHEMA_VERSION, ANNOTATIONS, TRACES
 from corpus.paths import write_json
+from corpus.terms import EMOTIONS
 
 SPANS, VOTES, RATERS, FILMS = 50_000, 10, 200, 100
 FILM_MS = 20_000_000

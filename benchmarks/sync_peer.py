@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pysubs2
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.subtitles.read import Cue, to_srt
+from corpus.terms import FeelmError
 
 VERSION = "0.5.1"
 PLAIN, SPLIT = "ffsubsync", "ffsubsync, split"

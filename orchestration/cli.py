@@ -5,6 +5,7 @@ and 2 where the command itself was wrong.
 """
 
 import json
+import logging
 import os
 import sys
 from dataclasses import asdict
@@ -13,9 +14,10 @@ from typing import Annotated
 
 import typer
 
-from corpus.contracts import FeelmError
 from corpus.paths import Home
+from corpus.terms import FeelmError
 from orchestration.cli_annotations import annotations_app
+from orchestration.cli_features import benchmark_app, features_app
 from orchestration.cli_films import films_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_shots import shots
@@ -29,9 +31,11 @@ for sub, name in (
     (films_app, "films"),
     (screenplay_app, "screenplay"),
     (subtitles_app, "subtitles"),
+    (features_app, "features"),
     (corpus_app, "corpus"),
     (annotations_app, "annotations"),
     (weights_app, "weights"),
+    (benchmark_app, "benchmark"),
 ):
     app.add_typer(sub, name=name)
 
@@ -139,6 +143,8 @@ def stage(
     from assets.chain import Scope, run_stage, stage_named
     from assets.workspace import Workspace
 
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("feelm").setLevel(logging.INFO)
     scope = stage_named(name).scope
     key = {Scope.FILM: film, Scope.BATCH: batch, Scope.CORPUS: corpus, Scope.WHOLE: ""}[scope]
     if scope is not Scope.WHOLE and not key:

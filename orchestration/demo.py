@@ -11,11 +11,11 @@ from rich.console import Console
 
 from assets.workspace import Workspace
 from corpus.annotations.batches import deliver
-from corpus.contracts import FeelmError
 from corpus.films.catalogue.add import add_films
 from corpus.films.catalogue.fetch import fetch_film
 from corpus.packages import RegistryError
 from corpus.paths import Home, file_digest
+from corpus.terms import FeelmError
 from orchestration.progress import make_with_progress, run_with_progress
 from orchestration.summary import result_json, result_tables, run_table
 

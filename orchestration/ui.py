@@ -18,8 +18,8 @@ from rich.console import Console
 
 from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
-from corpus.contracts import FeelmError
 from corpus.paths import Home
+from corpus.terms import FeelmError
 from orchestration.execution import close_dead_runs
 from orchestration.instance import prepare_dagster_home, sync_partitions
 

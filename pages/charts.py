@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 
 WIDTH = 1000.0
 """Units along the x axis of every stretching chart."""
@@ -26,7 +26,7 @@ TICK_STEPS_MS = (1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 3
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of the film with its seven probabilities (order of EMOTIONS)."""
+    """A stretch of the film with its seven probabilities (order of EMOTIONS), or other shares of a whole."""
 
     start_ms: float
     end_ms: float
@@ -103,9 +103,22 @@ def _column(span: Span, duration_ms: float, height: float) -> str:
     return "".join(parts)
 
 
-def stacked_course(spans: Sequence[Span], duration_ms: float, height: float, label: str) -> Markup:
-    """Probabilities over time as stacked areas through the spans' middles; a gap between spans breaks the areas."""
-    body = "".join(_areas(run, duration_ms, height) for run in contiguous(spans))
+EMOTION_CLASSES = tuple(f"e-{emotion}" for emotion in EMOTIONS)
+
+
+def stacked_course(
+    spans: Sequence[Span], duration_ms: float, height: float, label: str, classes: Sequence[str] = EMOTION_CLASSES
+) -> Markup:
+    """Shares over time as stacked areas through the spans' middles; a gap between spans breaks the areas.
+
+    Args:
+        spans: each with one share per class.
+        duration_ms: length of the film.
+        height: pixels.
+        label: what the chart says, in words.
+        classes: CSS class of each share, from the bottom.
+    """
+    body = "".join(_areas(run, duration_ms, height, classes) for run in contiguous(spans))
     return _svg(height, label, body)
 
 
@@ -120,17 +133,17 @@ def contiguous(spans: Sequence[Span], gap_ms: float = 1.0) -> list[list[Span]]:
     return runs
 
 
-def _areas(run: Sequence[Span], duration_ms: float, height: float) -> str:
+def _areas(run: Sequence[Span], duration_ms: float, height: float, classes: Sequence[str]) -> str:
     times = [run[0].start_ms, *((span.start_ms + span.end_ms) / 2 for span in run), run[-1].end_ms]
     xs = [x_of(t, duration_ms) for t in times]
     rows = [run[0].probabilities, *(span.probabilities for span in run), run[-1].probabilities]
     floor, paths = [0.0] * len(rows), []
-    for index, emotion in enumerate(EMOTIONS):
+    for index, css in enumerate(classes):
         ceiling = [low + row[index] for low, row in zip(floor, rows, strict=True)]
         if max(row[index] for row in rows) >= 0.005:
             upper = " ".join(f"{number(x)},{number(height * (1 - share))}" for x, share in zip(xs, ceiling, strict=True))
             lower = " ".join(f"{number(x)},{number(height * (1 - share))}" for x, share in zip(reversed(xs), reversed(floor), strict=True))
-            paths.append(f'<path class="e-{emotion}" d="M{upper} L{lower} Z"/>')
+            paths.append(f'<path class="{css}" d="M{upper} L{lower} Z"/>')
         floor = ceiling
     return "".join(paths)
 

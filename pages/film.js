@@ -39,7 +39,7 @@
     const said = row?.querySelector(".said");
     told.replaceChildren(part("clock", clock(t)), said ? said.cloneNode(true) : part("said quiet", rows.length && !row ? "between lines" : ""));
     for (const {name, boxes} of lanes) {
-      const found = boxes.find(({start, end}) => start <= share && share < end);
+      const found = boxes.find(({start, end}) => start - 0.001 <= share && share < end - 0.001);
       if (found) told.append(part("quiet", name), chip(found.box));
     }
   };

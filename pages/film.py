@@ -14,11 +14,13 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from corpus.contracts import UnitLevel
 from corpus.paths import Home, file_digest, write_json, write_text
+from corpus.terms import UnitLevel
 from pages.charts import distribution
+from pages.coverage import Coverage, read_coverage
 from pages.lines import Line, read_lines
 from pages.material import Material, read_json, read_material
+from pages.people import Cast, read_cast
 from pages.render import clock, percent, picture, plural, render
 from pages.timeline import FaceCourse, Lane, Tick, face_strip, filmstrip, needed_px, read_face_course, read_lanes, ticks
 
@@ -79,6 +81,8 @@ class FilmPage:
     axis: tuple[Tick, ...]
     lanes: tuple[Lane, ...]
     face: FaceCourse | None
+    cast: Cast
+    coverage: tuple[Coverage, ...]
     lines: tuple[Line, ...]
     level: str
     scene_columns: tuple[str, ...]
@@ -134,6 +138,8 @@ class FilmPageSummary:
     agreeing: int
     thumbnails: int
     face_course: str | None
+    persons: int
+    persons_named: int
     page_bytes: int
     missing: dict[str, tuple[str, ...]]
 
@@ -159,6 +165,8 @@ def build_film_page(home: Home, film_id: str, predictions: Path, out: Path) -> F
         agreeing=sum(line.agrees is True for line in page.lines),
         thumbnails=len(page.thumbnails),
         face_course=page.face.sentence if page.face else None,
+        persons=len(page.cast.persons) + page.cast.others,
+        persons_named=page.cast.names,
         page_bytes=len(text.encode()),
         missing=page.missing,
     )
@@ -191,6 +199,8 @@ def read_film_page(home: Home, film_id: str, predictions: Path) -> FilmPage:
         axis=tuple(ticks(material.duration_ms)),
         lanes=tuple(read_lanes(material, lines, face)),
         face=face,
+        cast=read_cast(home.artifact("face_features", film_id), material.duration_ms),
+        coverage=read_coverage(material),
         lines=tuple(dataclasses.replace(line, shot=line.shot if line.shot in thumbnails else None) for line in lines),
         level="line" if any(line.text for line in lines) else "span",
         scene_columns=columns,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from corpus.contracts import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
+from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
 from pages.charts import Span
 from pages.material import Material
 

@@ -27,10 +27,11 @@ from corpus.contracts import (
     UTTERANCES,
     VOICE_COURSE,
     VOTES,
-    FeelmError,
     TableSchema,
 )
 from corpus.paths import Home
+from corpus.terms import FeelmError
+from pages.people import read_people
 
 MODALITY_OF_ARTIFACT = {
     "shots": "Picture",
@@ -43,6 +44,8 @@ MODALITY_OF_ARTIFACT = {
     "scene_features": "Scene",
 }
 """Under which name a stage's missing modality is told."""
+
+FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
 
 PARTIAL = re.compile(r" in \d+ of \d+ units$")
 
@@ -62,6 +65,7 @@ class Material:
     scenes: pd.DataFrame | None
     units: pd.DataFrame | None
     utterances: pd.DataFrame | None
+    people: pd.DataFrame | None
     face_course: pd.DataFrame | None
     voice_course: pd.DataFrame | None
     scene_features: pd.DataFrame | None
@@ -69,6 +73,10 @@ class Material:
     votes: pd.DataFrame | None
     annotations: pd.DataFrame | None
     predictions: pd.DataFrame | None
+    present: dict[str, frozenset[str]]
+    """By features artifact whose stage ran, the units that it found something for."""
+    reasons: dict[str, str]
+    """By artifact, why it lacks something, in its stage's words."""
 
     @property
     def title(self) -> str:
@@ -108,6 +116,7 @@ def read_material(home: Home, film_id: str, predictions: Path) -> Material:
         scenes=_table(SCENES, scenes / "scenes.parquet"),
         units=_table(UNITS, scenes / "units.parquet"),
         utterances=_table(UTTERANCES, dialogue / "utterances.parquet"),
+        people=read_people(home.artifact("face_features", film_id)),
         face_course=_table(FACE_COURSE, home.artifact("face_features", film_id) / "course.parquet"),
         voice_course=_table(VOICE_COURSE, home.artifact("voice_features", film_id) / "course.parquet"),
         scene_features=_table(UNIT_FEATURES, home.artifact("scene_features", film_id) / "features.parquet"),
@@ -115,7 +124,19 @@ def read_material(home: Home, film_id: str, predictions: Path) -> Material:
         votes=_of_film(_table(VOTES, gold / "votes.parquet"), film_id),
         annotations=_of_film(_table(ANNOTATIONS, home.artifact("annotations") / "annotations.parquet"), film_id),
         predictions=_of_film(_table(PREDICTIONS, predictions), film_id),
+        present={name: units for name in FEATURES if (units := _present(home.artifact(name, film_id))) is not None},
+        reasons=_reasons(home, film_id),
     )
+
+
+def _present(folder: Path) -> frozenset[str] | None:
+    table = _table(UNIT_FEATURES, folder / "features.parquet")
+    return None if table is None else frozenset(table["unit_id"][table["present"]].astype(str))
+
+
+def _reasons(home: Home, film_id: str) -> dict[str, str]:
+    told = {name: read_json(home.artifact(name, film_id) / "summary.json").get("missing") for name in FEATURES}
+    return {name: str(reason) for name, reason in told.items() if reason}
 
 
 def read_missing(home: Home, film_id: str) -> dict[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 
 ROOM = Path(__file__).parent
 

@@ -15,16 +15,25 @@ import pandas as pd
 from markupsafe import Markup
 from safetensors.numpy import load_file
 
-from corpus.contracts import EMOTIONS, FACES, PROBABILITY_COLUMNS
+from corpus.contracts import FACES
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 from pages.charts import SHORT, Point, Run, Span, binned, leading_runs, line, stacked_course, stacked_spans, time_ticks
 from pages.lines import Line, shots_at
 from pages.material import Material
-from pages.render import clock, data_uri, percent
+from pages.people import jpeg, names
+from pages.render import clock, percent
 
 FACE_BIN_MS = 1000
 SHORT_FILM_MS = 60_000
 SLOTS = 24
 MOST_BOXES = 160
+MOST_PERSONS = 4
+"""Persons whose faces get lanes of their own."""
+
+SOUND_SHARES = {"voice": ("k-fused", "voice"), "music": ("k-human", "music"), "noise": ("k-baseline", "noise")}
+"""Shares of the sound in VOICE_COURSE, where it has them: the colour and the name of each."""
+
+SOUND_SLOTS = 400
 CURVE_HEIGHT = 150
 
 
@@ -46,7 +55,8 @@ class Box:
 
 @dataclass(frozen=True)
 class Lane:
-    """One lane: a chart, or boxes, with its name, a sentence on how to read it, and the values at bottom and top."""
+    """One lane: a chart, or boxes, with its name, a sentence on how to read it, the values at bottom and top, and a key of its colours
+    (CSS class, name)."""
 
     name: str
     hint: str
@@ -54,6 +64,7 @@ class Lane:
     chart: Markup | None = None
     boxes: tuple[Box, ...] = ()
     scale: str = ""
+    key: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,9 +77,10 @@ class Tick:
 
 @dataclass(frozen=True)
 class FaceCourse:
-    """The face's course in words and as two lanes: the seven probabilities, and the leading emotion by name."""
+    """The face's course in words and as lanes: the seven probabilities, then the leading emotion by name, of each person where some are
+    known."""
 
-    lanes: tuple[Lane, Lane]
+    lanes: tuple[Lane, ...]
     sentence: str
 
 
@@ -88,9 +100,10 @@ def read_lanes(material: Material, lines: Sequence[Line], face: FaceCourse | Non
         _readings(lines, duration),
         _raters(lines, duration),
         _subtitles(lines, duration),
-        *(face.lanes if face else ()),
         _voice(material, duration, "pitch_hz", "Pitch", "Fundamental frequency of the voice; broken where nobody speaks.", "Hz"),
         _voice(material, duration, "loudness_db", "Loudness", "Level of the sound.", "dB"),
+        _sound(material, duration),
+        *(face.lanes if face else ()),
         _light(material, duration),
     ]
     return [lane for lane in lanes if lane is not None]
@@ -171,6 +184,23 @@ def _voice(material: Material, duration: int, column: str, name: str, hint: str,
     )
 
 
+def _sound(material: Material, duration: int) -> Lane | None:
+    """How much of the sound is voice, music and noise; None where the voice's course does not tell."""
+    course = material.voice_course
+    if course is None or not set(SOUND_SHARES) <= set(course.columns):
+        return None
+    size = max(duration / SOUND_SLOTS, 1.0)
+    shares = course[list(SOUND_SHARES)].astype(float).groupby((course["t_ms"] // size).astype(int)).mean().dropna()
+    if shares.empty:
+        return None
+    spans = [Span(slot * size, (slot + 1) * size, tuple(row)) for slot, row in zip(shares.index, shares.to_numpy().tolist(), strict=True)]
+    said = ", ".join(f"{name} {percent(float(shares[column].mean()))}" for column, (_, name) in SOUND_SHARES.items())
+    chart = stacked_course(
+        spans, duration, 40, f"Shares of the sound along the film, on average {said}.", [css for css, _ in SOUND_SHARES.values()]
+    )
+    return Lane("Sound", "What is heard, shares of the whole; a quiet moment stays empty.", "plot", chart, key=tuple(SOUND_SHARES.values()))
+
+
 def _light(material: Material, duration: int) -> Lane | None:
     if material.pictures is None:
         return None
@@ -185,32 +215,55 @@ def read_face_course(material: Material) -> FaceCourse | None:
     """Mean of all faces on screen per second, in a short film per half second; None where no face was found."""
     if material.face_course is None or material.duration_ms <= 0:
         return None
-    course = material.face_course
-    size = FACE_BIN_MS if material.duration_ms > SHORT_FILM_MS else FACE_BIN_MS // 2
+    spans = _face_spans(material.face_course, material.duration_ms)
+    if not spans:
+        return None
+    runs, duration = leading_runs(spans), material.duration_ms
+    words = sentence(runs, duration)
+    chart = stacked_course(spans, duration, 110 if any_words(material) else 170, f"What the face shows: {words}")
+    curve = Lane("Face", "What the faces on screen show, stacked to 100 %.", "plot", chart)
+    persons = _persons(material)
+    return FaceCourse((curve, *(persons or [_face_names("Face names", "The emotion that leads.", spans, duration)])), words)
+
+
+def _face_spans(course: pd.DataFrame, duration: int) -> list[Span]:
+    size = FACE_BIN_MS if duration > SHORT_FILM_MS else FACE_BIN_MS // 2
     bins = (course["t_ms"] // size).astype(int)
     means = course[list(PROBABILITY_COLUMNS)].groupby(bins).mean().dropna()
-    if means.empty:
-        return None
-    ends = np.minimum((means.index.to_numpy() + 1) * size, material.duration_ms)
     starts = means.index.to_numpy() * size
+    ends = np.minimum(starts + size, duration)
     rows = means.to_numpy(float)
     rows = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)
-    spans = tuple(Span(float(a), float(b), tuple(row.tolist())) for a, b, row in zip(starts, ends, rows, strict=True) if b > a)
-    return _face_course(spans, material.duration_ms, 110 if any_words(material) else 170)
+    return [Span(float(a), float(b), tuple(row.tolist())) for a, b, row in zip(starts, ends, rows, strict=True) if b > a]
+
+
+def _persons(material: Material) -> list[Lane]:
+    """What each of the persons longest on screen shows while they are seen; none where fewer than two are known."""
+    people, course, duration = material.people, material.face_course, material.duration_ms
+    if people is None or course is None or people["person_id"].nunique() < 2:
+        return []
+    lanes = []
+    for person, name in list(names(people).items())[:MOST_PERSONS]:
+        spans = _face_spans(course[course["track_id"].isin(people["track_id"][people["person_id"] == person])], duration)
+        if spans:
+            lanes.append(_face_names(f"{name}\N{RIGHT SINGLE QUOTATION MARK}s face", "The emotion that leads.", spans, duration))
+    return lanes
+
+
+def _face_names(name: str, hint: str, spans: Sequence[Span], duration: int) -> Lane:
+    """The leading emotion as boxes; in a long film the shares of the emotions."""
+    runs = leading_runs(spans)
+    if len(runs) <= MOST_BOXES:
+        return Lane(
+            name, hint, "boxes labels", boxes=tuple(_box(run.start_ms, run.end_ms, duration, run.emotion, run.emotion) for run in runs)
+        )
+    chart = stacked_course(binned(spans, duration, MOST_BOXES), duration, 50, f"{name}: {sentence(runs, duration)}")
+    return Lane(name, "Shares of the emotions.", "plot", chart)
 
 
 def any_words(material: Material) -> bool:
     """Whether somebody speaks in the film."""
     return material.units is not None and bool(material.units["text"].notna().any())
-
-
-def _face_course(spans: Sequence[Span], duration: int, height: float) -> FaceCourse:
-    runs = leading_runs(spans)
-    words = sentence(runs, duration)
-    chart = stacked_course(spans, duration, height, f"What the face shows: {words}")
-    curve = Lane("Face", "What the faces on screen show, stacked to 100 %.", "plot", chart)
-    boxes = tuple(_box(run.start_ms, run.end_ms, duration, run.emotion, run.emotion) for run in runs)
-    return FaceCourse((curve, Lane("Face names", "The emotion that leads.", "boxes labels", boxes=boxes)), words)
 
 
 def sentence(runs: Sequence[Run], duration_ms: float, most: int = 8) -> str:
@@ -256,11 +309,4 @@ def face_strip(folder: Path, duration_ms: int) -> list[str | None]:
     faces = FACES.read(folder / "faces.parquet").sort_values(["score", "track_id"], ascending=[False, True])
     slots = (faces["t_ms"] * SLOTS // duration_ms).astype(int)
     best = faces.groupby(slots)["crop_row"].first()
-    return [_jpeg(crops[best[slot]]) if slot in best.index else None for slot in range(SLOTS)]
-
-
-def _jpeg(rgb: np.ndarray) -> str:
-    import cv2
-
-    coded = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
-    return data_uri(coded.tobytes())
+    return [jpeg(crops[best[slot]]) if slot in best.index else None for slot in range(SLOTS)]

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from corpus.contracts import MODALITIES, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS, FeelmError, UnitLevel
-from corpus.films.catalogue.store import Film, build_film
+from corpus.contracts import UNIT_FEATURES, UNITS
+from corpus.films.catalogue.entries import Film
 from corpus.paths import Home
+from corpus.terms import MODALITIES, PROBABILITY_COLUMNS, FeelmError, UnitLevel
 from ml.models.dataset import load_film
 from ml.models.predict import EmotionModel, load_model, predict
 
@@ -163,31 +164,19 @@ def _subtitle_units(scratch: Home, path: Path) -> dict[str, str]:
 
 
 def _film_units(scratch: Home, path: Path, subtitles: Path | None) -> dict[str, str]:
-    """Every stage from source to features, as for a film of the catalogue."""
-    from corpus.dialogue.build import build_dialogue
-    from corpus.dialogue.origin import find_words
-    from corpus.films.scan import build_scan
-    from corpus.films.scenes.scenes import build_scenes
-    from ml.features.face import build_face_features
-    from ml.features.text import build_text_features
-    from ml.features.voice import build_voice_features
+    """Every stage from source to features, as for a film of the catalogue; a file without pictures is a recording."""
+    from corpus.films.media.probe import probe_sound
+    from corpus.films.prepare import prepare_film
+    from ml.features.extract import build_features
 
-    names = ("film", "shots", "faces", "soundtrack", "dialogue", "scenes", "face_features", "voice_features", "text_features")
-    at = {name: scratch.artifact(name, FILM_ID) for name in names}
-    for folder in at.values():
-        folder.mkdir(parents=True)
-    # Before the costly scan; a film of the catalogue would go on without words.
-    if subtitles is not None and (fault := find_words(subtitles, at["shots"], None, None).fault):
-        raise FeelmError(fault)
+    def at(name: str) -> Path:
+        return scratch.artifact(name, FILM_ID)
+
     film = Film(FILM_ID, path.name, path.resolve(), language="en", subtitles=subtitles.resolve() if subtitles else None)
-    build_film(film, at["film"])
-    build_scan(at["film"], at["shots"], at["faces"], at["soundtrack"])
-    build_dialogue(at["film"], at["soundtrack"], at["shots"], at["dialogue"])
-    build_scenes(at["film"], at["shots"], at["soundtrack"], at["dialogue"], at["scenes"])
-    build_face_features(at["faces"], at["scenes"], at["face_features"])
-    build_voice_features(at["soundtrack"], at["scenes"], at["voice_features"])
-    build_text_features(at["scenes"] / "units.parquet", "en", at["text_features"])
-    return {modality: why for modality in MODALITIES if (why := _missing(at[f"{modality}_features"]))}
+    prepare_film(film, at, pictures=probe_sound(film.video).has_pictures)
+    for modality in MODALITIES:
+        build_features(modality, film.language, at)
+    return {modality: why for modality in MODALITIES if (why := _missing(at(f"{modality}_features")))}
 
 
 def _missing(folder: Path) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from corpus.contracts import UTTERANCES, WORDS, FeelmError
+from corpus.contracts import UTTERANCES, WORDS
 from corpus.dialogue.language import guess_language
 from corpus.dialogue.origin import Origin, find_words
 from corpus.dialogue.recognise import Recognition, SpokenLine, recognise, recogniser, unusable
@@ -26,8 +26,10 @@ from corpus.dialogue.subtitles.read import Cue, CueFault, SubtitleFile
 from corpus.dialogue.sync import speech
 from corpus.dialogue.sync.heard import Heard, hold_against_sound
 from corpus.dialogue.sync.synchronise import SyncResult, synchronise, unchecked
-from corpus.films.catalogue.store import Film, read_film
+from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.store import read_film
 from corpus.paths import write_json
+from corpus.terms import FeelmError
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,11 @@ def guess_language(texts: Sequence[str]) -> LanguageGuess | None:
     return LanguageGuess(base_code(code), round(probability, 4)) if probability >= LEAST_PROBABILITY and code != "zxx" else None
 
 
+def forget_model() -> None:
+    """Give back the 95 MB that the model takes; the next guess unpacks it again, which takes half a second."""
+    _identifier.cache_clear()
+
+
 def _spread(texts: Sequence[str]) -> Iterator[str]:
     """Lines spread evenly over the whole, at most SAMPLE_CHARACTERS in all: a film's first minutes may be a song or a foreign scene."""
     total = sum(map(len, texts))

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.subtitles.read import SubtitleFile, read_subtitles
 from corpus.films.media.text_tracks import TextTrack, choose_text_track, read_text_tracks
+from corpus.terms import FeelmError
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.language import base_code
 from corpus.dialogue.sync.speech import GRID_MS, RATE_HZ
+from corpus.terms import FeelmError
 from corpus.weights import WeightError, weight, weight_path
 
 WEIGHTS = "whisper-tiny-en"

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 
 AMBIGUOUS = "ambiguous"
 """What words show that fit any emotion."""

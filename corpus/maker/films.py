@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import yaml
 
-from corpus.contracts import FeelmError
 from corpus.maker.acting import FRAME_RATE
 from corpus.maker.encode import encode
 from corpus.maker.performance import perform
@@ -28,6 +27,7 @@ from corpus.maker.truth import VERSION, read_truth, tell, truth_record
 from corpus.maker.voice import SAMPLE_RATE
 from corpus.paths import file_digest, write_json, write_text, writing
 from corpus.processes import worker_pool
+from corpus.terms import FeelmError
 
 MANIFEST = "manifest.json"
 ANNOTATIONS = "annotations.csv"

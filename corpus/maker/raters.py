@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from corpus.contracts import EMOTIONS
 from corpus.maker.channels import Kind
 from corpus.maker.truth import Truth, TruthLine
+from corpus.terms import EMOTIONS
 
 COLUMNS = (
     *("film_id", "start_ms", "end_ms", "annotator", "pass_no", "character", "perspective", "emotion", "intensity", "valence", "arousal"),

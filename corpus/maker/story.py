@@ -14,10 +14,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from corpus.contracts import EMOTIONS, FeelmError
 from corpus.maker.cast import Character, cast
 from corpus.maker.channels import AMBIGUOUS, UNSEEN_SHARE, Kind, Shown, draw_kinds, emit
 from corpus.maker.phrases import Decks
+from corpus.terms import EMOTIONS, FeelmError
 
 SCENES = 4
 _FEWEST, _MOST = 20, 21

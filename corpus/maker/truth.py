@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from corpus.contracts import FeelmError
 from corpus.maker.channels import KIND_SHARES, MASKS, UNSEEN_SHARE, Ceilings, Kind, Shown, ceilings, expected_ceilings
 from corpus.maker.performance import Performance, SpokenLine
 from corpus.maker.shots import Shot
 from corpus.maker.story import MOODS, REACTIONS, REPLY_SHARE, STAY, TEMPERAMENTS
 from corpus.maker.subtitles import SubtitleFault
+from corpus.terms import FeelmError
 
 VERSION = 2
 

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import butter, lfilter, resample_poly
 
-from corpus.contracts import FeelmError
 from corpus.maker.cast import Voice
+from corpus.terms import FeelmError
 
 SAMPLE_RATE = 44_100
 Sound = npt.NDArray[np.float64]

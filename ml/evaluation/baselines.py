@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 from ml.models.calibration import softmax
 
 FloatArray = npt.NDArray[np.float32]

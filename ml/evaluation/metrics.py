@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from corpus.contracts import EMOTIONS
 from corpus.statistics import jensen_shannon_bits
+from corpus.terms import EMOTIONS
 from ml.evaluation.report import Interval, ReliabilityBin, SystemScore
 
 FloatArray = npt.NDArray[np.float64]

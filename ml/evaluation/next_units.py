@@ -11,14 +11,16 @@ Goldstein, SIGIR 1998.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from corpus import statistics
-from corpus.annotations.gold import MINIMUM_RATERS
-from corpus.contracts import EMOTIONS, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
 from corpus.statistics import FloatArray
+from corpus.terms import EMOTIONS, MINIMUM_RATERS, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_RATERS = 6
 """Beyond so many raters another one hardly moves a vote share: the rest is the line's own doubt."""
@@ -80,6 +82,8 @@ def _joined(units: pd.DataFrame, gold: pd.DataFrame, predictions: pd.DataFrame) 
 
 
 def _parts(table: pd.DataFrame, gold: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
     said = table[list(PROBABILITY_COLUMNS)].to_numpy(np.float64)
     voted = table[[f"vote_{name}" for name in PROBABILITY_COLUMNS]].to_numpy(np.float64)
     bits = np.log2(len(EMOTIONS))
@@ -123,6 +127,8 @@ def _directions(table: pd.DataFrame, embeddings: pd.DataFrame | None) -> FloatAr
 
 def _spread(worth: FloatArray, directions: FloatArray | None, scene: pd.Series, count: int) -> list[int]:
     """Rows chosen one after the other, each less worth the more it is like one chosen: by its words, or as a line of the same scene."""
+    import pandas as pd
+
     scenes = pd.factorize(scene, use_na_sentinel=True)[0]
     alike = np.zeros(len(worth))
     chosen: list[int] = []
@@ -139,6 +145,8 @@ def _spread(worth: FloatArray, directions: FloatArray | None, scene: pd.Series, 
 
 
 def _told(unit: pd.Series, parts: pd.Series, worth: float) -> NextUnit:
+    import pandas as pd
+
     return NextUnit(
         unit_id=str(unit["unit_id"]),
         film_id=str(unit["film_id"]),
@@ -153,6 +161,8 @@ def _told(unit: pd.Series, parts: pd.Series, worth: float) -> NextUnit:
 
 
 def _reason(unit: pd.Series, parts: pd.Series) -> str:
+    import pandas as pd
+
     raters = int(unit["n_raters"])
     words = []
     if pd.isna(unit[PROBABILITY_COLUMNS[0]]):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.contracts import DeclaredUse
+from corpus.terms import DeclaredUse
 from ml.evaluation.report import CorpusReport, SystemScore, ValidationReport
 
 DRAWS = 2000

@@ -10,28 +10,22 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from corpus.contracts import (
-    EMOTIONS,
-    MODALITIES,
-    PREDICTIONS,
-    PROBABILITY_COLUMNS,
-    RATERS,
-    TRAINING_UNITS,
-    VOTES,
-    FeelmError,
-    GoldStatus,
-)
+from corpus.contracts import PREDICTIONS, RATERS, TRAINING_UNITS, VOTES
 from corpus.paths import Home, write_json
 from corpus.statistics import sign_flip_test
+from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus
 from ml.evaluation import baselines
 from ml.evaluation.metrics import FloatArray, IntArray, Judged, confusions, reliability, score
 from ml.evaluation.report import Agreement, CorpusReport, PairedTest, SliceScore, SystemScore, ValidationReport
 from ml.models.predict import FUSED, NEXT_COLUMNS, load_model
 from ml.models.training_set import FILMS, Manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BASELINES = ("majority", "prior", "persistence", "tfidf")
 HUMAN = "human"
@@ -195,6 +189,8 @@ def _slice(name: str, units: np.ndarray, scored: _Scored, systems: list[str]) ->
 
 def _human(gold_dir: Path, scored: _Scored) -> SystemScore | None:
     """Each trusted rater's votes against the mode of the other trusted raters on the same gold units; a tie counts in parts."""
+    import pandas as pd
+
     if not (gold_dir / "votes.parquet").is_file():
         return None
     votes, raters = VOTES.read(gold_dir / "votes.parquet"), RATERS.read(gold_dir / "raters.parquet")
@@ -236,6 +232,8 @@ def _reaction(tested: list[_Scored], rows: pd.DataFrame, predictions: pd.DataFra
 
     Only units whose following unit of the same scene has gold count; the baselines learn from the other folds' films.
     """
+    import pandas as pd
+
     pairs = _pairs(pd.concat([one.gold for one in tested], ignore_index=True), rows)
     fused = predictions[predictions["system"] == FUSED].set_index("unit_id")
     pairs = pairs[pairs["unit_id"].isin(fused.index)].reset_index(drop=True)
@@ -260,6 +258,8 @@ def _reaction(tested: list[_Scored], rows: pd.DataFrame, predictions: pd.DataFra
 
 def _pairs(gold: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Gold units beside the gold of the unit that follows in the same scene."""
+    import pandas as pd
+
     ordered = rows[rows["position"].notna()].sort_values(["film_id", "level", "position"])
     following = ordered.groupby(["film_id", "level"]).shift(-1)
     same = following["scene_id"].isna() == ordered["scene_id"].isna()

@@ -8,13 +8,13 @@ killed repeats at most the chunk that it was in.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from corpus.chunks import Arrays, ChunkStore, Work
+from corpus.chunks import Arrays, ChunkStore, Progress, Tell, Work
 
 ChunkT = TypeVar("ChunkT")
 TakenT = TypeVar("TakenT", contravariant=True)
@@ -109,30 +109,6 @@ class FeatureExtractor(Protocol[TakenT]):
     def extract(self, chunk: TakenT) -> Block:
         """The chunk's features."""
         ...
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an extraction is: up to which time of the film, after how many seconds of work, chunks done and those that were stored."""
-
-    until_ms: int
-    total_ms: int
-    seconds: float
-    chunks: int
-    stored: int
-
-    @property
-    def rate(self) -> float:
-        """Seconds of film a second, 0 before anything was done."""
-        return self.until_ms / 1000 / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def left_s(self) -> float | None:
-        """Seconds that are left at this rate, None while none is known."""
-        return max(self.total_ms - self.until_ms, 0) / 1000 / self.rate if self.rate > 0 else None
-
-
-Tell = Callable[[Progress], None]
 
 
 def extract_all(

@@ -1,20 +1,30 @@
-"""Faces of a unit: how the speaker's face looks while the line is said, and how the other one takes it.
+"""Faces of a unit: how the speaker's face and body look while the line is said, and how the other one takes it.
 
-Each crop of the scan is read by the packaged expression networks and by the face mesh. Within a unit the speaker is the face that
-looks like the character, else the one whose mouth moves most for its size; eight of its crops go to the model's own network, the
-statistics of its expression and shape beside them, and the mean expression of the other face, if one is seen, in columns of its own.
+Each crop of the scan is read by the networks of `ml.features.face_extractor`, each crop of a body by that of `ml.features.pose`. Within a
+unit the speaker is the face that looks like the character, else the one whose mouth moves most for its size; eight of its crops go to the
+model's own network, the statistics of its expression, shape, pose and posture beside them, and the mean expression of the other face, if
+one is seen, in columns of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from corpus.contracts import EMOTIONS, FACE_COURSE, FACES
+from corpus.chunks import ChunkStore
+from corpus.contracts import FACE_COURSE, FACES
+from corpus.devices import best_device
+from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
+from ml.features.blocks import FRAMES_FILE, written
+from ml.features.bodies import Posture, mapped, no_posture, read_posture
+from ml.features.extractor import extract_all, joined
+from ml.features.face_extractor import FACE_DIMENSIONS, FaceExtractor, face_chunks
 from ml.features.frame import (
     COURSE_FILE,
     Columns,
@@ -25,18 +35,26 @@ from ml.features.frame import (
     write_features,
     write_summary,
 )
-from ml.features.geometry import GEOMETRY, face_geometry
-from ml.features.people import People, find_people
+from ml.features.geometry import GEOMETRY, HEAD
+from ml.features.people import People, find_people, write_people
+from ml.features.pose import GESTURE, POSTURE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CROPS_PER_UNIT = 8
 CROP_SIZE = 48
 CROPS_FILE = "crops.safetensors"
 LUMA = (0.299, 0.587, 0.114)
-CLOSER = 0.1
 SPEAKING_SCALE = 0.02
 """Mouth movement (standard deviation of the lip gap, share of face height) at which a face more likely speaks than not."""
 
+LONGEST_STEP_MS = 1000
+"""Crops of a track farther apart tell no speed."""
+
 STATISTICS = ("mean", "max", "std")
+MOVING = (*HEAD, "sharpness", "face_speed")
+"""Measures of which mean and deviation are kept; face_speed is in face heights per second."""
 SEEN = ("n_faces", "size", "speaking", "score", "coverage")
 FACE_FEATURES: tuple[str, ...] = (
     *(f"p_{emotion}_{statistic}" for emotion in EMOTIONS for statistic in STATISTICS),
@@ -45,6 +63,9 @@ FACE_FEATURES: tuple[str, ...] = (
     *(f"p_{emotion}_rel" for emotion in EMOTIONS),
     *SEEN,
     *(f"other_p_{emotion}" for emotion in EMOTIONS),
+    *(f"{measure}_{statistic}" for measure in MOVING for statistic in ("mean", "std")),
+    *(f"{measure}_mean" for measure in POSTURE),
+    *(f"{measure}_{statistic}" for measure in GESTURE for statistic in ("mean", "max")),
 )
 
 
@@ -52,22 +73,42 @@ FACE_FEATURES: tuple[str, ...] = (
 class FaceSummary(FeatureSummary):
     """`n_faces` crops read; `n_with_other` units in which a face other than the speaker's is seen.
 
-    `n_named_tracks` are taken for a character; `naming_agreement` is how often appearance alone named the speaker right.
+    `n_named_tracks` are taken for a character; `naming_agreement` is how often the turns name a speaker right that they were not told of.
+    `n_bodies` crops of bodies were read; `posture_missing` says why posture is not known.
     """
 
     n_faces: int
     n_with_other: int
     n_named_tracks: int
     naming_agreement: float | None
+    n_bodies: int
+    posture_missing: str | None
 
 
 @dataclass(frozen=True)
 class Readings:
-    """What is known of every crop: the FACES table sorted by time, expression (n, 7), geometry (n, 7), crop rows as in the table."""
+    """What is known of every crop: the FACES table sorted by time, FACE_DIMENSIONS (n, 18), speed in face heights per second (n,); and how
+    the bodies are held."""
 
     faces: pd.DataFrame
-    expression: np.ndarray
-    geometry: np.ndarray
+    values: np.ndarray
+    speed: np.ndarray
+    posture: Posture
+
+    @cached_property
+    def expression(self) -> np.ndarray:
+        """Probabilities (n, 7) in the order of EMOTIONS."""
+        return self.values[:, : len(EMOTIONS)]
+
+    @cached_property
+    def geometry(self) -> np.ndarray:
+        """Measures of GEOMETRY (n, 7)."""
+        return self.values[:, len(EMOTIONS) : len(EMOTIONS) + len(GEOMETRY)]
+
+    @cached_property
+    def moving(self) -> np.ndarray:
+        """Measures of MOVING (n, 5)."""
+        return np.column_stack([self.values[:, len(EMOTIONS) + len(GEOMETRY) :], self.speed])
 
 
 def expression(images: np.ndarray) -> np.ndarray:
@@ -81,56 +122,78 @@ def expression(images: np.ndarray) -> np.ndarray:
     return read(images)
 
 
-def build_face_features(faces_dir: Path, scenes_dir: Path, out: Path) -> FaceSummary:
-    """Write features.parquet, course.parquet, crops.safetensors and summary.json for a film's units into the folder `out`.
+def build_face_features(
+    faces_dir: Path, scenes_dir: Path, out: Path, *, store: ChunkStore | None = None, device: str | None = None
+) -> FaceSummary:
+    """Write features.parquet, course.parquet, frames.parquet, posture.parquet, people.parquet, crops.safetensors and summary.json for a
+    film's units into the folder `out`; the rows of frames.parquet are those of course.parquet.
 
-    A film without faces, or without the networks' weights, gives units that are not present and a reason in the summary.
+    A film without faces, or without the networks' weights, gives units that are not present and a reason in the summary. `device` is the
+    GPU where there is one, unless it is given.
     """
+    device = device or best_device()
     units = read_units(scenes_dir)
-    faces = FACES.read(faces_dir / "faces.parquet").sort_values(["t_ms", "track_id"], ignore_index=True)
-    crops = _read_crops(faces_dir / CROPS_FILE, faces)
-    readings, missing = _read_faces(faces, crops)
-    people = find_people(readings.faces, crops[: len(readings.faces)], units)
+    faces, crops = _read_crops(faces_dir)
+    readings, missing = _read_faces(faces_dir, faces, crops, out, store, device)
+    people = find_people(readings.faces, crops[: len(readings.faces)], units, device=device, store=store)
     chosen = [_choose(readings, people, unit.start_ms, unit.end_ms, unit.character_id) for unit in units.itertuples()]
     rows = [_describe(readings, choice) for choice in chosen]
+    write_people(people, readings.faces, crops[: len(readings.faces)], out)
     _write_course(readings, people, out)
     _write_unit_crops(readings, crops, chosen, out)
     present = np.array([bool(row) for row in rows], bool)
     write_features(units, _columns(rows, units), present, out)
     n_other = sum(choice is not None and len(choice.other) > 0 for choice in chosen)
-    reason = missing or _reason(present)
     agreement = people.agreement and round(people.agreement, 3)
-    figures = (len(readings.faces), n_other, len(people.character), agreement)
-    summary = FaceSummary(len(units), int(present.sum()), len(FACE_FEATURES), reason, *figures)
+    figures = (len(readings.faces), n_other, len(people.character), agreement, len(readings.posture.table), readings.posture.missing)
+    summary = FaceSummary(len(units), int(present.sum()), len(FACE_FEATURES), missing or _reason(present), *figures)
     write_summary(summary, out)
     return summary
 
 
-def _read_crops(path: Path, faces: pd.DataFrame) -> np.ndarray:
-    from safetensors.numpy import load_file
-
+def _read_crops(faces_dir: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """The FACES table in the order of time and, row by row, its crops, which stay on disk where they lie in that order."""
+    faces = FACES.read(faces_dir / "faces.parquet").sort_values(["t_ms", "crop_row"], ignore_index=True)
     if not len(faces):
-        return np.zeros((0, 64, 64, 3), np.uint8)
-    return load_file(path)["crops"][faces["crop_row"].to_numpy()]
+        return faces, np.zeros((0, 64, 64, 3), np.uint8)
+    crops, rows = mapped(faces_dir / CROPS_FILE)["crops"], faces["crop_row"].to_numpy()
+    return faces, crops if (rows == np.arange(len(crops))).all() else crops[rows]
 
 
-def _read_faces(faces: pd.DataFrame, crops: np.ndarray) -> tuple[Readings, str | None]:
-    nothing = np.zeros((0, len(EMOTIONS)), np.float32)
+def _read_faces(
+    faces_dir: Path, faces: pd.DataFrame, crops: np.ndarray, out: Path, store: ChunkStore | None, device: str
+) -> tuple[Readings, str | None]:
+    """The readings, and why there are none."""
     if not len(faces):
-        return Readings(faces, nothing, nothing), "no face found"
+        return _nothing(faces, "no face found")
+    turn = faces["roll"].to_numpy(np.float32) if "roll" in faces else np.full(len(faces), np.nan, np.float32)
     try:
-        return Readings(faces, _read_twice(crops), face_geometry(crops)), None
+        blocks = extract_all(FaceExtractor(device), face_chunks(faces["t_ms"].to_numpy(), crops, turn), store)
+        values = joined(written(blocks, FACE_DIMENSIONS, out / FRAMES_FILE), len(FACE_DIMENSIONS)).values
     except WeightError as error:
-        return Readings(faces.iloc[:0], nothing, nothing), str(error)
+        return _nothing(faces.iloc[:0], str(error))
+    return Readings(faces, values, _speeds(faces), read_posture(faces_dir, out, device=device, store=store)), None
 
 
-def _read_twice(crops: np.ndarray) -> np.ndarray:
-    """Expression of each crop and of its mirrored closer cut, averaged: small shifts of the box sway the networks."""
-    from ml.features.expression import expression as read
+def _nothing(faces: pd.DataFrame, why: str) -> tuple[Readings, str]:
+    return Readings(faces, np.zeros((0, len(FACE_DIMENSIONS)), np.float32), np.zeros(0, np.float32), no_posture(why)), why
 
-    margin = round(crops.shape[1] * CLOSER / 2)
-    closer = np.ascontiguousarray(crops[:, margin : crops.shape[1] - margin, margin : crops.shape[2] - margin][:, :, ::-1])
-    return (read(crops, flip=False) + read(closer, flip=False)) / 2
+
+def _speeds(faces: pd.DataFrame) -> np.ndarray:
+    """Speed of each face since the crop before of its track, in face heights per second; NaN where there is none within a second.
+
+    A face's box is square in the film's pixels, so its two shares tell the shape of the picture.
+    """
+    centre = np.stack([faces["x"] + faces["width"] / 2, faces["y"] + faces["height"] / 2], axis=1)
+    sides = faces[["width", "height"]].to_numpy(np.float64)
+    speeds = np.full(len(faces), np.nan, np.float32)
+    for rows in faces.groupby("track_id", sort=True).indices.values():
+        before, after = rows[:-1], rows[1:]
+        seconds = np.diff(faces["t_ms"].to_numpy()[rows]) / 1000
+        moved = (centre[after] - centre[before]) / np.maximum((sides[after] + sides[before]) / 2, 1e-9)
+        near = (seconds > 0) & (seconds * 1000 <= LONGEST_STEP_MS)
+        speeds[after[near]] = np.hypot(*moved[near].T) / seconds[near]
+    return speeds
 
 
 def _reason(present: np.ndarray) -> str | None:
@@ -140,11 +203,12 @@ def _reason(present: np.ndarray) -> str | None:
 
 @dataclass(frozen=True)
 class Choice:
-    """Rows of Readings in a unit: the speaker's (by time; none when only others are seen), the other face's, how surely the first one
-    speaks (0..1), faces seen at once, share of the pictures in which the speaker is seen."""
+    """Rows of Readings in a unit: the speaker's (by time; none when only others are seen), the other face's, those of the speaker's body,
+    how surely the first one speaks (0..1), faces seen at once, share of the pictures in which the speaker is seen."""
 
     speaker: np.ndarray
     other: np.ndarray
+    body: np.ndarray
     speaking: float
     n_faces: float
     coverage: float
@@ -155,21 +219,34 @@ def _choose(readings: Readings, people: People, start_ms: float, end_ms: float, 
     size and by how long it is seen; a track named as somebody else never."""
     if np.isnan(start_ms) or not len(readings.faces):
         return None
-    inside = np.arange(*np.searchsorted(readings.faces["t_ms"].to_numpy(), [start_ms, end_ms]))
+    inside = _within(readings.faces, start_ms, end_ms)
     if not len(inside):
         return None
     n_times = len(np.unique(readings.faces["t_ms"].to_numpy()[inside]))
-    names = pd.Series(readings.faces["track_id"].to_numpy()[inside])
-    tracks = {str(name): inside[rows] for name, rows in names.groupby(names, sort=True).indices.items()}
+    tracks = _by_track(readings.faces, inside)
     weight = {name: _weight(readings, rows, n_times) for name, rows in tracks.items()}
     ordered = sorted(tracks, key=lambda name: (-weight[name], name))
     known = {name: people.character.get(name) for name in ordered} if isinstance(character, str) else {}
     candidates = [name for name in ordered if known.get(name) == character] or [name for name in ordered if known.get(name) is None]
-    speaker = tracks[candidates[0]] if candidates else inside[:0]
     others = [name for name in ordered if name not in candidates[:1]]
+    none = inside[:0]
+    speaker = tracks[candidates[0]] if candidates else none
+    bodies = readings.posture.table
+    body = _by_track(bodies, _within(bodies, start_ms, end_ms)).get(candidates[0], none) if candidates else none
     movement = _movement(readings.geometry[speaker, 0])
-    speaking = movement / (movement + SPEAKING_SCALE)
-    return Choice(speaker, tracks[others[0]] if others else inside[:0], speaking, len(inside) / n_times, len(speaker) / n_times)
+    seen = (movement / (movement + SPEAKING_SCALE), len(inside) / n_times, len(speaker) / n_times)
+    return Choice(speaker, tracks[others[0]] if others else none, body, *seen)
+
+
+def _within(table: pd.DataFrame, start_ms: float, end_ms: float) -> np.ndarray:
+    """Rows of a table in the order of time that lie between two times."""
+    return np.arange(*np.searchsorted(table["t_ms"].to_numpy(), [start_ms, end_ms]))
+
+
+def _by_track(table: pd.DataFrame, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of each track among `rows`, in their order."""
+    names, track = np.unique(table["track_id"].to_numpy(str)[rows], return_inverse=True)
+    return {str(name): rows[track == index] for index, name in enumerate(names)}
 
 
 def _weight(readings: Readings, rows: np.ndarray, n_times: int) -> float:
@@ -188,17 +265,29 @@ def _describe(readings: Readings, choice: Choice | None) -> dict[str, float]:
     if len(choice.other):
         other = readings.expression[choice.other].mean(0)
         row |= {f"other_p_{emotion}": float(value) for emotion, value in zip(EMOTIONS, other, strict=True)}
-    return row | (_describe_speaker(readings, choice.speaker) if len(choice.speaker) else {})
+    return row | (_describe_speaker(readings, choice) if len(choice.speaker) else {})
 
 
-def _describe_speaker(readings: Readings, rows: np.ndarray) -> dict[str, float]:
+def _describe_speaker(readings: Readings, choice: Choice) -> dict[str, float]:
+    rows = choice.speaker
     names = [f"p_{emotion}" for emotion in EMOTIONS] + list(GEOMETRY)
-    values = np.concatenate([readings.expression[rows], readings.geometry[rows]], axis=1).astype(np.float64)
     row: dict[str, float] = {}
-    for statistic, result in zip(STATISTICS, (values.mean(0), values.max(0), values.std(0)), strict=True):
-        row |= {f"{name}_{statistic}": float(value) for name, value in zip(names, result, strict=True)}
+    row |= _statistics(names, np.concatenate([readings.expression[rows], readings.geometry[rows]], axis=1), STATISTICS)
+    row |= _statistics(MOVING, readings.moving[rows], ("mean", "std"))
+    row |= _statistics(POSTURE, readings.posture.held[choice.body, : len(POSTURE)], ("mean",))
+    row |= _statistics(GESTURE, readings.posture.held[choice.body, len(POSTURE) :], ("mean", "max"))
     faces = readings.faces.iloc[rows]
     return row | {"size": float(faces["height"].mean()), "score": float(faces["score"].mean())}
+
+
+def _statistics(names: Sequence[str], values: np.ndarray, statistics: tuple[str, ...]) -> dict[str, float]:
+    """Statistics of each column (n, k) over the rows that have a number; columns without one are left out."""
+    row: dict[str, float] = {}
+    for name, column in zip(names, values.T.astype(np.float64), strict=True):
+        measured = column[np.isfinite(column)]
+        if len(measured):
+            row |= {f"{name}_{statistic}": float(getattr(measured, statistic)()) for statistic in statistics}
+    return row
 
 
 def _columns(rows: list[dict[str, float]], units: pd.DataFrame) -> Columns:

@@ -10,12 +10,15 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from corpus.contracts import UNIT_FEATURES, UNITS
 from corpus.paths import write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEATURES_FILE = "features.parquet"
 COURSE_FILE = "course.parquet"
@@ -41,6 +44,8 @@ def read_units(scenes_dir: Path) -> pd.DataFrame:
 
 def write_features(units: pd.DataFrame, columns: Mapping[str, np.ndarray], present: np.ndarray, out: Path) -> pd.DataFrame:
     """Write features.parquet, row-aligned with `units`: float32 columns, null where a unit is not present or the value is NaN."""
+    import pandas as pd
+
     values = {name: np.where(present & np.isfinite(column), column, np.nan).astype(np.float32) for name, column in columns.items()}
     table = pd.DataFrame({"unit_id": units["unit_id"].to_numpy(), "present": present.astype(bool)} | values)
     return UNIT_FEATURES.write(table, out / FEATURES_FILE)

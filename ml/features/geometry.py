@@ -1,94 +1,90 @@
-"""The shape of a face from MediaPipe's mesh of 468 points: mouth, eyes and brows as shares of the face's height.
+"""The shape and the pose of a face from MediaPipe's mesh: mouth, eyes and brows as shares of the face's height, the head's turn in degrees.
 
-The mesh reads an aligned crop enlarged to 192x192; distances are divided by the height from forehead to chin, so that size and
-distance drop out. Measures follow the action units they stand for (Ekman and Friesen's FACS): jaw drop, lip corner, brow, lid.
+Distances are divided by the height from forehead to chin, so that size and distance drop out; measures follow the action units they
+stand for (Ekman and Friesen's FACS): jaw drop, lip corner, brow, lid. The head's axes are the mean of lines between points that lie
+symmetric in every face, and the Frankfurt line from ear to lower eye socket, which is level when somebody looks straight ahead.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
 import numpy as np
 
-from corpus.weights import weight_path
+from ml.features.extractor import Dimension
 
-GEOMETRY: tuple[str, ...] = ("mouth_open", "mouth_width", "mouth_curve", "brow_height", "brow_gap", "brow_tilt", "eye_open")
-"""Lip gap; distance of the lip corners; corners above the lips' middle (smile positive); brow above eye; distance of the inner brow
-ends; inner brow end above the outer (worry positive); lid gap. All as shares of face height."""
+SHAPE_DIMENSIONS: tuple[Dimension, ...] = (
+    Dimension("mouth_open", "face heights", "gap between the lips", 0),
+    Dimension("mouth_width", "face heights", "distance of the lip corners", 0),
+    Dimension("mouth_curve", "face heights", "lip corners above the lips' middle: a smile is positive"),
+    Dimension("brow_height", "face heights", "brows above the eyes"),
+    Dimension("brow_gap", "face heights", "distance of the inner ends of the brows", 0),
+    Dimension("brow_tilt", "face heights", "inner ends of the brows above the outer ones: worry is positive"),
+    Dimension("eye_open", "face heights", "gap between the lids", 0),
+)
+GEOMETRY: tuple[str, ...] = tuple(dimension.name for dimension in SHAPE_DIMENSIONS)
 
-MESH_SIZE = 192
+HEAD_DIMENSIONS: tuple[Dimension, ...] = (
+    Dimension("head_yaw", "degrees", "the face is turned towards the right edge of the picture", -90, 90),
+    Dimension("head_pitch", "degrees", "the face is turned upwards", -90, 90),
+    Dimension("head_roll", "degrees", "the head leans towards the right edge of the picture", -180, 180),
+)
+HEAD: tuple[str, ...] = tuple(dimension.name for dimension in HEAD_DIMENSIONS)
+
 FOREHEAD, CHIN = 10, 152
 UPPER_LIP, LOWER_LIP, LIP_CORNERS = 13, 14, (61, 291)
 EYES = ((159, 145, 33, 133), (386, 374, 263, 362))
+"""Upper lid, lower lid, outer and inner corner of each eye."""
 BROWS = ((105, 107, 70), (334, 336, 300))
+"""Middle, inner and outer end of each brow."""
+SYMMETRIC = ((33, 263), (133, 362), (234, 454), (127, 356), (61, 291), (70, 300), (129, 358), (93, 323))
+"""Pairs of points on either side, the one that lies left in the picture first: eyes, temples, cheeks, lips, brows, nose."""
+EARS, SOCKETS = (234, 454), (230, 450)
 
 
-def face_geometry(crops: np.ndarray) -> np.ndarray:
-    """Measures of GEOMETRY for each face.
-
-    Args:
-        crops: uint8 (n, h, w, 3) RGB, upright faces.
-
-    Returns:
-        float32 (n, 7).
-
-    Raises:
-        WeightError: the mesh's weights are missing or damaged.
-    """
-    return np.array([_measure(mesh_points(crop)) for crop in crops], np.float32).reshape(len(crops), len(GEOMETRY))
-
-
-def mesh_points(crop: np.ndarray) -> np.ndarray:
-    """Points (468, 2) of one face in pixels of a 192x192 picture, x to the right, y downwards."""
-    import cv2
-
-    interpreter, inlet, outlet = _mesh()
-    picture = cv2.resize(crop, (MESH_SIZE, MESH_SIZE), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
-    interpreter.set_tensor(inlet, picture[None])
-    interpreter.invoke()
-    return interpreter.get_tensor(outlet).reshape(468, 3)[:, :2].copy()
-
-
-@lru_cache(maxsize=1)
-def _mesh() -> tuple[Any, int, int]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(weight_path("face-mesh")), num_threads=1)
-    interpreter.allocate_tensors()
-    outlet = next(d["index"] for d in interpreter.get_output_details() if d["shape"][-1] == 468 * 3)
-    return interpreter, interpreter.get_input_details()[0]["index"], outlet
-
-
-def _measure(points: np.ndarray) -> list[float]:
-    down = points[CHIN] - points[FOREHEAD]
-    height = max(float(np.hypot(*down)), 1.0)
+def measure(points: np.ndarray) -> np.ndarray:
+    """Measures of GEOMETRY, float32 (n, 7), of faces' points (n, 468, 2 or 3)."""
+    flat = np.asarray(points, np.float64)[..., :2]
+    down = flat[:, CHIN] - flat[:, FOREHEAD]
+    height = np.maximum(np.hypot(*down.T), 1.0)[:, None]
     down = down / height
-    right = np.array([down[1], -down[0]])
+    right = np.stack([down[:, 1], -down[:, 0]], 1)
 
-    def gap(upper: int, lower: int) -> float:
-        return float((points[lower] - points[upper]) @ down)
+    def along(axis: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        return ((end - start) * axis).sum(1)
 
-    def width(left: int, other: int) -> float:
-        return abs(float((points[other] - points[left]) @ right))
-
-    lips = (points[UPPER_LIP] + points[LOWER_LIP]) / 2
-    corners = points[list(LIP_CORNERS)].mean(0)
+    lips = (flat[:, UPPER_LIP] + flat[:, LOWER_LIP]) / 2
+    corners = flat[:, LIP_CORNERS].mean(1)
+    sides = list(zip(EYES, BROWS, strict=True))
     measures = [
-        max(gap(UPPER_LIP, LOWER_LIP), 0.0),
-        width(*LIP_CORNERS),
-        float((lips - corners) @ down),
-        _mean(float(((points[outer] + points[inner]) / 2 - points[brow]) @ down) for (_, _, outer, inner), (brow, _, _) in _sides()),
-        width(BROWS[0][1], BROWS[1][1]),
-        _mean(gap(inner, outer) for _, (_, inner, outer) in _sides()),
-        _mean(max(gap(upper, lower), 0.0) for (upper, lower, _, _), _ in _sides()),
+        along(down, flat[:, UPPER_LIP], flat[:, LOWER_LIP]).clip(0),
+        np.abs(along(right, flat[:, LIP_CORNERS[0]], flat[:, LIP_CORNERS[1]])),
+        along(down, corners, lips),
+        _mean([along(down, flat[:, brow], flat[:, [outer, inner]].mean(1)) for (_, _, outer, inner), (brow, _, _) in sides]),
+        np.abs(along(right, flat[:, BROWS[0][1]], flat[:, BROWS[1][1]])),
+        _mean([along(down, flat[:, inner], flat[:, outer]) for _, (_, inner, outer) in sides]),
+        _mean([along(down, flat[:, upper], flat[:, lower]).clip(0) for (upper, lower, _, _), _ in sides]),
     ]
-    return [measure / height for measure in measures]
+    return (np.stack(measures, 1) / height).astype(np.float32)
 
 
-def _sides() -> list[tuple[tuple[int, int, int, int], tuple[int, int, int]]]:
-    return list(zip(EYES, BROWS, strict=True))
+def _mean(values: list[np.ndarray]) -> np.ndarray:
+    mean: np.ndarray = np.mean(values, axis=0)
+    return mean
 
 
-def _mean(values: Any) -> float:
-    return float(np.mean(list(values)))
+def head_pose(points: np.ndarray) -> np.ndarray:
+    """Yaw, pitch and roll (HEAD) in degrees, float32 (n, 3), of faces' points (n, 468, 3) as `ml.features.mesh` gives them.
+
+    A head that looks straight ahead is nodded by pitch, then turned by yaw, then leant in the picture's plane by roll.
+    """
+    points = np.asarray(points, np.float64)
+    left, right = (points[:, [pair[side] for pair in SYMMETRIC]].sum(1) for side in (0, 1))
+    across = right - left
+    roll = np.arctan2(across[:, 1], across[:, 0])
+    yaw = np.arctan2(across[:, 2], np.hypot(across[:, 0], across[:, 1]))
+    forward = points[:, SOCKETS].mean(1) - points[:, EARS].mean(1)
+    # Taken back in turn: the lean, then the turn; what is left lies in the plane of the nod.
+    x = forward[:, 0] * np.cos(roll) + forward[:, 1] * np.sin(roll)
+    y = forward[:, 1] * np.cos(roll) - forward[:, 0] * np.sin(roll)
+    z = forward[:, 2] * np.cos(yaw) - x * np.sin(yaw)
+    pitch = np.arctan2(-y, -z)
+    return np.degrees(np.stack([yaw, pitch, roll], 1)).astype(np.float32)

@@ -6,38 +6,43 @@ reel is made for the measurement and not kept.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import librosa
 import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
-import soundfile
 
+from corpus.chunks import ChunkStore
 from corpus.contracts import UNIT_FEATURES, UNITS
 from ml.features.frame import FEATURES_FILE, FeatureSummary, read_units, write_features, write_summary
-from ml.features.voice import HOP, RATE_HZ, VOICE_FEATURES, build_voice_features
+from ml.features.voice import RATE_HZ, VOICE_FEATURES, build_voice_features
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CLIPS_FILE = "clips.parquet"
 """Beside a corpus's units where it has recordings: unit_id, and path relative to the corpus's source."""
 
-PAUSE_HOPS = 32
-"""Half a second of silence between recordings, so that none colours the next one's frames."""
+PAUSE_SAMPLES = RATE_HZ // 2
+"""At least half a second of silence lies between recordings, and each begins with a second, so that none colours the next one's rows."""
 
 
-def build_recording_features(corpus: Path, source: Path | None, out: Path) -> FeatureSummary:
+def build_recording_features(corpus: Path, source: Path | None, out: Path, *, store: ChunkStore | None = None) -> FeatureSummary:
     """Write features.parquet and summary.json for the units of `corpus`, whose recordings lie under `source`, into `out`.
 
     Units whose recording is absent, cannot be read or holds no voice are not present; the summary says how many.
     """
+    import pandas as pd
+    import pyarrow.parquet as pq
+
     units = read_units(corpus)
     if source is None or not (corpus / CLIPS_FILE).is_file():
         write_features(units, {}, np.zeros(len(units), bool), out)
         summary = FeatureSummary(len(units), 0, 0, "no recordings")
     else:
         paths = pq.read_table(corpus / CLIPS_FILE, columns=["unit_id", "path"]).to_pandas().set_index("unit_id")["path"]
-        parts = [_measured(part, paths, source) for _, part in units.groupby("film_id", sort=True)]
+        parts = [_measured(part, paths, source, store) for _, part in units.groupby("film_id", sort=True)]
         table = pd.concat(parts, ignore_index=True).set_index("unit_id").loc[units["unit_id"]].reset_index()
         UNIT_FEATURES.write(table, out / FEATURES_FILE)
         n_present = int(table["present"].sum())
@@ -48,7 +53,7 @@ def build_recording_features(corpus: Path, source: Path | None, out: Path) -> Fe
     return summary
 
 
-def _measured(units: pd.DataFrame, paths: pd.Series, source: Path) -> pd.DataFrame:
+def _measured(units: pd.DataFrame, paths: pd.Series, source: Path, store: ChunkStore | None) -> pd.DataFrame:
     """UNIT_FEATURES of one speaker's units."""
     with tempfile.TemporaryDirectory() as folder:
         reel, features = Path(folder) / "reel", Path(folder) / "features"
@@ -56,32 +61,44 @@ def _measured(units: pd.DataFrame, paths: pd.Series, source: Path) -> pd.DataFra
         features.mkdir()
         spans = _wind(units, paths, source, reel / "sound.flac")
         UNITS.write(units.assign(start_ms=[start for start, _ in spans], end_ms=[end for _, end in spans]), reel / "units.parquet")
-        build_voice_features(reel, reel, features)
+        build_voice_features(reel, reel, features, store=store)
         return UNIT_FEATURES.read(features / FEATURES_FILE)
 
 
 def _wind(units: pd.DataFrame, paths: pd.Series, source: Path, sound: Path) -> list[tuple[int | None, int | None]]:
     """Write the reel; where on it each unit lies, in ms, two None where it has no recording that can be read."""
+    import soundfile
+
     spans: list[tuple[int | None, int | None]] = []
-    at = 0
+    at = 0  # seconds
     with soundfile.SoundFile(str(sound), "w", RATE_HZ, 1, subtype="PCM_16", format="FLAC") as writer:
         for unit_id in units["unit_id"]:
             samples = _read(source / paths[unit_id]) if unit_id in paths.index else None
             if samples is None:
                 spans.append((None, None))
                 continue
-            hops = -(-len(samples) // HOP)
-            writer.write(np.pad(samples, (0, (hops + PAUSE_HOPS) * HOP - len(samples))))
-            spans.append((at * HOP * 1000 // RATE_HZ, (at + hops) * HOP * 1000 // RATE_HZ))
-            at += hops + PAUSE_HOPS
+            seconds = -(-(len(samples) + PAUSE_SAMPLES) // RATE_HZ)
+            writer.write(np.pad(samples, (0, seconds * RATE_HZ - len(samples))))
+            spans.append((at * 1000, at * 1000 + len(samples) * 1000 // RATE_HZ))
+            at += seconds
     return spans
 
 
 def _read(path: Path) -> np.ndarray | None:
     """Samples at 16 kHz, channels mixed; None where there is no sound to read."""
+    import soundfile
+
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError):
         return None
-    mixed = samples.mean(axis=1)
-    return librosa.resample(mixed, orig_sr=rate, target_sr=RATE_HZ, res_type="soxr_hq") if len(mixed) else None
+    return _resampled(samples.mean(axis=1), rate) if len(samples) else None
+
+
+def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
+    from scipy.signal import resample_poly
+
+    if rate == RATE_HZ:
+        return samples
+    common = math.gcd(rate, RATE_HZ)
+    return np.asarray(resample_poly(samples, RATE_HZ // common, rate // common), np.float32)

@@ -1,158 +1,338 @@
-"""Words of a unit: a sentence embedding, and the cues that an embedding loses.
+"""Words of a unit: a sentence embedding, what an embedding loses, and what the words mean to a feeling.
 
-MiniLM turns each line into 384 numbers; exclamation marks, capitals, ellipses, stretched letters, negation, person and interjections
-are counted beside it, because typography is how subtitles write tone. The encoder knows English: a film in another language is told
-in the summary and its units are not present, rather than embedded into noise.
+Each line becomes the encoder's numbers, its marks and plain words of feeling (cues), the pleasantness of its words (valence), how near it
+lies to sentences that say a feeling (sense) and the sounds that its subtitles describe (sounds). Lines in a language that the encoder does
+not read are told by language in the summary and are not present, rather than embedded into noise.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from itertools import pairwise
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from corpus.contracts import UNITS
-from corpus.weights import WeightError
-from ml.features.frame import Columns, FeatureSummary, stack_rows, write_features, write_summary
+from corpus.chunks import ChunkStore, Tell, content_digest
+from corpus.contracts import TEXT_LINES, UNITS, UTTERANCES
+from corpus.memory import give_large_blocks_back
+from corpus.threads import one_torch_thread
+from corpus.weights import WeightError, weight
+from ml.features.cues import CUES, cues_of, has_words, tidied
+from ml.features.encoder import DEFAULT, SentenceEncoder, encoder_facts, number_type, sentence_encoder
+from ml.features.extractor import Block, Dimension, extract_all, joined
+from ml.features.frame import FeatureSummary, write_features, write_summary
+from ml.features.sense import SENSE, sense_of
+from ml.features.sounds import SOUNDS, Described, described, described_in, near, sum_of
+from ml.features.valence import VALENCE, valence_lexicon
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EMBEDDING_FILE = "embedding.safetensors"
-DIMENSIONS = 384
-LANGUAGE = "en"
+LINES_FILE = "lines.parquet"
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_STRETCHED = re.compile(r"([^\W\d_])\1\1", re.IGNORECASE)
-_LEXICON = {
-    "negation": "no not never nothing nobody none nor neither cannot without",
-    "first_person": "i me my mine myself we us our ours",
-    "second_person": "you your yours yourself",
-    "intensifier": "so very too really totally absolutely completely such ever always all",
-    "joy_sound": "ha haha hahaha hehe yay hooray hurray yeah yes wow great wonderful lovely",
-    "pain_sound": "ow ouch ah aah argh ugh oh god please help",
-    "doubt_sound": "um uh er hmm hm well maybe perhaps",
-    "disgust_sound": "ew eww yuck ugh bah blech gross",
-    "surprise_sound": "what wow whoa oh really huh how",
-    "anger_word": "damn hell shut stop hate stupid idiot liar enough get out",
-    "fear_word": "run hide careful behind afraid scared help quick hurry",
-    "sad_word": "sorry gone lost alone dead miss cry goodbye wish",
-}
-LEXICON: dict[str, frozenset[str]] = {name: frozenset(words.split()) for name, words in _LEXICON.items()}
-TEXT_FEATURES: tuple[str, ...] = (
-    "n_words",
-    "n_characters",
-    "word_length",
-    "question",
-    "exclamation",
-    "ellipsis",
-    "dash",
-    "comma",
-    "quotation",
-    "n_sentences",
-    "words_per_sentence",
-    "capitals_share",
-    "shouted_words",
-    "stretched",
-    "repeated_words",
-    "music_mark",
-    "contractions",
-    *LEXICON,
-)
+TEXT_DIMENSIONS: tuple[Dimension, ...] = (*CUES, *VALENCE, *SENSE, *SOUNDS)
+TEXT_FEATURES: tuple[str, ...] = tuple(dimension.name for dimension in TEXT_DIMENSIONS)
+
+CHUNK_LINES = 500
+NEAR_MS = 1_500
+"""A sound that stands in a cue of its own belongs to the lines that are shown within this time of it."""
+
+NO_TIME = -1
+
+_VERSION = 2
+_HEARD = ("sound description", "song or music")
+"""Reasons for which the dialogue leaves a cue out that describes something heard."""
 
 
 @dataclass(frozen=True)
 class TextSummary(FeatureSummary):
-    """`language` as given; `n_words` in all present units."""
+    """`language` as declared; `n_words` in all present units; `languages` counts lines with words by language ("" where unknown).
+
+    `encoder` names what made the embedding and its number type; `n_described` counts sounds and music that subtitles describe.
+    """
 
     language: str | None
     n_words: int
+    languages: dict[str, int] = field(default_factory=dict)
+    encoder: str | None = None
+    n_described: int = 0
 
 
-def build_text_features(units_path: Path, language: str | None, out: Path) -> TextSummary:
-    """Write features.parquet, embedding.safetensors and summary.json for a units table into the folder `out`.
+@dataclass(frozen=True)
+class Lines:
+    """Some lines in the order of the film: times int64 (n,), -1 where a line has none, what is said, and whether it is to be `read`.
 
-    Units without words are not present; neither is any unit of a film whose `language` (ISO code, null when unknown) is not
-    English, or when the encoder's weights are missing: the summary says which.
+    A line that is not read has no words, or is in a language that the encoder does not know.
+    """
+
+    start_ms: np.ndarray
+    end_ms: np.ndarray
+    texts: tuple[str, ...]
+    read: np.ndarray
+    described: tuple[Described, ...]
+
+    def chunks(self, size: int = CHUNK_LINES) -> Iterator[Lines]:
+        """The lines in parts of at most `size`."""
+        for start in range(0, len(self.texts), size):
+            own = slice(start, start + size)
+            yield Lines(self.start_ms[own], self.end_ms[own], self.texts[own], self.read[own], self.described[own])
+
+
+class TextExtractor:
+    """TEXT_DIMENSIONS of lines, with their embeddings float32 (n, width) as `more["embedding"]`, zeros where a line is not read."""
+
+    name = "text"
+    dimensions = TEXT_DIMENSIONS
+    batch = CHUNK_LINES
+
+    def __init__(self, encoder: str = DEFAULT, device: str = "cpu") -> None:
+        self.facts = encoder_facts(encoder)
+        self.device = device
+        self._encoder_name = encoder
+
+    @property
+    def version(self) -> str:
+        """The code's number, with the digests of encoder and lexicon."""
+        return f"{_VERSION}-{self.facts.digest}-{weight('vader').member(None).sha256[:16]}"
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The encoder, and the number type that this device multiplies in."""
+        return {"encoder": self.facts.name, "precision": self.precision}
+
+    @property
+    def precision(self) -> str:
+        """bfloat16 or float32."""
+        return str(number_type(self.device)).removeprefix("torch.")
+
+    @cached_property
+    def encoder(self) -> SentenceEncoder:
+        """Loaded with the first line that is read: a film that is in the store needs none."""
+        return sentence_encoder(self._encoder_name, self.device)
+
+    def digest(self, chunk: Lines) -> str:
+        """Of times, words, what is read and what is described."""
+        told = json.dumps([chunk.texts, [part.row for part in chunk.described]], ensure_ascii=False)
+        return content_digest(chunk.start_ms, chunk.end_ms, chunk.read, told)
+
+    def extract(self, chunk: Lines) -> Block:
+        """Values (n, d), NaN in lines that are not read.
+
+        Raises:
+            WeightError: the encoder or the lexicon is missing or damaged.
+        """
+        values = np.full((len(chunk.texts), len(TEXT_DIMENSIONS)), np.nan, np.float32)
+        embedding = np.zeros((len(chunk.texts), self.facts.width), np.float32)
+        rows = np.flatnonzero(chunk.read)
+        if len(rows):
+            texts = [chunk.texts[row] for row in rows]
+            embedding[rows] = self.encoder.encode(texts)
+            described_rows = np.array([chunk.described[row].row for row in rows], np.float32)
+            values[rows] = np.concatenate([_counted(texts), sense_of(embedding[rows], self.encoder), described_rows], axis=1)
+        return Block(chunk.start_ms, chunk.end_ms, values, chunk.read.astype(np.float32), {"embedding": embedding})
+
+
+def build_text_features(
+    units_path: Path,
+    language: str | None,
+    out: Path,
+    *,
+    dialogue: Path | None = None,
+    encoder: str = DEFAULT,
+    device: str = "cpu",
+    store: ChunkStore | None = None,
+    tell: Tell | None = None,
+) -> TextSummary:
+    """Write features.parquet, embedding.safetensors, lines.parquet (TEXT_LINES) and summary.json for a units table into the folder `out`.
+
+    Units without words are not present, nor are those in a language that the `encoder` does not read, nor is any where weights are
+    missing: the summary says which. `language` is the declared one (ISO code, None where unknown). From the `dialogue` artifact come the
+    sounds that the subtitles describe; without it only those that stand in the units' own text are known.
+
+    Raises:
+        FeelmError: there is no such encoder.
     """
     from safetensors.numpy import save_file
 
+    from corpus.dialogue.language import forget_model
+
+    give_large_blocks_back()
     units = UNITS.read(units_path)
-    texts = [text if isinstance(text, str) else "" for text in units["text"]]
-    present = np.array([bool(_WORD.search(text)) or "!" in text or "?" in text for text in texts], bool)
-    missing = _missing(language, present)
-    present &= language_is_english(language)
-    embedding = np.zeros((len(units), DIMENSIONS), np.float32)
+    extractor = TextExtractor(encoder, device)
+    languages = line_languages(units, language)
+    if len(units) > CHUNK_LINES:
+        # A film's encoder wants the room; a service that is asked line by line keeps the model.
+        forget_model()
+    lines = _lines(units, [extractor.facts.reads(code) for code in languages], _described(units, dialogue))
+    missing = _missing(lines, languages, extractor)
     try:
-        embedding[present] = _embed([text for text, there in zip(texts, present, strict=True) if there])
+        with one_torch_thread():
+            found = joined(extract_all(extractor, lines.chunks(), store, int(lines.end_ms.max(initial=0)), tell), len(TEXT_DIMENSIONS))
     except WeightError as error:
-        missing, present = str(error), np.zeros_like(present)
-    save_file({"embedding": embedding}, out / EMBEDDING_FILE)
-    table = write_features(units, text_cues(texts), present, out)
-    summary = _summarise(table, missing, language)
+        missing, found = str(error), _nothing(lines, extractor)
+    present = found.confidence > 0
+    embedding = found.more.get("embedding", np.zeros((0, extractor.facts.width), np.float32))
+    save_file({"embedding": np.ascontiguousarray(embedding)}, out / EMBEDDING_FILE)
+    write_features(units, dict(zip(TEXT_FEATURES, found.values.T.astype(np.float64), strict=True)), present, out)
+    TEXT_LINES.write(_told(units, lines, languages, present), out / LINES_FILE)
+    summary = _summarise(found, present, lines, languages, missing, language, extractor)
     write_summary(summary, out)
     return summary
 
 
-def language_is_english(language: str | None) -> bool:
-    """Whether the encoder can read it: English in any spelling of its code, or not stated."""
-    return language is None or language.lower().replace("_", "-").split("-")[0] in (LANGUAGE, "eng")
+def text_cues(texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """The columns of CUES by name, one row a text."""
+    rows = [cues_of(text) for text in texts]
+    return {cue.name: np.array([row[cue.name] for row in rows], np.float64) for cue in CUES}
 
 
-def _missing(language: str | None, present: np.ndarray) -> str | None:
-    if not present.any():
+def line_languages(units: pd.DataFrame, language: str | None) -> list[str | None]:
+    """The language of each unit's words, a two-letter code where there is one; None where a unit has no words or nothing is known.
+
+    A line that says its language plainly (probability 0.8) has that one; one that does not has its neighbours' where those before and
+    after agree and the units are in order, else the declared one or that of all lines together.
+    """
+    from corpus.dialogue.language import base_code, guess_language
+
+    texts = [text if isinstance(text, str) and has_words(text) else None for text in units["text"]]
+    own = [guess.code if text is not None and (guess := guess_language([text])) else None for text in texts]
+    whole = guess_language([text for text in texts if text is not None])
+    usual = base_code(language) if language else whole.code if whole else None
+    around = _agreed(own) if units["position"].notna().all() else [None] * len(own)
+    return [(code or near_by or usual) if text is not None else None for text, code, near_by in zip(texts, own, around, strict=True)]
+
+
+def _agreed(codes: Sequence[str | None]) -> list[str | None]:
+    """For each place the code that the nearest known places before and after it share, else None."""
+    before, after = _carried(codes), _carried(codes[::-1])[::-1]
+    return [first if first == second else None for first, second in zip(before, after, strict=True)]
+
+
+def _carried(codes: Sequence[str | None]) -> list[str | None]:
+    last: str | None = None
+    carried = []
+    for code in codes:
+        last = code or last
+        carried.append(last)
+    return carried
+
+
+def _counted(texts: Sequence[str]) -> np.ndarray:
+    """CUES and VALENCE of each text, (n, c + v)."""
+    lexicon = valence_lexicon()
+    rows = [cues_of(text) | lexicon.describe(text) for text in texts]
+    return np.array([[row[dimension.name] for dimension in (*CUES, *VALENCE)] for row in rows], np.float32)
+
+
+def _lines(units: pd.DataFrame, readable: Sequence[bool], heard: Sequence[Described]) -> Lines:
+    texts = tuple(tidied(text) if isinstance(text, str) else "" for text in units["text"])
+    times = [units[name].fillna(NO_TIME).to_numpy(np.int64) for name in ("start_ms", "end_ms")]
+    read = np.array([reads and has_words(text) for reads, text in zip(readable, texts, strict=True)], bool)
+    return Lines(times[0], times[1], texts, read, tuple(heard))
+
+
+def _described(units: pd.DataFrame, dialogue: Path | None) -> list[Described]:
+    """What is described with each unit: in its own cue, and in cues of their own around it."""
+    raw = _raw_texts(dialogue)
+    spans, alone = _left_out(dialogue)
+    rows = zip(units["unit_id"], units["text"], units["start_ms"], units["end_ms"], strict=True)
+    return [_described_with(raw.get(unit_id, text), text, start, end, spans, alone) for unit_id, text, start, end in rows]
+
+
+def _described_with(
+    raw: object, text: object, start_ms: Any, end_ms: Any, spans: Sequence[tuple[int, int]], alone: Sequence[Described]
+) -> Described:
+    own = described_in(raw, text if isinstance(text, str) and text is not raw else "") if isinstance(raw, str) else Described()
+    if not alone or not np.isfinite(start_ms) or not isinstance(text, str):
+        return own
+    return own + sum_of(alone[at] for at in near(spans, float(start_ms), float(end_ms), NEAR_MS))
+
+
+def _raw_texts(dialogue: Path | None) -> dict[str, str]:
+    """Each line's cue as delivered, by the line's id."""
+    if dialogue is None:
+        return {}
+    table = UTTERANCES.read(dialogue / "utterances.parquet")
+    return dict(zip(table["utterance_id"], table["raw_text"], strict=True))
+
+
+def _left_out(dialogue: Path | None) -> tuple[list[tuple[int, int]], list[Described]]:
+    """Times of the cues that hold a description alone, and what they describe."""
+    if dialogue is None:
+        return [], []
+    dropped = json.loads((dialogue / "dropped.json").read_text(encoding="utf-8"))["dropped"]
+    heard = [cue for cue in dropped if cue["reason"] in _HEARD]
+    return [(int(cue["start_ms"]), int(cue["end_ms"])) for cue in heard], [_alone(str(cue["text"]), cue["reason"]) for cue in heard]
+
+
+def _alone(raw: str, reason: str) -> Described:
+    """What a cue without speech describes."""
+    found = described_in(raw)
+    if found.sounds or found.music:
+        return found
+    return described("♪" if reason == _HEARD[1] else raw)
+
+
+def _nothing(lines: Lines, extractor: TextExtractor) -> Block:
+    n = len(lines.texts)
+    embedding = np.zeros((n, extractor.facts.width), np.float32)
+    values = np.full((n, len(TEXT_DIMENSIONS)), np.nan, np.float32)
+    return Block(lines.start_ms, lines.end_ms, values, np.zeros(n, np.float32), {"embedding": embedding})
+
+
+def _missing(lines: Lines, languages: Sequence[str | None], extractor: TextExtractor) -> str | None:
+    worded = [has_words(text) for text in lines.texts]
+    if not any(worded):
         return "no subtitles"
-    if not language_is_english(language):
-        return f"the language is {language}: the packaged sentence encoder reads English only"
-    absent = int((~present).sum())
-    return f"no words in {absent} of {len(present)} units" if absent else None
+    unread = Counter(code or "" for code, there in zip(languages, worded, strict=True) if there and not extractor.facts.reads(code))
+    reasons = []
+    if unread:
+        foreign = ", ".join(sorted(unread))
+        which = f"the language is {foreign}" if not lines.read.any() else f"{unread.total()} of {sum(worded)} lines are in {foreign}"
+        reasons.append(f"{which}: the encoder {extractor.facts.name} reads {_named(extractor)} only")
+    if wordless := len(worded) - sum(worded):
+        reasons.append(f"no words in {wordless} of {len(worded)} units")
+    return "; ".join(reasons) or None
 
 
-def _embed(texts: list[str]) -> np.ndarray:
-    if not texts:
-        return np.zeros((0, DIMENSIONS), np.float32)
-    from ml.features.encoder import sentence_encoder
-
-    return sentence_encoder().encode(texts)
+def _named(extractor: TextExtractor) -> str:
+    return ", ".join(sorted(extractor.facts.languages or ()))
 
 
-def text_cues(texts: list[str]) -> Columns:
-    """Columns of TEXT_FEATURES, one row a text: counts, shares and lexicon words per word."""
-    return stack_rows([_cues(text) for text in texts], TEXT_FEATURES)
+def _told(units: pd.DataFrame, lines: Lines, languages: Sequence[str | None], present: np.ndarray) -> pd.DataFrame:
+    """The rows of TEXT_LINES."""
+    rows = zip(units["unit_id"], languages, lines.described, present, strict=True)
+    return TEXT_LINES.frame(
+        {"unit_id": unit_id, "language": code, "read": bool(there), "described": "; ".join(heard.words) or None}
+        for unit_id, code, heard, there in rows
+    )
 
 
-def _cues(text: str) -> dict[str, float]:
-    words = _WORD.findall(text)
-    lowered = [word.lower().replace("’", "'") for word in words]
-    letters = [character for character in text if character.isalpha()]
-    sentences = max(len(re.findall(r"[.!?…]+(?=\s|$)", text)), 1)
-    row: dict[str, float] = {
-        "n_words": len(words),
-        "n_characters": len(text),
-        "word_length": sum(map(len, words)) / max(len(words), 1),
-        "question": text.count("?"),
-        "exclamation": text.count("!"),
-        "ellipsis": len(re.findall(r"\.{2,}|…", text)),
-        "dash": len(re.findall(r"--|[–—]|\s-\s|-$", text)),
-        "comma": text.count(","),
-        "quotation": len(re.findall(r'["“”«»]', text)),
-        "n_sentences": sentences,
-        "words_per_sentence": len(words) / sentences,
-        "capitals_share": sum(map(str.isupper, letters)) / max(len(letters), 1),
-        "shouted_words": sum(len(word) > 1 and word.isupper() for word in words),
-        "stretched": len(_STRETCHED.findall(text)),
-        "repeated_words": sum(first == second for first, second in pairwise(lowered)),
-        "music_mark": sum(map(text.count, "♪♫#")),
-        "contractions": sum("'" in word for word in lowered),
-    }
-    for name, lexicon in LEXICON.items():
-        count = sum(word in lexicon for word in lowered)
-        row[name] = float(count)
-    row["negation"] += sum(word.endswith("n't") for word in lowered)
-    return row
-
-
-def _summarise(table: pd.DataFrame, missing: str | None, language: str | None) -> TextSummary:
-    n_words = int(np.nansum(table["n_words"].to_numpy(np.float64)))
-    return TextSummary(len(table), int(table["present"].sum()), len(TEXT_FEATURES) + DIMENSIONS, missing, language, n_words)
+def _summarise(
+    found: Block,
+    present: np.ndarray,
+    lines: Lines,
+    languages: Sequence[str | None],
+    missing: str | None,
+    language: str | None,
+    extractor: TextExtractor,
+) -> TextSummary:
+    n_words = int(np.nansum(found.values[:, TEXT_FEATURES.index("n_words")])) if len(found.values) else 0
+    worded = [code or "" for code, text in zip(languages, lines.texts, strict=True) if has_words(text)]
+    return TextSummary(
+        n_units=len(lines.texts),
+        n_present=int(present.sum()),
+        n_features=len(TEXT_FEATURES) + extractor.facts.width,
+        missing=missing,
+        language=language,
+        n_words=n_words,
+        languages=dict(sorted(Counter(worded).items())),
+        encoder=f"{extractor.facts.name} ({extractor.precision})" if present.any() else None,
+        n_described=sum(part.sounds + part.music for part in lines.described),
+    )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from corpus.contracts import EMOTIONS, MODALITIES
+from corpus.terms import EMOTIONS, MODALITIES
 from ml.models.dataset import BoolArray, FloatArray, IntArray, UnitArrays
 from ml.models.experts import Average, opinion_loss, seeded, unit_weights
 from ml.models.networks import ContextBatch, ContextNetwork, NetworkConfig

@@ -11,16 +11,19 @@ import dataclasses
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow.parquet as pq
 from safetensors.numpy import load_file
 
-from corpus.contracts import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, UNIT_FEATURES, UNITS, GoldStatus
+from corpus.contracts import UNIT_FEATURES, UNITS
 from corpus.paths import Home
+from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, GoldStatus
 from ml.models.training_set import FILMS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -131,6 +134,8 @@ class _Part:
 
 def training_columns(home: Home, rows: pd.DataFrame) -> Columns:
     """All feature columns that any film or corpus of the manifest has, sorted."""
+    import pyarrow.parquet as pq
+
     names: dict[str, set[str]] = {modality: set() for modality in MODALITIES}
     for source, film_id in _parts(rows):
         for modality, folder in _folders(home, source, film_id).items():
@@ -200,6 +205,8 @@ def _read_part(home: Home, key: tuple[str, str], rows: pd.DataFrame, columns: Co
 
 def _read_features(folder: Path | None, unit_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
     """Features of the units; `stored_row` is the row in the folder's arrays, -1 where there is none."""
+    import pandas as pd
+
     path = folder / "features.parquet" if folder is not None else None
     if path is None or not path.is_file():
         return pd.DataFrame({"present": np.zeros(len(unit_ids), bool), "stored_row": -1}, index=unit_ids)
@@ -216,6 +223,8 @@ def _ordered(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _blank(n: int, names: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
     return pd.DataFrame(np.full((n, len(names)), np.nan, np.float32), columns=list(names))
 
 
@@ -284,6 +293,8 @@ def _ordered_crops(parts: list[_Part], order: IntArray) -> tuple[npt.NDArray[np.
 
 def _codes(values: pd.Series) -> IntArray:
     """Whole numbers for names, -1 for null."""
+    import pandas as pd
+
     return pd.factorize(values, use_na_sentinel=True)[0].astype(np.int64)
 
 

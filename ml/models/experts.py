@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from corpus.contracts import EMOTIONS, MODALITIES
+from corpus.terms import EMOTIONS, MODALITIES
 from corpus.threads import one_torch_thread
 from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.networks import CropEncoder, Expert, NetworkConfig

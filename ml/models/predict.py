@@ -10,21 +10,24 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from safetensors.numpy import load_file, save_file
 
-from corpus.contracts import EMOTIONS, MODALITIES, PREDICTIONS, PROBABILITY_COLUMNS, FeelmError
+from corpus.contracts import PREDICTIONS
 from corpus.paths import file_digest, write_json
+from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
 from ml.models.calibration import log_softmax, softmax
 from ml.models.context import Joined, Opinions, State, join
 from ml.models.dataset import Columns, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.experts import make_expert, state_opinions
 from ml.models.networks import ContextNetwork, NetworkConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 FILES = ("weights.safetensors", "model.json")
@@ -194,6 +197,8 @@ def modality_shares(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArray
     `drop` (-1..1) is how much the emotion's probability falls when the modality is left out of the whole film; `share` (0..1, adding to
     1) is its part of all falls. Both are null where the unit lacks the modality, shares also where nothing falls.
     """
+    import pandas as pd
+
     opinions, rows = model_opinions(model, data), np.arange(len(data))
     whole = _probabilities(model, data, join(model.contexts, data, opinions, rows, model.facts.config))
     top = whole.argmax(axis=1)
@@ -220,6 +225,8 @@ def prediction_rows(
     reaction: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Rows of PREDICTIONS for one system."""
+    import pandas as pd
+
     table = pd.DataFrame({"unit_id": unit_ids["unit_id"].to_numpy(), "film_id": unit_ids["film_id"].to_numpy(), "system": system})
     table["fold"] = fold
     table[list(PROBABILITY_COLUMNS)] = probabilities

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corpus.contracts import FeelmError
 from corpus.paths import Home, content_version
+from corpus.terms import FeelmError
 
 EXPERIMENT = "feelm"
 MODEL = "feelm-emotion"

@@ -7,13 +7,16 @@ and its part of every corpus. The deal depends on names and counts alone: the sa
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from corpus.contracts import FeelmError
+from corpus.terms import FeelmError
 from ml.models.training_set import FILMS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CORPUS_FOLDS = 5
 MIN_GROUPS = 3
@@ -63,6 +66,8 @@ def _shuffled(name: str, seed: int) -> str:
 
 def check_disjoint(rows: pd.DataFrame, folds: npt.NDArray[np.int64]) -> None:
     """Raise FeelmError naming a film or group that stands in two folds."""
+    import pandas as pd
+
     for column in ("group_id", "film_id"):
         spread = pd.Series(folds).groupby(rows[column].to_numpy()).nunique()
         torn = spread[spread > 1]

@@ -15,13 +15,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from corpus.contracts import EMOTIONS, MODALITIES, PREDICTIONS, TRAINING_UNITS, DeclaredUse, FeelmError
+from corpus.contracts import PREDICTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
 from corpus.processes import worker_pool
+from corpus.terms import EMOTIONS, MODALITIES, DeclaredUse, FeelmError
 from corpus.weights import WEIGHTS
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
@@ -32,6 +33,9 @@ from ml.models.networks import NetworkConfig
 from ml.models.predict import FUSED, ModelFacts, TrainedExpert, calibrated_opinions, prediction_rows, save_model
 from ml.models.splits import assign_folds
 from ml.models.training_set import FILMS, Manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many of how many steps are finished."""
@@ -481,6 +485,8 @@ def _predictions(
     rows: pd.DataFrame, data: UnitArrays, folds: Folds, unseen: dict[int, UnseenOpinions], facts: ModelFacts, tested: Tested
 ) -> pd.DataFrame:
     """PREDICTIONS of all systems on every row whose film was left out once."""
+    import pandas as pd
+
     kept = np.flatnonzero(folds.number >= 0)
     by_row = tested.fold_temperatures[folds.number, data.source][:, None]
 
@@ -550,6 +556,8 @@ def _curves(unseen: dict[int, UnseenOpinions], contexts: list[ContextRun]) -> di
 def _summary(
     rows: pd.DataFrame, data: UnitArrays, folds: Folds, table: pd.DataFrame, unseen: dict[int, UnseenOpinions], facts: ModelFacts
 ) -> ModelSummary:
+    import pandas as pd
+
     gold = (folds.number >= 0) & (data.label >= 0)
     films = gold & (data.source == 0)
     scored = films if films.any() else gold

@@ -11,26 +11,16 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from corpus.contracts import (
-    GOLD_LABELS,
-    MODALITIES,
-    PERSPECTIVES,
-    PROBABILITY_COLUMNS,
-    TRAINING_UNITS,
-    UNIT_FEATURES,
-    UNITS,
-    DeclaredUse,
-    FeelmError,
-    GoldStatus,
-    UnitLevel,
-)
+from corpus.contracts import GOLD_LABELS, TRAINING_UNITS, UNIT_FEATURES, UNITS
 from corpus.dialogue.duplicates import Twins, find_twins, fingerprint
 from corpus.films.catalogue import rights
 from corpus.paths import Home, content_version, write_json
+from corpus.terms import MODALITIES, PERSPECTIVES, PROBABILITY_COLUMNS, DeclaredUse, FeelmError, GoldStatus, UnitLevel
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILMS = "film"
 """The source of units that come from films of the catalogue."""
@@ -98,11 +88,13 @@ def build_training_set(
 ) -> TrainingSetSummary:
     """Write manifest.parquet (TRAINING_UNITS), manifest.json and summary.json into `out`.
 
-    `allowed_rights` are the rights (see `corpus.contracts.Rights`) under which a film may train a model.
+    `allowed_rights` are the rights (see `corpus.terms.Rights`) under which a film may train a model.
 
     Raises:
         FeelmError: nothing is left to train on, or a corpus was not imported.
     """
+    import pandas as pd
+
     gold = _read_gold(home)
     left_out: dict[str, str] = {}
     facts = {film_id: _film_facts(home, film_id, left_out) for film_id in sorted(film_ids)}
@@ -136,7 +128,7 @@ def build_training_set(
 
 
 def one_perspective(gold: pd.DataFrame) -> pd.DataFrame:
-    """One gold row a unit: the first perspective of `corpus.contracts.PERSPECTIVES` that was judged."""
+    """One gold row a unit: the first perspective of `corpus.terms.PERSPECTIVES` that was judged."""
     rank = gold["perspective"].map({name: i for i, name in enumerate(PERSPECTIVES)})
     return gold.assign(rank=rank).sort_values(["unit_id", "rank"]).drop_duplicates("unit_id").drop(columns="rank")
 
@@ -255,6 +247,8 @@ def _stated(brought: dict[str, pd.DataFrame], column: str) -> dict[str, str]:
 
 
 def _present(unit_ids: pd.Series, folder: Path) -> pd.Series:
+    import pandas as pd
+
     path = folder / "features.parquet"
     if not path.is_file():
         return pd.Series(False, index=unit_ids.index)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.contracts import FeelmError
 from corpus.paths import Home, content_version, write_json, writing
+from corpus.terms import FeelmError
 
 names = st.text(st.characters(whitelist_categories=("Ll", "Lu", "Nd"), whitelist_characters=" -_"), min_size=1, max_size=12)
 

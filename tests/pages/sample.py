@@ -10,15 +10,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from safetensors.numpy import save_file
 
 from corpus.annotations.decisions import Example, Outcome, write_decision
 from corpus.contracts import (
     ANNOTATION_SCHEMA_VERSION,
     ANNOTATIONS,
-    EMOTIONS,
     FACE_COURSE,
     FAILING_ROWS,
     GOLD_LABELS,
+    PEOPLE,
     PICTURES,
     PREDICTIONS,
     RATERS,
@@ -32,6 +33,7 @@ from corpus.contracts import (
     VOTES,
 )
 from corpus.paths import Home, write_json
+from corpus.terms import EMOTIONS
 from ml.evaluation.report import (
     Agreement,
     CorpusReport,
@@ -145,6 +147,8 @@ def _talk(home: Home, rng: np.random.Generator) -> None:
     _predict(home, TALK, lines, rng)
     _judge(home, lines, rng)
     _voice(home, duration, lines)
+    _people(home, rng)
+    _features(home, [str(line["unit_id"]) for line in lines])
 
 
 def _line(index: int) -> dict[str, object]:
@@ -283,6 +287,44 @@ def _voice(home: Home, duration: int, lines: list[dict[str, object]]) -> None:
         pitch = 170 + 60 * np.sin(t / 700) if speaking else None
         rows.append({"t_ms": t, "pitch_hz": pitch, "loudness_db": -22.0 if speaking else -48.0, "speech": float(speaking)})
     VOICE_COURSE.write(VOICE_COURSE.frame(rows), home.artifact("voice_features", TALK) / "course.parquet")
+
+
+PERSONS = ("mara", HOSTILE, None)
+"""Who is on screen, whoever is longest first; the last one has no name."""
+
+
+def _people(home: Home, rng: np.random.Generator) -> None:
+    """Three persons in ever fewer of the first twelve seconds, each track a second long, and what their faces show."""
+    tracks, course = [], []
+    faces, moments = np.zeros((3, 8, 64, 64, 3), np.uint8), np.full((3, 8), -1, np.int64)
+    for number, name in enumerate(PERSONS):
+        for second in range(number, 12 - 3 * number, number + 1):
+            track = f"{TALK}.shot{second:04d}.face{number:02d}"
+            span = {"track_id": track, "start_ms": 1000 * second, "end_ms": 1000 * second + 800, "n_faces": 5, "likeness": 0.9}
+            person = {"person_id": f"{TALK}.person{number + 1:02d}", "character_id": name, "certainty": 0.97 if name else None}
+            tracks.append({"film_id": TALK} | span | person)
+            emotion = ("joy", "fear", "anger")[number]
+            course += [{"t_ms": 1000 * second + 200 * k, "track_id": track} | one_hot(emotion, 0.8) for k in range(5)]
+        shown = [track["start_ms"] for track in tracks if track["character_id"] == name][:8]
+        moments[number, : len(shown)] = shown
+        faces[number, : len(shown)] = rng.integers(60, 200, (len(shown), 8, 8, 3), np.uint8).repeat(8, 1).repeat(8, 2)
+    folder = home.artifact("face_features", TALK)
+    PEOPLE.write(PEOPLE.frame(tracks), folder / "people.parquet")
+    FACE_COURSE.write(FACE_COURSE.frame(sorted(course, key=lambda row: row["t_ms"])), folder / "course.parquet")
+    save_file({"crops": faces, "t_ms": moments}, folder / "people_faces.safetensors")
+
+
+def _features(home: Home, lines: list[str]) -> None:
+    """Faces in all lines but the last two, and why not; voices in all."""
+    _measured(home, "face_features", lines, len(lines) - 2, f"no face found in 2 of {len(lines)} units {HOSTILE}")
+    _measured(home, "voice_features", lines, len(lines), None)
+
+
+def _measured(home: Home, artifact: str, units: list[str], present: int, missing: str | None) -> None:
+    folder = home.artifact(artifact, TALK)
+    table = pd.DataFrame({"unit_id": units, "present": [index < present for index in range(len(units))], "measure": 0.5})
+    UNIT_FEATURES.write(table, folder / "features.parquet")
+    write_json(folder / "summary.json", {"missing": missing})
 
 
 def _silent(home: Home) -> None:

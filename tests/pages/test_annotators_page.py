@@ -15,10 +15,12 @@ import pytest
 from markdown_it import MarkdownIt
 
 from corpus.annotations.agreement import PairAgreement
-from corpus.annotations.decisions import Outcome, write_decision
-from corpus.contracts import ANNOTATIONS, EMOTIONS, FAILING_ROWS, GOLD_LABELS, RATERS, TRACES, VOTES
+from corpus.annotations.decisions import Outcome, read_decisions, write_decision
+from corpus.annotations.sidecars import Rejection
+from corpus.contracts import ANNOTATIONS, FAILING_ROWS, GOLD_LABELS, RATERS, TRACES, VOTES
 from corpus.paths import Home, write_json
-from pages.annotators import MOST_BATCHES, MOST_EXAMPLES, read_annotators, write_annotators
+from corpus.terms import EMOTIONS
+from pages.annotators import MOST_BATCHES, MOST_EXAMPLES, Ceiling, read_annotators, write_annotators
 from pages.disputes import MOST_NOTES, MOST_OF_NOTE
 from pages.markdown import plain
 from pages.raters import MOST_RATERS, matrix, read_raters
@@ -43,8 +45,8 @@ def twin(written: Path) -> str:
     return (written / "annotators.md").read_text(encoding="utf-8")
 
 
-def page_of(home: Home, out: Path) -> Outline:
-    write_annotators(home, FILMS, set(FILMS), read_raters(home), out)
+def page_of(home: Home, out: Path, tested: Ceiling | None = None) -> Outline:
+    write_annotators(home, FILMS, set(FILMS), read_raters(home), out, tested)
     return Outline((out / "annotators.html").read_text(encoding="utf-8"))
 
 
@@ -61,6 +63,17 @@ def test_agreement_is_told_with_its_interval_the_ceiling_and_every_emotion(outli
     bars = [str(attributes.get("aria-label")) for tag, attributes in outline.tags if tag == "svg" and attributes.get("aria-label")]
     assert {"All seven emotions: alpha 0.83", "fear: alpha −0.04", "disgust: alpha –"} <= set(bars)
     assert all(any(bar.startswith(f"{emotion}: ") for bar in bars) for emotion in EMOTIONS)
+
+
+def test_the_ceiling_is_told_with_the_units_it_is_over_and_beside_the_reports(outline: Outline, twin: str, tmp_path: Path) -> None:
+    sentence = (
+        "91 %: how often one rater gives what most of the others give, over all 14 lines judged, those on which they split too; "
+        "the report’s 91 % leaves those out, since it is over the 212 lines of gold that the model was tested on."
+    )
+    assert sentence in " ".join(outline.words.split())
+    assert f"Human ceiling {sentence}" in " ".join(Outline(rendered(twin)).words.split())
+    alone = " ".join(page_of(make_home(tmp_path / "home"), tmp_path).words.split())
+    assert "over all 14 lines judged, those on which they split too." in alone and "the report’s" not in alone
 
 
 def test_who_agrees_with_whom_leaves_the_flagged_out(outline: Outline) -> None:
@@ -226,6 +239,21 @@ def test_no_web_address_survives_for_readers_that_link_them_unasked() -> None:
         assert not re.search(r"(?<!\\)(://|@)|www\.|mailto:", plain(address)), address
 
 
+def test_a_batch_rejected_by_name_is_told_with_its_reason_in_html_and_markdown(tmp_path: Path) -> None:
+    home = make_home(tmp_path / "home")
+    (refused,) = [decision for decision in read_decisions(home) if not decision.accepted]
+    rejected = Rejection("2026-11-27T05:22:00Z", f"of another film {HOSTILE_MARKUP}")
+    write_decision(home.batch(refused.batch_id), refused.outcomes, FAILING_ROWS.empty(), rejected)
+    told = f"Rejected by name on 2026-11-27: {rejected.reason}. Refused as delivery 2: 1 of 4 checks passed; nothing of it is in use."
+    page = page_of(home, tmp_path)
+    words = " ".join(page.words.split())
+    assert "The checks refused 1 of 2 batches; 1 of them was rejected by name." in words
+    assert "second rejected" in words and told in words
+    read = Outline(rendered((tmp_path / "annotators.md").read_text(encoding="utf-8")))
+    assert told in " ".join(read.words.split())
+    assert HOSTILE_MARKUP not in (tmp_path / "annotators.html").read_text(encoding="utf-8")
+
+
 def test_links_have_their_ends(outline: Outline, written: Path) -> None:
     pages: dict[str, set[str]] = {}
     for name in ("annotators.html", "report.html", *(f"films/{film_id}.html" for film_id in FILMS)):
@@ -256,7 +284,7 @@ def test_the_page_loads_nothing_from_elsewhere(outline: Outline, html: str) -> N
 
 
 def test_the_same_artifacts_give_the_same_bytes(home: Home, written: Path, tmp_path: Path) -> None:
-    page_of(home, tmp_path)
+    page_of(home, tmp_path, Ceiling(0.91, 212))
     for name in ("annotators.html", "annotators.md"):
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 from pages import charts
 from pages.charts import Bar, Bin, Point, Run, Span
 

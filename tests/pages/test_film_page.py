@@ -1,6 +1,7 @@
 """The film page tells what the artifacts say, tells what is missing, and lets no foreign text become markup."""
 
 import base64
+import dataclasses
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -9,14 +10,17 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
-from corpus.contracts import EMOTIONS, FACE_COURSE, FACES, UTTERANCES, VOTES, FeelmError
+from corpus.contracts import FACE_COURSE, FACES, UTTERANCES, VOTES
 from corpus.paths import Home, write_json
+from corpus.terms import EMOTIONS, FeelmError
 from pages.charts import Run
 from pages.film import build_film_page, read_film_page, render_film
+from pages.lines import read_lines
 from pages.material import read_material, read_missing
-from pages.timeline import face_strip, read_face_course, sentence
+from pages.people import Cast, read_cast
+from pages.timeline import face_strip, read_face_course, read_lanes, sentence
 from tests.pages.outline import Outline
 from tests.pages.sample import BARE, HOSTILE, HOSTILE_MARKUP, N_LINES, SILENT, TALK, make_home, one_hot
 
@@ -222,3 +226,69 @@ def test_a_spammers_vote_is_shown_but_set_aside(tmp_path: Path) -> None:
     last = page.lines[0].votes[-1]
     assert (last.raters, last.counted) == ("rater-4", False)
     assert "set aside" in page_of(home, TALK).words
+
+
+def test_the_contact_sheet_shows_each_person_with_times_and_a_name_where_one_is_known(home: Home) -> None:
+    page = page_of(home, TALK)
+    alts = [attributes.get("alt") or "" for tag, attributes in page.tags if tag == "img" and attributes.get("alt")]
+    assert alts == [
+        f"mara at {', '.join(f'0:{second:02d}' for second in range(8))}",
+        f"{HOSTILE} at 0:01, 0:03, 0:05, 0:07",
+        "Person 3 at 0:02, 0:05",
+    ]
+    assert "12 s on screen, 27 % of the film, seen 12 times; the name is 97 % sure" in page.words.replace("\xa0", " ")
+    assert page.words.count("the name is 97") == 2
+
+
+def test_the_strip_of_a_person_holds_its_faces_side_by_side(home: Home) -> None:
+    cast = read_cast(home.artifact("face_features", TALK), 44_000)
+    assert [len(person.moments_ms) for person in cast.persons] == [8, 4, 2]
+    assert cast.persons[2].strip is not None
+    coded = base64.b64decode(cast.persons[2].strip.partition(",")[2])
+    picture = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None and picture.shape == (64, 128, 3)
+    faces = load_file(home.artifact("face_features", TALK) / "people_faces.safetensors")["crops"][2, :2]
+    wanted = np.concatenate(list(faces), axis=1)[..., ::-1].astype(int)
+    assert np.abs(picture.astype(int) - wanted).mean() < 12
+
+
+def test_persons_beyond_the_budget_are_told_in_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.people.STRIP_BUDGET", 10)
+    cast = read_cast(home.artifact("face_features", TALK), 44_000)
+    assert [person.name for person in cast.persons] == ["mara"] and cast.others == 2
+    # Four and two tracks of 0.8 s, and a sample of 0.2 s each.
+    assert cast.others_ms == 6000
+    assert "2 other persons are on screen for 6 s together" in page_of(home, TALK).words
+
+
+def test_a_film_without_persons_has_no_contact_sheet(home: Home, tmp_path: Path) -> None:
+    assert read_cast(tmp_path, 1000) == Cast()
+    assert "Who is on screen" not in page_of(home, SILENT).words
+
+
+def test_each_person_has_a_lane_of_what_the_face_shows_while_it_is_seen(home: Home) -> None:
+    material = read_material(home, TALK, home.artifact("film_report", TALK) / "predictions.parquet")
+    lanes = {lane.name: lane for lane in read_lanes(material, [], read_face_course(material))}
+    assert {"mara’s face", f"{HOSTILE}’s face", "Person 3’s face"} <= set(lanes) and "Face names" not in lanes
+    boxes = lanes["Person 3’s face"].boxes
+    assert [box.text for box in boxes] == ["anger", "anger"]
+    assert [round(box.left / 100 * 44_000) for box in boxes] == [2000, 5000]
+
+
+def test_the_voice_stands_under_the_lines_and_the_shares_of_the_sound_under_it(home: Home) -> None:
+    material = read_material(home, TALK, home.artifact("film_report", TALK) / "predictions.parquet")
+    lines = read_lines(material)
+    assert material.voice_course is not None
+    shares = material.voice_course.assign(voice=0.5, music=0.3, noise=0.2)
+    heard = read_lanes(dataclasses.replace(material, voice_course=shares), lines, None)
+    names = [lane.name for lane in heard]
+    assert names[names.index("Lines") :][:4] == ["Lines", "Pitch", "Loudness", "Sound"]
+    assert "voice 50\xa0%, music 30\xa0%, noise 20\xa0%" in str(heard[names.index("Sound")].chart)
+    assert "Sound" not in [lane.name for lane in read_lanes(material, lines, None)]
+
+
+def test_what_was_measured_is_counted_by_modality_with_the_reason_for_the_rest(home: Home) -> None:
+    words = page_of(home, TALK).words
+    assert f"Face {N_LINES - 2} of {N_LINES}" in words and f"no face found in 2 of {N_LINES} units {HOSTILE}" in words
+    assert f"Voice {N_LINES} of {N_LINES}" in words
+    assert "What was measured" not in page_of(home, BARE).words

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from corpus.contracts import FeelmError
 from corpus.paths import Home
+from corpus.terms import FeelmError
 from ml.evaluation.report import Interval, SliceScore, ValidationReport
+from pages.annotators import Ceiling
 from pages.report import (
     FilmCard,
     ReportPage,
@@ -68,6 +69,19 @@ def test_every_part_of_the_report_is_on_the_page(outline: Outline) -> None:
         "XED", "7,997 labelled units from 48 films", "nobody has judged it", "research, CC-BY 4.0", "flagged", "< 0.001", "Film by film",
     ):  # fmt: skip
         assert words in outline.words, words
+
+
+def test_the_ceiling_says_how_that_of_the_raters_page_differs(outline: Outline, report: ValidationReport) -> None:
+    assert (
+        "The human ceiling counts these 212 lines with gold alone, as the model’s score does; "
+        "over all 14 judged, those on which the raters split too, it is 91 %."
+    ) in " ".join(outline.words.split())
+    for page in (
+        ReportPage(report, (), (), {}, judged=None),
+        ReportPage(dataclasses.replace(report, corpora=report.corpora[1:]), (), (), {}, judged=Ceiling(0.7, 9)),
+    ):
+        assert page.ceiling == ""
+        assert "The human ceiling counts" not in Outline(render_report(page)).words
 
 
 def test_films_are_cards_that_lead_to_their_pages(outline: Outline, written: Path) -> None:

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 from pages.render import ROOM
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, in linear RGB.

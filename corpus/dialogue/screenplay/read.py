@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.screenplay.plain import ElementKind, RawElement, has_columns, read_plain
 from corpus.dialogue.subtitles.read import decode
+from corpus.terms import FeelmError
 
 FORMATS = (".fountain", ".spmd", ".txt", ".fdx")
 SIZE_LIMIT_BYTES = 10_000_000

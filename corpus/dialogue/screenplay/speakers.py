@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.screenplay.align import Alignment, CueMatch, align
 from corpus.dialogue.screenplay.read import Speech, character_slug, read_screenplay, speeches
 from corpus.dialogue.subtitles.read import Cue
+from corpus.terms import FeelmError
 
 PREFIX_CONFIDENCE = 0.95
 """Trust in a speaker whom the subtitles name themselves; the screenplay is believed where it is surer than TRUSTED_SCRIPT."""

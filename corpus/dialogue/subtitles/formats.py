@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.subtitles.arrows import is_arrows, read_arrows
 from corpus.dialogue.subtitles.cues import CueKind, Reading
 from corpus.dialogue.subtitles.ttml import is_ttml, read_ttml
+from corpus.terms import FeelmError
 
 FORMATS = ("srt", "vtt", "ass", "ssa", "ttml", "microdvd", "mpl2", "tmplayer", "sami")
 ASSUMED_FPS = 24000 / 1001

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import chardet
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.subtitles.arrows import srt_blocks
 from corpus.dialogue.subtitles.cues import Cue, CueFault, CueKind, Event, Reading, TrackKind
 from corpus.dialogue.subtitles.formats import FORMATS, read_events
 from corpus.dialogue.subtitles.spoken import interpret, without_tags
+from corpus.terms import FeelmError
 
 __all__ = ["FORMATS", "Cue", "CueFault", "CueKind", "SubtitleFile", "decode", "parse_subtitles", "read_subtitles", "to_srt"]
 

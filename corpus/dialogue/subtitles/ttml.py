@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.subtitles.cues import CueKind, Reading
+from corpus.terms import FeelmError
 
 DEPTH_LIMIT = 100
 

@@ -17,7 +17,6 @@ import numpy.typing as npt
 import soundfile
 from av.error import FFmpegError
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.subtitles.cues import Cue, CueFault
 from corpus.dialogue.subtitles.read import read_subtitles, to_srt
 from corpus.dialogue.sync.speech import GRID_MS, RATE_HZ, speech_probability_of_file
@@ -25,6 +24,7 @@ from corpus.dialogue.sync.synchronise import SyncResult, synchronise, unchecked
 from corpus.films.media.probe import CONTAINERS, MAXIMUM_HOURS, MediaError, choose_video, probe
 from corpus.films.media.sound import SILENCE_PEAK_DBFS, extract_sound
 from corpus.paths import write_text
+from corpus.terms import FeelmError
 
 SOUND_CONTAINERS = f"{CONTAINERS},wav,w64,flac,mp3,aac,ac3,eac3,aiff,caf"
 MOST_WORST = 5

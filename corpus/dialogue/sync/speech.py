@@ -1,20 +1,19 @@
-"""How likely somebody speaks, on a fixed grid of 20 ms, from silero-vad's network in its wheel.
+"""How likely somebody speaks, on a fixed grid of 20 ms, from Silero VAD's network.
 
-The network hears 32 ms at a time and remembers; run in sequence it is slow, so the sound is cut into streams of ten seconds that go
+The network hears 32 ms at a time and remembers; run in sequence it is slow, so the sound is cut into streams of twelve seconds that go
 through side by side, each after two seconds of the sound before it so that its memory is warm. Everything in and out is numpy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from corpus.contracts import FeelmError
+from corpus.terms import FeelmError
 from corpus.threads import one_torch_thread
 
 GRID_MS = 20
@@ -22,17 +21,23 @@ RATE_HZ = 16_000
 
 Floats = npt.NDArray[np.float32]
 
+PIECE_MS = 32
+"""What the network hears at a time."""
+
+LEAD_MS = 1984
+"""Sound before a block that warms the network's memory."""
+
 _CHUNK = 512
-_STREAM_CHUNKS = 312
-_WARM_CHUNKS = 62
-_STREAMS_AT_ONCE = 20  # with 60 a fifth faster and 70 MB more
+_STREAM_CHUNKS = 375  # five to a minute
+_WARM_CHUNKS = LEAD_MS // PIECE_MS
+_STREAMS_AT_ONCE = 20
 _BLOCK_SAMPLES = _STREAMS_AT_ONCE * _STREAM_CHUNKS * _CHUNK
 
 
 def speech_probability(samples: Floats, rate_hz: int = RATE_HZ) -> Floats:
     """Probability of speech, 0..1, one value for each whole or begun 20 ms of `samples` (mono, -1..1), at the middle of each 20 ms.
 
-    Source: silero-vad 6 (MIT), weights in the wheel.
+    Source: silero-vad 6 (MIT), see `corpus.weights`.
 
     Raises:
         FeelmError: the rate is not 16 kHz, the sound is not mono, or it holds NaN or infinity.
@@ -70,14 +75,20 @@ def _read_blocks(sound: Any) -> Iterator[tuple[Floats, Floats]]:
 
 
 def _chunks(blocks: Iterator[tuple[Floats, Floats]]) -> Floats:
-    parts = [_one_block(lead, block) for lead, block in blocks]
+    parts = [speech_of_pieces(lead, block) for lead, block in blocks]
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
-def _one_block(lead: Floats, block: Floats) -> Floats:
-    """Probability for each 32 ms of `block`, which `lead` (at most the warming-up) comes before."""
+def speech_of_pieces(lead: Floats, block: Floats, device: str = "cpu") -> Floats:
+    """Probability for each whole or begun 32 ms of `block` at 16 kHz, which `lead` (at most LEAD_MS) comes before.
+
+    Raises:
+        FeelmError: the sound holds NaN or infinity.
+    """
     if not np.isfinite(block).all():
         raise FeelmError("the sound holds NaN or infinity: decode it again")
+    if not len(block):
+        return np.zeros(0, np.float32)
     n_chunks = -(-len(block) // _CHUNK)
     n_streams = -(-n_chunks // _STREAM_CHUNKS)
     warm = _WARM_CHUNKS * _CHUNK
@@ -86,27 +97,18 @@ def _one_block(lead: Floats, block: Floats) -> Floats:
     padded[warm : warm + len(block)] = block
     length = (_WARM_CHUNKS + min(n_chunks, _STREAM_CHUNKS)) * _CHUNK
     streams = np.stack([padded[start : start + length] for start in range(0, n_streams * _STREAM_CHUNKS * _CHUNK, _STREAM_CHUNKS * _CHUNK)])
-    return _run(streams.reshape(n_streams, -1, _CHUNK))[:, _WARM_CHUNKS:].reshape(-1)[:n_chunks]
+    return _run(streams.reshape(n_streams, -1, _CHUNK), device)[:, _WARM_CHUNKS:].reshape(-1)[:n_chunks]
 
 
-def _run(streams: Floats) -> Floats:
+def _run(streams: Floats, device: str) -> Floats:
     """Network outputs (streams, chunks) for sound (streams, chunks, 512)."""
     import torch
 
-    network = _network()
-    network.reset_states()
+    from corpus.dialogue.sync.speech_net import speech_net
+
     with one_torch_thread(), torch.inference_mode():
-        outputs = [network(torch.from_numpy(streams[:, chunk].copy()), RATE_HZ)[:, 0] for chunk in range(streams.shape[1])]
-    return np.asarray(torch.stack(outputs, dim=1).numpy(), np.float32)
-
-
-@lru_cache(maxsize=1)
-def _network() -> Any:
-    # The package sets one thread for the whole process when it is imported.
-    with one_torch_thread():
-        from silero_vad import load_silero_vad
-
-        return load_silero_vad()
+        heard = speech_net(device)(torch.from_numpy(streams).to(device))
+    return np.asarray(heard.cpu().numpy(), np.float32)
 
 
 def _on_grid(chunks: Floats, n_samples: int) -> Floats:

@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from corpus.contracts import DeclaredUse, FeelmError, Rights, check_film_id
 from corpus.dialogue.duplicates import find_twins, fingerprint
 from corpus.dialogue.language import base_code, guess_language
 from corpus.dialogue.subtitles.read import read_subtitles
@@ -31,6 +30,7 @@ from corpus.films.catalogue.reading import CatalogueError, choice, load_yaml
 from corpus.films.catalogue.sources import Source
 from corpus.films.catalogue.store import locked, read_catalogue, write_catalogue
 from corpus.paths import file_digest
+from corpus.terms import DeclaredUse, FeelmError, Rights, check_film_id
 
 FOR_ONE_FILM = ("film_id", "title", "year", "subtitles", "screenplay", "cut_id")
 """Details that fit a single film."""

@@ -15,9 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from corpus.contracts import EMOTIONS, DeclaredUse, Rights, check_film_id
 from corpus.films.catalogue.reading import KEYS, WRITTEN, CatalogueError, check_keys, choice, mappings, text, texts
 from corpus.films.catalogue.sources import ROLES, Source, read_sources
+from corpus.terms import EMOTIONS, DeclaredUse, Rights, check_film_id
 
 SCHEMA_VERSION = 1
 CLOCK = re.compile(r"(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d(?:\.\d+)?)")

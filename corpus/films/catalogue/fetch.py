@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from corpus.contracts import FeelmError
 from corpus.films.catalogue.add import Addition, enter_film
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.reading import CatalogueError
@@ -26,6 +25,7 @@ from corpus.films.catalogue.sources import Source, is_safe_address
 from corpus.films.catalogue.store import read_catalogue
 from corpus.packages import PackageKind, RegistryError, check_sha256, download_package, read_member
 from corpus.paths import Home, file_digest
+from corpus.terms import FeelmError
 
 STARTER = Path(__file__).with_name("starter.yaml")
 TIMEOUT_S = 60

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from corpus.contracts import FeelmError
+from corpus.terms import FeelmError
 
 NODE_LIMIT = 200_000
 DEPTH_LIMIT = 20

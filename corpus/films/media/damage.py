@@ -46,9 +46,15 @@ class CutOff(Damage):
 class DamageLog:
     """Collects faults and tells the places; memory is bounded, places beyond the twentieth are counted only."""
 
-    def __init__(self) -> None:
-        self._places: list[Damage] = []
-        self._unlisted = 0
+    def __init__(self, places: list[Damage] | None = None, unlisted: int = 0) -> None:
+        """`places` and `unlisted`, those of a log that is written on."""
+        self._places = list(places or [])
+        self._unlisted = unlisted
+
+    @property
+    def noted(self) -> tuple[list[Damage], int]:
+        """The places in the order they were found, and how many faults lie in none: what a log is written on with."""
+        return list(self._places), self._unlisted
 
     def note(self, what: str, start_ms: int, end_ms: int | None = None, *, pictures: int = 0) -> None:
         """Add a fault; one within two seconds of a known place belongs to it."""

@@ -14,13 +14,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.error import FFmpegError
 from av.stream import Disposition
 
-from corpus.contracts import FeelmError
+from corpus.terms import FeelmError
 
-CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf"
-"""Demuxers that may open a film; playlists (hls, dash, concat, sdp) and picture sequences are none of them."""
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,wav,flac,mp3,aac"
+"""Demuxers that may open a film or a recording; playlists (hls, dash, concat, sdp) and picture sequences are none of them."""
 
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 
@@ -103,9 +104,14 @@ class MediaFacts:
     audio: tuple[AudioTrack, ...]
     subtitles: tuple[SubtitleTrack, ...]
 
+    @property
+    def has_pictures(self) -> bool:
+        """False for a recording."""
+        return self.width > 0
 
-def open_media(path: Path) -> av.container.InputContainer:
-    """Open a media file for reading under the whitelists.
+
+def open_media(path: Path, hwaccel: HWAccel | None = None) -> av.container.InputContainer:
+    """Open a media file for reading under the whitelists; its pictures are decoded by `hwaccel` where one is given.
 
     Raises:
         MediaError: no such file, or not one of the containers.
@@ -113,7 +119,7 @@ def open_media(path: Path) -> av.container.InputContainer:
     if not path.is_file():
         raise MediaError(f"no file at {path}: give the path of a film")
     try:
-        return av.open(str(path.resolve()), options=dict(OPEN_OPTIONS), metadata_errors="replace")
+        return av.open(str(path.resolve()), options=dict(OPEN_OPTIONS), metadata_errors="replace", hwaccel=hwaccel)
     except (FFmpegError, ValueError, OSError) as error:
         raise MediaError(
             f"{path} cannot be read as a film ({_reason(error)}): give a whole mp4, mov, mkv, webm, avi, mpeg, ogg or flv file"
@@ -162,6 +168,40 @@ def probe(path: Path) -> MediaFacts:
         _check_side(path, frame.width, frame.height)
         origin_s = float(frame.time) if frame.time is not None else float((stream.start_time or 0) * stream.time_base)
         return _facts(path, container, stream, frame, origin_s)
+
+
+def probe_sound(path: Path) -> MediaFacts:
+    """Measure a media file of which only the sound is wanted: a film, or a file without pictures, whose clock begins with its sound.
+
+    Raises:
+        MediaError: neither film nor sound.
+    """
+    with open_media(path) as container:
+        if choose_video(container) is not None:
+            return probe(path)
+        sounds = [s for s in container.streams.audio if s.codec_context is not None]
+        if not sounds:
+            raise MediaError(f"{path} has neither picture nor sound: give a film or a recording")
+        origin_s = float((sounds[0].start_time or 0) * sounds[0].time_base)
+        duration_ms = None if container.duration is None else max(round(container.duration / av.time_base * 1000), 0)
+        return MediaFacts(
+            container=container.format.name,
+            video_index=-1,
+            video_codec="none",
+            pixel_format="none",
+            width=0,
+            height=0,
+            display_width=0,
+            display_height=0,
+            sample_aspect="1:1",
+            rotation=0,
+            interlaced=False,
+            declared_fps=None,
+            declared_duration_ms=duration_ms,
+            origin_s=round(origin_s, 6),
+            audio=tuple(_audio_track(s, origin_s) for s in sounds),
+            subtitles=tuple(_subtitle_track(s) for s in container.streams.subtitles if s.codec_context is not None),
+        )
 
 
 def _check_side(path: Path, width: int, height: int) -> None:

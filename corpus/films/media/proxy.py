@@ -19,11 +19,11 @@ import numpy as np
 import soundfile
 from av.error import FFmpegError
 
-from corpus.contracts import FeelmError
 from corpus.films.media.decode import Frame, VideoPass
 from corpus.films.media.probe import MediaFacts, choose_video, open_media, packets_of, probe
 from corpus.films.media.sound import RATE_HZ, extract_sound
 from corpus.paths import write_json
+from corpus.terms import FeelmError
 
 MADE = 1
 """Counted up when proxies are made in another way."""

@@ -19,10 +19,10 @@ from typing import IO
 import av
 from av.error import FFmpegError
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.language import base_code
 from corpus.dialogue.subtitles.read import CUE_LIMIT, SIZE_LIMIT_BYTES
 from corpus.films.media.probe import READ_AS_TEXT, MediaFacts, SubtitleTrack, open_media, packets_of
+from corpus.terms import FeelmError
 
 ASS_HEADER = (
     "[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from corpus.contracts import UNITS, UnitLevel
+from corpus.contracts import UNITS
 from corpus.films.scenes.evidence import Shot
+from corpus.terms import UnitLevel
 
 SPAN_LIMIT_MS = 4000
 

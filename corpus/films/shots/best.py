@@ -7,16 +7,19 @@ transition of one large step is a cut, one through flat pictures a fade, and wha
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 
+from corpus.chunks import Arrays
+from corpus.films.shots.log import FrameLog
 from corpus.films.shots.measures import difference, is_flat, runs
 from corpus.films.shots.network import load_network
 from corpus.films.shots.shots import ShotBoundary
+from corpus.films.unfinished import Saved
 from corpus.threads import one_torch_thread
 from corpus.weights import weight_path
 
@@ -36,6 +39,9 @@ SHARP_SIDE_FRAMES = 5
 FLAT_REACH_FRAMES = 2
 CUT_TO_BLACK_FRAMES = 4
 EDGE_FRAMES = 3
+
+MEASURED = {"t_ms": np.int64, "step": np.float32, "flat": np.bool_}
+ANSWERED = {"middle": np.float32, "within": np.float32, "lasting": np.float32}
 
 
 @dataclass(frozen=True)
@@ -66,30 +72,37 @@ class TrainedShotDetector:
         precision = torch.bfloat16 if _native_bfloat16(self._device) else torch.float32
         self._network = load_network(weight_path(WEIGHT), self._device, precision)
         self._waiting: list[np.ndarray] = []
-        self._times, self._steps, self._flat = array("q"), array("f"), array("b")
-        self._answers: list[np.ndarray] = []
+        self._log = FrameLog(MEASURED)
+        self._answers = FrameLog(ANSWERED)
 
     def push(self, t_ms: int, small: np.ndarray) -> None:
         """Take one frame; whenever enough are waiting the network reads them."""
         before = self._waiting[-1] if self._waiting else small
-        self._waiting += [small] * (1 if self._times else MARGIN + 1)
-        self._times.append(t_ms)
-        self._steps.append(difference(before, small))
-        self._flat.append(is_flat(small))
+        self._waiting += [small] * (1 if len(self._log) else MARGIN + 1)
+        self._log.add(t_ms, difference(before, small), is_flat(small))
         at_once = WINDOWS_AT_ONCE[self._device]
         if len(self._waiting) == at_once * KEPT + 2 * MARGIN:
             pictures = np.stack(self._waiting)
             self._read(np.stack([pictures[k * KEPT : k * KEPT + WINDOW] for k in range(at_once)]))
             del self._waiting[: at_once * KEPT]
 
+    def save(self) -> Saved:
+        """See ShotDetector."""
+        return Saved(self._log.new() | self._answers.new(), {"waiting": np.stack(self._waiting)} if self._waiting else {})
+
+    def restore(self, logs: Sequence[Arrays], now: Arrays) -> None:
+        """See ShotDetector."""
+        self._log.restore(logs)
+        self._answers.restore(logs)
+        self._waiting = list(now["waiting"])
+
     def trace(self) -> Trace:
         """What was seen of all frames so far; no frame can follow."""
-        if self._times:
+        if len(self._log):
             self._waiting += self._waiting[-1:] * MARGIN
             self._read_rest()
-        read = np.concatenate([np.zeros((0, 3), dtype=np.float32), *self._answers])[: len(self._times)]
-        times, steps, flat = (np.array(values) for values in (self._times, self._steps, self._flat))
-        return Trace(times, read[:, 0], read[:, 1], steps, read[:, 2], flat.astype(bool))
+        seen, read = self._log.all(), {name: column[: len(self._log)] for name, column in self._answers.all().items()}
+        return Trace(seen["t_ms"], read["middle"], read["within"], seen["step"], read["lasting"], seen["flat"])
 
     def finish(self) -> list[ShotBoundary]:
         """All boundaries, in order of time; the score is the network's probability."""
@@ -102,7 +115,8 @@ class TrainedShotDetector:
             answers = torch.sigmoid(logits).float().cpu().numpy()
         for window, answer in zip(windows, answers, strict=True):
             inner = slice(MARGIN, len(window) - MARGIN)
-            self._answers.append(np.column_stack([answer[inner], _lasting(window)]).astype(np.float32))
+            for row in np.column_stack([answer[inner], _lasting(window)]).astype(np.float32):
+                self._answers.add(*row)
 
     def _read_rest(self) -> None:
         pictures = np.stack(self._waiting)

@@ -7,11 +7,15 @@ black or white, or a dissolve. `best` is a trained network (corpus.films.shots.b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
+
+from corpus.chunks import Arrays
+from corpus.films.unfinished import Saved
 
 SMALL = (48, 27)
 """Size of the pictures that detectors are fed, (width, height)."""
@@ -59,6 +63,12 @@ class ShotDetector(Protocol):
 
     def push(self, t_ms: int, small: np.ndarray) -> None:
         """Take one frame: its time and its uint8 RGB picture of `SMALL` size."""
+
+    def save(self) -> Saved:
+        """What was seen of the frames since the last `save`, and what waits for the next one."""
+
+    def restore(self, logs: Sequence[Arrays], now: Arrays) -> None:
+        """Go on where another detector of this setting was: all logs that it saved, and what it saved last to go on with."""
 
     def finish(self) -> list[ShotBoundary]:
         """All boundaries, in order of time."""

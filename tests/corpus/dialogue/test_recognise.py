@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
 from benchmarks.word_errors import bare_words, word_errors
-from corpus.contracts import FeelmError
 from corpus.dialogue import recognise as asr
 from corpus.dialogue.recognise import LONGEST_LINE_MS, LONGEST_WINDOW_MS, SpokenLine, Word
 from corpus.dialogue.sync.speech import GRID_MS, RATE_HZ, speech_probability_of_file
 from corpus.maker.cast import Voice
 from corpus.maker.voice import Espeak, speak
+from corpus.terms import FeelmError
 
 installed = pytest.mark.skipif(asr.recogniser() is None, reason="speech recognition is an extra: `make asr`")
 

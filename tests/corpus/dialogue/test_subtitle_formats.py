@@ -6,9 +6,9 @@ from pathlib import Path
 import pysubs2
 import pytest
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.subtitles import read as subtitles
 from corpus.dialogue.subtitles.read import SubtitleFile, parse_subtitles, read_subtitles, to_srt
+from corpus.terms import FeelmError
 
 
 def read(text: str, name: str = "test", **options: float) -> SubtitleFile:

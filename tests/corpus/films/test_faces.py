@@ -4,13 +4,23 @@ import cv2
 import numpy as np
 import pytest
 
-from corpus.films.faces import Detection, FaceDetector, FaceTracker, align_crop, overlap
+from corpus.films.faces import (
+    FAINT_MINIMUM,
+    SCORE_MINIMUM,
+    Detection,
+    FaceDetector,
+    FaceTracker,
+    align_crop,
+    body_crop,
+    overlap,
+    roll_degrees,
+)
 from corpus.films.media.decode import VideoPass, fitted
 from corpus.weights import WeightError
 
 
-def _face(x: float, y: float = 0.3, size: float = 0.1) -> Detection:
-    return Detection(x, y, size, size, 0.9, (x + 0.03, y + 0.03), (x + 0.07, y + 0.03))
+def _face(x: float, y: float = 0.3, size: float = 0.1, score: float = 0.9) -> Detection:
+    return Detection(x, y, size, size, score, (x + 0.03, y + 0.03), (x + 0.07, y + 0.03))
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +61,26 @@ def test_after_a_cut_numbers_begin_again() -> None:
     assert tracker.push(200, [_face(0.5)]) == [0]
 
 
+def test_a_faint_face_goes_on_with_a_track_and_begins_none() -> None:
+    tracker = FaceTracker()
+    faint = (FAINT_MINIMUM + SCORE_MINIMUM) / 2
+    assert tracker.follow(0, [_face(0.1, score=faint)]) == [None]
+    assert tracker.follow(200, [_face(0.1)]) == [0]
+    assert tracker.follow(400, [_face(0.7, score=faint), _face(0.11, score=faint)]) == [None, 0]
+    # A clear face is matched before a faint one that lies nearer.
+    assert tracker.follow(600, [_face(0.12, score=faint), _face(0.14)]) == [None, 0]
+
+
 @pytest.mark.parametrize("angle", [-40, 0, 25])
-@pytest.mark.parametrize("scale", [0.5, 1.7])
+@pytest.mark.parametrize("scale", [0.5, 1.7, 3.6])
 def test_an_aligned_crop_has_the_eyes_in_their_places(angle: int, scale: float) -> None:
     picture = np.zeros((360, 640, 3), np.uint8)
     turn = np.deg2rad(angle)
     along = np.array([np.cos(turn), np.sin(turn)]) * 20 * scale
     centre = np.array([300.0, 180.0])
     eyes = [centre - along, centre + along]
+    lean = roll_degrees(Detection(0, 0, 1, 1, 1, tuple(eyes[0] / (640, 360)), tuple(eyes[1] / (640, 360))), 640, 360)
+    assert lean == pytest.approx(angle)
     for eye, colour in zip(eyes, [(255, 0, 0), (0, 255, 0)], strict=True):
         cv2.circle(picture, tuple(int(v) for v in eye.round()), max(round(3 * scale), 2), colour, -1)
     crop = align_crop(picture, tuple((x / 640, y / 360) for x, y in eyes))  # type: ignore[arg-type]
@@ -66,6 +88,23 @@ def test_an_aligned_crop_has_the_eyes_in_their_places(angle: int, scale: float) 
     for channel, x in ((0, 0.345), (1, 0.655)):
         place = np.argwhere(crop[..., channel] > 128).mean(axis=0) / 64 + 0.5 / 64
         assert np.abs(place - [0.36, x]).max() < 0.02
+
+
+def test_a_body_is_cut_so_that_what_lies_in_the_picture_is_where_its_box_says() -> None:
+    picture = np.zeros((360, 640, 3), np.uint8)
+    picture[200:210, 400:410, 0] = 255
+    crop, (x, y, width, height) = body_crop(picture, _face(0.55, 0.2, 0.1), size=224)
+    assert crop.shape == (224, 224, 3)
+    # Ten face heights, square in pixels, reaching over the edges.
+    assert height == pytest.approx(1.0) and width * 640 == pytest.approx(height * 360)
+    place = np.argwhere(crop[..., 0] > 128).mean(axis=0) / 224 + 0.5 / 224
+    assert [x + place[1] * width, y + place[0] * height] == pytest.approx([405 / 640, 205 / 360], abs=0.003)
+
+
+def test_what_a_body_crop_shows_beyond_the_picture_is_black() -> None:
+    crop, (_, y, _, height) = body_crop(np.full((360, 640, 3), 200, np.uint8), _face(0.4, 0.3, 0.2), size=224)
+    bottom = round((1 - y) / height * 224)
+    assert (crop[bottom + 2 :] == 0).all() and (crop[bottom - 4, 112] == 200).all()
 
 
 def test_overlap_is_intersection_over_union() -> None:

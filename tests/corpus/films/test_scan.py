@@ -1,4 +1,6 @@
 import json
+from collections import Counter
+from itertools import islice, pairwise
 from pathlib import Path
 
 import cv2
@@ -6,13 +8,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from corpus.contracts import FACES, PICTURES, SHOTS
+from corpus.contracts import BODIES, FACES, PICTURES, SHOTS
 from corpus.films.catalogue.add import add_film
 from corpus.films.catalogue.store import build_film
+from corpus.films.media.decode import VideoPass
 from corpus.films.scan import ScanSummary, build_scan
+from corpus.maker.films import make_film
+from corpus.maker.story import plan_stories
+from corpus.maker.truth import read_truth
 from corpus.paths import content_version
 from corpus.weights import WeightError, weight_path
-from tests.corpus.films.conftest import FilmMaker, clicking, texture
+from tests.corpus.films.conftest import FilmMaker, clicking, texture, write_film
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,6 +66,8 @@ def test_what_a_film_does_not_have_is_told(cut_film: Path, tmp_path: Path) -> No
     assert summary.missing == "no face found; no audio track"
     assert len(FACES.read(outs["faces"] / "faces.parquet")) == 0
     assert load_file(outs["faces"] / "crops.safetensors")["crops"].shape == (0, 64, 64, 3)
+    bodies = load_file(outs["faces"] / "bodies.safetensors")
+    assert (len(BODIES.read(outs["faces"] / "bodies.parquet")), bodies["jpeg"].shape, bodies["offsets"].tolist()) == (0, (0,), [0])
     assert json.loads((outs["soundtrack"] / "summary.json").read_text())["missing"] == "no audio track"
     assert [path.name for path in outs["soundtrack"].iterdir()] == ["summary.json"]
 
@@ -95,6 +103,49 @@ def test_the_actress_is_one_track_with_a_crop_for_every_picture(shared_data: Pat
     assert faces["crop_row"].tolist() == list(range(len(faces)))
     # The crop is the face: far warmer than the dark background around her.
     assert (crops[..., 0].mean() - crops[..., 2].mean()) > 15
+
+
+def test_the_actress_has_an_upper_body_twice_a_second(shared_data: Path, tmp_path: Path) -> None:
+    summary, outs = _scan(tmp_path, shared_data / "pexels_actress" / "WolfgangLanger_Pexels.mp4")
+    faces, bodies = FACES.read(outs["faces"] / "faces.parquet"), BODIES.read(outs["faces"] / "bodies.parquet")
+    stored = load_file(outs["faces"] / "bodies.safetensors")
+    assert len(bodies) == pytest.approx(2 * summary.duration_ms / 1000, abs=2)
+    assert bodies["row"].tolist() == list(range(len(bodies))) and len(stored["offsets"]) == len(bodies) + 1
+    beside = bodies.merge(faces, on=["track_id", "t_ms"], suffixes=("", "_face"))
+    assert len(beside) == len(bodies)
+    # The square has the face above its middle, and reaches beyond it on every side.
+    assert (beside["x"] < beside["x_face"]).all() and (beside["x"] + beside["width"] > beside["x_face"] + beside["width_face"]).all()
+    assert (beside["y_face"] + beside["height_face"] / 2 < beside["y"] + beside["height"] / 2).all()
+    for begin, end in pairwise(stored["offsets"].tolist()):
+        picture = cv2.imdecode(stored["jpeg"][begin:end], cv2.IMREAD_COLOR)
+        assert picture.shape == (224, 224, 3) and picture.std() > 5
+
+
+def test_looks_for_faces_are_counted_by_the_time_that_they_stand_for(shared_data: Path, tmp_path: Path) -> None:
+    """Ten seconds of her face, then an empty picture for as long: the empty half is looked at a fifth as often and counts as much."""
+    actress = VideoPass(shared_data / "pexels_actress" / "WolfgangLanger_Pexels.mp4")
+    shown = [frame.rgb(640, 360) for frame in islice(actress, 250)]
+    film = write_film(tmp_path / "half.mp4", shown + [texture(3, (640, 360))] * 250, [40 * k for k in range(500)])
+    summary, outs = _scan(tmp_path, film)
+    told = json.loads((outs["faces"] / "summary.json").read_text())
+    assert summary.n_pictures == 100
+    assert told["n_samples"] < 70
+    assert told["face_share"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_faces_of_a_made_film_are_found_in_nearly_every_picture(tmp_path: Path) -> None:
+    story = plan_stories(1, 11, lines=4)[0]
+    folder = make_film(story, tmp_path / story.film_id)
+    truth = read_truth(folder / "truth.json")
+    _, outs = _scan(tmp_path, next(folder.glob("*.mp4")))
+    found = Counter(FACES.read(outs["faces"] / "faces.parquet")["t_ms"])
+    shown = seen = 0
+    for t_ms in PICTURES.read(outs["shots"] / "pictures.parquet")["t_ms"]:
+        shot = next(shot for shot in truth.shots if shot.start_ms <= t_ms < shot.end_ms)
+        if shot.seen and min(t_ms - shot.start_ms, shot.end_ms - t_ms) >= 420:  # not while the picture comes or goes
+            shown += len(shot.seen)
+            seen += min(found[t_ms], len(shot.seen))
+    assert shown > 30 and seen >= 0.95 * shown
 
 
 def test_recordings_joined_end_to_end_are_scanned_on_one_clock(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from corpus.contracts import EMOTIONS
 from corpus.films.faces import FaceDetector
 from corpus.maker.cast import cast
 from corpus.maker.face import POSES, FacePainter, Pose, mix, shade_head
 from corpus.maker.story import TEMPERAMENTS
+from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
 
 LAMP = (-0.5, -0.5, 1.0)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import yaml
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.screenplay.read import character_slug, read_screenplay, speeches
 from corpus.dialogue.subtitles.read import read_subtitles
 from corpus.dialogue.sync.speech import speech_probability
@@ -20,6 +19,7 @@ from corpus.maker.films import is_complete, make_film, make_films
 from corpus.maker.performance import perform
 from corpus.maker.story import Framing, plan_stories
 from corpus.maker.subtitles import DRIFT, DRIFTING_FILM, draw_fault, make_cues
+from corpus.terms import FeelmError
 from corpus.weights import WeightError
 
 

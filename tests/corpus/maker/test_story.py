@@ -6,10 +6,10 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from corpus.contracts import EMOTIONS, FeelmError
 from corpus.maker.channels import AMBIGUOUS, KIND_SHARES, MASKS, UNSEEN, Kind, ceilings, expected_ceilings, joint_table
 from corpus.maker.phrases import phrasebook
 from corpus.maker.story import REACTIONS, Line, Story, Transition, plan_stories
+from corpus.terms import EMOTIONS, FeelmError
 
 
 def _lines(stories: list[Story]) -> list[Line]:

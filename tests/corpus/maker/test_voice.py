@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from corpus.contracts import EMOTIONS, FeelmError
 from corpus.maker.cast import Voice
 from corpus.maker.voice import SAMPLE_RATE, Espeak, envelope_at, speak
+from corpus.terms import EMOTIONS, FeelmError
 
 SENTENCE = "I found the letter in the kitchen."
 SPEAKER = Voice("en-us+f2", 50, 1.0, 0.0)

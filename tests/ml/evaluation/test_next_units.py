@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from corpus.contracts import EMOTIONS, GOLD_LABELS, PREDICTIONS, PROBABILITY_COLUMNS, UNITS
+from corpus.contracts import GOLD_LABELS, PREDICTIONS, UNITS
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 from ml.evaluation.next_units import next_units
 
 SURE = [0.94, *[0.01] * 6]

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from corpus.contracts import EMOTIONS
+from corpus.terms import EMOTIONS
 from ml.evaluation.promotion import Bounds, decide, paired_gain
 from ml.evaluation.report import CorpusReport, Interval, PairedTest, SystemScore, ValidationReport
 

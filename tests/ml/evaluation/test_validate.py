@@ -5,9 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from corpus.contracts import PREDICTIONS, PROBABILITY_COLUMNS, RATERS, TRAINING_UNITS, VOTES
+from corpus.contracts import PREDICTIONS, RATERS, TRAINING_UNITS, VOTES
 from corpus.paths import write_json
 from corpus.statistics import leave_one_rater_out
+from corpus.terms import PROBABILITY_COLUMNS
 from ml.evaluation.report import ValidationReport
 from ml.evaluation.validate import ReportSummary, build_report
 from tests.ml.conftest import Trained

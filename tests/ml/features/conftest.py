@@ -22,6 +22,19 @@ def need_weights():
     return check
 
 
+@pytest.fixture(scope="session")
+def actress(shared_data, need_weights):
+    """Aligned crops of the actress's face, every twentieth frame of her clip: uint8 (24, 64, 64, 3)."""
+    need_weights("blazeface-full-range")
+    from corpus.films.faces import FaceDetector, align_crop
+    from corpus.films.media.decode import VideoPass, fitted
+
+    video, detector = VideoPass(shared_data / "pexels_actress" / "WolfgangLanger_Pexels.mp4"), FaceDetector(score_minimum=0.4)
+    pictures = [frame.rgb(*fitted(video.facts, 640)) for frame in video if frame.index % 20 == 0]
+    faces = [found[0] for found in detector.detect_all(pictures)]
+    return np.stack([align_crop(picture, (face.right_eye, face.left_eye)) for picture, face in zip(pictures, faces, strict=True)])
+
+
 @pytest.fixture
 def scenes(tmp_path):
     """Write a scenes artifact: one utterance for each (start_ms, end_ms, character)."""

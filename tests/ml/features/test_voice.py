@@ -1,16 +1,22 @@
-"""Voice features against tones of known pitch and level, and functionals against known descriptors."""
+"""A film's voice features: units in, one row each out, a course for the page, and reasons where nothing is heard."""
 
-import dataclasses
+from collections.abc import Iterable
 
-import librosa
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 
-import ml.features.voice as voice
-from ml.features.voice import HOP_MS, VOICE_FEATURES, Descriptors, build_voice_features, describe_sound
+from corpus.chunks import ChunkStore
+from ml.features.extractor import Block
+from ml.features.voice import VOICE_FEATURES, VoiceExtractor, build, build_voice_features
+from ml.features.voice.dimensions import COLUMN, DIMENSIONS
 from tests.ml.features.conftest import features, sine
+
+
+@pytest.fixture(autouse=True)
+def weights(need_weights):
+    need_weights("swift-f0", "silero-vad")
 
 
 def flac(folder, samples, rate=16_000):
@@ -19,91 +25,77 @@ def flac(folder, samples, rate=16_000):
     return folder
 
 
-def descriptors(pitch_hz, loudness_db=-20.0, speech=1.0) -> Descriptors:
-    n = len(pitch_hz)
-    spread = lambda value: np.broadcast_to(np.asarray(value, np.float32), n).copy()  # noqa: E731
+def blocks(pitch_hz, per_block: int = 6000) -> list[Block]:
+    """A voice of that pitch, as an extractor would find it."""
     pitch = np.asarray(pitch_hz, np.float32)
-    wide = {"spectral": np.zeros((n, 7), np.float32), "mfcc": np.zeros((n, 13), np.float32)}
-    return Descriptors(pitch, spread(0.9), spread(loudness_db), spread(10), speech=spread(speech), **wide)
+    values = np.ones((len(pitch), len(DIMENSIONS)), np.float32)
+    values[:, COLUMN["pitch_hz"]], values[:, COLUMN["level_db"]] = pitch, -20
+    start = np.arange(len(pitch)) * 10
+    cut = [slice(at, at + per_block) for at in range(0, len(pitch), per_block)]
+    return [Block(start[c], start[c] + 10, values[c], np.full(len(start[c]), 0.9, np.float32)) for c in cut]
 
 
-def test_pitch_level_and_mfcc_of_a_voice_like_tone_are_the_known_ones(tmp_path):
-    hiss = 0.002 * np.random.default_rng(0).normal(size=64_000).astype(np.float32)
-    tone = sum(sine(220 * k, 4, 0.1 / k) for k in range(1, 9)) + hiss
-    found = describe_sound(flac(tmp_path, tone) / "sound.flac")
-    inner = slice(10, -10)
-    cents = 1200 * np.log2(found.pitch_hz[inner] / 220)
-    assert np.nanmax(np.abs(cents)) < 50 and np.isfinite(cents).mean() > 0.99
-    power = sum((0.1 / k) ** 2 / 2 for k in range(1, 9))
-    assert np.median(found.loudness_db[inner]) == pytest.approx(10 * np.log10(power), abs=0.1)
-    assert np.nanmedian(found.harmonicity_db[inner]) > 20
-    decibels = librosa.power_to_db(
-        librosa.feature.melspectrogram(y=tone, sr=16_000, n_fft=512, hop_length=256, n_mels=40, center=True), top_db=None
-    )
-    reference = librosa.feature.mfcc(S=decibels, n_mfcc=14)[1:]
-    # librosa's windows stand 8 ms beside ours; a steady sound does not mind.
-    assert np.abs(np.median(found.mfcc[inner], axis=0) - np.median(reference[:, 10:-10], axis=1)).max() < 2
+@pytest.fixture
+def heard(monkeypatch):
+    """Call with blocks: they are what any sound is found to hold."""
+
+    def set_blocks(found: Iterable[Block]) -> None:
+        monkeypatch.setattr(build, "extract_all", lambda *_: iter(found))
+
+    return set_blocks
 
 
-def test_noise_lowers_harmonicity_as_boersma_defines_it(tmp_path):
-    tone = sum(sine(200 * k, 3, 0.05) for k in range(1, 6))
-    noise = np.random.default_rng(0).normal(0, 1, len(tone)).astype(np.float32)
-    ratios = {}
-    for expected_db in (5, 15):
-        level = np.sqrt((tone**2).mean() / 10 ** (expected_db / 10))
-        found = describe_sound(flac(tmp_path, tone + level * noise) / "sound.flac")
-        ratios[expected_db] = np.nanmedian(found.harmonicity_db)
-    assert ratios == {5: pytest.approx(5, abs=1.5), 15: pytest.approx(15, abs=2)}
-
-
-def test_descriptors_do_not_depend_on_where_a_block_ends(tmp_path, monkeypatch):
-    sound = flac(tmp_path, sine(150, 6) + 0.01 * np.random.default_rng(1).normal(size=96_000).astype(np.float32)) / "sound.flac"
-    whole = describe_sound(sound)
-    monkeypatch.setattr(voice, "BLOCK_HOPS", 100)
-    parts = describe_sound(sound)
-    for field in ("loudness_db", "spectral", "mfcc"):
-        assert np.allclose(getattr(whole, field), getattr(parts, field), atol=1e-3)
-    assert np.nanmax(np.abs(whole.pitch_hz - parts.pitch_hz)) < 1
-
-
-def test_functionals_of_a_rising_voice_with_a_pause():
-    n = 100
-    pitch = 100 * 2 ** (np.arange(n) * HOP_MS / 1000 / 2)
-    level = np.tile([-20.0, -20, -20, -20, -20, -30, -30, -30, -30, -30], 10)
-    speech = np.ones(n)
-    speech[40:60] = 0
-    row = voice._functionals(descriptors(pitch, level, speech), 0, n * HOP_MS)
-    assert row["pitch_slope"] == pytest.approx(6, abs=0.01)
-    assert row["pitch_mean"] == pytest.approx(12 * np.log2(np.median(pitch[speech > 0]) / 100), abs=0.05)
-    assert row["pitch_variation"] == pytest.approx(6 * HOP_MS / 1000, abs=1e-3)
-    assert row["pause_share"] == pytest.approx(0.2) and row["pause_longest_s"] == pytest.approx(20 * HOP_MS / 1000)
-    assert row["loudness_mean"] == pytest.approx(-25) and row["loudness_range"] == pytest.approx(10)
-    assert row["speech_rate"] == pytest.approx(8 / (80 * HOP_MS / 1000), rel=0.2)
-    assert row["duration_s"] == pytest.approx(1.6)
-
-
-def test_relative_pitch_takes_each_speakers_own_voice_away(tmp_path, scenes, out, monkeypatch):
+def test_relative_pitch_takes_each_speakers_own_voice_away(tmp_path, scenes, out, heard):
     semitones = {"low": -6, "high": 6}
     spans, pitch = [], []
     for index in range(6):
         who = "low" if index % 2 else "high"
         spans.append((index * 480, (index + 1) * 480, who))
-        pitch += [150 * 2 ** ((semitones[who] + (index // 2)) / 12)] * 30
-    monkeypatch.setattr(voice, "describe_sound", lambda path: descriptors(pitch))
+        pitch += [150 * 2 ** ((semitones[who] + (index // 2)) / 12)] * 48
+    heard(blocks(pitch))
     build_voice_features(flac(tmp_path, sine(100, 3)), scenes(*spans), out)
     table = features(out)
     assert table["pitch_mean_rel"].tolist() == pytest.approx([-1, -1, 0, 0, 1, 1], abs=1e-3)
     assert table["pitch_mean_film"].max() == pytest.approx(7, abs=0.01)
 
 
-def test_course_has_a_row_every_100_ms_with_null_pitch_where_unvoiced(tmp_path, scenes, out, monkeypatch):
-    pitch = np.full(62, 200.0)
-    pitch[20:40] = np.nan
-    monkeypatch.setattr(voice, "describe_sound", lambda path: descriptors(pitch))
+@pytest.mark.parametrize("per_block", [10, 70, 6000])
+def test_a_unit_gets_its_own_rows_wherever_the_chunks_end(tmp_path, scenes, out, heard, per_block):
+    heard(blocks(100.0 + np.arange(400), per_block))
+    # In the order of the film, nested, overlapping, without a time, beyond the sound.
+    spans = ((0, 1000, None), (0, 4000, None), (500, 2500, None), (None, None, None), (3900, 5000, None), (9000, 9500, None))
+    build_voice_features(flac(tmp_path, sine(100, 4)), scenes(*spans), out)
+    table = features(out)
+    assert table["present"].tolist() == [True, True, True, False, True, False]
+    assert table["duration_s"].tolist()[:3] == pytest.approx([1, 4, 2]) and table["duration_s"][4] == pytest.approx(0.1)
+    expected = [12 * np.log2(np.median(100.0 + np.arange(first, last)) / 100) for first, last in ((0, 100), (0, 400), (50, 250))]
+    assert table["pitch_mean"].tolist()[:3] == pytest.approx(expected, abs=1e-3)
+
+
+def test_rows_that_no_unit_waits_for_are_dropped(tmp_path, scenes, out, heard, monkeypatch):
+    kept: list[int] = []
+    finish = build._Listener._finish
+
+    def watched(self, until_row):
+        finish(self, until_row)
+        kept.append(sum(len(block.values) for block in self._rows))
+
+    monkeypatch.setattr(build._Listener, "_finish", watched)
+    heard(blocks(np.full(3000, 200.0), 100))
+    build_voice_features(flac(tmp_path, sine(100, 1)), scenes(*[(at, at + 1500, None) for at in range(0, 30_000, 1000)]), out)
+    assert max(kept) <= 300 and features(out)["present"].all()
+
+
+def test_course_has_a_row_every_100_ms_with_null_pitch_where_unvoiced(tmp_path, scenes, out, heard):
+    pitch = np.full(98, 200.0)
+    pitch[30:60] = np.nan
+    found = blocks(pitch)
+    found[0].values[80:, COLUMN["voice"]] = 0.2
+    heard(found)
     build_voice_features(flac(tmp_path, sine(100, 1)), scenes((0, 1000, None)), out)
     course = pd.read_parquet(out / "course.parquet")
     assert course["t_ms"].tolist() == list(range(50, 1050, 100))
-    assert course["pitch_hz"].isna().tolist() == [False] * 3 + [False, True, True] + [False] * 4
+    assert course["pitch_hz"].isna().tolist() == [False] * 3 + [True] * 3 + [False] * 2 + [True] * 2
     assert course["loudness_db"].tolist() == pytest.approx([-20.0] * 10, abs=1e-4)
 
 
@@ -123,16 +115,25 @@ def test_film_without_a_voice_says_why(tmp_path, scenes, out, samples, reason):
 
 
 def test_real_speech_over_a_film_is_found_and_described(shared_data, tmp_path, scenes, out):
-    folder = next(iter(sorted((shared_data / "notld_audio").glob("*.wav"))))
-    samples, rate = soundfile.read(folder, dtype="float32", frames=15 * 16_000)
+    path = shared_data / "notld_audio" / "15s_donnie_asked_me_if_i_were_afraid.wav"
+    samples, rate = soundfile.read(path, dtype="float32")
     assert rate == 16_000
     summary = build_voice_features(flac(tmp_path, samples), scenes((0, 15_000, None)), out)
     row = features(out).iloc[0]
     assert summary.n_present == 1 and 70 < summary.median_pitch_hz < 400
-    # Conversational to hurried speech: 2-8 syllables a second.
+    # Conversational to hurried speech: 2-8 syllables a second; a man's or a woman's vowels.
     assert 2 < row["speech_rate"] < 8 and 0.2 < row["voiced_share"] <= 1
+    assert 350 < row["egemaps_f1_mean"] < 850 and 1100 < row["egemaps_f2_mean"] < 2200
+    assert 0.005 < row["egemaps_jitter_mean"] < 0.1 and row["music_share"] + row["noise_share"] < 0.6
 
 
-def test_descriptor_fields_are_cut_together():
-    cut = descriptors(np.arange(100, 200)).between(160, 320)
-    assert {len(getattr(cut, field.name)) for field in dataclasses.fields(cut)} == {10}
+def test_what_was_described_once_is_taken_from_the_store(shared_data, tmp_path, scenes, out, monkeypatch):
+    path = shared_data / "notld_audio" / "10s_back_down_the_road.wav"
+    soundtrack, units = flac(tmp_path, soundfile.read(path)[0]), scenes((0, 10_000, None))
+    build_voice_features(soundtrack, units, out, store=ChunkStore(tmp_path / "store"))
+    first = (out / "features.parquet").read_bytes()
+    monkeypatch.setattr(VoiceExtractor, "extract", lambda self, chunk: pytest.fail("computed again"))
+    told = []
+    build_voice_features(soundtrack, units, out, store=ChunkStore(tmp_path / "store"), tell=told.append)
+    assert (out / "features.parquet").read_bytes() == first
+    assert [(progress.stored, progress.until_ms) for progress in told] == [(1, 10_010)]

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpus.contracts import EMOTIONS, TRAINING_UNITS, UNIT_FEATURES
+from corpus.contracts import TRAINING_UNITS, UNIT_FEATURES
 from corpus.paths import Home
+from corpus.terms import EMOTIONS
 from ml.models.dataset import Standardiser, UnitArrays, load_film, load_training, training_columns
 from ml.models.training_set import build_training_set
 from tests.ml.artifacts import FACE_COLUMNS, VOICE_COLUMNS, write_corpus, write_films

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpus.contracts import EMOTIONS, MODALITIES, PREDICTIONS, PROBABILITY_COLUMNS, FeelmError
+from corpus.contracts import PREDICTIONS
+from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
 from ml.models.dataset import load_film, text_arrays
 from ml.models.predict import load_model, modality_shares, predict
 from tests.ml.conftest import Trained

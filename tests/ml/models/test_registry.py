@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from corpus.contracts import FeelmError
 from corpus.paths import Home, content_version, write_json
+from corpus.terms import FeelmError
 from ml.models import registry
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.contracts import FeelmError
+from corpus.terms import FeelmError
 from ml.models.splits import assign_folds, check_disjoint
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from corpus.contracts import EMOTIONS, GOLD_LABELS, PREDICTIONS, PROBABILITY_COLUMNS, TRAINING_UNITS, FeelmError
+from corpus.contracts import GOLD_LABELS, PREDICTIONS, TRAINING_UNITS
 from corpus.paths import Home, file_digest
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, FeelmError
 from tests.ml.artifacts import write_films
 from tests.ml.conftest import FILMS, Trained, train
 

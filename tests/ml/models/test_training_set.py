@@ -4,8 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from corpus.contracts import GOLD_LABELS, PROBABILITY_COLUMNS, TRAINING_UNITS, UNITS, FeelmError
+from corpus.contracts import GOLD_LABELS, TRAINING_UNITS, UNITS
 from corpus.paths import Home, content_version, write_json
+from corpus.terms import PROBABILITY_COLUMNS, FeelmError
 from ml.models.training_set import Manifest, build_training_set, one_perspective
 from tests.ml.artifacts import write_corpus, write_films
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.screenplay.headings import SceneHeading, is_heading, parse_heading
 from corpus.dialogue.screenplay.read import read_screenplay, speeches
+from corpus.terms import FeelmError
 
 COLUMNS = """<b><pre>
                               THE LIGHTHOUSE

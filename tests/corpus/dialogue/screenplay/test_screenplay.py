@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.screenplay.read import character_slug, read_screenplay, speeches
+from corpus.terms import FeelmError
 
 FOUNTAIN = """Title: The Door
 Credit: Written by

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.screenplay.scripted import align_files
 from corpus.maker.screenplay import fountain
 from corpus.maker.story import plan_stories
+from corpus.terms import FeelmError
 from orchestration.cli import app
 
 SCRIPT = """Title: The Ships

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.subtitles.read import SubtitleFile, parse_subtitles
+from corpus.terms import FeelmError
 
 LINES = [
     "Who is there?",

@@ -11,7 +11,6 @@ import soundfile
 from scipy.signal import resample_poly
 from typer.testing import CliRunner
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.subtitles.cues import Cue
 from corpus.dialogue.subtitles.read import read_subtitles, to_srt
 from corpus.dialogue.sync.compare import compare, write_subtitles
@@ -19,6 +18,7 @@ from corpus.films.media.probe import MediaError
 from corpus.maker.performance import Performance, perform
 from corpus.maker.sound import mix
 from corpus.maker.story import plan_stories
+from corpus.terms import FeelmError
 from orchestration.cli import app
 
 

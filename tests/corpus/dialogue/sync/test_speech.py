@@ -7,8 +7,8 @@ import pytest
 import soundfile
 import torch
 
-from corpus.contracts import FeelmError
 from corpus.dialogue.sync.speech import GRID_MS, RATE_HZ, speech_probability, speech_probability_of_file
+from corpus.terms import FeelmError
 
 
 def test_noise_tones_and_silence_are_not_speech():

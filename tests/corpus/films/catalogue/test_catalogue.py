@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from corpus.contracts import DeclaredUse, FeelmError, Rights
 from corpus.films.catalogue.add import add_film
 from corpus.films.catalogue.entries import ArcNote, ArcShape, Character, Film
 from corpus.films.catalogue.reading import CatalogueError
@@ -12,6 +11,7 @@ from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.sources import Source
 from corpus.films.catalogue.store import build_film, read_catalogue, read_film, write_catalogue
 from corpus.paths import content_version
+from corpus.terms import DeclaredUse, FeelmError, Rights
 from tests.conftest import REPOSITORY
 from tests.corpus.films.conftest import FilmMaker, texture
 

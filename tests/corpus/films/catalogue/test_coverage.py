@@ -4,10 +4,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from corpus.contracts import EMOTIONS, GOLD_LABELS, Rights
+from corpus.contracts import GOLD_LABELS
 from corpus.films.catalogue.coverage import Coverage, FilmSize, culture_of, measure_coverage
 from corpus.films.catalogue.entries import ArcNote, ArcShape, Character, Film
 from corpus.films.catalogue.sources import Source
+from corpus.terms import EMOTIONS, Rights
 
 
 def _film(film_id: str, **facts: object) -> Film:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from corpus.contracts import FeelmError
 from corpus.films.catalogue import fetch
 from corpus.films.catalogue.add import add_films
 from corpus.films.catalogue.entries import Film
@@ -21,6 +20,7 @@ from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.store import read_catalogue
 from corpus.packages import RegistryError
 from corpus.paths import Home
+from corpus.terms import FeelmError
 from tests.corpus.films.conftest import FilmMaker, texture
 
 

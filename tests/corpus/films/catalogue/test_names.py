@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.contracts import FILM_ID_PATTERN
 from corpus.films.catalogue.names import SUBTITLE_SUFFIXES, NameGuess, find_beside, guess_name, language_of_name, slug
+from corpus.terms import FILM_ID_PATTERN
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scenedetect.common import FrameTimecode
+from scenedetect.detector import SceneDetector
+from scenedetect.detectors import AdaptiveDetector, ThresholdDetector
 
-from corpus.films.shots import best
+from corpus.films.shots import best, fast
 from corpus.films.shots.best import Trace, boundaries
 from corpus.films.shots.listing import list_shots
 from corpus.films.shots.measures import is_flat, small_picture
@@ -207,3 +210,49 @@ def test_the_shots_of_a_file_come_from_one_pass(film_maker: FilmMaker, setting: 
         (3200, found.duration_ms, "cut"),
     ]
     assert found.damage == ()
+
+
+def _mixed_film() -> np.ndarray:
+    """Cuts, a dip into black, a white flash and a fast pan: uint8 (frames, 96, 160, 3)."""
+    first, second, third = (shot(seed, 60) for seed in (1, 2, 3))
+    fade = np.linspace(1, 0, 12)[:, None, None, None]
+    out, back = (first[-1] * fade).astype(np.uint8), (second[0] * fade[::-1]).astype(np.uint8)
+    flash = np.full((2, *first.shape[1:]), 250, np.uint8)
+    return np.concatenate([first, out, np.zeros((6, *first.shape[1:]), np.uint8), back, second, third[:30], flash, third[30:], shot(4, 40)])
+
+
+@pytest.mark.parametrize("stops", [(1,), (57, 58), (24, 99, 100, 171), (150,)])
+def test_a_detector_goes_on_where_another_one_was(new_detector: NewDetector, stops: tuple[int, ...]) -> None:
+    film = _mixed_film()
+    detector, logs = new_detector(), []
+    for k, frame in enumerate(film):
+        if k in stops:
+            saved = detector.save()
+            logs.append(saved.log)
+            detector = new_detector()
+            detector.restore(logs, saved.now)
+        detector.push(k * STEP_MS, small_picture(frame))
+    assert detector.finish() == detect(new_detector(), film)
+
+
+def test_the_fast_detector_finds_what_pyscenedetect_finds_picture_by_picture() -> None:
+    """Its measures are kept and judged at the end; the package's own detectors are fed the pictures one by one."""
+    film = [small_picture(frame) for frame in _mixed_film()]
+    detector = fast.FastShotDetector()
+    for k, picture in enumerate(film):
+        detector.push(k * STEP_MS, picture)
+    seen = detector._log.all()
+    adaptive = AdaptiveDetector(fast.RATIO_MINIMUM, fast.MINIMUM_SHOT_FRAMES, fast.WINDOW_FRAMES, fast.CONTENT_MINIMUM)
+    black = ThresholdDetector(fast.DARK_LEVEL, fast.MINIMUM_SHOT_FRAMES)
+    white = ThresholdDetector(
+        fast.BRIGHT_LEVEL, fast.MINIMUM_SHOT_FRAMES, method=ThresholdDetector.Method.CEILING, min_out_length=fast.BRIGHT_FRAMES
+    )
+
+    def found(*detectors: SceneDetector) -> set[int]:
+        numbered = [(FrameTimecode(k, fast.NOMINAL_RATE), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)) for k, picture in enumerate(film)]
+        return {cut.frame_num for one in detectors for number, picture in numbered for cut in one.process_frame(number, picture)}
+
+    cuts, fades = found(adaptive), found(black, white)
+    assert len(cuts) >= 2 and fades
+    assert fast._cuts(seen["content"]) == cuts
+    assert fast._fades(seen["level"]) == fades

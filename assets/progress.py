@@ -1,0 +1,44 @@
+"""Tells in the log how far long work on a film is: how far it came, how fast, how long it will take yet.
+
+`feelm stage` shows these lines on stderr, Dagster beside its own events.
+"""
+
+import logging
+import time
+
+from corpus.chunks import Progress, Tell
+
+logger = logging.getLogger("feelm")
+
+EVERY_S = 10.0
+
+
+def tell_progress(what: str, every_s: float = EVERY_S) -> Tell:
+    """Logs a line when work began, then at most one in `every_s` seconds."""
+    last_s = float("-inf")
+
+    def tell(progress: Progress) -> None:
+        nonlocal last_s
+        now_s = time.monotonic()
+        if now_s - last_s >= every_s:
+            last_s = now_s
+            logger.info("%s: %s", what, in_words(progress))
+
+    return tell
+
+
+def in_words(progress: Progress) -> str:
+    """As in "0:10:00 of 1:59:30, 42.0 times real time, 2 min 36 s left"."""
+    parts = [f"{_clock(progress.until_ms)} of {_clock(progress.total_ms)}" if progress.total_ms else _clock(progress.until_ms)]
+    if progress.rate:
+        parts.append(f"{progress.rate:.1f} times real time")
+    if progress.total_ms and (left_s := progress.left_s) is not None:
+        parts.append(f"{int(left_s) // 60} min {int(left_s) % 60} s left")
+    if progress.stored:
+        parts.append(f"{progress.stored} of {progress.chunks} pieces were there")
+    return ", ".join(parts)
+
+
+def _clock(t_ms: int) -> str:
+    seconds = t_ms // 1000
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -1,0 +1,133 @@
+"""Features of any film, clip or recording, modality by modality, without a catalogue.
+
+The file goes through the stages of the catalogue's films; each modality is then a folder of its own with what was measured over time and
+what follows for every line and scene. Only what is asked for is done: voice and words need no picture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpus.chunks import ChunkStore
+from corpus.films.shots.shots import ShotSetting
+from corpus.terms import FeelmError
+from ml.features.frame import FeatureSummary
+
+FEATURES = ("face", "voice", "text", "scene")
+SEEN = ("face", "scene")
+"""Modalities that need the pictures."""
+
+
+@dataclass(frozen=True)
+class ModalityFound:
+    """What one modality gave: units with it, what is missing and why, and what it cost; `rate` is seconds of film a second."""
+
+    modality: str
+    n_units: int
+    n_present: int
+    n_features: int
+    missing: str | None
+    wall_s: float
+    cpu_s: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The folder that holds everything, how long the file is, what reading it cost, and each modality."""
+
+    source: str
+    folder: str
+    duration_ms: int
+    read_wall_s: float
+    read_cpu_s: float
+    modalities: tuple[ModalityFound, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to extract and how: `modalities` out of FEATURES, the subtitles (else those in the file, else recognised words), the shots."""
+
+    modalities: tuple[str, ...] = FEATURES
+    subtitles: Path | None = None
+    language: str | None = None
+    shots: ShotSetting = ShotSetting.BEST
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.modalities if name not in FEATURES]:
+            raise FeelmError(f"there is no modality {unknown[0]!r}: choose among {', '.join(FEATURES)}")
+
+
+def extract_media(media: Path, out: Path, wanted: Wanted, store: ChunkStore | None = None) -> Extraction:
+    """Write the artifacts of ARTIFACTS and `<modality>_features` of a file into folders of `out`.
+
+    Raises:
+        FeelmError: the file or its subtitles cannot be read, or `out` holds something else already.
+    """
+    from corpus.films.catalogue.entries import Film
+    from corpus.films.media.probe import probe_sound
+    from corpus.films.prepare import prepare_film
+
+    if out.is_dir() and any(out.iterdir()):
+        raise FeelmError(f"{out} is not empty: give a new folder")
+    film = Film("film", media.name, media.resolve(), language=wanted.language, subtitles=wanted.subtitles and wanted.subtitles.resolve())
+    clock = _Clock()
+    pictures = any(name in SEEN for name in wanted.modalities) and probe_sound(film.video).has_pictures
+    prepare_film(film, lambda name: out / name, shots=wanted.shots, pictures=pictures)
+    read_wall_s, read_cpu_s = clock.lap()
+    duration_ms = _duration_ms(out / "shots")
+    found = []
+    for modality in _ordered(wanted.modalities):
+        summary = build_features(modality, film.language, lambda name: out / name, store)
+        wall_s, cpu_s = clock.lap()
+        figures = (summary.n_units, summary.n_present, summary.n_features, summary.missing)
+        found.append(ModalityFound(modality, *figures, wall_s, cpu_s, round(duration_ms / 1000 / max(wall_s, 1e-6), 2)))
+    return Extraction(media.name, str(out), duration_ms, read_wall_s, read_cpu_s, tuple(found))
+
+
+def build_features(modality: str, language: str | None, at: Callable[[str], Path], store: ChunkStore | None = None) -> FeatureSummary:
+    """Write `<modality>_features` from the artifacts of a film, whose folders `at` gives by name."""
+    out = at(f"{modality}_features")
+    out.mkdir(parents=True, exist_ok=True)
+    if modality == "face":
+        from ml.features.face import build_face_features
+
+        return build_face_features(at("faces"), at("scenes"), out, store=store)
+    if modality == "voice":
+        from ml.features.voice import build_voice_features
+
+        return build_voice_features(at("soundtrack"), at("scenes"), out, store=store)
+    if modality == "text":
+        from ml.features.text import build_text_features
+
+        return build_text_features(at("scenes") / "units.parquet", language, out, dialogue=at("dialogue"), store=store)
+    from ml.features.scene import build_scene_features
+
+    return build_scene_features(at("shots"), at("soundtrack"), at("scenes"), out, faces=at("faces"), store=store)
+
+
+def _ordered(modalities: Iterable[str]) -> list[str]:
+    return [name for name in FEATURES if name in set(modalities)]
+
+
+def _duration_ms(shots: Path) -> int:
+    from corpus.contracts import SHOTS
+
+    table = SHOTS.read(shots / "shots.parquet")
+    return int(table["end_ms"].max()) if len(table) else 0
+
+
+class _Clock:
+    """Wall and CPU seconds since the last lap, to the millisecond."""
+
+    def __init__(self) -> None:
+        self._wall_s, self._cpu_s = time.perf_counter(), time.process_time()
+
+    def lap(self) -> tuple[float, float]:
+        now = time.perf_counter(), time.process_time()
+        taken = round(now[0] - self._wall_s, 3), round(now[1] - self._cpu_s, 3)
+        self._wall_s, self._cpu_s = now
+        return taken

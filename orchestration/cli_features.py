@@ -1,0 +1,67 @@
+"""`feelm features`: what faces, voices, words and scenes are like in any film file, without a catalogue."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from corpus.films.shots.shots import ShotSetting
+from orchestration.console import Json, out, rows_table, show
+
+if TYPE_CHECKING:
+    from ml.features.extract import Extraction
+
+features_app = typer.Typer(no_args_is_help=True, help="Features of faces, voices, words and scenes.")
+
+
+@features_app.command("extract")
+def extract(
+    media: Annotated[Path, typer.Argument(help="A film, a clip or a recording.")],
+    to: Annotated[Path, typer.Option("--out", help="A new folder for everything that is found.")],
+    modality: Annotated[str, typer.Option(help="Of face, voice, text and scene, with commas between.")] = "face,voice,text,scene",
+    subtitles: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Subtitles, where none are in the file.")] = None,
+    language: Annotated[str | None, typer.Option(help="Of the words, as in en or fr; found out where it is not given.")] = None,
+    shots: Annotated[ShotSetting, typer.Option(help="How shots are found: best or fast.")] = ShotSetting.BEST,
+    as_json: Json = False,
+) -> None:
+    """Measure a file and say how fast that was; a run that was stopped goes on where it was."""
+    from corpus.chunks import ChunkStore
+    from corpus.paths import Home
+    from ml.features.extract import Wanted, extract_media
+
+    names = tuple(name.strip() for name in modality.split(",") if name.strip())
+    store = ChunkStore(Home.from_environment().chunks)
+    found = extract_media(media, to, Wanted(names, subtitles, language, shots), store)
+    show(asdict(found), _table(found), as_json)
+    if not as_json:
+        out.print(f"everything lies in {found.folder}", soft_wrap=True)
+
+
+def _table(found: "Extraction") -> Table:
+    seconds = found.duration_ms / 1000
+    rows = [["reading", "", "", f"{found.read_wall_s:.1f}", f"{found.read_cpu_s:.1f}", f"{seconds / max(found.read_wall_s, 1e-6):.1f}", ""]]
+    for m in found.modalities:
+        costs = (f"{m.wall_s:.1f}", f"{m.cpu_s:.1f}", f"{m.rate:.1f}")
+        rows.append([m.modality, f"{m.n_present} of {m.n_units}", str(m.n_features), *costs, m.missing or ""])
+    title = f"{found.source}, {seconds:.1f} s"
+    return rows_table(title, ["part", "units with it", "features", "s", "CPU s", "times real time", "what is missing"], rows)
+
+
+benchmark_app = typer.Typer(no_args_is_help=True, help="How fast this machine is.")
+
+
+@benchmark_app.command("features")
+def benchmark_features(
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1; the GPU where there is one.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Rates of the feature networks on a device, how busy they keep it, and how far their numbers are from the CPU's."""
+    from corpus.devices import best_device
+    from ml.features.rates import check_device, measure, told
+
+    chosen = check_device(device or best_device())
+    rates = measure(chosen)
+    columns = ["network", "a second", "GPU busy", "farthest from the CPU"]
+    show([asdict(rate) for rate in rates], rows_table(f"Features on {chosen}", columns, [told(rate) for rate in rates]), as_json)
