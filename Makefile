@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install asr demo run ui test test-slow lint types imports clean
+.PHONY: help install asr demo run ui test test-slow bench-features lint types imports clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ test: install ## the tests
 
 test-slow: install ## the long tests too
 	@$(BIN)/python -m pytest -m "not gpu"
+
+bench-features: install ## features against their peers on the same input, peers in environments of their own; an hour and more
+	@for part in voice faces text scan; do $(BIN)/python -m benchmarks.$$part; done
 
 lint: install ## ruff
 	@$(BIN)/ruff check .

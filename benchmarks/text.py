@@ -40,12 +40,12 @@ PEER_BATCH = 32
 UNPLEASANT = ("anger", "fear", "sadness", "disgust")
 
 _STAGE = """
-import resource, sys
+import sys
 from pathlib import Path
 from ml.features.text import build_text_features
 folder = Path(sys.argv[1])
 build_text_features(folder / "units.parquet", "en", folder, encoder=sys.argv[2])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+print(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")).split()[1])
 """
 
 
@@ -170,7 +170,7 @@ def memory_table(texts: Sequence[str]) -> str:
             done = subprocess.run([sys.executable, "-c", _STAGE, work, encoder], check=False, capture_output=True, text=True)
             if done.returncode:
                 raise FeelmError(f"the text stage ends with {done.returncode}: {done.stderr[-300:]}")
-            rows.append([encoder, len(texts), f"{float(done.stdout):.0f} MB"])
+            rows.append([encoder, len(texts), f"{int(done.stdout) * 1024 / 1e6:.0f} MB"])
     return table(["encoder", "lines", "peak memory of the stage"], rows)
 
 

@@ -39,6 +39,20 @@ def extract(
         out.print(f"everything lies in {found.folder}", soft_wrap=True)
 
 
+@features_app.command("list")
+def list_features(
+    modality: Annotated[str, typer.Argument(help="face, voice, text or scene; all where it is left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Every measure with its unit and meaning; units get statistics of these over their time."""
+    from ml.features.extract import FEATURES, dimensions_of
+
+    found = {name: dimensions_of(name) for name in ((modality,) if modality else FEATURES)}
+    rows = [[name, d.name, d.unit or "-", d.meaning] for name, dimensions in found.items() for d in dimensions]
+    value = {name: [asdict(d) for d in dimensions] for name, dimensions in found.items()}
+    show(value, rows_table("Features", ["modality", "name", "unit", "what it is"], rows), as_json)
+
+
 def _table(found: "Extraction") -> Table:
     seconds = found.duration_ms / 1000
     rows = [["reading", "", "", f"{found.read_wall_s:.1f}", f"{found.read_cpu_s:.1f}", f"{seconds / max(found.read_wall_s, 1e-6):.1f}", ""]]

@@ -20,9 +20,9 @@ from corpus.terms import FeelmError
 POSITION_OFFSETS = {"bert": 0, "roberta": 2, "xlm-roberta": 2, "camembert": 2}
 """What the first token's position is, by the configuration's model_type: RoBERTa counts after its padding token (Liu et al. 2019)."""
 
-_ROWS = 256
-"""Matrices have a multiple of so many rows, spare ones at the end: oneDNN keeps a program for each number of rows, and with another number
-in every batch memory grows by 250 MB."""
+_ROWS, _FEW_ROWS = 256, 32
+"""Matrices have a multiple of so many rows, below 256 one of 32, spare ones at the end: oneDNN keeps a program for each number of rows, and
+with another number in every batch memory grows by 250 MB."""
 
 Affine = tuple[Tensor, Tensor]
 Group = tuple[int, int]
@@ -113,7 +113,7 @@ class Bert:
     def _start(self, sentences: Sequence[Sequence[int]]) -> Tensor:
         ids = [token for sentence in sentences for token in sentence]
         places = [place for sentence in sentences for place in range(len(sentence))]
-        spare = [0] * (-len(ids) % _ROWS)
+        spare = [0] * (-len(ids) % (_ROWS if len(ids) > _ROWS else _FEW_ROWS))
         tokens, where = (torch.tensor(numbers + spare, device=self.positions.device) for numbers in (ids, places))
         return self._norm(self.words(tokens) + self.positions[where], self.start_norm)
 

