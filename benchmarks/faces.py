@@ -186,9 +186,10 @@ def _old_films() -> str:
     return table(["film", "frames", "with a face", "tracks", "median height of a face (share of the picture)"], rows)
 
 
-LOOKED_AT = """Seen by eye on contact sheets (one viewer, 2026-11-27; fixed text). Chaplin's clip, faces of 30 to 40 pixels on a coarse print:
-they are found while they are turned to the camera and sharp, both men's where both are; profiles, blur and backs are not, and one of the
-tracks is a shadow above a hat. Steamboat Willie (1928) has no human face: what is found is the mouse while it faces the viewer."""
+LOOKED_AT = """Seen by eye on contact sheets (one viewer, 2026-11-27; fixed text). Chaplin's clip, faces of 30 to 40 pixels on a coarse
+print: they are found while they are turned to the camera and sharp, both men's where both are; profiles, blur and backs
+are not, and one of the tracks is a shadow above a hat. Steamboat Willie (1928) has no human face: what is found is the
+mouse while it faces the viewer."""
 
 
 def main() -> None:

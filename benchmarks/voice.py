@@ -7,6 +7,7 @@ where the shared material is absent); memory is that of `feelm stage voice_featu
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -150,14 +151,22 @@ def _make_home(home: Path, sound: Sound, minutes: int) -> None:
     (home / "films.yaml").write_text("films: []\n", encoding="utf-8")
 
 
+_WEIGH = """import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([done.returncode, done.stderr[-500:], used.ru_maxrss * 1024 / 1e6, used.ru_utime + used.ru_stime]))
+"""
+"""Run by a small process of its own: a child's peak begins with the memory of the process that starts it."""
+
+
 def _weighed(command: list[str], home: Path) -> tuple[float, float]:
-    """Peak memory in MB of 10^6 bytes and CPU seconds of a child process."""
-    child = subprocess.Popen(command, env=os.environ | {"FEELM_HOME": str(home)}, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{' '.join(command)} ends with {child.returncode}")
-    return usage.ru_maxrss * 1024 / 1e6, usage.ru_utime + usage.ru_stime
+    """Peak memory in MB of 10^6 bytes and CPU seconds of a process."""
+    environment = os.environ | {"FEELM_HOME": str(home)}
+    told = subprocess.run([sys.executable, "-c", _WEIGH, *command], env=environment, check=True, capture_output=True, text=True)
+    code, complaint, megabytes, seconds = json.loads(told.stdout)
+    if code:
+        raise SystemExit(f"{' '.join(command)} ends with {code}: {complaint}")
+    return megabytes, seconds
 
 
 if __name__ == "__main__":

@@ -590,6 +590,9 @@ VOICE_COURSE = TableSchema(
         _number("pitch_hz", "fundamental frequency; null where unvoiced", unit="Hz", nullable=True, minimum=0),
         _number("loudness_db", "RMS level", unit="dBFS"),
         _share("speech", "speech probability"),
+        _share("voice", "share of a voice in the sound", nullable=True),
+        _share("music", "share of music in the sound", nullable=True),
+        _share("noise", "share of noise in the sound", nullable=True),
     ),
     key=("t_ms",),
 )

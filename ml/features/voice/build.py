@@ -188,11 +188,12 @@ def _course_of(block: Block) -> dict[str, np.ndarray]:
     steps = values.reshape(-1, per_step, values.shape[1])
     pitch = np.where(voiced.reshape(-1, per_step), steps[:, :, COLUMN["pitch_hz"]], np.nan)
     power = np.nanmean(10 ** (steps[:, :, COLUMN["level_db"]] / 10), axis=1)
+    shares = {name: np.nanmean(steps[:, :, COLUMN[name]], axis=1).clip(0, 1) for name in ("speech", "voice", "music", "noise")}
     return {
         "t_ms": block.start_ms[::per_step] // COURSE_MS * COURSE_MS + COURSE_MS // 2,
         "pitch_hz": _nan_median(pitch),
         "loudness_db": 10 * np.log10(power),
-        "speech": np.nanmean(steps[:, :, COLUMN["speech"]], axis=1).clip(0, 1),
+        **shares,
     }
 
 
