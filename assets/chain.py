@@ -231,7 +231,8 @@ def _build_face_features(workspace: Workspace, film_id: str, outs: dict[str, Pat
     from ml.features.face import build_face_features
 
     faces, scenes = (workspace.home.artifact(name, film_id) for name in ("faces", "scenes"))
-    return build_face_features(faces, scenes, outs["face_features"], store=ChunkStore(workspace.home.chunks))
+    store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"face_features {film_id}")
+    return build_face_features(faces, scenes, outs["face_features"], store=store, tell=tell)
 
 
 def _build_voice_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
@@ -246,16 +247,17 @@ def _build_text_features(workspace: Workspace, film_id: str, outs: dict[str, Pat
     from ml.features.text import build_text_features
 
     scenes, dialogue = (workspace.home.artifact(name, film_id) for name in ("scenes", "dialogue"))
-    language, store = workspace.film(film_id).language, ChunkStore(workspace.home.chunks)
-    return build_text_features(scenes / "units.parquet", language, outs["text_features"], dialogue=dialogue, store=store)
+    store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"text_features {film_id}")
+    units, language, out = scenes / "units.parquet", workspace.film(film_id).language, outs["text_features"]
+    return build_text_features(units, language, out, dialogue=dialogue, store=store, tell=tell)
 
 
 def _build_scene_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
     from ml.features.scene import build_scene_features
 
     shots, soundtrack, scenes, faces = (workspace.home.artifact(name, film_id) for name in ("shots", "soundtrack", "scenes", "faces"))
-    store = ChunkStore(workspace.home.chunks)
-    return build_scene_features(shots, soundtrack, scenes, outs["scene_features"], faces=faces, store=store)
+    store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"scene_features {film_id}")
+    return build_scene_features(shots, soundtrack, scenes, outs["scene_features"], faces=faces, store=store, tell=tell)
 
 
 def _build_batch(workspace: Workspace, batch_id: str, outs: dict[str, Path]) -> Any:
@@ -293,7 +295,8 @@ def _build_corpus(workspace: Workspace, name: str, outs: dict[str, Path]) -> Any
 
     source = workspace.corpora.get(name)
     summary = _no_corpus(name, outs["corpus"]) if source is None else CORPORA[name].build(source, outs["corpus"])
-    build_text_features(outs["corpus"] / "units.parquet", "en", outs["text"])
+    store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"text {name}")
+    build_text_features(outs["corpus"] / "units.parquet", "en", outs["text"], store=store, tell=tell)
     build_recording_features(outs["corpus"], source, outs["voice"])
     return summary
 

@@ -34,7 +34,7 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
         ("people.parquet", contracts.PEOPLE),
     ),
     "voice_features": (("features.parquet", contracts.UNIT_FEATURES), ("course.parquet", contracts.VOICE_COURSE)),
-    "text_features": (("features.parquet", contracts.UNIT_FEATURES),),
+    "text_features": (("features.parquet", contracts.UNIT_FEATURES), ("lines.parquet", contracts.TEXT_LINES)),
     "scene_features": (("features.parquet", contracts.UNIT_FEATURES),),
     "annotation_batches": (("annotations.parquet", contracts.ANNOTATIONS), ("traces.parquet", contracts.TRACES)),
     "annotations": (("annotations.parquet", contracts.ANNOTATIONS), ("traces.parquet", contracts.TRACES)),

@@ -87,12 +87,19 @@ def modality_present(table: pd.DataFrame, missing: str | None) -> Finding:
 
 
 def features_vary(table: pd.DataFrame, minimum_rows: int) -> Finding:
-    """Over units that have the modality no feature is null throughout or constant."""
+    """Over units that have the modality more than half of the features vary.
+
+    In a short or simple film some are rightly null or the same throughout (no interrobang, no hands in the picture, one shot): they are
+    named and do no harm. An extractor that has broken gives the same for nearly all.
+    """
     present = table[table["present"].astype(bool)]
     if len(present) < minimum_rows:
         return Finding(True, f"{len(present)} units have the modality: too few to measure")
-    dull = [column for column in _feature_columns(table) if present[column].nunique() < 2]
-    return Finding(not dull, f"dull: {', '.join(dull[:10])}" if dull else "all vary")
+    columns = _feature_columns(table)
+    dull = [column for column in columns if present[column].nunique() < 2]
+    more = f" and {len(dull) - 10} more" if len(dull) > 10 else ""
+    told = f"{len(dull)} of {len(columns)} do not: {', '.join(dull[:10])}{more}" if dull else "all vary"
+    return Finding(2 * len(dull) < len(columns), told)
 
 
 RULES: dict[str, Rule] = {

@@ -14,7 +14,7 @@ import numpy as np
 
 from corpus.films.faces import FAINT_MINIMUM, Detection, FaceDetector, FaceTracker, overlap, weighted_suppression
 
-LOOK_MS = 200
+LOOK_MS = 400
 MOST_NEAR = 2
 """With more faces than these the whole picture costs no more."""
 

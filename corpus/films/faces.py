@@ -28,6 +28,7 @@ _SUPPRESSION_OVERLAP = 0.3
 
 _EYE_HEIGHT = 0.36
 _EYE_DISTANCE = 0.31
+_LEAST_EYE_DISTANCE = 0.40
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,24 @@ def _detection(points: np.ndarray, score: float, place: np.ndarray) -> Detection
     x, y = float(shares[0, 0]) - width / 2, float(shares[0, 1]) - height / 2
     eyes = sorted(((float(px), float(py)) for px, py in shares[2:4]), key=lambda eye: eye[0])
     return Detection(x, y, width, height, score, eyes[0], eyes[1])
+
+
+def eyes_to_align(face: Detection, width: int, height: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(Right eye, left eye) to give to `align_crop`, as shares of a picture of `width` x `height` pixels.
+
+    On faces of few pixels and in profile the detector puts the eyes close together, and a crop scaled by that shows little more than a
+    nose; so they are taken to be 0.40 of the box's width apart at least, about the same middle and along the same line.
+    """
+    pixels = np.array([width, height])
+    first, second = np.array(face.right_eye) * pixels, np.array(face.left_eye) * pixels
+    apart = float(np.hypot(*(second - first)))
+    least = _LEAST_EYE_DISTANCE * face.width * width
+    if apart >= least:
+        return face.right_eye, face.left_eye
+    along = (second - first) / apart if apart > 0 else np.array([1.0, 0.0])
+    middle = (first + second) / 2
+    right, left = ((middle + side * along * least / 2) / pixels for side in (-1, 1))
+    return (float(right[0]), float(right[1])), (float(left[0]), float(left[1]))
 
 
 def align_crop(rgb: np.ndarray, eyes: tuple[tuple[float, float], tuple[float, float]], size: int = CROP_SIZE) -> np.ndarray:

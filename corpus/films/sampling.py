@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from corpus.chunks import Arrays
-from corpus.films.faces import SCORE_MINIMUM, Detection, FaceDetector, align_crop, body_crop
+from corpus.films.faces import SCORE_MINIMUM, Detection, FaceDetector, align_crop, body_crop, eyes_to_align
 from corpus.films.media.decode import Frame, fitted
 from corpus.films.media.probe import MediaFacts
 from corpus.films.unfinished import Saved, Spool
@@ -209,7 +209,8 @@ class Sampler:
         if every:
             self._body_due_ms = (t_ms // BODY_MS + 1) * BODY_MS
         for face, distance in zip(faces, moved, strict=True):
-            row = self._spools[CROPS].add(align_crop(picture, (face.right_eye, face.left_eye)).tobytes())
+            eyes = eyes_to_align(face, picture.shape[1], picture.shape[0])
+            row = self._spools[CROPS].add(align_crop(picture, eyes).tobytes())
             self._rows.faces.append((t_ms, (face.x, face.y, face.width, face.height, face.score, *face.right_eye, *face.left_eye)))
             # The body of a face that was not there before is taken at once: it may be gone before the next turn.
             if every or (distance >= 1 and face.score >= SCORE_MINIMUM):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpus.chunks import ChunkStore
+from corpus.chunks import ChunkStore, Tell
 from corpus.contracts import FACE_COURSE, FACES
 from corpus.devices import best_device
 from corpus.terms import EMOTIONS
@@ -123,7 +123,7 @@ def expression(images: np.ndarray) -> np.ndarray:
 
 
 def build_face_features(
-    faces_dir: Path, scenes_dir: Path, out: Path, *, store: ChunkStore | None = None, device: str | None = None
+    faces_dir: Path, scenes_dir: Path, out: Path, *, store: ChunkStore | None = None, device: str | None = None, tell: Tell | None = None
 ) -> FaceSummary:
     """Write features.parquet, course.parquet, frames.parquet, posture.parquet, people.parquet, crops.safetensors and summary.json for a
     film's units into the folder `out`; the rows of frames.parquet are those of course.parquet.
@@ -134,7 +134,7 @@ def build_face_features(
     device = device or best_device()
     units = read_units(scenes_dir)
     faces, crops = _read_crops(faces_dir)
-    readings, missing = _read_faces(faces_dir, faces, crops, out, store, device)
+    readings, missing = _read_faces(faces_dir, faces, crops, out, store, device, tell)
     people = find_people(readings.faces, crops[: len(readings.faces)], units, device=device, store=store)
     chosen = [_choose(readings, people, unit.start_ms, unit.end_ms, unit.character_id) for unit in units.itertuples()]
     rows = [_describe(readings, choice) for choice in chosen]
@@ -161,14 +161,15 @@ def _read_crops(faces_dir: Path) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def _read_faces(
-    faces_dir: Path, faces: pd.DataFrame, crops: np.ndarray, out: Path, store: ChunkStore | None, device: str
+    faces_dir: Path, faces: pd.DataFrame, crops: np.ndarray, out: Path, store: ChunkStore | None, device: str, tell: Tell | None
 ) -> tuple[Readings, str | None]:
     """The readings, and why there are none."""
     if not len(faces):
         return _nothing(faces, "no face found")
     turn = faces["roll"].to_numpy(np.float32) if "roll" in faces else np.full(len(faces), np.nan, np.float32)
     try:
-        blocks = extract_all(FaceExtractor(device), face_chunks(faces["t_ms"].to_numpy(), crops, turn), store)
+        chunks = face_chunks(faces["t_ms"].to_numpy(), crops, turn)
+        blocks = extract_all(FaceExtractor(device), chunks, store, int(faces["t_ms"].max()), tell)
         values = joined(written(blocks, FACE_DIMENSIONS, out / FRAMES_FILE), len(FACE_DIMENSIONS)).values
     except WeightError as error:
         return _nothing(faces.iloc[:0], str(error))

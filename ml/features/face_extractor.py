@@ -23,7 +23,7 @@ from ml.features.extractor import Block, Dimension
 from ml.features.geometry import HEAD_DIMENSIONS, SHAPE_DIMENSIONS, head_pose, measure
 from ml.features.sharpness import SHARPNESS, sharpness
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """To be raised whenever the same crops give other numbers."""
 
 CHUNK = 500

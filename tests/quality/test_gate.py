@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,6 +12,7 @@ from corpus.contracts import UNIT_FEATURES
 from corpus.paths import write_json, writing
 from corpus.terms import FeelmError
 from quality.gate import check_features, decide
+from quality.rules import features_vary
 from quality.runner import run_suite
 from quality.suite import Expectation, Suite, load_suite
 from tests.simulated_raters import Simulated, write_csv
@@ -148,6 +150,13 @@ def test_features_must_cover_the_units_and_be_finite(tmp_path: Path):
     assert failed(check_features(tmp_path, units)) == {"features_vary"}
     UNIT_FEATURES.write(table.iloc[1:], tmp_path / "features.parquet")
     assert "features_cover_units" in failed(check_features(tmp_path, units))
+
+
+def test_a_feature_that_never_occurs_in_a_film_is_named_and_no_fault_as_long_as_most_features_vary():
+    table = pd.DataFrame({"unit_id": range(6), "present": True, "pitch_hz": range(6), "loudness": range(6), "interrobangs": 0.0})
+    found = features_vary(table, 5)
+    assert found.holds and "1 of 3 do not: interrobangs" in found.observed
+    assert not features_vary(table.assign(pitch_hz=np.nan), 5).holds
 
 
 def test_a_missing_modality_passes_when_it_is_told(tmp_path: Path):

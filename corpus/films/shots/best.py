@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from corpus.chunks import Arrays
+from corpus.devices import native_bfloat16
 from corpus.films.shots.log import FrameLog
 from corpus.films.shots.measures import difference, is_flat, runs
 from corpus.films.shots.network import load_network
@@ -69,7 +70,7 @@ class TrainedShotDetector:
 
     def __init__(self) -> None:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        precision = torch.bfloat16 if _native_bfloat16(self._device) else torch.float32
+        precision = torch.bfloat16 if native_bfloat16(self._device) else torch.float32
         self._network = load_network(weight_path(WEIGHT), self._device, precision)
         self._waiting: list[np.ndarray] = []
         self._log = FrameLog(MEASURED)
@@ -123,12 +124,6 @@ class TrainedShotDetector:
         for first in range(0, len(pictures) - 2 * MARGIN, KEPT):
             self._read(pictures[None, first : first + WINDOW])
         self._waiting.clear()
-
-
-def _native_bfloat16(device: str) -> bool:
-    if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def _lasting(window: np.ndarray) -> np.ndarray:

@@ -6,7 +6,13 @@ from ml.features.extractor import Dimension
 from ml.features.voice.spectrum import N_MFCC
 
 _SOUND = (
-    Dimension("pitch_hz", "Hz", "fundamental frequency; missing where the network is not surer than 0.5 that there is one", 55, 1000),
+    Dimension(
+        "pitch_hz",
+        "Hz",
+        "fundamental frequency; missing where the network is not surer than 0.5 (0.4 beside a surer row) that there is one",
+        55,
+        1000,
+    ),
     Dimension("speech", "", "probability of speech (Silero)", 0, 1),
     Dimension("voice", "", "share of voice: speech that swells at the pace of syllables and has some pitch in its second", 0, 1),
     Dimension("music", "", "share of music", 0, 1),

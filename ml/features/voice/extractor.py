@@ -28,12 +28,12 @@ from ml.features.voice.formants import formants
 from ml.features.voice.grid import HOP, HOP_MS, RATE_HZ, SoundChunk
 from ml.features.voice.harmonics import describe_harmonics
 from ml.features.voice.periods import perturbation
-from ml.features.voice.pitch import HIGHEST_HZ, LOWEST_HZ, Pitch, pitch_of
+from ml.features.voice.pitch import CONFIDENT, HIGHEST_HZ, LOWEST_HZ, Pitch, pitch_of
 from ml.features.voice.pitch_net import NET_HOP, Heard, pitch_net
 from ml.features.voice.shares import MARGIN_ROWS, Evidence, Shares, lasting_lines, on_rows, shares_of
 from ml.features.voice.spectrum import Spectral, describe_spectrum
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """To be raised whenever the same sound gives other numbers."""
 
 VOICE = 0.5
@@ -134,7 +134,7 @@ def _shares(chunk: SoundChunk, samples: Tensor, speech: Tensor, pitch: Pitch, he
     last = describe_spectrum(samples, chunk.before + chunk.n_rows * HOP, MARGIN_ROWS).loudness
     loudness = torch.cat([first, spectral.loudness, last])
     lines = on_rows(lasting_lines(heard.bands), before, chunk.n_rows)
-    return shares_of(Evidence(speech, pitch.hz.isfinite(), spectral.level_db, loudness, lines))
+    return shares_of(Evidence(speech, pitch.confidence > CONFIDENT, spectral.level_db, loudness, lines))
 
 
 def _fine_structure(chunk: SoundChunk, samples: Tensor, voiced_hz: Tensor, spectral: Spectral) -> Tensor:

@@ -22,6 +22,10 @@ LOWEST_HZ, HIGHEST_HZ = 55.0, 1000.0
 CONFIDENT = 0.5
 """A row is voiced where the network is surer than this: what SwiftF0's confidence is calibrated for."""
 
+STILL_CONFIDENT, _REACH = 0.4, 10
+"""A voice goes on for up to so many rows, before and after, where the network is at least so sure: it does not stop and begin again within
+100 ms, and music covers it for moments."""
+
 _GLIDE, _WIDEST = 0.75, 3
 _LEAP, _SURE_LEAP = 2.0, 12.0
 _OWN, _EDGE = 48, 16
@@ -50,7 +54,18 @@ def pitch_of(heard: Heard, net: PitchNet, before: int, n_rows: int) -> Pitch:
     glides = (first_sure == second_sure) & ((low - high).abs() < _APART)
     nearer = torch.where(first_sure == second_sure, share < 0.5, first_sure)
     between = torch.where(glides, torch.lerp(low, high, share), torch.where(nearer, low, high))
-    return Pitch(torch.where(confidence > CONFIDENT, 2**between, torch.nan), confidence)
+    return Pitch(torch.where(voiced_rows(confidence), 2**between, torch.nan), confidence)
+
+
+def voiced_rows(confidence: Tensor) -> Tensor:
+    """Rows where the network is sure, and those beside them, without a break, where it still nearly is."""
+    voiced, still = confidence > CONFIDENT, confidence > STILL_CONFIDENT
+    for _ in range(_REACH):
+        beside = voiced.clone()
+        beside[1:] |= voiced[:-1]
+        beside[:-1] |= voiced[1:]
+        voiced = voiced | beside & still
+    return voiced
 
 
 def _neighbours(places: Tensor, n_frames: int) -> tuple[Tensor, Tensor, Tensor]:

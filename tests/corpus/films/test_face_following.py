@@ -55,7 +55,7 @@ def test_the_actress_is_one_track_in_every_frame_and_her_eyes_stay_where_the_who
     assert np.median(apart) < 0.1 and np.percentile(apart, 95) < 0.2
 
 
-def test_the_whole_picture_is_searched_five_times_a_second_and_when_the_face_is_gone(weights, frames) -> None:
+def test_the_whole_picture_is_searched_now_and_then_and_when_the_face_is_gone(weights, frames) -> None:
     follower = FaceFollower()
     counting = _Counting(follower._everywhere)
     follower._everywhere = counting  # type: ignore[assignment]

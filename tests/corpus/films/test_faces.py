@@ -12,6 +12,7 @@ from corpus.films.faces import (
     FaceTracker,
     align_crop,
     body_crop,
+    eyes_to_align,
     overlap,
     roll_degrees,
 )
@@ -88,6 +89,26 @@ def test_an_aligned_crop_has_the_eyes_in_their_places(angle: int, scale: float) 
     for channel, x in ((0, 0.345), (1, 0.655)):
         place = np.argwhere(crop[..., channel] > 128).mean(axis=0) / 64 + 0.5 / 64
         assert np.abs(place - [0.36, x]).max() < 0.02
+
+
+@pytest.mark.parametrize("angle", [0, 25, -40])
+def test_eyes_too_near_each_other_for_their_box_are_moved_apart_on_their_line_before_a_crop_is_scaled_by_them(angle: int) -> None:
+    turn, size = np.deg2rad(angle), np.array([640, 360])
+    along = np.array([np.cos(turn), np.sin(turn)])
+    middle = np.array([300.0, 180.0])
+
+    def eyes_of(apart_px: float) -> tuple[np.ndarray, np.ndarray]:
+        right, left = ((middle + side * along * apart_px / 2) / size for side in (-1, 1))
+        face = Detection(0.4, 0.4, 0.1, 0.2, 1, tuple(right), tuple(left))
+        found = eyes_to_align(face, 640, 360)
+        return np.array(found[0]) * size, np.array(found[1]) * size
+
+    # A box of 64 pixels: its eyes are 25.6 apart at least.
+    for given, expected in ((30, 30), (26, 26), (12, 25.6), (0.5, 25.6)):
+        right, left = eyes_of(given)
+        assert left - right == pytest.approx(along * expected, abs=1e-6)
+        assert (left + right) / 2 == pytest.approx(middle)
+    assert np.isfinite(eyes_of(0.0)).all()
 
 
 def test_a_body_is_cut_so_that_what_lies_in_the_picture_is_where_its_box_says() -> None:

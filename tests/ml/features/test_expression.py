@@ -14,6 +14,8 @@ from corpus.devices import native_bfloat16
 from corpus.terms import EMOTIONS, FeelmError
 from corpus.weights import weight_path
 from ml.features.expression import (
+    FACE_API_ORDER,
+    FACE_API_TEMPERATURE,
     FER_ORDER,
     QUICK,
     WEIGHTS,
@@ -119,6 +121,40 @@ def test_the_larger_xception_gives_what_its_own_graph_gives(nets, pictures):
             ours = nets.big(torch.from_numpy(grey_input(picture))[None, None])[0].numpy()
         assert original.max() - original.min() > 0.05
         assert np.abs(ours - original).max() < 1e-4
+
+
+def by_face_api_words(colour: np.ndarray) -> np.ndarray:
+    """face-api's network as its source says it (denseBlock4), in numpy, on a picture (112, 112, 3): its seven logits."""
+    shards = weight_path("expression-face-api")
+    manifest = weight_path("expression-face-api", "face_expression_model-weights_manifest.json")
+    values = {name: tensor.numpy().astype(np.float64) for name, tensor in read_tfjs(shards, manifest).items()}
+
+    def layer(x: np.ndarray, name: str, stride: int = 1) -> np.ndarray:
+        if f"{name}/filters" in values:
+            made = np.einsum("hwklc,klco->hwo", windows(x, 3, stride, True, 0.0), values[f"{name}/filters"])
+        else:
+            deep = np.einsum("hwklc,klc->hwc", windows(x, 3, stride, True, 0.0), values[f"{name}/depthwise_filter"][..., 0])
+            made = deep @ values[f"{name}/pointwise_filter"][0, 0]
+        return made + values[f"{name}/bias"]
+
+    x = colour
+    for block in range(4):
+        out1 = np.maximum(layer(x, f"dense{block}/conv0", 2), 0)
+        out2 = layer(out1, f"dense{block}/conv1")
+        out3 = layer(np.maximum(out1 + out2, 0), f"dense{block}/conv2")
+        out4 = layer(np.maximum(out1 + out2 + out3, 0), f"dense{block}/conv3")
+        x = np.maximum(out1 + out2 + out3 + out4, 0)
+    logits: np.ndarray = x.mean((0, 1)) @ values["fc/weights"] + values["fc/bias"]
+    return logits
+
+
+def test_face_api_in_torch_gives_what_its_source_says_softened_by_its_temperature(nets, pictures):
+    colour = cv2.resize(pictures[1], (112, 112)).astype(np.float64) / 255 - 0.45
+    logits = by_face_api_words(colour)[[FACE_API_ORDER.index(emotion) for emotion in EMOTIONS]] / FACE_API_TEMPERATURE
+    expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    with torch.inference_mode():
+        ours = nets.face_api(torch.from_numpy(colour).float().permute(2, 0, 1)[None])[0].numpy()
+    assert expected.max() < 0.999 and np.abs(ours - expected).max() < 1e-4
 
 
 @given(st.integers(4, 12), st.integers(1, 2), st.booleans())

@@ -8,7 +8,7 @@ import torch
 from benchmarks.voice_made import drawn_music, made_voice, mixed, white_noise
 from ml.features.voice import VoiceExtractor, chunks_of
 from ml.features.voice.dimensions import COLUMN
-from ml.features.voice.pitch import HIGHEST_HZ, LOWEST_HZ, best_path, pitch_of
+from ml.features.voice.pitch import HIGHEST_HZ, LOWEST_HZ, best_path, pitch_of, voiced_rows
 from ml.features.voice.pitch_net import CANDIDATES, NET_HOP, Heard, pitch_net
 
 SECONDS = 30.0
@@ -142,3 +142,14 @@ def test_gpu_and_cpu_agree(speech):
     assert (np.isfinite(pitch["cpu"]) == np.isfinite(pitch["cuda"])).mean() > 0.999
     assert np.quantile(np.abs(1200 * np.log2(pitch["cuda"] / pitch["cpu"]))[both], 0.99) < 5
     assert np.abs(rows["cuda"][:, COLUMN["loudness"]] - rows["cpu"][:, COLUMN["loudness"]]).max() < 1e-3
+
+
+def test_a_voice_goes_on_where_the_network_is_nearly_sure_beside_rows_where_it_is_sure():
+    confidence = torch.tensor([0.45, 0.45, 0.6, 0.45, 0.3, 0.45, 0.7, 0.1, 0.45])
+    assert voiced_rows(confidence).tolist() == [True, True, True, True, False, True, True, False, False]
+
+
+def test_nearly_sure_rows_are_a_voice_for_100_ms_beside_a_sure_one_and_no_longer():
+    confidence = torch.full((60,), 0.45)
+    confidence[30] = 0.9
+    assert voiced_rows(confidence).nonzero()[:, 0].tolist() == list(range(20, 41))
