@@ -249,7 +249,8 @@ def _build_text_features(workspace: Workspace, film_id: str, outs: dict[str, Pat
     scenes, dialogue = (workspace.home.artifact(name, film_id) for name in ("scenes", "dialogue"))
     store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"text_features {film_id}")
     units, language, out = scenes / "units.parquet", workspace.film(film_id).language, outs["text_features"]
-    return build_text_features(units, language, out, dialogue=dialogue, store=store, tell=tell)
+    encoder = workspace.params.text_encoder.value
+    return build_text_features(units, language, out, dialogue=dialogue, encoder=encoder, store=store, tell=tell)
 
 
 def _build_scene_features(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
@@ -296,7 +297,8 @@ def _build_corpus(workspace: Workspace, name: str, outs: dict[str, Path]) -> Any
     source = workspace.corpora.get(name)
     summary = _no_corpus(name, outs["corpus"]) if source is None else CORPORA[name].build(source, outs["corpus"])
     store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"text {name}")
-    build_text_features(outs["corpus"] / "units.parquet", "en", outs["text"], store=store, tell=tell)
+    encoder = workspace.params.text_encoder.value
+    build_text_features(outs["corpus"] / "units.parquet", "en", outs["text"], encoder=encoder, store=store, tell=tell)
     build_recording_features(outs["corpus"], source, outs["voice"])
     return summary
 
@@ -396,7 +398,13 @@ _STAGES = (
         "voice_features", Scope.FILM, ("voice_features",), ("ml.features.voice",), _of_film("soundtrack", "scenes"), _build_voice_features
     ),
     Stage(
-        "text_features", Scope.FILM, ("text_features",), ("ml.features.text",), _of_film("film", "dialogue", "scenes"), _build_text_features
+        "text_features",
+        Scope.FILM,
+        ("text_features",),
+        ("ml.features.text",),
+        _of_film("film", "dialogue", "scenes"),
+        _build_text_features,
+        sections=("text",),
     ),
     Stage(
         "scene_features",
@@ -426,6 +434,7 @@ _STAGES = (
         ("corpus.datasets.registry", "ml.features.text", "ml.features.recordings"),
         _corpus_inputs,
         _build_corpus,
+        sections=("text",),
     ),
     Stage(
         "training_set",

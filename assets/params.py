@@ -16,7 +16,7 @@ from corpus.annotations.delay import LONGEST_LAG_MS
 from corpus.dialogue.recognise import Recognition
 from corpus.films.shots.shots import ShotSetting
 from corpus.paths import Home
-from corpus.terms import DeclaredUse, FeelmError, Rights
+from corpus.terms import DeclaredUse, FeelmError, Rights, TextEncoder
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -33,6 +33,7 @@ class Params:
     min_new_gold: int
     recognition: Recognition
     shots: ShotSetting
+    text_encoder: TextEncoder
     trace_lag_ms: int
     raw: dict[str, Any]
 
@@ -55,6 +56,7 @@ class Params:
                 min_new_gold=int(raw["retrain"]["min_new_gold"]),
                 recognition=Recognition(raw["dialogue"]["recognition"]),
                 shots=ShotSetting(raw["scan"]["shots"]),
+                text_encoder=TextEncoder(raw["text"]["encoder"]),
                 trace_lag_ms=_lag_ms(raw["gold"]["trace_lag_ms"]),
                 raw=raw,
             )

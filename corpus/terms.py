@@ -37,6 +37,13 @@ class Rights(StrEnum):
     UNKNOWN = "unknown"
 
 
+class TextEncoder(StrEnum):
+    """What makes numbers of sentences, by the name of its weight: English alone, or a hundred languages at more cost."""
+
+    MINILM = "minilm"
+    MULTILINGUAL_E5 = "multilingual-e5"
+
+
 class DeclaredUse(StrEnum):
     """The widest use that a film, corpus, weight or model is declared for."""
 

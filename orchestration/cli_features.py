@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from corpus.films.shots.shots import ShotSetting
+from corpus.terms import TextEncoder
 from orchestration.console import Json, out, rows_table, show
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def extract(
     subtitles: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Subtitles, where none are in the file.")] = None,
     language: Annotated[str | None, typer.Option(help="Of the words, as in en or fr; found out where it is not given.")] = None,
     shots: Annotated[ShotSetting, typer.Option(help="How shots are found: best or fast.")] = ShotSetting.BEST,
+    text_encoder: Annotated[TextEncoder, typer.Option(help="What makes numbers of sentences.")] = TextEncoder.MINILM,
     as_json: Json = False,
 ) -> None:
     """Measure a file and say how fast that was; a run that was stopped goes on where it was."""
@@ -33,7 +35,7 @@ def extract(
 
     names = tuple(name.strip() for name in modality.split(",") if name.strip())
     store = ChunkStore(Home.from_environment().chunks)
-    found = extract_media(media, to, Wanted(names, subtitles, language, shots), store)
+    found = extract_media(media, to, Wanted(names, subtitles, language, shots, text_encoder), store)
     show(asdict(found), _table(found), as_json)
     if not as_json:
         out.print(f"everything lies in {found.folder}", soft_wrap=True)

@@ -17,7 +17,7 @@ import pandas as pd
 from corpus.contracts import UNIT_FEATURES, UNITS
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home
-from corpus.terms import MODALITIES, PROBABILITY_COLUMNS, FeelmError, UnitLevel
+from corpus.terms import MODALITIES, PROBABILITY_COLUMNS, FeelmError, TextEncoder, UnitLevel
 from ml.models.dataset import load_film
 from ml.models.predict import EmotionModel, load_model, predict
 
@@ -66,7 +66,7 @@ def detect_text(home: Home, text: str) -> Detection:
         raise FeelmError("there is no text to read: give a sentence, a text file or a media file")
     if len(text) > LONGEST_TEXT_CHARACTERS:
         raise FeelmError(f"the text has {len(text)} characters, more than {LONGEST_TEXT_CHARACTERS}: give it in parts")
-    return _detect(home, "text", lambda scratch: _text_units(scratch, [(None, None, line) for line in lines]))
+    return _detect(home, "text", lambda scratch, encoder: _text_units(scratch, encoder, [(None, None, line) for line in lines]))
 
 
 def detect_file(home: Home, path: Path, subtitles: Path | None = None) -> Detection:
@@ -79,18 +79,21 @@ def detect_file(home: Home, path: Path, subtitles: Path | None = None) -> Detect
     if suffix in TEXT_SUFFIXES:
         return detect_text(home, path.read_text(encoding="utf-8", errors="replace"))
     if suffix in SUBTITLE_SUFFIXES:
-        return _detect(home, path.name, lambda scratch: _subtitle_units(scratch, path))
-    return _detect(home, path.name, lambda scratch: _film_units(scratch, path, subtitles))
+        return _detect(home, path.name, lambda scratch, encoder: _subtitle_units(scratch, encoder, path))
+    return _detect(home, path.name, lambda scratch, encoder: _film_units(scratch, encoder, path, subtitles))
 
 
 FILM_ID = "detected"
 
+Prepare = Callable[[Home, TextEncoder], dict[str, str]]
+"""Writes the artifacts of what came in, its words by the champion's encoder, and tells what is missing."""
 
-def _detect(home: Home, source: str, prepare: Callable[[Home], dict[str, str]]) -> Detection:
+
+def _detect(home: Home, source: str, prepare: Prepare) -> Detection:
     model = load_model(_champion(home))
     with tempfile.TemporaryDirectory(prefix="feelm-detect-") as scratch_root:
         scratch = Home(Path(scratch_root))
-        missing = prepare(scratch)
+        missing = prepare(scratch, TextEncoder(model.facts.columns.text_encoder))
         units = _units(scratch, model)
     return Detection(source, model.version, ", ".join(sorted(model.facts.trained_on)), units, missing)
 
@@ -131,7 +134,7 @@ def _unit(row: pd.Series, prediction: pd.Series, present: list[bool]) -> Detecte
     )
 
 
-def _text_units(scratch: Home, lines: list[tuple[int | None, int | None, str]]) -> dict[str, str]:
+def _text_units(scratch: Home, encoder: TextEncoder, lines: list[tuple[int | None, int | None, str]]) -> dict[str, str]:
     from ml.features.text import build_text_features
 
     rows: list[dict[str, object]] = [
@@ -151,19 +154,19 @@ def _text_units(scratch: Home, lines: list[tuple[int | None, int | None, str]]) 
     UNITS.write(UNITS.frame(rows), units)
     out = scratch.artifact("text_features", FILM_ID)
     out.mkdir(parents=True)
-    summary = build_text_features(units, "en", out)
+    summary = build_text_features(units, "en", out, encoder=encoder.value)
     missing = {"face": "only text was given", "voice": "only text was given"}
     return missing | ({"text": summary.missing} if summary.missing else {})
 
 
-def _subtitle_units(scratch: Home, path: Path) -> dict[str, str]:
+def _subtitle_units(scratch: Home, encoder: TextEncoder, path: Path) -> dict[str, str]:
     from corpus.dialogue.subtitles.read import read_subtitles
 
     cues = read_subtitles(path).cues
-    return _text_units(scratch, [(cue.start_ms, cue.end_ms, cue.text) for cue in cues if cue.text])
+    return _text_units(scratch, encoder, [(cue.start_ms, cue.end_ms, cue.text) for cue in cues if cue.text])
 
 
-def _film_units(scratch: Home, path: Path, subtitles: Path | None) -> dict[str, str]:
+def _film_units(scratch: Home, encoder: TextEncoder, path: Path, subtitles: Path | None) -> dict[str, str]:
     """Every stage from source to features, as for a film of the catalogue; a file without pictures is a recording."""
     from corpus.films.media.probe import probe_sound
     from corpus.films.prepare import prepare_film
@@ -175,7 +178,7 @@ def _film_units(scratch: Home, path: Path, subtitles: Path | None) -> dict[str, 
     film = Film(FILM_ID, path.name, path.resolve(), language="en", subtitles=subtitles.resolve() if subtitles else None)
     prepare_film(film, at, pictures=probe_sound(film.video).has_pictures)
     for modality in MODALITIES:
-        build_features(modality, film.language, at)
+        build_features(modality, film.language, at, text_encoder=encoder)
     return {modality: why for modality in MODALITIES if (why := _missing(at(f"{modality}_features")))}
 
 

@@ -20,12 +20,12 @@ import torch
 
 from corpus.devices import native_bfloat16
 from corpus.paths import file_digest
-from corpus.terms import FeelmError
+from corpus.terms import FeelmError, TextEncoder
 from corpus.weights import weight, weight_path
 from ml.features.bert import Bert, BertShape, WordTable, without_prefix
 from ml.features.e5 import PREFIX, read_e5
 
-DEFAULT = "minilm"
+DEFAULT = TextEncoder.MINILM.value
 LONGEST_TOKENS = 256
 TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 32_768}
 """Tokens in a batch: on a CPU what stays in its cache, on a GPU what fills it."""

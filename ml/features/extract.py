@@ -13,7 +13,7 @@ from pathlib import Path
 
 from corpus.chunks import ChunkStore
 from corpus.films.shots.shots import ShotSetting
-from corpus.terms import FeelmError
+from corpus.terms import FeelmError, TextEncoder
 from ml.features.extractor import Dimension
 from ml.features.frame import FeatureSummary
 
@@ -50,12 +50,14 @@ class Extraction:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to extract and how: `modalities` out of FEATURES, the subtitles (else those in the file, else recognised words), the shots."""
+    """What to extract and how: `modalities` out of FEATURES, the subtitles (else those in the file, else recognised words), the shots,
+    the encoder of the words."""
 
     modalities: tuple[str, ...] = FEATURES
     subtitles: Path | None = None
     language: str | None = None
     shots: ShotSetting = ShotSetting.BEST
+    text_encoder: TextEncoder = TextEncoder.MINILM
 
     def __post_init__(self) -> None:
         if unknown := [name for name in self.modalities if name not in FEATURES]:
@@ -82,14 +84,21 @@ def extract_media(media: Path, out: Path, wanted: Wanted, store: ChunkStore | No
     duration_ms = _duration_ms(out / "shots")
     found = []
     for modality in _ordered(wanted.modalities):
-        summary = build_features(modality, film.language, lambda name: out / name, store)
+        summary = build_features(modality, film.language, lambda name: out / name, store=store, text_encoder=wanted.text_encoder)
         wall_s, cpu_s = clock.lap()
         figures = (summary.n_units, summary.n_present, summary.n_features, summary.missing)
         found.append(ModalityFound(modality, *figures, wall_s, cpu_s, round(duration_ms / 1000 / max(wall_s, 1e-6), 2)))
     return Extraction(media.name, str(out), duration_ms, read_wall_s, read_cpu_s, tuple(found))
 
 
-def build_features(modality: str, language: str | None, at: Callable[[str], Path], store: ChunkStore | None = None) -> FeatureSummary:
+def build_features(
+    modality: str,
+    language: str | None,
+    at: Callable[[str], Path],
+    *,
+    store: ChunkStore | None = None,
+    text_encoder: TextEncoder = TextEncoder.MINILM,
+) -> FeatureSummary:
     """Write `<modality>_features` from the artifacts of a film, whose folders `at` gives by name."""
     out = at(f"{modality}_features")
     out.mkdir(parents=True, exist_ok=True)
@@ -104,7 +113,8 @@ def build_features(modality: str, language: str | None, at: Callable[[str], Path
     if modality == "text":
         from ml.features.text import build_text_features
 
-        return build_text_features(at("scenes") / "units.parquet", language, out, dialogue=at("dialogue"), store=store)
+        units, dialogue = at("scenes") / "units.parquet", at("dialogue")
+        return build_text_features(units, language, out, dialogue=dialogue, encoder=text_encoder.value, store=store)
     from ml.features.scene import build_scene_features
 
     return build_scene_features(at("shots"), at("soundtrack"), at("scenes"), out, faces=at("faces"), store=store)

@@ -149,7 +149,8 @@ def build_text_features(
     store: ChunkStore | None = None,
     tell: Tell | None = None,
 ) -> TextSummary:
-    """Write features.parquet, embedding.safetensors, lines.parquet (TEXT_LINES) and summary.json for a units table into the folder `out`.
+    """Write features.parquet, embedding.safetensors (which names its encoder), lines.parquet (TEXT_LINES) and summary.json for a units
+    table into the folder `out`.
 
     Units without words are not present, nor are those in a language that the `encoder` does not read, nor is any where weights are
     missing: the summary says which. `language` is the declared one (ISO code, None where unknown). From the `dialogue` artifact come the
@@ -178,7 +179,7 @@ def build_text_features(
         missing, found = str(error), _nothing(lines, extractor)
     present = found.confidence > 0
     embedding = found.more.get("embedding", np.zeros((0, extractor.facts.width), np.float32))
-    save_file({"embedding": np.ascontiguousarray(embedding)}, out / EMBEDDING_FILE)
+    save_file({"embedding": np.ascontiguousarray(embedding)}, out / EMBEDDING_FILE, metadata={"encoder": encoder})
     write_features(units, dict(zip(TEXT_FEATURES, found.values.T.astype(np.float64), strict=True)), present, out)
     TEXT_LINES.write(_told(units, lines, languages, present), out / LINES_FILE)
     summary = _summarise(found, present, lines, languages, missing, language, extractor)

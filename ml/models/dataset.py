@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from corpus.contracts import UNIT_FEATURES, UNITS
 from corpus.paths import Home
-from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, GoldStatus
+from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus, TextEncoder
 from ml.models.training_set import FILMS
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 CROPS = 8
 CROP_PX = 48
-EMBEDDING = 384
+EMBEDDING_FILE = "embedding.safetensors"
 MIN_SPEAKER_UNITS = 3
 """Fewer units of a speaker than this say too little about how that person usually looks or sounds."""
 
@@ -41,11 +42,13 @@ CLIP = 5.0
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the feature columns, in the order the networks take them."""
+    """Names of the feature columns, in the order the networks take them, and which encoder made the text's embeddings how wide."""
 
     face: tuple[str, ...]
     voice: tuple[str, ...]
     cues: tuple[str, ...]
+    text_encoder: str
+    embedding_width: int
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,9 @@ class UnitArrays:
     """n units as arrays; -1 stands for none in the integer arrays, NaN for not measured in the others.
 
     `crops` uint8 (m, 8, 48, 48) and `crop_mask` (m, 8) hold the m units with a face, `crop_row` (n,) points into them; `face` (n, 2 f),
-    `voice` (n, 2 v) and `text` (n, 384 + cues) are raw features; `present` (n, 3) is in the order of MODALITIES. `sequence` (n,) numbers
-    the runs of neighbouring units, `place` (n,) counts within; `source` (n,) numbers the sources, films being 0. `soft` (n, 7),
-    `label` (n,) and `intensity` (n,) are gold; `next_row` (n,) is the row of the following unit of the same scene.
+    `voice` (n, 2 v) and `text` (n, width of the embedding + cues) are raw features; `present` (n, 3) is in the order of MODALITIES.
+    `sequence` (n,) numbers the runs of neighbouring units, `place` (n,) counts within; `source` (n,) numbers the sources, films being 0.
+    `soft` (n, 7), `label` (n,) and `intensity` (n,) are gold; `next_row` (n,) is the row of the following unit of the same scene.
     """
 
     crops: npt.NDArray[np.uint8]
@@ -133,7 +136,11 @@ class _Part:
 
 
 def training_columns(home: Home, rows: pd.DataFrame) -> Columns:
-    """All feature columns that any film or corpus of the manifest has, sorted."""
+    """All feature columns that any film or corpus of the manifest has, sorted.
+
+    Raises:
+        FeelmError: the text features of two of them come from different encoders.
+    """
     import pyarrow.parquet as pq
 
     names: dict[str, set[str]] = {modality: set() for modality in MODALITIES}
@@ -142,7 +149,26 @@ def training_columns(home: Home, rows: pd.DataFrame) -> Columns:
             path = folder / "features.parquet"
             if path.is_file():
                 names[modality] |= set(pq.read_schema(path).names) - set(UNIT_FEATURES.names)
-    return Columns(*(tuple(sorted(names[modality])) for modality in MODALITIES))
+    face, voice, cues = (tuple(sorted(names[modality])) for modality in MODALITIES)
+    return Columns(face, voice, cues, *_one_encoder(home, rows))
+
+
+def _one_encoder(home: Home, rows: pd.DataFrame) -> tuple[str, int]:
+    """Name and width of the encoder that all embeddings come from; a width of 0 where there are none."""
+    found: dict[tuple[str, int], str] = {}
+    for source, film_id in _parts(rows):
+        path = _folders(home, source, film_id)["text"] / EMBEDDING_FILE
+        if path.is_file():
+            found.setdefault(_encoder_of(path), film_id if source == FILMS else source)
+    if len(found) > 1:
+        told = ", ".join(f"{name} ({width}) in {where}" for (name, width), where in sorted(found.items()))
+        raise FeelmError(f"text features come from different encoders: {told}; make them again with one (params.yaml, `text: encoder`)")
+    return next(iter(found), (TextEncoder.MINILM.value, 0))
+
+
+def _encoder_of(path: Path) -> tuple[str, int]:
+    with safe_open(path, framework="numpy") as stored:
+        return (stored.metadata() or {}).get("encoder", ""), stored.get_slice("embedding").get_shape()[1]
 
 
 def load_training(home: Home, rows: pd.DataFrame, columns: Columns) -> UnitArrays:
@@ -161,15 +187,6 @@ def load_film(home: Home, film_id: str, columns: Columns) -> tuple[pd.DataFrame,
     rows = UNITS.read(home.artifact("scenes", film_id) / "units.parquet")
     rows = rows.sort_values(["level", "position", "unit_id"], ignore_index=True).assign(source=FILMS)
     return rows, _assemble(rows, [_read_part(home, (FILMS, film_id), rows, columns)], np.arange(len(rows)))
-
-
-def text_arrays(rows: pd.DataFrame, cues: pd.DataFrame, embedding: FloatArray, columns: Columns) -> UnitArrays:
-    """Arrays of UNITS rows that have words alone, from features computed on the spot: `cues` by column, `embedding` (n, 384)."""
-    present = np.zeros((len(rows), len(MODALITIES)), bool)
-    present[:, MODALITIES.index("text")] = True
-    n = len(rows)
-    part = _Part(*_no_crops(n), _blank(n, columns.face), _blank(n, columns.voice), _ordered(cues, columns.cues), embedding, present)
-    return _assemble(rows.reset_index(drop=True), [part], np.arange(n))
 
 
 def _parts(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
@@ -198,7 +215,7 @@ def _read_part(home: Home, key: tuple[str, str], rows: pd.DataFrame, columns: Co
         _ordered(tables["face"], columns.face),
         _ordered(tables["voice"], columns.voice),
         _ordered(tables["text"], columns.cues),
-        _read_embedding(folders.get("text"), tables["text"]),
+        _read_embedding(folders.get("text"), tables["text"], columns),
         present,
     )
 
@@ -244,11 +261,17 @@ def _read_crops(folder: Path | None, table: pd.DataFrame) -> tuple[npt.NDArray[n
     return stored["crops"][row[has]], stored["mask"][row[has]].astype(bool), has
 
 
-def _read_embedding(folder: Path | None, table: pd.DataFrame) -> FloatArray:
-    embedding = np.full((len(table), EMBEDDING), np.nan, np.float32)
-    path = folder / "embedding.safetensors" if folder is not None else None
-    if path is None or not path.is_file():
+def _read_embedding(folder: Path | None, table: pd.DataFrame, columns: Columns) -> FloatArray:
+    embedding = np.full((len(table), columns.embedding_width), np.nan, np.float32)
+    path = folder / EMBEDDING_FILE if folder is not None else None
+    if path is None or not path.is_file() or columns.embedding_width == 0:
         return embedding
+    encoder = _encoder_of(path)
+    if encoder != (columns.text_encoder, columns.embedding_width):
+        raise FeelmError(
+            f"{path} was made by the text encoder {encoder[0]!r} ({encoder[1]} numbers), the model reads {columns.text_encoder!r}"
+            f" ({columns.embedding_width}): train again (feelm run), or set `text: encoder` in params.yaml back and make the features again"
+        )
     row = table["stored_row"].to_numpy()
     has = (row >= 0) & table["present"].to_numpy(bool)
     embedding[has] = load_file(path)["embedding"][row[has]]

@@ -29,7 +29,7 @@ from ml.models.networks import ContextNetwork, NetworkConfig
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 FILES = ("weights.safetensors", "model.json")
 NEXT_COLUMNS = tuple(f"next_{emotion}" for emotion in EMOTIONS)
 FUSED = "fused"
@@ -99,7 +99,7 @@ def load_model(folder: Path) -> EmotionModel:
         **{
             **raw,
             "config": NetworkConfig(**{**raw["config"], "face_channels": tuple(raw["config"]["face_channels"])}),
-            "columns": Columns(**{name: tuple(values) for name, values in raw["columns"].items()}),
+            "columns": _columns(raw["columns"]),
             "emotions": EMOTIONS,
         }
     )
@@ -113,6 +113,11 @@ def load_model(folder: Path) -> EmotionModel:
     except RuntimeError as error:
         raise FeelmError(f"the model at {folder} is of another shape than this version's networks: train again (feelm run)") from error
     return model
+
+
+def _columns(raw: dict[str, Any]) -> Columns:
+    face, voice, cues = (tuple(raw[name]) for name in ("face", "voice", "cues"))
+    return Columns(face, voice, cues, str(raw["text_encoder"]), int(raw["embedding_width"]))
 
 
 def _check_files(folder: Path) -> None:

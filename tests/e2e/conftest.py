@@ -41,7 +41,7 @@ def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("chain")
     (root / "params.yaml").write_text(
         "rights: {train: [cc0], export: [cc0]}\ndeclared_use: research\ntraining: {seed: 0, folds: 3}\nretrain: {min_new_gold: 1}\n"
-        "scan: {shots: fast}\ndialogue: {recognition: auto}\ngold: {trace_lag_ms: 3000}\n"
+        "scan: {shots: fast}\ndialogue: {recognition: auto}\ngold: {trace_lag_ms: 3000}\ntext: {encoder: minilm}\n"
     )
     for arguments in (
         ("films", "make", "--films", str(FILMS), "--seed", str(SEED), "--out", "made"),

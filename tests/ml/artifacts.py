@@ -126,4 +126,9 @@ def _write_voice(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.ra
 
 def _write_text(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.random.Generator) -> None:
     _features(folder, unit_ids, ("exclamations",), (seen == 5).astype(np.float32)[:, None])
-    save_file({"embedding": _one_hot(seen, 384, rng, 1.0) / 20}, folder / "embedding.safetensors")
+    write_embedding(folder, _one_hot(seen, 384, rng, 1.0) / 20)
+
+
+def write_embedding(folder: Path, embedding: np.ndarray, encoder: str = "minilm") -> None:
+    """The embeddings of a folder's text features, and whose they are."""
+    save_file({"embedding": embedding}, folder / "embedding.safetensors", metadata={"encoder": encoder})

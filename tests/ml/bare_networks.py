@@ -154,7 +154,7 @@ def _tone() -> np.ndarray:
 def _units() -> UnitArrays:
     """Units of one run in two scenes, all modalities there, gold drawn at random."""
     from corpus.terms import EMOTIONS, MODALITIES
-    from ml.models.dataset import CROP_PX, CROPS, EMBEDDING, UnitArrays
+    from ml.models.dataset import CROP_PX, CROPS, UnitArrays
 
     drawn = np.random.default_rng(7)
     place = np.arange(UNITS)
@@ -165,7 +165,7 @@ def _units() -> UnitArrays:
         crop_row=place,
         face=drawn.normal(size=(UNITS, 2 * FACE)).astype(np.float32),
         voice=drawn.normal(size=(UNITS, 2 * VOICE)).astype(np.float32),
-        text=drawn.normal(size=(UNITS, EMBEDDING + CUES)).astype(np.float32),
+        text=drawn.normal(size=(UNITS, 384 + CUES)).astype(np.float32),
         present=np.ones((UNITS, len(MODALITIES)), bool),
         sequence=np.zeros(UNITS, np.int64),
         place=place,

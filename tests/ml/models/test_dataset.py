@@ -6,10 +6,10 @@ import pytest
 
 from corpus.contracts import TRAINING_UNITS, UNIT_FEATURES
 from corpus.paths import Home
-from corpus.terms import EMOTIONS
+from corpus.terms import EMOTIONS, FeelmError
 from ml.models.dataset import Standardiser, UnitArrays, load_film, load_training, training_columns
 from ml.models.training_set import build_training_set
-from tests.ml.artifacts import FACE_COLUMNS, VOICE_COLUMNS, write_corpus, write_films
+from tests.ml.artifacts import FACE_COLUMNS, VOICE_COLUMNS, write_corpus, write_embedding, write_films
 
 
 @pytest.fixture
@@ -88,3 +88,23 @@ def test_standardised_features_have_no_gaps_and_no_extremes() -> None:
     standardiser = Standardiser.fit(features)
     assert standardiser.apply(features).tolist() == [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     assert standardiser.apply(np.array([[1e6, 5.0, -9.0]], np.float32)).tolist() == [[5.0, 0.0, 0.0]]
+
+
+def test_the_width_of_another_encoder_is_followed_from_its_files(home: Home) -> None:
+    for folder in (*(home.artifact("text_features", f"film-0{n}") for n in (0, 1)), home.corpus("lines-text")):
+        n = len(UNIT_FEATURES.read(folder / "features.parquet"))
+        write_embedding(folder, np.full((n, 20), 0.5, np.float32), "multilingual-e5")
+    rows, data = load(home)
+    columns = training_columns(home, rows)
+    assert (columns.text_encoder, columns.embedding_width) == ("multilingual-e5", 20)
+    assert data.text.shape[1] == 20 + len(columns.cues) and (data.text[:, :20] == 0.5).all()
+
+
+def test_text_features_of_two_encoders_are_not_mixed_in_training_nor_read_by_a_model_of_another(home: Home) -> None:
+    rows, _ = load(home)
+    columns = training_columns(home, rows)
+    write_embedding(home.artifact("text_features", "film-01"), np.zeros((9, 384), np.float32), "multilingual-e5")
+    with pytest.raises(FeelmError, match=r"minilm \(384\) in film-00, multilingual-e5 \(384\) in film-01.*params.yaml"):
+        training_columns(home, rows)
+    with pytest.raises(FeelmError, match=r"film-01.*'multilingual-e5'.*the model reads 'minilm'"):
+        load_film(home, "film-01", columns)

@@ -6,7 +6,7 @@ import pytest
 
 from corpus.contracts import PREDICTIONS
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
-from ml.models.dataset import load_film, text_arrays
+from ml.models.dataset import load_film
 from ml.models.predict import load_model, modality_shares, predict
 from tests.ml.conftest import Trained
 
@@ -54,8 +54,7 @@ def test_any_subset_of_modalities_is_predicted(trained: Trained) -> None:
 def test_words_alone_are_predicted(trained: Trained) -> None:
     model = load_model(trained.model)
     rows, film = load_film(trained.home, "film-02", model.facts.columns)
-    cues = rows[["unit_id"]].assign(exclamations=0.0)
-    data = text_arrays(rows, cues, film.text[:, :384], model.facts.columns)
+    data = film.without("face").without("voice")
     assert data.present.tolist() == [[False, False, True]] * len(rows)
     assert predict(model, rows, data)[list(PROBABILITY_COLUMNS)].to_numpy().sum(axis=1) == pytest.approx(1.0, abs=1e-4)
 
