@@ -5,7 +5,6 @@ and 2 where the command itself was wrong.
 """
 
 import json
-import logging
 import os
 import sys
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from orchestration.cli_films import films_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_shots import shots
 from orchestration.cli_subtitles import subtitles_app
-from orchestration.console import Json, Workers, err, out, rows_table, show
+from orchestration.console import Json, Workers, err, out, rows_table, show, show_progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
 corpus_app = typer.Typer(no_args_is_help=True, help="Public corpora of lines with emotions.")
@@ -143,8 +142,7 @@ def stage(
     from assets.chain import Scope, run_stage, stage_named
     from assets.workspace import Workspace
 
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("feelm").setLevel(logging.INFO)
+    show_progress()
     scope = stage_named(name).scope
     key = {Scope.FILM: film, Scope.BATCH: batch, Scope.CORPUS: corpus, Scope.WHOLE: ""}[scope]
     if scope is not Scope.WHOLE and not key:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from corpus.films.shots.shots import ShotSetting
 from corpus.terms import TextEncoder
-from orchestration.console import Json, out, rows_table, show
+from orchestration.console import Json, out, rows_table, show, show_progress
 
 if TYPE_CHECKING:
     from ml.features.extract import Extraction
@@ -29,13 +29,15 @@ def extract(
     as_json: Json = False,
 ) -> None:
     """Measure a file and say how fast that was; a run that was stopped goes on where it was."""
+    from assets.progress import tell_progress
     from corpus.chunks import ChunkStore
     from corpus.paths import Home
     from ml.features.extract import Wanted, extract_media
 
+    show_progress()
     names = tuple(name.strip() for name in modality.split(",") if name.strip())
     store = ChunkStore(Home.from_environment().chunks)
-    found = extract_media(media, to, Wanted(names, subtitles, language, shots, text_encoder), store)
+    found = extract_media(media, to, Wanted(names, subtitles, language, shots, text_encoder), store, tell_progress)
     show(asdict(found), _table(found), as_json)
     if not as_json:
         out.print(f"everything lies in {found.folder}", soft_wrap=True)

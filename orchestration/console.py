@@ -1,6 +1,7 @@
 """What every command shares: the two consoles, common options, and results as a table for people or JSON for programs."""
 
 import json
+import logging
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,12 @@ def show(value: Any, table: RenderableType, as_json: bool) -> None:
         typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
     else:
         out.print(table)
+
+
+def show_progress() -> None:
+    """Have long work tell on stderr how far it is."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("feelm").setLevel(logging.INFO)
 
 
 def rows_table(title: str, columns: list[str], rows: list[list[str]]) -> Table:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from corpus.chunks import Tell
 from corpus.contracts import FACES, PICTURES, SHOTS
 from corpus.dialogue.build import build_dialogue
 from corpus.dialogue.origin import find_words
@@ -27,8 +28,18 @@ from corpus.terms import FeelmError
 ARTIFACTS = ("film", "shots", "faces", "soundtrack", "dialogue", "scenes")
 
 
-def prepare_film(film: Film, at: Callable[[str], Path], *, shots: ShotSetting = ShotSetting.BEST, pictures: bool = True) -> None:
+def prepare_film(
+    film: Film,
+    at: Callable[[str], Path],
+    *,
+    shots: ShotSetting = ShotSetting.BEST,
+    pictures: bool = True,
+    work: Path | None = None,
+    tell: Tell | None = None,
+) -> None:
     """Write ARTIFACTS of `film`, each into the folder that `at` gives for its name; it must be empty.
+
+    `work` and `tell` are for the scan, as `build_scan` takes them.
 
     Raises:
         FeelmError: the film cannot be read, or subtitles that were given cannot.
@@ -42,7 +53,7 @@ def prepare_film(film: Film, at: Callable[[str], Path], *, shots: ShotSetting = 
     build_film(film, folders["film"])
     scanned = (folders["shots"], folders["faces"], folders["soundtrack"])
     if pictures:
-        build_scan(folders["film"], *scanned, shots=shots)
+        build_scan(folders["film"], *scanned, shots=shots, work=work, tell=tell)
     else:
         build_sound(film, *scanned)
     build_dialogue(folders["film"], folders["soundtrack"], folders["shots"], folders["dialogue"])

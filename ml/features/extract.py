@@ -6,12 +6,13 @@ what follows for every line and scene. Only what is asked for is done: voice and
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.chunks import ChunkStore
+from corpus.chunks import ChunkStore, Tell
 from corpus.films.shots.shots import ShotSetting
 from corpus.terms import FeelmError, TextEncoder
 from ml.features.extractor import Dimension
@@ -64,8 +65,13 @@ class Wanted:
             raise FeelmError(f"there is no modality {unknown[0]!r}: choose among {', '.join(FEATURES)}")
 
 
-def extract_media(media: Path, out: Path, wanted: Wanted, store: ChunkStore | None = None) -> Extraction:
+def extract_media(
+    media: Path, out: Path, wanted: Wanted, store: ChunkStore | None = None, tell_of: Callable[[str], Tell] | None = None
+) -> Extraction:
     """Write the artifacts of ARTIFACTS and `<modality>_features` of a file into folders of `out`.
+
+    What an extraction that was killed had read lies in `out`/unfinished: called again with the same folder it goes on from there.
+    `tell_of` gives for the name of a part who is told how far that is.
 
     Raises:
         FeelmError: the file or its subtitles cannot be read, or `out` holds something else already.
@@ -74,21 +80,36 @@ def extract_media(media: Path, out: Path, wanted: Wanted, store: ChunkStore | No
     from corpus.films.media.probe import probe_sound
     from corpus.films.prepare import prepare_film
 
-    if out.is_dir() and any(out.iterdir()):
-        raise FeelmError(f"{out} is not empty: give a new folder")
+    unfinished = _begun(out)
     film = Film("film", media.name, media.resolve(), language=wanted.language, subtitles=wanted.subtitles and wanted.subtitles.resolve())
     clock = _Clock()
     pictures = any(name in SEEN for name in wanted.modalities) and probe_sound(film.video).has_pictures
-    prepare_film(film, lambda name: out / name, shots=wanted.shots, pictures=pictures)
+    tell = tell_of("reading") if tell_of else None
+    prepare_film(film, lambda name: out / name, shots=wanted.shots, pictures=pictures, work=unfinished, tell=tell)
     read_wall_s, read_cpu_s = clock.lap()
     duration_ms = _duration_ms(out / "shots")
     found = []
     for modality in _ordered(wanted.modalities):
-        summary = build_features(modality, film.language, lambda name: out / name, store=store, text_encoder=wanted.text_encoder)
+        tell = tell_of(modality) if tell_of else None
+        summary = build_features(modality, film.language, lambda name: out / name, store=store, text_encoder=wanted.text_encoder, tell=tell)
         wall_s, cpu_s = clock.lap()
         figures = (summary.n_units, summary.n_present, summary.n_features, summary.missing)
         found.append(ModalityFound(modality, *figures, wall_s, cpu_s, round(duration_ms / 1000 / max(wall_s, 1e-6), 2)))
+    shutil.rmtree(unfinished)
     return Extraction(media.name, str(out), duration_ms, read_wall_s, read_cpu_s, tuple(found))
+
+
+def _begun(out: Path) -> Path:
+    """The folder in `out` for what is unfinished; what an earlier extraction left beside it is taken away, to be written whole."""
+    from corpus.films.prepare import ARTIFACTS
+
+    unfinished = out / "unfinished"
+    if out.is_dir() and any(out.iterdir()) and not unfinished.is_dir():
+        raise FeelmError(f"{out} is not empty: give a new folder")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    for name in (*ARTIFACTS, *(f"{modality}_features" for modality in FEATURES)):
+        shutil.rmtree(out / name, ignore_errors=True)
+    return unfinished
 
 
 def build_features(
@@ -98,6 +119,7 @@ def build_features(
     *,
     store: ChunkStore | None = None,
     text_encoder: TextEncoder = TextEncoder.MINILM,
+    tell: Tell | None = None,
 ) -> FeatureSummary:
     """Write `<modality>_features` from the artifacts of a film, whose folders `at` gives by name."""
     out = at(f"{modality}_features")
@@ -105,19 +127,19 @@ def build_features(
     if modality == "face":
         from ml.features.face import build_face_features
 
-        return build_face_features(at("faces"), at("scenes"), out, store=store)
+        return build_face_features(at("faces"), at("scenes"), out, store=store, tell=tell)
     if modality == "voice":
         from ml.features.voice import build_voice_features
 
-        return build_voice_features(at("soundtrack"), at("scenes"), out, store=store)
+        return build_voice_features(at("soundtrack"), at("scenes"), out, store=store, tell=tell)
     if modality == "text":
         from ml.features.text import build_text_features
 
         units, dialogue = at("scenes") / "units.parquet", at("dialogue")
-        return build_text_features(units, language, out, dialogue=dialogue, encoder=text_encoder.value, store=store)
+        return build_text_features(units, language, out, dialogue=dialogue, encoder=text_encoder.value, store=store, tell=tell)
     from ml.features.scene import build_scene_features
 
-    return build_scene_features(at("shots"), at("soundtrack"), at("scenes"), out, faces=at("faces"), store=store)
+    return build_scene_features(at("shots"), at("soundtrack"), at("scenes"), out, faces=at("faces"), store=store, tell=tell)
 
 
 def dimensions_of(modality: str) -> tuple[Dimension, ...]:

@@ -1,0 +1,59 @@
+"""An extraction by hand that is killed goes on where it was, in the same folder, and gives the same bytes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.damaged import KINDS, write_kind
+from corpus.chunks import ChunkStore, Progress
+from corpus.films.shots.shots import ShotSetting
+from corpus.paths import content_version
+from corpus.terms import FeelmError
+from ml.features.extract import Wanted, extract_media
+
+WANTED = Wanted(("scene",), shots=ShotSetting.FAST)
+PATIENCE_S = 120
+
+
+@pytest.fixture(autouse=True)
+def weights(need_weights) -> None:
+    need_weights("blazeface-full-range")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seventy seconds: one whole chunk of the scan and a part of the next."""
+    return write_kind(tmp_path_factory.mktemp("film"), next(iter(KINDS)), seconds=70)
+
+
+def extract(film: Path, out: Path) -> None:
+    extract_media(film, out, WANTED, ChunkStore(out.parent / "chunks"))
+
+
+def test_a_killed_extraction_goes_on_in_its_folder_with_the_chunks_it_had(film: Path, tmp_path: Path) -> None:
+    extract(film, tmp_path / "whole")
+    process = multiprocessing.get_context("forkserver").Process(target=extract, args=(film, tmp_path / "killed"))
+    process.start()
+    until_s = time.monotonic() + PATIENCE_S
+    while not list((tmp_path / "killed" / "unfinished").rglob("*.chunk")):
+        assert time.monotonic() < until_s and process.is_alive()
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    had = len(list((tmp_path / "killed" / "unfinished").rglob("*.chunk")))
+    told: list[Progress] = []
+    extract_media(film, tmp_path / "killed", WANTED, tell_of=lambda part: told.append if part == "reading" else lambda _: None)
+    assert had >= 1 and len(told) == max(progress.chunks for progress in told) - had
+    for part in ("shots", "faces", "soundtrack", "dialogue", "scenes", "scene_features"):
+        assert content_version(tmp_path / "killed" / part) == content_version(tmp_path / "whole" / part)
+    assert not (tmp_path / "killed" / "unfinished").exists()
+
+
+def test_a_finished_extraction_is_not_written_over(film: Path, tmp_path: Path) -> None:
+    extract(film, tmp_path / "found")
+    with pytest.raises(FeelmError, match="not empty"):
+        extract(film, tmp_path / "found")
