@@ -29,7 +29,7 @@ from corpus.maker.story import plan_stories
 from corpus.maker.truth import read_truth
 from corpus.terms import EMOTIONS
 from corpus.threads import one_torch_thread
-from ml.features.expression import QUICK, expression, in_films
+from ml.features.face.expressions import QUICK, expression, in_films
 
 ROUNDS = 5
 WIDTH = 640

@@ -27,10 +27,10 @@ from corpus.annotations.vocabulary import canonical
 from corpus.terms import EMOTIONS, FeelmError
 from corpus.threads import one_torch_thread
 from corpus.weights import weight
-from ml.features.cues import tidied
-from ml.features.encoder import SentenceEncoder, sentence_encoder
-from ml.features.sense import SENSE, sense_of
-from ml.features.valence import valence_lexicon
+from ml.features.text.cues import tidied
+from ml.features.text.encoder import SentenceEncoder, sentence_encoder
+from ml.features.text.sense import SENSE, sense_of
+from ml.features.text.valence import valence_lexicon
 
 Floats = npt.NDArray[np.float32]
 
@@ -98,7 +98,7 @@ def timed_lines(count: int) -> list[str]:
 
 def exact_encoder() -> SentenceEncoder:
     """MiniLM with float32 products, whatever the processor does best."""
-    with mock.patch("ml.features.encoder.number_type", lambda device: torch.float32):
+    with mock.patch("ml.features.text.encoder.number_type", lambda device: torch.float32):
         return sentence_encoder.__wrapped__("minilm")
 
 

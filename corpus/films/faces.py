@@ -271,7 +271,7 @@ _BODY_SIDE, _BODY_DOWN = 10.0, 3.5
 
 
 def body_crop(rgb: np.ndarray, face: Detection, size: int = BODY_SIZE) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """The body below a face, as `ml.features.pose` reads it: a square of ten face heights about the hips, as MediaPipe cuts it.
+    """The body below a face, as `ml.features.face.pose` reads it: a square of ten face heights about the hips, as MediaPipe cuts it.
 
     Args:
         rgb: uint8 picture (height, width, 3).

@@ -150,8 +150,8 @@ def dimensions_of(modality: str) -> tuple[Dimension, ...]:
     """
     Wanted((modality,))
     if modality == "face":
-        from ml.features.face_extractor import FaceExtractor
-        from ml.features.pose import PostureExtractor
+        from ml.features.face.extractor import FaceExtractor
+        from ml.features.face.pose import PostureExtractor
 
         return (*FaceExtractor().dimensions, *PostureExtractor().dimensions)
     if modality == "voice":

@@ -85,25 +85,25 @@ def _found(pictures: list[np.ndarray], device: str) -> np.ndarray:
 
 
 def _expression(faces: np.ndarray, device: str) -> np.ndarray:
-    from ml.features.expression import QUICK, expression
+    from ml.features.face.expressions import QUICK, expression
 
     return expression(faces, device=device, looks=QUICK, exact=False)
 
 
 def _mesh(faces: np.ndarray, device: str) -> np.ndarray:
-    from ml.features.mesh import read_mesh
+    from ml.features.face.mesh import read_mesh
 
     return read_mesh(faces, device=device).points
 
 
 def _identity(faces: np.ndarray, device: str) -> np.ndarray:
-    from ml.features.identity import embed_faces
+    from ml.features.people.identity import embed_faces
 
     return embed_faces(faces, device=device)
 
 
 def _posture(bodies: np.ndarray, device: str) -> np.ndarray:
-    from ml.features.pose import read_bodies
+    from ml.features.face.pose import read_bodies
 
     return read_bodies(bodies, np.tile([0.0, 0.0, 1.0, 1.0], (len(bodies), 1)), device=device).points
 
@@ -117,7 +117,7 @@ def _voice(sound: np.ndarray, device: str) -> np.ndarray:
 
 
 def _words(lines: list[str], device: str) -> np.ndarray:
-    from ml.features.encoder import sentence_encoder
+    from ml.features.text.encoder import sentence_encoder
 
     return sentence_encoder(device=device).encode(lines)
 

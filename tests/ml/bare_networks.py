@@ -44,7 +44,7 @@ def encoder() -> np.ndarray:
     """Embeddings of three sentences by a small BERT with drawn weights."""
     import torch
 
-    from ml.features.bert import Bert, BertShape, WordTable
+    from ml.features.text.bert import Bert, BertShape, WordTable
 
     width, words, longest = 16, 50, 8
     torch.manual_seed(2)
@@ -83,14 +83,14 @@ def speech() -> np.ndarray:
 
 def expression() -> np.ndarray:
     """Emotion probabilities of drawn pictures by the packaged networks, whose own file formats are read too."""
-    from ml.features.expression import expression as read
+    from ml.features.face.expressions import expression as read
 
     return read(_pictures(48))
 
 
 def identity() -> np.ndarray:
     """Embeddings of drawn pictures by the packaged network that tells faces apart."""
-    from ml.features.identity import embed_faces
+    from ml.features.people.identity import embed_faces
 
     return embed_faces(_pictures(112))
 
@@ -101,7 +101,7 @@ def mesh() -> np.ndarray:
 
     from corpus.tflite import load_network
     from corpus.weights import weight_path
-    from ml.features.mesh import MESH_SIZE, WEIGHT
+    from ml.features.face.mesh import MESH_SIZE, WEIGHT
 
     pictures = torch.from_numpy(_pictures(MESH_SIZE)).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
@@ -110,7 +110,7 @@ def mesh() -> np.ndarray:
 
 def body() -> np.ndarray:
     """Points of drawn pictures by the packaged network of bodies."""
-    from ml.features.pose import read_bodies
+    from ml.features.face.pose import read_bodies
 
     return read_bodies(_pictures(96), np.tile([0.2, 0.1, 0.4, 0.8], (3, 1))).points
 

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-import ml.features.bodies
+import ml.features.face.bodies
 from corpus.chunks import ChunkStore
 from corpus.terms import FeelmError
 from corpus.weights import WeightError
 from ml.features.blocks import read_blocks
-from ml.features.bodies import BODIES_FILE, BODIES_TABLE, POSTURE_FILE, mapped, read_posture
-from ml.features.pose import GESTURE, POSTURE, Bodies
+from ml.features.face.bodies import BODIES_FILE, BODIES_TABLE, POSTURE_FILE, mapped, read_posture
+from ml.features.face.pose import GESTURE, POSTURE, Bodies
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def network(monkeypatch):
         ones = np.ones(len(pictures), np.float32)
         return Bodies(points, np.zeros((len(pictures), 33), np.float32), np.ones((len(pictures), 33), bool), ones)
 
-    monkeypatch.setattr("ml.features.pose.read_bodies", stand_in)
+    monkeypatch.setattr("ml.features.face.pose.read_bodies", stand_in)
     return read
 
 
@@ -74,7 +74,7 @@ def test_rows_come_in_the_order_of_time_with_speeds_within_each_track(scan, netw
 
 
 def test_a_second_reading_computes_nothing_and_a_grown_film_only_its_last_chunk(scan, network, out, tmp_path, monkeypatch):
-    monkeypatch.setattr(ml.features.bodies, "CHUNK", 4)
+    monkeypatch.setattr(ml.features.face.bodies, "CHUNK", 4)
     store, folder = ChunkStore(tmp_path / "store"), scan(8)
     first = read_posture(folder, out, store=store)
     assert len(network) == 8
@@ -91,7 +91,7 @@ def test_what_is_missing_is_told(scan, network, out, tmp_path, monkeypatch):
     def missing(*_, **__):
         raise WeightError("weight pose-landmarks is not in /x: run `feelm weights fetch pose-landmarks`")
 
-    monkeypatch.setattr("ml.features.pose.read_bodies", missing)
+    monkeypatch.setattr("ml.features.face.pose.read_bodies", missing)
     found = read_posture(scan(), out)
     assert "feelm weights fetch pose-landmarks" in found.missing and found.held.shape == (0, len(POSTURE) + len(GESTURE))
 

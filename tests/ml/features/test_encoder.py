@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import ml.features.encoder
+import ml.features.text.encoder
 from corpus.terms import FeelmError
 from corpus.threads import one_torch_thread
-from ml.features.bert import Bert, BertShape, WordTable
-from ml.features.encoder import EXACT_UP_TO_TOKENS, _batches, encoder_facts, sentence_encoder
+from ml.features.text.bert import Bert, BertShape, WordTable
+from ml.features.text.encoder import EXACT_UP_TO_TOKENS, _batches, encoder_facts, sentence_encoder
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz", "run", "away", "!", "now"]
 WIDTH, HEADS, INNER, LAYERS, PLACES = 16, 4, 32, 2, 40
@@ -198,8 +198,8 @@ def test_embedding_is_of_length_one_and_the_same_alone_as_in_a_batch(minilm):
 def test_bfloat16_stays_within_a_ten_thousandth_of_float32_on_short_and_long_lines(minilm, monkeypatch):
     if minilm.precision != "bfloat16":
         pytest.skip("this processor does not multiply bfloat16 by itself")
-    monkeypatch.setattr(ml.features.encoder, "number_type", lambda device: torch.float32)
-    exact = ml.features.encoder.sentence_encoder.__wrapped__("minilm")
+    monkeypatch.setattr(ml.features.text.encoder, "number_type", lambda device: torch.float32)
+    exact = ml.features.text.encoder.sentence_encoder.__wrapped__("minilm")
     lines = ["Really.", "Thanks.", "No.", "Thank you.", "Hm.", "Okay.", "Come on!", "What you think ?", "Really?!", *[
         f"{'and then ' * (i % 30)}he said it {i} times" for i in range(30)
     ]]  # fmt: skip

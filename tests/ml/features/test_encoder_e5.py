@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from corpus.terms import FeelmError
 from corpus.threads import one_torch_thread
-from ml.features.e5 import E5Tokens, read_e5, unpacked
+from ml.features.text.e5 import E5Tokens, read_e5, unpacked
 
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", "▁run", "▁r", "un", "a", "way", "▁away", "!", "n", "u", "r"]
 SCORES = [0.0, 0.0, 0.0, 0.0, -3.0, -2.0, -4.0, -2.5, -3.5, -3.0, -2.2, -2.0, -5.0, -5.0, -5.0]
@@ -74,7 +74,7 @@ def one_thread():
 @pytest.fixture
 def e5(need_weights):
     need_weights("multilingual-e5")
-    from ml.features.encoder import sentence_encoder
+    from ml.features.text.encoder import sentence_encoder
 
     return sentence_encoder("multilingual-e5")
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from corpus.devices import native_bfloat16
 from corpus.terms import EMOTIONS, FeelmError
+from corpus.tfjs import read_tfjs
 from corpus.weights import weight_path
-from ml.features.expression import (
+from ml.features.face import expression
+from ml.features.face.expressions import (
     FACE_API_ORDER,
     FACE_API_TEMPERATURE,
     FER_ORDER,
@@ -26,10 +28,8 @@ from ml.features.expression import (
     lit,
     networks,
     pooled,
-    read_tfjs,
 )
-from ml.features.expression import expression as read
-from ml.features.face import expression
+from ml.features.face.expressions import expression as read
 
 IN_FER_ORDER = [FER_ORDER.index(emotion) for emotion in EMOTIONS]
 

@@ -7,19 +7,19 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
-import ml.features.face
+import ml.features.face.build
 from corpus.chunks import ChunkStore
 from corpus.contracts import FACES
 from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
 from ml.features.blocks import read_blocks
-from ml.features.bodies import Posture
-from ml.features.expression import WEIGHTS
 from ml.features.extractor import Block
 from ml.features.face import FACE_FEATURES, build_face_features
-from ml.features.face_extractor import FACE_DIMENSIONS, FaceExtractor
+from ml.features.face.bodies import Posture
+from ml.features.face.expressions import WEIGHTS
+from ml.features.face.extractor import FACE_DIMENSIONS, FaceExtractor
+from ml.features.face.pose import GESTURE, POSTURE
 from ml.features.people import People
-from ml.features.pose import GESTURE, POSTURE
 from tests.ml.features.conftest import features
 
 EXPRESSION, SHAPE = slice(0, 7), slice(7, 14)
@@ -76,8 +76,8 @@ def test_speaker_is_the_smaller_face_whose_mouth_moves_and_the_other_has_columns
 def test_named_listener_is_not_taken_for_the_speaker_however_her_mouth_moves(faces, scenes, out, monkeypatch):
     folder = faces((0, 10, 0.5, 0.0, 50), (0, 10, 0.3, 0.1, 100), (3000, 5, 0.4, 0.1, 100))
     named = {"film.shot0000.face00": "ann", "film.shot0000.face01": "bob", "film.shot0000.face02": "bob"}
-    monkeypatch.setattr(ml.features.face, "find_people", lambda *_, **__: People(named, 1.0))
-    monkeypatch.setattr(ml.features.face, "write_people", lambda *_: None)
+    monkeypatch.setattr(ml.features.face.build, "find_people", lambda *_, **__: People(named, 1.0))
+    monkeypatch.setattr(ml.features.face.build, "write_people", lambda *_: None)
     build_face_features(folder, scenes((0, 2000, "ann"), (3000, 4000, "ann"), (3000, 4000, None)), out)
     table = features(out)
     assert table["p_neutral_mean"].tolist() == pytest.approx([1 - 54.5 / 255, np.nan, 1 - 102 / 255], abs=1e-3, nan_ok=True)
@@ -147,7 +147,7 @@ def test_the_speakers_posture_is_that_of_the_crops_of_the_body_within_the_line(f
     held[:, POSTURE.index("lean")] = [1, 3, 50, 70]
     held[:, len(POSTURE) + GESTURE.index("hand_speed")] = [np.nan, 0.5, 9, 9]
     table = pd.DataFrame({"track_id": [f"film.shot0000.face{n:02d}" for n in (1, 1, 0, 1)], "t_ms": [0, 500, 500, 5000]})
-    monkeypatch.setattr(ml.features.face, "read_posture", lambda *_, **__: Posture(table.sort_values("t_ms"), held, None))
+    monkeypatch.setattr(ml.features.face.build, "read_posture", lambda *_, **__: Posture(table.sort_values("t_ms"), held, None))
     summary = build_face_features(faces((0, 10, 0.5, 0.0, 50), (0, 10, 0.3, 0.1, 100)), scenes((0, 2000, None)), out)
     row = features(out).iloc[0]
     assert row["lean_mean"] == pytest.approx(2) and row["hand_speed_mean"] == row["hand_speed_max"] == pytest.approx(0.5)

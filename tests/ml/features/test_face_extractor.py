@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from corpus.chunks import ChunkStore
-from ml.features.expression import QUICK, WEIGHTS, expression, in_films
 from ml.features.extractor import extract_all, joined
-from ml.features.face_extractor import FACE_DIMENSIONS, FaceChunk, FaceExtractor, face_chunks
+from ml.features.face.expressions import QUICK, WEIGHTS, expression, in_films
+from ml.features.face.extractor import FACE_DIMENSIONS, FaceChunk, FaceExtractor, face_chunks
 
 NAMES = [dimension.name for dimension in FACE_DIMENSIONS]
 
@@ -38,7 +38,7 @@ def test_the_lean_that_the_crop_was_turned_by_is_added_and_unknown_where_nobody_
 
 def test_rows_do_not_depend_on_where_the_film_is_cut_and_are_stored(chunk, monkeypatch, tmp_path):
     whole = FaceExtractor().extract(chunk)
-    monkeypatch.setattr("ml.features.face_extractor.CHUNK", 8)
+    monkeypatch.setattr("ml.features.face.extractor.CHUNK", 8)
     store, parts = ChunkStore(tmp_path), lambda: face_chunks(chunk.t_ms, chunk.crops, chunk.turn)
     cut = joined(extract_all(FaceExtractor(), parts(), store), len(NAMES))
     # bfloat16 rounds a batch of another size otherwise.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.features.geometry import (
+from ml.features.face.geometry import (
     BROWS,
     CHIN,
     EARS,
@@ -21,7 +21,7 @@ from ml.features.geometry import (
     head_pose,
     measure,
 )
-from ml.features.mesh import read_mesh
+from ml.features.face.mesh import read_mesh
 
 
 def face(mouth=0.1, smile=0.02, brow=0.15, eye=0.05) -> np.ndarray:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from ml.features import grouping
-from ml.features.grouping import NEW_PERSON, Cue, calibrate, distances, evidence, group
+from ml.features.people import grouping
+from ml.features.people.grouping import NEW_PERSON, Cue, calibrate, distances, evidence, group
 
 CUE = Cue("made up", same=1.0, spread=0.5, other=3.0)
 

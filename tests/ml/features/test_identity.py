@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-import ml.features.identity
+import ml.features.people.identity
 from corpus.chunks import ChunkStore
 from corpus.films.faces import FaceDetector, align_crop
 from corpus.terms import FeelmError
-from ml.features.identity import DIMENSIONS, SIZE, IdentityExtractor, embed_chosen, embed_faces, network
+from ml.features.people.identity import DIMENSIONS, SIZE, IdentityExtractor, embed_chosen, embed_faces, network
 
 ORIGINAL = Path(__file__).with_name("identity_tfjs.csv")
 
@@ -78,7 +78,7 @@ def test_batches_and_the_order_of_faces_change_nothing() -> None:
 def test_what_the_store_holds_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crops = np.random.default_rng(4).integers(0, 256, (7, 64, 64, 3), dtype=np.uint8)
     t_ms, store = np.arange(7) * 200, ChunkStore(tmp_path)
-    monkeypatch.setattr(ml.features.identity, "CHUNK", 3)
+    monkeypatch.setattr(ml.features.people.identity, "CHUNK", 3)
     first = embed_chosen(t_ms, crops, [0, 2, 3, 5, 6], store=store)
     assert np.allclose(first, embed_faces(crops[[0, 2, 3, 5, 6]]), atol=1e-6)
     asked: list[int] = []

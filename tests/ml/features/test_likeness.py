@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.features.likeness import Look, lit, look_of
+from ml.features.people.likeness import Look, lit, look_of
 from tests.ml.features.drawn import crop
 
 

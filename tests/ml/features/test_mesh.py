@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.features.mesh import POINTS, read_mesh
+from ml.features.face.mesh import POINTS, read_mesh
 
 
 def test_faces_are_surely_faces_and_noise_is_none(need_weights, actress):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-import ml.features.people
+import ml.features.people.find
 from corpus.contracts import FACES, PEOPLE, UNITS
 from corpus.weights import WeightError
 from ml.features.people import SHEET_FACES, People, find_people, people_table, write_people
@@ -108,7 +108,7 @@ def test_without_the_weight_colours_alone_tell_people_apart_and_it_is_said(monke
     def gone(*_args: object, **_kwargs: object) -> np.ndarray:
         raise WeightError("weight face-identity is not there")
 
-    monkeypatch.setattr(ml.features.people, "embed_chosen", gone)
+    monkeypatch.setattr(ml.features.people.find, "embed_chosen", gone)
     turns = [*SOLO, *TOGETHER]
     found = find_people(*film(*turns))
     assert found.character == seen_in(turns)
@@ -118,7 +118,7 @@ def test_without_the_weight_colours_alone_tell_people_apart_and_it_is_said(monke
 def test_tracks_beyond_those_compared_with_each_other_go_to_whom_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = [*SOLO, *TOGETHER, *SOLO]
     whole = find_people(*film(*turns))
-    monkeypatch.setattr(ml.features.people, "MOST_TRACKS", 12)
+    monkeypatch.setattr(ml.features.people.find, "MOST_TRACKS", 12)
     assert find_people(*film(*turns)).character == whole.character == seen_in(turns)
 
 

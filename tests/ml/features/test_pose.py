@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from corpus.terms import FeelmError
-from ml.features.pose import (
+from ml.features.face.pose import (
     ELBOWS,
     EYES,
     GESTURE,

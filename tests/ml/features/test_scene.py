@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-import ml.features.scene
+import ml.features.scene.build
 from corpus.chunks import ChunkStore
 from corpus.contracts import FACES, PICTURES, SHOTS
 from corpus.weights import WeightError
@@ -134,7 +134,7 @@ def test_missing_weights_leave_everything_but_music(shots, scenes, tmp_path, out
     def missing(self, chunk):
         raise WeightError("weight swift-f0 is not in /x: run `feelm weights fetch swift-f0`")
 
-    monkeypatch.setattr(ml.features.scene.VoiceExtractor, "extract", missing)
+    monkeypatch.setattr(ml.features.scene.build.VoiceExtractor, "extract", missing)
     soundfile.write(tmp_path / "sound.flac", clicks(10, 90), 16_000, subtype="PCM_16")
     summary = build_scene_features(shots, tmp_path, scenes((0, 2000, None)), out)
     assert "feelm weights fetch swift-f0" in summary.missing and summary.music_share is None
@@ -147,7 +147,7 @@ def test_a_stored_sound_gives_the_same_bytes(need_weights, shots, scenes, tmp_pa
     store, units = ChunkStore(tmp_path / "store"), scenes((0, 2000, None), (3000, 9000, None))
     build_scene_features(shots, tmp_path, units, out, store=store)
     first = {path.name: path.read_bytes() for path in out.iterdir()}
-    for extractor in (ml.features.scene.VoiceExtractor, ml.features.scene.SceneSoundExtractor):
+    for extractor in (ml.features.scene.build.VoiceExtractor, ml.features.scene.build.SceneSoundExtractor):
         monkeypatch.setattr(extractor, "extract", lambda *_: pytest.fail("the sound was measured again"))
     build_scene_features(shots, tmp_path, units, out, store=store)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first

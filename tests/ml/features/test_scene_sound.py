@@ -7,9 +7,9 @@ import soundfile
 import torch
 
 from benchmarks.common import SHARED
-from ml.features.beat import HOP, ROWS_PER_SECOND, SILENCE_DB, Tempogram, hear, mel_filters
 from ml.features.extractor import extract_all, joined
-from ml.features.scene_sound import SOUND_DIMENSIONS, SceneSoundExtractor
+from ml.features.scene.beat import HOP, ROWS_PER_SECOND, SILENCE_DB, Tempogram, hear, mel_filters
+from ml.features.scene.sound import SOUND_DIMENSIONS, SceneSoundExtractor
 from ml.features.voice.grid import chunks_of
 from tests.ml.features.conftest import sine
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ml.features.sharpness import sharpness
+from ml.features.face.sharpness import sharpness
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-import ml.features.text
+import ml.features.text.build
 from corpus.chunks import ChunkStore
 from corpus.contracts import TEXT_LINES, UNITS, UTTERANCES
 from corpus.threads import one_torch_thread
 from corpus.weights import WeightError
 from ml.features.extractor import extract_all, joined
-from ml.features.sounds import Described
 from ml.features.text import (
     NO_TIME,
     TEXT_DIMENSIONS,
@@ -22,6 +21,7 @@ from ml.features.text import (
     build_text_features,
     line_languages,
 )
+from ml.features.text.sounds import Described
 from tests.ml.features.conftest import features
 
 GERMAN = ("Was willst du denn hier, du hast mir doch alles genommen!", "Ich habe dich noch nie so traurig gesehen wie heute Abend.")
@@ -36,7 +36,7 @@ def one_thread():
 @pytest.fixture
 def encoder(need_weights):
     need_weights("minilm", "vader")
-    from ml.features.encoder import sentence_encoder
+    from ml.features.text.encoder import sentence_encoder
 
     return sentence_encoder()
 
@@ -156,7 +156,7 @@ def test_film_without_words_and_missing_weights_say_so(scenes, out, monkeypatch)
     def missing(name, device):
         raise WeightError("weight minilm is not in /x: run `feelm weights fetch minilm`")
 
-    monkeypatch.setattr(ml.features.text, "sentence_encoder", missing)
+    monkeypatch.setattr(ml.features.text.build, "sentence_encoder", missing)
     summary = build_text_features(scenes((0, 1000, None), texts=["Hello."]) / "units.parquet", None, out)
     assert summary.n_present == 0 and "feelm weights fetch minilm" in summary.missing
     assert not features(out)["present"].any() and load_file(out / "embedding.safetensors")["embedding"].shape == (1, 384)
@@ -167,7 +167,7 @@ def test_a_film_that_is_in_the_store_needs_no_encoder(encoder, scenes, out, tmp_
     store = ChunkStore(tmp_path / "store")
     build_text_features(folder / "units.parquet", "en", out, store=store)
     first = {path.name: path.read_bytes() for path in out.iterdir()}
-    monkeypatch.setattr(ml.features.text, "sentence_encoder", lambda *_: pytest.fail("the encoder was loaded"))
+    monkeypatch.setattr(ml.features.text.build, "sentence_encoder", lambda *_: pytest.fail("the encoder was loaded"))
     build_text_features(folder / "units.parquet", "en", out, store=store)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first
 

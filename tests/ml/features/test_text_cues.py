@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.features.cues import CUES, LEXICON, cues_of, has_words, tidied
 from ml.features.text import text_cues
+from ml.features.text.cues import CUES, LEXICON, cues_of, has_words, tidied
 
 
 def test_cues_are_counted_as_written():

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.common import SHARED
 from corpus.terms import EMOTIONS
 from corpus.threads import one_torch_thread
-from ml.features.sense import EXAMPLES, SENSE, directions, examples, sense_of
+from ml.features.text.sense import EXAMPLES, SENSE, directions, examples, sense_of
 
 SAID = {
     "joy": "This is the best birthday of my life!",
@@ -30,7 +30,7 @@ def one_thread():
 @pytest.fixture
 def encoder(need_weights):
     need_weights("minilm")
-    from ml.features.encoder import sentence_encoder
+    from ml.features.text.encoder import sentence_encoder
 
     return sentence_encoder()
 

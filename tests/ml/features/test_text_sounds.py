@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.features.sounds import SOUNDS, described, described_in, hint, near, sum_of
+from ml.features.text.sounds import SOUNDS, described, described_in, hint, near, sum_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.features.valence import VALENCE, ValenceLexicon, valence_lexicon
+from ml.features.text.valence import VALENCE, ValenceLexicon, valence_lexicon
 
 MADE = ValenceLexicon({"good": 1.9, "bad": -2.5, "no": -1.2, ":)": 2.0})
 

@@ -19,7 +19,7 @@ from corpus.terms import FeelmError
 from corpus.weights import WeightError
 from ml.features.blocks import written
 from ml.features.extractor import extract_all, joined
-from ml.features.pose import GESTURE, POSTURE, POSTURE_DIMENSIONS, Bodies, BodyChunk, PostureExtractor, gesture
+from ml.features.face.pose import GESTURE, POSTURE, POSTURE_DIMENSIONS, Bodies, BodyChunk, PostureExtractor, gesture
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,6 @@
 """Sentences become numbers: the packaged MiniLM, or another encoder by name or folder, batched so that nothing is computed twice.
 
-`tokenizers` makes the tokens and `ml.features.bert` the vectors, so neither transformers nor sentence-transformers is needed. Sentences go
+`tokenizers` makes the tokens and `bert` the vectors, so neither transformers nor sentence-transformers is needed. Sentences go
 through sorted by length in batches of a bounded number of tokens, equal ones once. Where the processor multiplies bfloat16 by itself the
 matrices are bfloat16, except for the shortest sentences: their few tokens average too little of its rounding away.
 """
@@ -22,8 +22,8 @@ from corpus.devices import native_bfloat16
 from corpus.paths import file_digest
 from corpus.terms import FeelmError, TextEncoder
 from corpus.weights import weight, weight_path
-from ml.features.bert import Bert, BertShape, WordTable, without_prefix
-from ml.features.e5 import PREFIX, read_e5
+from ml.features.text.bert import Bert, BertShape, WordTable, without_prefix
+from ml.features.text.e5 import PREFIX, read_e5
 
 DEFAULT = TextEncoder.MINILM.value
 LONGEST_TOKENS = 256

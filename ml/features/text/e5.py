@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from corpus.terms import FeelmError
-from ml.features.bert import Bert, BertShape
+from ml.features.text.bert import Bert, BertShape
 
 PREFIX = "query: "
 """What the network was trained to find before a text that is compared with others of its kind (Wang et al. 2024)."""

@@ -12,8 +12,8 @@ from functools import lru_cache
 import numpy as np
 
 from corpus.terms import EMOTIONS
-from ml.features.encoder import SentenceEncoder
 from ml.features.extractor import Dimension
+from ml.features.text.encoder import SentenceEncoder
 
 SENSE: tuple[Dimension, ...] = (
     *(Dimension(f"sense_{name}", "", f"cosine with the direction of sentences of {name}", -1.0, 1.0) for name in EMOTIONS),

@@ -8,7 +8,6 @@ order of emotions. The same code runs batched on CPU and GPU, without a runtime 
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from torch.nn import functional
 
 from corpus.devices import native_bfloat16, uploaded
 from corpus.terms import EMOTIONS, FeelmError
+from corpus.tfjs import read_tfjs
 from corpus.tflite import load_network, same_padding
 from corpus.threads import one_torch_thread
 from corpus.weights import weight_path
@@ -369,25 +369,3 @@ class Conv(nn.Module):
         if top == bottom and left == right:
             return functional.conv2d(x, self.kernel, self.bias, self.stride, (top, left), groups=self.groups)
         return functional.conv2d(functional.pad(x, (left, right, top, bottom)), self.kernel, self.bias, self.stride, groups=self.groups)
-
-
-def read_tfjs(shards: Path, manifest: Path) -> dict[str, Tensor]:
-    """Tensors of a TensorFlow.js model by name, dequantised to float32 (uint8 value times scale plus minimum).
-
-    `manifest` is its JSON: a list of groups of weights, or a model that holds one.
-    """
-    told = json.loads(manifest.read_text(encoding="utf-8"))
-    (group,) = told["weightsManifest"] if isinstance(told, dict) else told
-    content = shards.read_bytes()
-    tensors: dict[str, Tensor] = {}
-    offset = 0
-    for entry in group["weights"]:
-        quantisation = entry.get("quantization")
-        dtype = np.dtype("<u1") if quantisation else np.dtype({"float32": "<f4", "int32": "<i4"}[entry["dtype"]])
-        count = int(np.prod(entry["shape"]))
-        values = np.frombuffer(content, dtype, count, offset).astype(np.float32).reshape(entry["shape"])
-        offset += count * dtype.itemsize
-        tensors[entry["name"]] = torch.from_numpy(values * quantisation["scale"] + quantisation["min"] if quantisation else values)
-    if offset != len(content):
-        raise FeelmError(f"{shards} holds {len(content)} bytes where {manifest.name} tells of {offset}: fetch its weight again")
-    return tensors

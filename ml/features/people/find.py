@@ -17,9 +17,9 @@ import numpy as np
 from corpus.chunks import ChunkStore
 from corpus.contracts import PEOPLE
 from corpus.weights import WeightError
-from ml.features import grouping
-from ml.features.identity import embed_chosen
-from ml.features.likeness import lit, look_of
+from ml.features.people import grouping
+from ml.features.people.identity import embed_chosen
+from ml.features.people.likeness import lit, look_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,10 +19,10 @@ from corpus.chunks import ChunkStore, Tell
 from corpus.contracts import FACES, PICTURES, SHOTS
 from corpus.memory import give_large_blocks_back
 from corpus.weights import WeightError
-from ml.features.beat import HOP_MS, Tempogram
 from ml.features.extractor import Block, Dimension, extract_all
 from ml.features.frame import Columns, FeatureSummary, read_units, stack_rows, write_features, write_summary
-from ml.features.scene_sound import SOUND_DIMENSIONS, SceneSoundExtractor
+from ml.features.scene.beat import HOP_MS, Tempogram
+from ml.features.scene.sound import SOUND_DIMENSIONS, SceneSoundExtractor
 from ml.features.voice.extractor import VoiceExtractor
 from ml.features.voice.grid import sound_chunks
 

@@ -22,13 +22,13 @@ from corpus.contracts import TEXT_LINES, UNITS, UTTERANCES
 from corpus.memory import give_large_blocks_back
 from corpus.threads import one_torch_thread
 from corpus.weights import WeightError, weight
-from ml.features.cues import CUES, cues_of, has_words, tidied
-from ml.features.encoder import DEFAULT, SentenceEncoder, encoder_facts, number_type, sentence_encoder
 from ml.features.extractor import Block, Dimension, extract_all, joined
 from ml.features.frame import FeatureSummary, write_features, write_summary
-from ml.features.sense import SENSE, sense_of
-from ml.features.sounds import SOUNDS, Described, described, described_in, near, sum_of
-from ml.features.valence import VALENCE, valence_lexicon
+from ml.features.text.cues import CUES, cues_of, has_words, tidied
+from ml.features.text.encoder import DEFAULT, SentenceEncoder, encoder_facts, number_type, sentence_encoder
+from ml.features.text.sense import SENSE, sense_of
+from ml.features.text.sounds import SOUNDS, Described, described, described_in, near, sum_of
+from ml.features.text.valence import VALENCE, valence_lexicon
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -61,7 +61,7 @@ class SceneSoundExtractor:
         """One row for each whole or begun 32 ms; confidence is 1, as nothing is guessed."""
         import torch
 
-        from ml.features.beat import HOP, HOP_MS, hear
+        from ml.features.scene.beat import HOP, HOP_MS, hear
 
         n_rows = -(-len(chunk.own) // HOP)
         with one_torch_thread(), torch.inference_mode():

@@ -18,10 +18,10 @@ from corpus.devices import native_bfloat16
 from corpus.terms import EMOTIONS
 from corpus.threads import one_torch_thread
 from corpus.weights import weight
-from ml.features import expression, mesh
 from ml.features.extractor import Block, Dimension
-from ml.features.geometry import HEAD_DIMENSIONS, SHAPE_DIMENSIONS, head_pose, measure
-from ml.features.sharpness import SHARPNESS, sharpness
+from ml.features.face import expressions, mesh
+from ml.features.face.geometry import HEAD_DIMENSIONS, SHAPE_DIMENSIONS, head_pose, measure
+from ml.features.face.sharpness import SHARPNESS, sharpness
 
 CODE_VERSION = 2
 """To be raised whenever the same crops give other numbers."""
@@ -69,7 +69,7 @@ class FaceExtractor:
     @property
     def version(self) -> str:
         """Version of the code and of the networks' weights."""
-        members = (member for name in (*expression.WEIGHTS, mesh.WEIGHT) for member in weight(name).members)
+        members = (member for name in (*expressions.WEIGHTS, mesh.WEIGHT) for member in weight(name).members)
         return "-".join([str(CODE_VERSION), *(member.sha256[:12] for member in members)])
 
     @property
@@ -85,7 +85,7 @@ class FaceExtractor:
     @property
     def batch(self) -> int:
         """Faces that go through the expression networks together."""
-        return expression.CPU_BATCH if torch.device(self.device).type == "cpu" else expression.GPU_BATCH
+        return expressions.CPU_BATCH if torch.device(self.device).type == "cpu" else expressions.GPU_BATCH
 
     def digest(self, chunk: FaceChunk) -> str:
         """Digest of the crops, their times and turns."""
@@ -98,11 +98,11 @@ class FaceExtractor:
             WeightError: a network's weights are missing or damaged.
         """
         with one_torch_thread() if torch.device(self.device).type == "cpu" else nullcontext():
-            said = expression.expression(chunk.crops, device=self.device, looks=expression.QUICK, exact=False)
+            said = expressions.expression(chunk.crops, device=self.device, looks=expressions.QUICK, exact=False)
             found = mesh.read_mesh(chunk.crops, device=self.device)
             sharp = sharpness(chunk.crops, device=self.device)
         head = head_pose(found.points)
         head[:, 2] += chunk.turn
-        values = np.concatenate([expression.in_films(said), measure(found.points), head, sharp[:, None]], axis=1)
+        values = np.concatenate([expressions.in_films(said), measure(found.points), head, sharp[:, None]], axis=1)
         t_ms = chunk.t_ms.astype(np.int64)
         return Block(t_ms, t_ms + 1, values.astype(np.float32), found.confidence)

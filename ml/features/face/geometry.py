@@ -72,7 +72,7 @@ def _mean(values: list[np.ndarray]) -> np.ndarray:
 
 
 def head_pose(points: np.ndarray) -> np.ndarray:
-    """Yaw, pitch and roll (HEAD) in degrees, float32 (n, 3), of faces' points (n, 468, 3) as `ml.features.mesh` gives them.
+    """Yaw, pitch and roll (HEAD) in degrees, float32 (n, 3), of faces' points (n, 468, 3) as `ml.features.face.mesh` gives them.
 
     A head that looks straight ahead is nodded by pitch, then turned by yaw, then leant in the picture's plane by roll.
     """

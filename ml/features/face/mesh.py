@@ -17,7 +17,7 @@ from torch import Tensor
 from corpus.devices import uploaded
 from corpus.tflite import load_network
 from corpus.weights import weight_path
-from ml.features.expression import fitted
+from ml.features.face.expressions import fitted
 
 WEIGHT = "face-mesh"
 MESH_SIZE = 192

@@ -1,9 +1,9 @@
 """Faces of a unit: how the speaker's face and body look while the line is said, and how the other one takes it.
 
-Each crop of the scan is read by the networks of `ml.features.face_extractor`, each crop of a body by that of `ml.features.pose`. Within a
-unit the speaker is the face that looks like the character, else the one whose mouth moves most for its size; eight of its crops go to the
-model's own network, the statistics of its expression, shape, pose and posture beside them, and the mean expression of the other face, if
-one is seen, in columns of its own.
+Each crop of the scan is read by the networks of `extractor`, each crop of a body by that of `pose`. Within a unit the speaker is the face
+that looks like the character, else the one whose mouth moves most for its size; eight of its crops go to the model's own network, the
+statistics of its expression, shape, pose and posture beside them, and the mean expression of the other face, if one is seen, in columns
+of its own.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from corpus.devices import best_device
 from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
 from ml.features.blocks import FRAMES_FILE, written
-from ml.features.bodies import Posture, mapped, no_posture, read_posture
 from ml.features.extractor import extract_all, joined
-from ml.features.face_extractor import FACE_DIMENSIONS, FaceExtractor, face_chunks
+from ml.features.face.bodies import Posture, mapped, no_posture, read_posture
+from ml.features.face.extractor import FACE_DIMENSIONS, FaceExtractor, face_chunks
+from ml.features.face.geometry import GEOMETRY, HEAD
+from ml.features.face.pose import GESTURE, POSTURE
 from ml.features.frame import (
     COURSE_FILE,
     Columns,
@@ -35,9 +37,7 @@ from ml.features.frame import (
     write_features,
     write_summary,
 )
-from ml.features.geometry import GEOMETRY, HEAD
 from ml.features.people import People, find_people, write_people
-from ml.features.pose import GESTURE, POSTURE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,7 @@ def expression(images: np.ndarray) -> np.ndarray:
     Raises:
         FeelmError: another shape or type, or a weight is missing.
     """
-    from ml.features.expression import expression as read
+    from ml.features.face.expressions import expression as read
 
     return read(images)
 

@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from corpus.chunks import ChunkStore, content_digest
 from corpus.terms import FeelmError
+from corpus.tfjs import read_tfjs
 from corpus.weights import weight, weight_path
-from ml.features.expression import read_tfjs
 from ml.features.extractor import Block, Dimension, extract_all
 
 WEIGHT = "face-identity"

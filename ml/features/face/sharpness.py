@@ -11,8 +11,8 @@ import torch
 from torch.nn import functional
 
 from corpus.devices import uploaded
-from ml.features.expression import LUMA
 from ml.features.extractor import Dimension
+from ml.features.face.expressions import LUMA
 
 SHARPNESS = Dimension("sharpness", "", "variance of the crop's Laplacian over its variance: low where the face is blurred or tiny", 0)
 _LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))

@@ -22,8 +22,8 @@ from corpus.terms import FeelmError
 from corpus.tflite import TfliteNetwork, load_network
 from corpus.threads import one_torch_thread
 from corpus.weights import weight, weight_path
-from ml.features.expression import fitted
 from ml.features.extractor import Block, Dimension
+from ml.features.face.expressions import fitted
 
 WEIGHT = "pose-landmarks"
 CODE_VERSION = 1

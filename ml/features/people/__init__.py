@@ -1,0 +1,9 @@
+"""Who is who in a film: face tracks of one person brought together by appearance, and named by who speaks.
+
+A face descriptor (`identity`) and colours against the skin (`likeness`) say how alike two tracks are, `grouping` makes persons of them;
+`find_people` joins them to the characters through their speaking turns.
+"""
+
+from ml.features.people.find import SHEET_FACES, People, find_people, people_table, write_people
+
+__all__ = ["SHEET_FACES", "People", "find_people", "people_table", "write_people"]
