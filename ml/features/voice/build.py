@@ -15,9 +15,10 @@ import numpy as np
 
 from corpus.chunks import ChunkStore, Tell
 from corpus.contracts import VOICE_COURSE
+from ml.features.blocks import FRAMES_FILE, written
 from ml.features.extractor import Block, extract_all
 from ml.features.frame import COURSE_FILE, FeatureSummary, read_units, write_features, write_summary
-from ml.features.voice.dimensions import COLUMN
+from ml.features.voice.dimensions import COLUMN, DIMENSIONS
 from ml.features.voice.extractor import VoiceExtractor
 from ml.features.voice.functionals import FUNCTIONALS, VOICE_FEATURES, columns_of, functionals, spoken_rows, voiced_rows
 from ml.features.voice.grid import HOP_MS, Floats, sound_chunks
@@ -46,10 +47,10 @@ def build_voice_features(
     extractor: VoiceExtractor | None = None,
     tell: Tell | None = None,
 ) -> VoiceSummary:
-    """Write features.parquet, course.parquet and summary.json for a film's units into the folder `out`.
+    """Write features.parquet, course.parquet, frames.parquet (DIMENSIONS every 10 ms) and summary.json into the folder `out`.
 
     A film without sound, or whose sound is silent, gives units that are not present and the reason in the summary; so do units in
-    which nobody is heard to speak.
+    which nobody is heard to speak. Without a sound there is no frames.parquet.
 
     Raises:
         FeelmError: the sound is not 16 kHz mono, or cannot be read.
@@ -60,7 +61,8 @@ def build_voice_features(
     missing = _missing(sound)
     heard = _Listener.for_units(units)
     if missing is None:
-        heard.listen(extract_all(extractor or VoiceExtractor(), sound_chunks(sound), store, _length_ms(sound), tell))
+        blocks = extract_all(extractor or VoiceExtractor(), sound_chunks(sound), store, _length_ms(sound), tell)
+        heard.listen(written(blocks, DIMENSIONS, out / FRAMES_FILE))
     write_features(units, columns_of(heard.found, units), heard.present, out)
     VOICE_COURSE.write(heard.course(), out / COURSE_FILE)
     summary = heard.summary(missing)

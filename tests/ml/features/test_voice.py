@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from corpus.chunks import ChunkStore
+from ml.features.blocks import read_blocks
 from ml.features.extractor import Block
 from ml.features.voice import VOICE_FEATURES, VoiceExtractor, build, build_voice_features
 from ml.features.voice.dimensions import COLUMN, DIMENSIONS
@@ -97,6 +98,16 @@ def test_course_has_a_row_every_100_ms_with_null_pitch_where_unvoiced(tmp_path, 
     assert course["t_ms"].tolist() == list(range(50, 1050, 100))
     assert course["pitch_hz"].isna().tolist() == [False] * 3 + [True] * 3 + [False] * 2 + [True] * 2
     assert course["loudness_db"].tolist() == pytest.approx([-20.0] * 10, abs=1e-4)
+
+
+def test_every_10_ms_stand_in_the_artifact_with_their_times_and_confidence_whatever_the_chunks(tmp_path, scenes, out, heard):
+    pitch = np.r_[np.full(50, np.nan), np.linspace(100, 200, 70)]
+    heard(blocks(pitch, per_block=40))
+    build_voice_features(flac(tmp_path, sine(100, 1.2)), scenes((0, 1200, "anna")), out)
+    rows = read_blocks(out / "frames.parquet")
+    assert rows.start_ms.tolist() == list(range(0, 1200, 10)) and (rows.end_ms - rows.start_ms == 10).all()
+    assert rows.values[:, COLUMN["pitch_hz"]] == pytest.approx(pitch.astype(np.float32), nan_ok=True)
+    assert (rows.confidence == np.float32(0.9)).all()
 
 
 @pytest.mark.parametrize(
