@@ -1,6 +1,6 @@
 """Faces in every frame of a film: how fast they are found, followed and read beside the package `fer`, and how right.
 
-`python -m benchmarks.faces` takes the actress's clip and photographs from ../shared/data and made films; three minutes of CPU. Ours and
+`python -m benchmarks.faces` takes the actress's clip and photographs from ../shared/data and made films; two minutes of CPU. Ours and
 the peer (see `faces_peer.py`) read the same clip in turn, each on both cores: ours finds, follows and cuts out faces while a second thread
 reads those found before, the peer's cascade searches with two threads. CPU seconds and the clock are compared.
 """

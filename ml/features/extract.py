@@ -14,11 +14,13 @@ from pathlib import Path
 
 from corpus.chunks import ChunkStore, Tell
 from corpus.films.shots.shots import ShotSetting
+from corpus.paths import write_text
 from corpus.terms import FeelmError, TextEncoder
 from ml.features.extractor import Dimension
 from ml.features.frame import FeatureSummary
 
 FEATURES = ("face", "voice", "text", "scene")
+UNFINISHED = ".feelm-unfinished"
 SEEN = ("face", "scene")
 """Modalities that need the pictures."""
 
@@ -70,7 +72,7 @@ def extract_media(
 ) -> Extraction:
     """Write the artifacts of ARTIFACTS and `<modality>_features` of a file into folders of `out`.
 
-    What an extraction that was killed had read lies in `out`/unfinished: called again with the same folder it goes on from there.
+    What an extraction that was killed had read lies in `out`/.feelm-unfinished: called again with the same file and folder it goes on.
     `tell_of` gives for the name of a part who is told how far that is.
 
     Raises:
@@ -80,7 +82,7 @@ def extract_media(
     from corpus.films.media.probe import probe_sound
     from corpus.films.prepare import prepare_film
 
-    unfinished = _begun(out)
+    unfinished = _begun(media, out)
     film = Film("film", media.name, media.resolve(), language=wanted.language, subtitles=wanted.subtitles and wanted.subtitles.resolve())
     clock = _Clock()
     pictures = any(name in SEEN for name in wanted.modalities) and probe_sound(film.video).has_pictures
@@ -99,14 +101,17 @@ def extract_media(
     return Extraction(media.name, str(out), duration_ms, read_wall_s, read_cpu_s, tuple(found))
 
 
-def _begun(out: Path) -> Path:
-    """The folder in `out` for what is unfinished; what an earlier extraction left beside it is taken away, to be written whole."""
+def _begun(media: Path, out: Path) -> Path:
+    """The folder in `out` for what is unfinished; what an earlier try on the same file left beside it is taken away."""
     from corpus.films.prepare import ARTIFACTS
 
-    unfinished = out / "unfinished"
-    if out.is_dir() and any(out.iterdir()) and not unfinished.is_dir():
+    unfinished = out / UNFINISHED
+    source = unfinished / "source"
+    if out.is_dir() and any(out.iterdir()) and not source.is_file():
         raise FeelmError(f"{out} is not empty: give a new folder")
-    unfinished.mkdir(parents=True, exist_ok=True)
+    if source.is_file() and (begun := source.read_text(encoding="utf-8")) != str(media.resolve()):
+        raise FeelmError(f"{out} holds an unfinished extraction of {begun}: finish that one, or give a new folder")
+    write_text(source, str(media.resolve()))
     for name in (*ARTIFACTS, *(f"{modality}_features" for modality in FEATURES)):
         shutil.rmtree(out / name, ignore_errors=True)
     return unfinished

@@ -21,6 +21,7 @@ from safetensors.numpy import load_file
 from corpus.contracts import UNIT_FEATURES, UNITS
 from corpus.paths import Home
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus, TextEncoder
+from ml.features.frame import EMBEDDING_FILE
 from ml.models.training_set import FILMS
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ BoolArray = npt.NDArray[np.bool_]
 
 CROPS = 8
 CROP_PX = 48
-EMBEDDING_FILE = "embedding.safetensors"
 MIN_SPEAKER_UNITS = 3
 """Fewer units of a speaker than this say too little about how that person usually looks or sounds."""
 

@@ -4,8 +4,7 @@ Three packaged networks read the expression (`expression`), a mesh its shape and
 chooses the speaker's face and takes statistics over the line. Who is who is told in `ml.features.people`.
 """
 
-from ml.features.face.build import FACE_FEATURES, build_face_features
+from ml.features.face.build import build_face_features
 from ml.features.face.expressions import expression
-from ml.features.face.extractor import FaceExtractor
 
-__all__ = ["FACE_FEATURES", "FaceExtractor", "build_face_features", "expression"]
+__all__ = ["build_face_features", "expression"]

@@ -4,6 +4,6 @@ A face descriptor (`identity`) and colours against the skin (`likeness`) say how
 `find_people` joins them to the characters through their speaking turns.
 """
 
-from ml.features.people.find import SHEET_FACES, People, find_people, people_table, write_people
+from ml.features.people.find import People, find_people, write_people
 
-__all__ = ["SHEET_FACES", "People", "find_people", "people_table", "write_people"]
+__all__ = ["People", "find_people", "write_people"]

@@ -3,6 +3,6 @@
 Pictures and shots come from the scan, sound from the voice's rows and from `sound`, the beat from `beat`.
 """
 
-from ml.features.scene.build import SCENE_DIMENSIONS, SCENE_FEATURES, Sound, build_scene_features, shot_scale
+from ml.features.scene.build import SCENE_DIMENSIONS, build_scene_features
 
-__all__ = ["SCENE_DIMENSIONS", "SCENE_FEATURES", "Sound", "build_scene_features", "shot_scale"]
+__all__ = ["SCENE_DIMENSIONS", "build_scene_features"]

@@ -4,24 +4,6 @@ An encoder (`encoder`, MiniLM or a larger one) makes embeddings, `cues`, `valenc
 a line is to plain sentences of each emotion. Lines without words, or in a language that the encoder does not read, are told.
 """
 
-from ml.features.text.build import (
-    NO_TIME,
-    TEXT_DIMENSIONS,
-    TEXT_FEATURES,
-    Lines,
-    TextExtractor,
-    build_text_features,
-    line_languages,
-    text_cues,
-)
+from ml.features.text.build import TEXT_DIMENSIONS, build_text_features
 
-__all__ = [
-    "NO_TIME",
-    "TEXT_DIMENSIONS",
-    "TEXT_FEATURES",
-    "Lines",
-    "TextExtractor",
-    "build_text_features",
-    "line_languages",
-    "text_cues",
-]
+__all__ = ["TEXT_DIMENSIONS", "build_text_features"]

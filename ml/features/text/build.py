@@ -23,7 +23,7 @@ from corpus.memory import give_large_blocks_back
 from corpus.threads import one_torch_thread
 from corpus.weights import WeightError, weight
 from ml.features.extractor import Block, Dimension, extract_all, joined
-from ml.features.frame import FeatureSummary, write_features, write_summary
+from ml.features.frame import EMBEDDING_FILE, FeatureSummary, write_features, write_summary
 from ml.features.text.cues import CUES, cues_of, has_words, tidied
 from ml.features.text.encoder import DEFAULT, SentenceEncoder, encoder_facts, number_type, sentence_encoder
 from ml.features.text.sense import SENSE, sense_of
@@ -33,7 +33,6 @@ from ml.features.text.valence import VALENCE, valence_lexicon
 if TYPE_CHECKING:
     import pandas as pd
 
-EMBEDDING_FILE = "embedding.safetensors"
 LINES_FILE = "lines.parquet"
 
 TEXT_DIMENSIONS: tuple[Dimension, ...] = (*CUES, *VALENCE, *SENSE, *SOUNDS)
@@ -179,18 +178,12 @@ def build_text_features(
         missing, found = str(error), _nothing(lines, extractor)
     present = found.confidence > 0
     embedding = found.more.get("embedding", np.zeros((0, extractor.facts.width), np.float32))
-    save_file({"embedding": np.ascontiguousarray(embedding)}, out / EMBEDDING_FILE, metadata={"encoder": encoder})
+    save_file({"embedding": np.ascontiguousarray(embedding)}, out / EMBEDDING_FILE, metadata={"encoder": extractor.facts.name})
     write_features(units, dict(zip(TEXT_FEATURES, found.values.T.astype(np.float64), strict=True)), present, out)
     TEXT_LINES.write(_told(units, lines, languages, present), out / LINES_FILE)
     summary = _summarise(found, present, lines, languages, missing, language, extractor)
     write_summary(summary, out)
     return summary
-
-
-def text_cues(texts: Sequence[str]) -> dict[str, np.ndarray]:
-    """The columns of CUES by name, one row a text."""
-    rows = [cues_of(text) for text in texts]
-    return {cue.name: np.array([row[cue.name] for row in rows], np.float64) for cue in CUES}
 
 
 def line_languages(units: pd.DataFrame, language: str | None) -> list[str | None]:

@@ -33,7 +33,7 @@ from ml.features.voice.pitch_net import NET_HOP, Heard, pitch_net
 from ml.features.voice.shares import MARGIN_ROWS, Evidence, Shares, lasting_lines, on_rows, shares_of
 from ml.features.voice.spectrum import Spectral, describe_spectrum
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """To be raised whenever the same sound gives other numbers."""
 
 VOICE = 0.5

@@ -44,8 +44,9 @@ class Pitch:
 def pitch_of(heard: Heard, net: PitchNet, before: int, n_rows: int) -> Pitch:
     """Pitch of `n_rows` rows that begin `before` samples after the first frame of what was heard."""
     hz = net.pitch_hz(heard.scores, best_path(heard.scores, heard.confidence))
-    middles = (torch.arange(n_rows, device=hz.device) + 0.5) * HOP + before
-    left, share, right = _neighbours(middles / NET_HOP, len(hz))
+    # With the rows beside the chunk, so that a voice goes on over its edges.
+    rows = torch.arange(-_REACH, n_rows + _REACH, device=hz.device)
+    left, share, right = _neighbours(((rows + 0.5) * HOP + before) / NET_HOP, len(hz))
     confidence = torch.lerp(heard.confidence[left], heard.confidence[right], share)
     octaves = torch.log2(hz)
     low, high = octaves[left], octaves[right]
@@ -54,10 +55,11 @@ def pitch_of(heard: Heard, net: PitchNet, before: int, n_rows: int) -> Pitch:
     glides = (first_sure == second_sure) & ((low - high).abs() < _APART)
     nearer = torch.where(first_sure == second_sure, share < 0.5, first_sure)
     between = torch.where(glides, torch.lerp(low, high, share), torch.where(nearer, low, high))
-    return Pitch(torch.where(voiced_rows(confidence), 2**between, torch.nan), confidence)
+    own = slice(_REACH, _REACH + n_rows)
+    return Pitch(torch.where(is_voiced(confidence), 2**between, torch.nan)[own], confidence[own])
 
 
-def voiced_rows(confidence: Tensor) -> Tensor:
+def is_voiced(confidence: Tensor) -> Tensor:
     """Rows where the network is sure, and those beside them, without a break, where it still nearly is."""
     voiced, still = confidence > CONFIDENT, confidence > STILL_CONFIDENT
     for _ in range(_REACH):

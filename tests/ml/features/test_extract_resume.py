@@ -13,7 +13,7 @@ from corpus.chunks import ChunkStore, Progress
 from corpus.films.shots.shots import ShotSetting
 from corpus.paths import content_version
 from corpus.terms import FeelmError
-from ml.features.extract import Wanted, extract_media
+from ml.features.extract import UNFINISHED, Wanted, extract_media
 
 WANTED = Wanted(("scene",), shots=ShotSetting.FAST)
 PATIENCE_S = 120
@@ -39,21 +39,39 @@ def test_a_killed_extraction_goes_on_in_its_folder_with_the_chunks_it_had(film: 
     process = multiprocessing.get_context("forkserver").Process(target=extract, args=(film, tmp_path / "killed"))
     process.start()
     until_s = time.monotonic() + PATIENCE_S
-    while not list((tmp_path / "killed" / "unfinished").rglob("*.chunk")):
+    while not list((tmp_path / "killed" / UNFINISHED).rglob("*.chunk")):
         assert time.monotonic() < until_s and process.is_alive()
         time.sleep(0.002)
     process.kill()
     process.join()
-    had = len(list((tmp_path / "killed" / "unfinished").rglob("*.chunk")))
+    had = len(list((tmp_path / "killed" / UNFINISHED).rglob("*.chunk")))
     told: list[Progress] = []
     extract_media(film, tmp_path / "killed", WANTED, tell_of=lambda part: told.append if part == "reading" else lambda _: None)
     assert had >= 1 and len(told) == max(progress.chunks for progress in told) - had
     for part in ("shots", "faces", "soundtrack", "dialogue", "scenes", "scene_features"):
         assert content_version(tmp_path / "killed" / part) == content_version(tmp_path / "whole" / part)
-    assert not (tmp_path / "killed" / "unfinished").exists()
+    assert not (tmp_path / "killed" / UNFINISHED).exists()
 
 
 def test_a_finished_extraction_is_not_written_over(film: Path, tmp_path: Path) -> None:
     extract(film, tmp_path / "found")
     with pytest.raises(FeelmError, match="not empty"):
         extract(film, tmp_path / "found")
+
+
+def test_folders_of_somebody_elses_are_never_taken_away(film: Path, tmp_path: Path) -> None:
+    for name in ("film", "unfinished", UNFINISHED):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+    (tmp_path / "mine" / "film" / "reel.txt").write_text("the only copy")
+    with pytest.raises(FeelmError, match="not empty"):
+        extract(film, tmp_path / "mine")
+    assert (tmp_path / "mine" / "film" / "reel.txt").read_text() == "the only copy"
+
+
+def test_another_file_does_not_go_on_in_the_folder_of_an_unfinished_one(film: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.mkv"
+    other.write_bytes(film.read_bytes())
+    (tmp_path / "found" / UNFINISHED).mkdir(parents=True)
+    (tmp_path / "found" / UNFINISHED / "source").write_text(str(film.resolve()))
+    with pytest.raises(FeelmError, match=f"unfinished extraction of {film.resolve()}"):
+        extract(other, tmp_path / "found")

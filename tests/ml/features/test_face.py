@@ -14,8 +14,8 @@ from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
 from ml.features.blocks import read_blocks
 from ml.features.extractor import Block
-from ml.features.face import FACE_FEATURES, build_face_features
 from ml.features.face.bodies import Posture
+from ml.features.face.build import FACE_FEATURES, build_face_features
 from ml.features.face.expressions import WEIGHTS
 from ml.features.face.extractor import FACE_DIMENSIONS, FaceExtractor
 from ml.features.face.pose import GESTURE, POSTURE

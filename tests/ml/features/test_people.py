@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 import ml.features.people.find
 from corpus.contracts import FACES, PEOPLE, UNITS
 from corpus.weights import WeightError
-from ml.features.people import SHEET_FACES, People, find_people, people_table, write_people
+from ml.features.people.find import SHEET_FACES, People, find_people, people_table, write_people
 from tests.ml.features.drawn import crop
 
 EMOTIONS = ("neutral", "joy", "anger", "sadness")

@@ -8,7 +8,7 @@ import ml.features.scene.build
 from corpus.chunks import ChunkStore
 from corpus.contracts import FACES, PICTURES, SHOTS
 from corpus.weights import WeightError
-from ml.features.scene import SCENE_DIMENSIONS, SCENE_FEATURES, build_scene_features, shot_scale
+from ml.features.scene.build import SCENE_DIMENSIONS, SCENE_FEATURES, build_scene_features, shot_scale
 from tests.ml.features.conftest import features, sine
 
 

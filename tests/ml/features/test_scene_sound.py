@@ -106,7 +106,7 @@ def _sound_of(path) -> np.ndarray:
 
 
 def test_a_silent_file_is_heard_as_silence(tmp_path):
-    from ml.features.scene import Sound
+    from ml.features.scene.build import Sound
 
     soundfile.write(tmp_path / "sound.flac", np.zeros(32_000, np.float32), 16_000, subtype="PCM_16")
     sound = Sound.read(tmp_path / "sound.flac")

@@ -12,7 +12,7 @@ from corpus.contracts import TEXT_LINES, UNITS, UTTERANCES
 from corpus.threads import one_torch_thread
 from corpus.weights import WeightError
 from ml.features.extractor import extract_all, joined
-from ml.features.text import (
+from ml.features.text.build import (
     NO_TIME,
     TEXT_DIMENSIONS,
     TEXT_FEATURES,

@@ -4,17 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.features.text import text_cues
 from ml.features.text.cues import CUES, LEXICON, cues_of, has_words, tidied
 
 
 def test_cues_are_counted_as_written():
-    columns = text_cues(["NO! I don't— I... won't go, go! Nooo", "Is he gone?", ""])
-    row = {name: values[0] for name, values in columns.items()}
+    row, question, empty = map(cues_of, ("NO! I don't— I... won't go, go! Nooo", "Is he gone?", ""))
     expected = {"exclamation": 2, "ellipsis": 1, "dash": 1, "negation": 3, "first_person": 2, "repeated_words": 1, "stretched": 1}
     assert {name: row[name] for name in expected} == expected
     assert row["shouted_words"] == 1 and row["n_words"] == 8
-    assert columns["question"].tolist() == [0, 1, 0] and columns["n_words"][2] == 0
+    assert [one["question"] for one in (row, question, empty)] == [0, 1, 0] and empty["n_words"] == 0
 
 
 @pytest.mark.parametrize(

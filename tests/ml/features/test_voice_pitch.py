@@ -8,7 +8,7 @@ import torch
 from benchmarks.voice_made import drawn_music, made_voice, mixed, white_noise
 from ml.features.voice import VoiceExtractor, chunks_of
 from ml.features.voice.dimensions import COLUMN
-from ml.features.voice.pitch import HIGHEST_HZ, LOWEST_HZ, best_path, pitch_of, voiced_rows
+from ml.features.voice.pitch import HIGHEST_HZ, LOWEST_HZ, best_path, is_voiced, pitch_of
 from ml.features.voice.pitch_net import CANDIDATES, NET_HOP, Heard, pitch_net
 
 SECONDS = 30.0
@@ -146,10 +146,23 @@ def test_gpu_and_cpu_agree(speech):
 
 def test_a_voice_goes_on_where_the_network_is_nearly_sure_beside_rows_where_it_is_sure():
     confidence = torch.tensor([0.45, 0.45, 0.6, 0.45, 0.3, 0.45, 0.7, 0.1, 0.45])
-    assert voiced_rows(confidence).tolist() == [True, True, True, True, False, True, True, False, False]
+    assert is_voiced(confidence).tolist() == [True, True, True, True, False, True, True, False, False]
 
 
 def test_nearly_sure_rows_are_a_voice_for_100_ms_beside_a_sure_one_and_no_longer():
     confidence = torch.full((60,), 0.45)
     confidence[30] = 0.9
-    assert voiced_rows(confidence).nonzero()[:, 0].tolist() == list(range(20, 41))
+    assert is_voiced(confidence).nonzero()[:, 0].tolist() == list(range(20, 41))
+
+
+def test_a_voice_goes_on_over_the_edge_of_a_chunk():
+    net = pitch_net("cpu", True, LOWEST_HZ, HIGHEST_HZ)
+    confidence = torch.full((120,), 0.45)
+    confidence[:50] = 0.9
+    scores = torch.zeros(120, CANDIDATES)
+    scores[:, 60] = 20.0
+    first_frame_samples = 50 * NET_HOP
+    chunk = pitch_of(Heard(scores, confidence, torch.zeros(120, 1)), net, first_frame_samples, 60)
+    voiced = chunk.hz.isfinite()
+    # The chunk begins where sureness ends: nearly sure rows follow sure ones that lie before it.
+    assert voiced[:9].all() and not voiced[12:].any()
