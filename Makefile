@@ -38,6 +38,7 @@ test-slow: install ## the long tests too
 	@$(BIN)/python -m pytest -m "not gpu"
 
 bench-features: install ## features against their peers on the same input, peers in environments of their own; an hour and more
+	@$(BIN)/feelm weights fetch multilingual-e5
 	@for part in voice faces text scan; do $(BIN)/python -m benchmarks.$$part; done
 
 lint: install ## ruff
