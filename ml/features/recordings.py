@@ -15,6 +15,7 @@ import numpy as np
 
 from corpus.chunks import ChunkStore
 from corpus.contracts import UNIT_FEATURES, UNITS
+from corpus.terms import FeelmError
 from ml.features.frame import FEATURES_FILE, FeatureSummary, read_units, write_features, write_summary
 from ml.features.voice import RATE_HZ, VOICE_FEATURES, build_voice_features
 
@@ -93,6 +94,18 @@ def _read(path: Path) -> np.ndarray | None:
     except (OSError, soundfile.LibsndfileError):
         return None
     return _resampled(samples.mean(axis=1), rate) if len(samples) else None
+
+
+def read_recording(path: Path) -> np.ndarray:
+    """Samples float32 -1..1 at 16 kHz, channels mixed.
+
+    Raises:
+        FeelmError: there is no sound to read.
+    """
+    samples = _read(path)
+    if samples is None:
+        raise FeelmError(f"{path} is no recording that can be read: give WAV, FLAC or another format that libsndfile reads")
+    return samples
 
 
 def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
