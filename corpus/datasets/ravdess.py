@@ -25,9 +25,6 @@ TERMS = Terms(
     credit="RAVDESS, Livingstone and Russo 2018; CC BY-NC-SA 4.0: not for commercial use, what is made of it under the same licence",
 )
 EMOTIONS = {1: "neutral", 2: None, 3: "joy", 4: "sadness", 5: "anger", 6: "fear", 7: "disgust", 8: "surprise"}
-OWN_NAMES = {1: "neutral", 2: "calm", 3: "happy", 4: "sad", 5: "angry", 6: "fearful", 7: "disgust", 8: "surprised"}
-"""The eight emotions as RAVDESS names them."""
-
 STRENGTHS = {1: "normal", 2: "strong"}
 SOUND, SPEECH = 3, 1
 ACTORS = 24

@@ -10,13 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpus.datasets.dialogues import Format, Line, read_lines
-from corpus.datasets.emorynlp import EMORYNLP
-from corpus.datasets.meld import MELD
-from corpus.datasets.summary import Notes
 from corpus.terms import FeelmError
 from ml.evaluation import baselines
 from ml.evaluation.benchmarks import scores
@@ -29,7 +26,9 @@ from ml.models.text.frozen import FrozenText
 from ml.models.text.training import FloatArray, TextParams, mean_logits, tune
 from ml.models.text.turns import IntArray, Lines
 
-FORMATS = {"meld": MELD, "emorynlp": EMORYNLP}
+if TYPE_CHECKING:
+    from corpus.datasets.dialogues import Format, Line
+
 HALVES = 2
 
 
@@ -62,7 +61,7 @@ def run_dialogues(name: str, data: Path, test: Path | None, options: Options) ->
     Raises:
         FeelmError: a file is not there or not the set's, or no line of a part can be used.
     """
-    form = FORMATS[name]
+    form = _format(name)
     paths = _paths(form, data, test)
     own, params = _read(form, paths), options.text_params(TextParams())
     rows = Rows(options.work / f"{name}-{run_key(data_digest(*paths.values()), repr(params))}", options.workers, options.tell)
@@ -78,6 +77,13 @@ def run_dialogues(name: str, data: Path, test: Path | None, options: Options) ->
     calibrated = {system: [_calibrated(own, logits) for logits in each] for system, each in systems.items()}
     protocol, seconds = _protocol(own, paths, params, main, options), rows.seconds([job.name for job in jobs])
     return scores.result_of(name, calibrated, own.label[own.scored], protocol, _baselines(own), seconds)
+
+
+def _format(name: str) -> Format:
+    from corpus.datasets.emorynlp import EMORYNLP
+    from corpus.datasets.meld import MELD
+
+    return {"meld": MELD, "emorynlp": EMORYNLP}[name]
 
 
 def _paths(form: Format, data: Path, test: Path | None) -> dict[str, Path]:
@@ -99,6 +105,9 @@ def _test_file(form: Format, test: Path) -> Path:
 
 
 def _read(form: Format, paths: dict[str, Path]) -> _Set:
+    from corpus.datasets.dialogues import read_lines
+    from corpus.datasets.summary import Notes
+
     notes = Notes()
     lines = read_lines(form, paths, notes)
     classes = tuple(form.emotions)

@@ -14,14 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpus.annotations.batches import tables_of
-from corpus.annotations.courses import STEP_MS, Courses, presence_course, value_course
-from corpus.annotations.importers.reading import Told
-from corpus.annotations.importers.studyforrest import IMPORTER
-from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.reliability import fleiss_kappa
-from corpus.datasets import crema_d
-from corpus.datasets.crema_d_labels import FILE as CREMA_D_FILE
 from corpus.statistics import concordance, nominal_alpha
 from corpus.terms import FeelmError
 from ml.evaluation.benchmarks.options import Options
@@ -30,6 +23,8 @@ from ml.evaluation.benchmarks.result import BenchmarkResult, Metrics, Protocol
 if TYPE_CHECKING:
     import pandas as pd
 
+    from corpus.annotations.courses import Courses
+
 
 def run_crema_d(data: Path, test: Path | None, options: Options) -> BenchmarkResult:
     """Agreement of the crowd in somebody's copy of the votes; a test folder's votes are measured instead where there are any.
@@ -37,9 +32,12 @@ def run_crema_d(data: Path, test: Path | None, options: Options) -> BenchmarkRes
     Raises:
         FeelmError: the table is not there or not CREMA-D's.
     """
-    path = (test or data) / CREMA_D_FILE
+    from corpus.datasets import crema_d
+    from corpus.datasets.crema_d_labels import FILE
+
+    path = (test or data) / FILE
     if not path.is_file():
-        raise FeelmError(f"CREMA-D's votes are not at {path}: give the folder that holds {CREMA_D_FILE}")
+        raise FeelmError(f"CREMA-D's votes are not at {path}: give the folder that holds {FILE}")
     votes = crema_d.read_votes(path.read_text(encoding="utf-8-sig"))
     metrics: Metrics = {}
     for channel, own in votes.items():
@@ -70,11 +68,16 @@ def run_studyforrest(data: Path, test: Path | None, options: Options) -> Benchma
         raise FeelmError("at least two observers of one kind are needed: files such as av1o01.csv and av1o02.csv")
     n_raters = table["annotator_id"].nunique()
     said = f"{n_raters} observers, {len(table)} judgements, every second of {duration_ms // 1000} s"
-    return _measured("studyforrest", metrics, {}, said, tuple(sorted(table["label_raw"].dropna().unique())), duration_ms // STEP_MS)
+    return _measured("studyforrest", metrics, {}, said, tuple(sorted(table["label_raw"].dropna().unique())), duration_ms // 1000)
 
 
 def _observers(folders: Sequence[Path]) -> pd.DataFrame:
     """ANNOTATIONS of all observers' files under the folders."""
+    from corpus.annotations.batches import tables_of
+    from corpus.annotations.importers.reading import Told
+    from corpus.annotations.importers.studyforrest import IMPORTER
+    from corpus.annotations.pseudonyms import Pseudonyms
+
     found = {path.name: path.read_bytes() for folder in folders for path in sorted(folder.rglob("*.csv"))}
     files = {name: content for name, content in found.items() if IMPORTER.recognises({name: content})}
     if not files:
@@ -88,6 +91,8 @@ def _observers(folders: Sequence[Path]) -> pd.DataFrame:
 
 def _agreement(seen: str, own: pd.DataFrame, duration_ms: int) -> Metrics:
     """Alpha and leave-one-rater-out of one kind of observers, names beginning with what they perceived."""
+    from corpus.annotations.courses import presence_course, value_course
+
     found: Metrics = {}
     words = own.assign(label=own["label_raw"])
     f1 = []

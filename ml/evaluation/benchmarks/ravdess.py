@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from corpus.datasets.ravdess import OWN_NAMES, Name, read_name, recordings
 from corpus.terms import FeelmError
 from ml.evaluation import baselines
 from ml.evaluation.benchmarks import scores
@@ -26,7 +25,9 @@ from ml.models.text.training import FloatArray
 from ml.models.text.turns import IntArray
 from ml.models.voice.clips import Clips, LinearVoice, Part, describe_clips, relative_to_speaker
 
-CLASSES = tuple(OWN_NAMES[number] for number in sorted(OWN_NAMES))
+CLASSES = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+"""RAVDESS' own names, in the order of its numbers from 1."""
+
 SYSTEM = "speech_and_measured"
 MEASURED_STRENGTH = 0.03
 """Of 110 measured columns each may say more than of 2,400."""
@@ -82,6 +83,8 @@ def run_ravdess(data: Path, test: Path | None, options: Options) -> BenchmarkRes
 
 
 def _read(data: Path, test: Path | None) -> _Actors:
+    from corpus.datasets.ravdess import Name, read_name, recordings
+
     paths, names, refused, is_test = [], [], dict[str, int](), []
     for folder in [data] if test is None else [data, test]:
         for path in recordings(folder):

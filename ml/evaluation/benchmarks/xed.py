@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpus.datasets.summary import Notes
-from corpus.datasets.xed import PLACED, read_lines
 from corpus.terms import EMOTIONS, FeelmError
 from ml.evaluation import baselines
 from ml.evaluation.benchmarks import scores
@@ -29,6 +28,9 @@ from ml.models.loop import LoopParams, TellRound
 from ml.models.text.frozen import FrozenText
 from ml.models.text.training import FloatArray, TextParams, mean_logits, tune
 from ml.models.text.turns import IntArray, Lines, Reach
+
+if TYPE_CHECKING:
+    from corpus.datasets.summary import Notes
 
 PARAMS = TextParams(
     reach=Reach(before=0, after=0, longest=96),
@@ -92,6 +94,8 @@ def run_xed(data: Path, test: Path | None, options: Options) -> BenchmarkResult:
 
 
 def _read(data: Path, test: Path | None) -> _Films:
+    from corpus.datasets.summary import Notes
+
     notes = Notes()
     parts = [(0, _single(data, notes))] + ([(-1, _single(test, notes))] if test is not None else [])
     texts, label, film, fold = [], [], [], []
@@ -111,6 +115,8 @@ def _read(data: Path, test: Path | None) -> _Films:
 
 def _single(source: Path, notes: Notes) -> list[tuple[str, int, str]]:
     """Text, class and film of each line with one label, which has a place among the seven."""
+    from corpus.datasets.xed import PLACED, read_lines
+
     lines = [line for line in read_lines(source, notes) if len(line.labels) == 1]
     return [(tidied(line.text), EMOTIONS.index(str(PLACED[line.labels[0]])), line.film_id) for line in lines]
 

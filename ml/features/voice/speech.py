@@ -9,9 +9,12 @@ Source: Radford et al., Robust Speech Recognition via Large-Scale Weak Supervisi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +22,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from corpus.chunks import content_digest
 from corpus.ctranslate2 import read_ctranslate2
-from corpus.weights import weight_path
+from corpus.threads import one_torch_thread
+from corpus.weights import weight, weight_path
+from ml.features.extractor import Block, Dimension
 from ml.features.voice.fourier import power_spectrum
 from ml.features.voice.grid import RATE_HZ
+
+if TYPE_CHECKING:
+    import soundfile
 
 Floats = npt.NDArray[np.float32]
 Affine = tuple[Tensor, Tensor]
@@ -39,6 +48,16 @@ LONGEST_S = 25
 
 SILENCE_AFTER_S = 1.0
 """Silence that the encoder hears after a sound's end, as it was used to; its states are not kept."""
+
+
+WIDTH = len(LAYERS) * 2 * 384
+"""Numbers in a unit's description."""
+
+LONGEST_UNIT_S = 60
+"""Of a longer unit the first minute is described."""
+
+UNITS_AT_ONCE = 32
+_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -123,6 +142,69 @@ def describe_speech(sounds: Sequence[Floats], device: str = "cpu") -> Floats:
     """
     encoder = speech_encoder(device)
     return np.stack([pooled(encoder.states(samples)) for samples in sounds])
+
+
+@dataclass(frozen=True)
+class UnitSounds:
+    """Some units' times and sounds at 16 kHz."""
+
+    start_ms: npt.NDArray[np.int64]
+    end_ms: npt.NDArray[np.int64]
+    sounds: tuple[Floats, ...]
+
+
+class SpeechExtractor:
+    """Descriptions of units for the store: no dimensions of their own, `speech` (n, WIDTH) beside them."""
+
+    name = "speech"
+    dimensions: tuple[Dimension, ...] = ()
+    batch = 1
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+
+    @property
+    def version(self) -> str:
+        """The code's number and the network's digest."""
+        return f"{_VERSION}-{weight(WEIGHT).member('model.bin').sha256[:16]}"
+
+    @cached_property
+    def settings(self) -> Mapping[str, object]:
+        """The layers that are kept."""
+        return {"layers": list(LAYERS)}
+
+    def digest(self, chunk: UnitSounds) -> str:
+        """Of times and sounds."""
+        return content_digest(chunk.start_ms, chunk.end_ms, *chunk.sounds)
+
+    def extract(self, chunk: UnitSounds) -> Block:
+        """The units' descriptions.
+
+        Raises:
+            WeightError: the network's weight is missing or damaged.
+        """
+        n = len(chunk.sounds)
+        with one_torch_thread() if torch.device(self.device).type == "cpu" else nullcontext():
+            speech = describe_speech(chunk.sounds, self.device)
+        return Block(chunk.start_ms, chunk.end_ms, np.zeros((n, 0), np.float32), np.ones(n, np.float32), {"speech": speech})
+
+
+def unit_sounds(sound: Path, spans: Sequence[tuple[int, int]]) -> Iterator[UnitSounds]:
+    """The sounds of spans [start_ms, end_ms) of a 16 kHz mono file, some units at a time; a span past its end gives one silent state."""
+    import soundfile
+
+    with soundfile.SoundFile(str(sound)) as stream:
+        for start in range(0, len(spans), UNITS_AT_ONCE):
+            part = spans[start : start + UNITS_AT_ONCE]
+            sounds = tuple(_cut(stream, start_ms, end_ms) for start_ms, end_ms in part)
+            times = np.array(part, np.int64).reshape(-1, 2)
+            yield UnitSounds(times[:, 0], times[:, 1], sounds)
+
+
+def _cut(stream: soundfile.SoundFile, start_ms: int, end_ms: int) -> Floats:
+    stream.seek(min(start_ms * RATE_HZ // 1000, stream.frames))
+    samples = stream.read(min((end_ms - start_ms) * RATE_HZ // 1000, LONGEST_UNIT_S * RATE_HZ), dtype="float32")
+    return samples if len(samples) else np.zeros(STATE_SAMPLES, np.float32)
 
 
 def _through(x: Tensor, layer: _Layer) -> Tensor:
