@@ -18,7 +18,8 @@ from markupsafe import Markup
 from corpus.contracts import UNITS
 from corpus.paths import Home, write_json, write_text
 from corpus.terms import EMOTIONS, MODALITIES, FeelmError
-from ml.evaluation.report import CorpusReport, Interval, SliceScore, SystemScore, ValidationReport
+from ml.evaluation.findings import Interval
+from ml.evaluation.report import CorpusReport, SliceScore, SystemScore, ValidationReport
 from pages.annotators import Ceiling, write_annotators
 from pages.charts import Bar, Bin, confusion, dot_strip, interval_bar, reliability
 from pages.film import REPORT_LINK, RIGHTS, Fact

@@ -34,16 +34,8 @@ from corpus.contracts import (
 )
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS
-from ml.evaluation.report import (
-    Agreement,
-    CorpusReport,
-    Interval,
-    PairedTest,
-    ReliabilityBin,
-    SliceScore,
-    SystemScore,
-    ValidationReport,
-)
+from ml.evaluation.findings import Interval, ReliabilityBin
+from ml.evaluation.report import Agreement, CorpusReport, PairedTest, SliceScore, SystemScore, ValidationReport
 from pages.film import build_film_page
 from pages.report import build_report_page
 

@@ -8,7 +8,8 @@ import pytest
 
 from corpus.paths import Home
 from corpus.terms import FeelmError
-from ml.evaluation.report import Interval, SliceScore, ValidationReport
+from ml.evaluation.findings import Interval
+from ml.evaluation.report import SliceScore, ValidationReport
 from pages.annotators import Ceiling
 from pages.report import (
     FilmCard,
