@@ -43,3 +43,56 @@ class ProbabilityScore:
     cross_entropy_nats: float
     entropy_correlation: float | None
     vote_weighted_accuracy: float
+
+
+@dataclass(frozen=True)
+class CoveragePoint:
+    """The accuracy (0..1) among the share `coverage` (0..1) of units on which a system is surest: those of at least `confidence` (0..1)."""
+
+    coverage: float
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """What a system gains by saying "uncertain": its risk-coverage curve in 20 points.
+
+    `accuracy_at_80` (0..1) is that on the surest four fifths, `aurc` (0..1, lower is better) the error rate averaged over all coverages.
+    """
+
+    system: str
+    points: list[CoveragePoint]
+    accuracy_at_80: float
+    aurc: float
+
+
+@dataclass(frozen=True)
+class SoftLabelFit:
+    """How far predictions are from the raters' votes, beside what nobody can be better than and what everybody can be.
+
+    All in bits of Jensen-Shannon divergence (0..1) on the gold units: the model's and the training films' mean label (`prior`) against
+    the smoothed votes; `human` between two random halves of a unit's votes, over the `n_units_human` units with two votes or more.
+    """
+
+    model: Interval
+    prior: Interval | None
+    human: float | None
+    n_units_human: int
+
+
+@dataclass(frozen=True)
+class HumanComparison:
+    """The model beside a single rater, both held against the mode of the other trusted raters on the same votes.
+
+    `model` and `human` are shares of votes right (0..1; a tie of k modes counts in parts), `difference` is model less human with its
+    interval over films; `at_human_level` is true only where that interval includes or exceeds 0.
+    """
+
+    n_films: int
+    n_units: int
+    n_votes: int
+    model: float
+    human: float
+    difference: Interval
+    at_human_level: bool

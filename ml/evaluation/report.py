@@ -14,7 +14,7 @@ from typing import Any
 
 from corpus.paths import write_json
 from corpus.terms import FeelmError
-from ml.evaluation.findings import Interval, ProbabilityScore, ReliabilityBin
+from ml.evaluation.findings import Abstention, HumanComparison, Interval, ProbabilityScore, ReliabilityBin, SoftLabelFit
 from ml.evaluation.typed import typed
 
 SCHEMA_VERSION = 2
@@ -86,6 +86,9 @@ class CorpusReport:
     tests: list[PairedTest]
     reliability: list[ReliabilityBin]
     slices: list[SliceScore] = field(default_factory=list)
+    abstention: list[Abstention] = field(default_factory=list)
+    soft_labels: SoftLabelFit | None = None
+    humans: HumanComparison | None = None
 
 
 @dataclass(frozen=True)

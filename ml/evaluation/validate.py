@@ -14,12 +14,13 @@ from pathlib import Path
 from corpus.contracts import PREDICTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
 from corpus.terms import MODALITIES, FeelmError
+from ml.evaluation.abstention import abstention
 from ml.evaluation.calibration import reliability
 from ml.evaluation.comparison import paired_tests
-from ml.evaluation.humans import human_score
+from ml.evaluation.humans import Ballots, compare_with_humans, human_score, read_ballots, soft_label_fit
 from ml.evaluation.metrics import score
 from ml.evaluation.reaction import reaction_scores
-from ml.evaluation.report import Agreement, CorpusReport, SystemScore, ValidationReport
+from ml.evaluation.report import Agreement, CorpusReport, ValidationReport
 from ml.evaluation.scored import BASELINES, FILMS_NAME, HUMAN, Scored, read_scored
 from ml.evaluation.slices import slice_scores
 from ml.models.predict import FUSED, load_model
@@ -54,15 +55,15 @@ def build_report(home: Home, training_set_dir: Path, gold_dir: Path, model_dir: 
     tested = [one for one in scored if len(one.gold)]
     if not tested:
         raise FeelmError("no gold unit was predicted by a model that had not seen its film: label at least three films")
-    human = human_score(gold_dir, tested[0]) if tested[0].name == FILMS_NAME else None
+    ballots = read_ballots(gold_dir, tested[0]) if tested[0].name == FILMS_NAME else None
     report = ValidationReport(
         model_version=model.version,
         trained_on=model.facts.trained_on,
-        corpora=[_corpus_report(one, human if one.name == FILMS_NAME else None) for one in tested],
+        corpora=[_corpus_report(one, ballots if one.name == FILMS_NAME else None) for one in tested],
         agreement=_agreement(gold_dir),
         reaction=reaction_scores(tested, rows, predictions),
         left_out=manifest.left_out,
-        notes=_notes(scored, human),
+        notes=_notes(scored, ballots),
     )
     report.write(out / "report.json")
     summary = _summary(report)
@@ -70,7 +71,7 @@ def build_report(home: Home, training_set_dir: Path, gold_dir: Path, model_dir: 
     return summary
 
 
-def _corpus_report(scored: Scored, human: SystemScore | None) -> CorpusReport:
+def _corpus_report(scored: Scored, ballots: Ballots | None) -> CorpusReport:
     systems = [name for name in (FUSED, *MODALITIES, *BASELINES) if name in scored.systems]
     scores = [score(scored.judged(name)) for name in systems]
     fused = scored.judged(FUSED)
@@ -79,10 +80,13 @@ def _corpus_report(scored: Scored, human: SystemScore | None) -> CorpusReport:
         n_films=int(scored.gold["film_id"].nunique()),
         n_units=len(scored.labelled),
         n_gold=len(scored.gold),
-        scores=[*scores, *([human] if human is not None else [])],
+        scores=[*scores, *([human_score(ballots)] if ballots is not None else [])],
         tests=paired_tests(scores),
         reliability=reliability(fused.probabilities, fused.label),
         slices=slice_scores(scored),
+        abstention=[abstention(name, scored.judged(name).probabilities, scored.label) for name in (FUSED, *scored.single)],
+        soft_labels=soft_label_fit(scored, ballots),
+        humans=None if ballots is None else compare_with_humans(ballots, scored.top[FUSED]),
     )
 
 
@@ -95,13 +99,13 @@ def _agreement(gold_dir: Path) -> Agreement | None:
     return Agreement(alpha, int(raw["n_raters"]), int(raw["n_judgements"]), dict(raw["flagged"]))
 
 
-def _notes(scored: list[Scored], human: SystemScore | None) -> list[str]:
+def _notes(scored: list[Scored], ballots: Ballots | None) -> list[str]:
     notes = [
         "Every film was predicted once, by networks that had not seen it; intervals and tests are by film.",
         "The baseline persistence is told the previous unit's gold emotion, which no other system is.",
     ]
     notes += [f"{one.name}: no gold unit could be tested on an unseen film." for one in scored if not len(one.gold)]
-    if human is not None:
+    if ballots is not None:
         notes.append("Human: each trusted rater against the mode of the other trusted raters on the same units; ties count in parts.")
     return notes
 
