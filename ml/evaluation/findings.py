@@ -96,3 +96,35 @@ class HumanComparison:
     human: float
     difference: Interval
     at_human_level: bool
+
+
+@dataclass(frozen=True)
+class GroupScore:
+    """The model on one group of units (`kind` genre, language, ...; `name` comedy, en, ...), with what people reach on the same units.
+
+    `ece` (0..1) has one bin of equal mass for each ten units, 15 at most, and its interval leans upwards, as every one of an absolute
+    gap; no figure has an interval from fewer than five films. `human` (0..1) is the raters' agreement with each other's mode. `difference` (-1..1) is the group's accuracy less that of all
+    other units, `p_value` that of a two-sided permutation by film and `p_holm` Holm's over all groups; null where nothing is outside the
+    group, or nothing can be permuted.
+    """
+
+    kind: str
+    name: str
+    n_units: int
+    n_films: int
+    accuracy: Interval
+    uar: Interval
+    ece: Interval
+    human: float | None
+    difference: float | None
+    p_value: float | None
+    p_holm: float | None
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """The groups of `least` units or more; `withheld` maps `kind: name` to how many units a smaller group has."""
+
+    least: int
+    scores: list[GroupScore]
+    withheld: dict[str, int]

@@ -97,15 +97,15 @@ def score(judged: Judged, seed: int = 0) -> SystemScore:
     films, cluster = np.unique(judged.film, return_inverse=True)
     by_film = confusions(judged.label, judged.top, cluster, len(films), judged.weight)
     whole = by_film.sum(axis=0)
-    resampled = _resample(by_film, seed)
+    drawn = resampled(by_film, seed)
     human = judged.kind == "human"
     return SystemScore(
         system=judged.system,
         kind=judged.kind,
         n_units=len(judged.label) if judged.weight is None else round(float(judged.weight.sum())),
-        accuracy=_interval(accuracy(whole), accuracy(resampled), len(films)),
-        uar=_interval(uar(whole), uar(resampled), len(films)),
-        macro_f1=_interval(macro_f1(whole), macro_f1(resampled), len(films)),
+        accuracy=_interval(accuracy(whole), accuracy(drawn), len(films)),
+        uar=_interval(uar(whole), uar(drawn), len(films)),
+        macro_f1=_interval(macro_f1(whole), macro_f1(drawn), len(films)),
         weighted_f1=weighted_f1(whole),
         jsd_bits=None if human else float(jensen_shannon_bits(judged.soft, judged.probabilities).mean()),
         ece=None if human else expected_calibration_error(judged.probabilities, judged.label),
@@ -118,7 +118,7 @@ def score(judged: Judged, seed: int = 0) -> SystemScore:
     )
 
 
-def _resample(by_film: FloatArray, seed: int) -> FloatArray:
+def resampled(by_film: FloatArray, seed: int) -> FloatArray:
     """Confusion matrices (10,000, 7, 7) of films drawn with repetition."""
     return np.tensordot(film_counts(len(by_film), seed), by_film, axes=1)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from corpus.paths import write_json
 from corpus.terms import FeelmError
-from ml.evaluation.findings import Abstention, HumanComparison, Interval, ProbabilityScore, ReliabilityBin, SoftLabelFit
+from ml.evaluation.findings import Abstention, GroupTable, HumanComparison, Interval, ProbabilityScore, ReliabilityBin, SoftLabelFit
 from ml.evaluation.typed import typed
 
 SCHEMA_VERSION = 2
@@ -89,6 +89,7 @@ class CorpusReport:
     abstention: list[Abstention] = field(default_factory=list)
     soft_labels: SoftLabelFit | None = None
     humans: HumanComparison | None = None
+    groups: GroupTable | None = None
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.contracts import PREDICTIONS, TRAINING_UNITS
+from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.groups import FilmGroups, film_groups
 from corpus.paths import Home, write_json
 from corpus.terms import MODALITIES, FeelmError
 from ml.evaluation.abstention import abstention
 from ml.evaluation.calibration import reliability
 from ml.evaluation.comparison import paired_tests
+from ml.evaluation.groups import group_table
 from ml.evaluation.humans import Ballots, compare_with_humans, human_score, read_ballots, soft_label_fit
 from ml.evaluation.metrics import score
 from ml.evaluation.reaction import reaction_scores
@@ -41,8 +45,12 @@ class ReportSummary:
     missing: str | None = None
 
 
-def build_report(home: Home, training_set_dir: Path, gold_dir: Path, model_dir: Path, out: Path) -> ReportSummary:
+def build_report(
+    home: Home, training_set_dir: Path, gold_dir: Path, model_dir: Path, out: Path, films: Sequence[Film] = ()
+) -> ReportSummary:
     """Write report.json (ValidationReport) and summary.json into `out`. `gold_dir` may lack where only corpora are labelled.
+
+    `films` are the catalogue's, for the groups that they declare.
 
     Raises:
         FeelmError: the model or the training set is not there, or no gold unit was tested.
@@ -56,10 +64,11 @@ def build_report(home: Home, training_set_dir: Path, gold_dir: Path, model_dir: 
     if not tested:
         raise FeelmError("no gold unit was predicted by a model that had not seen its film: label at least three films")
     ballots = read_ballots(gold_dir, tested[0]) if tested[0].name == FILMS_NAME else None
+    groups = {film.film_id: film_groups(film) for film in films}
     report = ValidationReport(
         model_version=model.version,
         trained_on=model.facts.trained_on,
-        corpora=[_corpus_report(one, ballots if one.name == FILMS_NAME else None) for one in tested],
+        corpora=[_corpus_report(one, ballots if one.name == FILMS_NAME else None, groups) for one in tested],
         agreement=_agreement(gold_dir),
         reaction=reaction_scores(tested, rows, predictions),
         left_out=manifest.left_out,
@@ -71,7 +80,7 @@ def build_report(home: Home, training_set_dir: Path, gold_dir: Path, model_dir: 
     return summary
 
 
-def _corpus_report(scored: Scored, ballots: Ballots | None) -> CorpusReport:
+def _corpus_report(scored: Scored, ballots: Ballots | None, groups: Mapping[str, FilmGroups]) -> CorpusReport:
     systems = [name for name in (FUSED, *MODALITIES, *BASELINES) if name in scored.systems]
     scores = [score(scored.judged(name)) for name in systems]
     fused = scored.judged(FUSED)
@@ -87,6 +96,7 @@ def _corpus_report(scored: Scored, ballots: Ballots | None) -> CorpusReport:
         abstention=[abstention(name, scored.judged(name).probabilities, scored.label) for name in (FUSED, *scored.single)],
         soft_labels=soft_label_fit(scored, ballots),
         humans=None if ballots is None else compare_with_humans(ballots, scored.top[FUSED]),
+        groups=group_table(scored, groups, ballots) if scored.name == FILMS_NAME else None,
     )
 
 

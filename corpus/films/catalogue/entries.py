@@ -49,10 +49,11 @@ class ArcNote:
 
 @dataclass(frozen=True)
 class Character:
-    """Somebody in the film and who plays them."""
+    """Somebody in the film and who plays them; `gender` as the film or its makers say, in the team's own word, never guessed."""
 
     name: str
     actor: str | None = None
+    gender: str | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _chosen(kind: type[StrEnum]) -> Callable[[object, str], Any]:
 def _characters(value: object, where: str) -> tuple[Character, ...]:
     made = []
     for item, place in mappings(value, where):
-        check_keys(item, ("name", "actor"), place)
+        check_keys(item, ("name", "actor", "gender"), place)
         if "name" not in item:
             raise CatalogueError(f"{place}: missing keys: name")
         made.append(Character(**{key: text(one, f"{place}: {key}") for key, one in item.items() if one is not None}))

@@ -1,13 +1,12 @@
 """The model beside single raters on the same votes, and the noise floor of soft labels, against known truth."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from corpus.statistics import leave_one_rater_out
-from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 from ml.evaluation.humans import Ballots, compare_with_humans, hits, human_score, soft_label_fit
 from ml.evaluation.scored import Scored
+from tests.ml.evaluation.gold_table import scored_table
 
 
 def ballots(seed: int = 0, n: int = 240, films: int = 12, raters: int = 3, right: float = 0.8) -> tuple[Ballots, np.ndarray]:
@@ -58,13 +57,8 @@ def test_a_tie_counts_in_parts() -> None:
     assert hits(given, np.array([1, 1, 1])) == pytest.approx([0.5, 0.0, 0.5])
 
 
-def scored(soft: np.ndarray, fused: np.ndarray, prior: np.ndarray, films: int = 12) -> Scored:
-    n = len(soft)
-    gold = pd.DataFrame({"unit_id": [f"u{i}" for i in range(n)], "film_id": [f"film-{i % films:02d}" for i in range(n)]})
-    gold["label"] = [EMOTIONS[i] for i in soft.argmax(axis=1)]
-    gold[list(PROBABILITY_COLUMNS)] = soft
-    systems = {name: pd.DataFrame(p, columns=list(PROBABILITY_COLUMNS)) for name, p in (("fused", fused), ("prior", prior))}
-    return Scored("films", gold, systems, gold, systems)
+def scored(soft: np.ndarray, fused: np.ndarray, prior: np.ndarray) -> Scored:
+    return scored_table(soft, np.array([f"film-{i % 12:02d}" for i in range(len(soft))]), {"fused": fused, "prior": prior})
 
 
 def test_the_model_stands_between_the_prior_and_the_raters_own_halves() -> None:

@@ -43,7 +43,7 @@ def test_the_catalogue_survives_writing_and_reading(tmp_path: Path) -> None:
                 ArcNote("neutral", at=0.0),
                 ArcNote("joy", at_s=0.0),
             ),
-            characters=(Character("Ben", "Duane Jones"), Character("Ghoul")),
+            characters=(Character("Ben", "Duane Jones", "man"), Character("Ghoul")),
             sources=(
                 Source("video", "c.mkv", url="https://example.org/c.mkv", sha256="0" * 64),
                 Source("subtitles", "c.srt", package="c", version="1", sdist=True, members=("a.zip", "c.srt")),

@@ -1,0 +1,122 @@
+"""How the model treats groups of films and speakers: genre, language, decade, country, culture, and gender where it was declared.
+
+Nothing is inferred about anybody: a film's groups are what its catalogue entry says, a speaker's gender what the entry declares of that
+character. A group of fewer than 30 gold units is counted and not told, since its figures would be chance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from corpus.films.catalogue.groups import KINDS, FilmGroups
+from corpus.statistics import sign_flip_test
+from ml.evaluation.findings import GroupScore, GroupTable, Interval
+from ml.evaluation.humans import Ballots, hits
+from ml.evaluation.metrics import FloatArray, IntArray, Judged, accuracy, confusions, resampled, uar
+from ml.evaluation.resampling import DRAWS, film_counts, holm, interval
+from ml.evaluation.scored import BoolArray, Scored
+from ml.models.predict import FUSED
+
+LEAST = 30
+UNITS_A_BIN = 10
+MOST_BINS = 15
+LEAST_FILMS = 5
+"""An interval from fewer films would be far too narrow."""
+
+
+def group_table(scored: Scored, films: Mapping[str, FilmGroups], ballots: Ballots | None) -> GroupTable:
+    """The fused system on every group that is large enough, Holm's correction over all of them."""
+    judged, members = scored.judged(FUSED), dict(_members(scored, films))
+    told = {key: units for key, units in members.items() if units.sum() >= LEAST}
+    scores = [_group(*key, judged, units, _human(ballots, units)) for key, units in told.items()]
+    withheld = {f"{kind}: {name}": int(units.sum()) for (kind, name), units in members.items() if units.sum() < LEAST}
+    return GroupTable(LEAST, _corrected(scores), withheld)
+
+
+def _corrected(scores: Sequence[GroupScore]) -> list[GroupScore]:
+    adjusted = iter(holm([score.p_value for score in scores if score.p_value is not None]))
+    return [score if score.p_value is None else dataclasses.replace(score, p_holm=next(adjusted)) for score in scores]
+
+
+def _members(scored: Scored, films: Mapping[str, FilmGroups]) -> Iterator[tuple[tuple[str, str], BoolArray]]:
+    """Every group (kind, name) and which gold units (n,) are in it."""
+    own = {film_id: films.get(film_id, FilmGroups()) for film_id in set(scored.film)}
+    for kind in KINDS:
+        for name in sorted({name for groups in own.values() for name in groups.values.get(kind, ())}):
+            inside = [film_id for film_id, groups in own.items() if name in groups.values.get(kind, ())]
+            yield (kind, name), np.isin(scored.film, inside)
+    speakers = zip(scored.film, scored.gold["character_id"], strict=True)
+    declared = np.array([own[film].genders.get(str(speaker), "") for film, speaker in speakers], str)
+    for name in sorted({str(name) for name in declared} - {""}):
+        yield ("speaker’s gender", name), declared == name
+
+
+def _human(ballots: Ballots | None, units: BoolArray) -> float | None:
+    """The raters' agreement with each other on the group's units."""
+    if ballots is None:
+        return None
+    own = hits(ballots, ballots.label)[units[ballots.unit]]
+    return float(np.nanmean(own)) if np.isfinite(own).any() else None
+
+
+def _group(kind: str, name: str, judged: Judged, units: BoolArray, human: float | None) -> GroupScore:
+    films, film = np.unique(judged.film[units], return_inverse=True)
+    by_film = confusions(judged.label[units], judged.top[units], film, len(films))
+    whole, draws = by_film.sum(axis=0), resampled(by_film, 0)
+    right = judged.top == judged.label
+    alone, several = bool(units.all()), len(films) if len(films) >= LEAST_FILMS else 0
+    return GroupScore(
+        kind=kind,
+        name=name,
+        n_units=int(units.sum()),
+        n_films=len(films),
+        accuracy=interval(float(accuracy(whole)), accuracy(draws), several),
+        uar=interval(float(uar(whole)), uar(draws), several),
+        ece=_calibration(judged.probabilities[units].max(axis=1), right[units], film),
+        human=human,
+        difference=None if alone else float(right[units].mean() - right[~units].mean()),
+        p_value=None if alone else permutation_p(right, units, np.unique(judged.film, return_inverse=True)[1]),
+        p_holm=None,
+    )
+
+
+def _calibration(confidence: FloatArray, right: BoolArray, film: IntArray) -> Interval:
+    """Expected calibration error in bins of equal mass, films resampled within the same bins."""
+    bins = int(np.clip(len(right) // UNITS_A_BIN, 1, MOST_BINS))
+    place = np.empty(len(right), np.int64)
+    place[np.argsort(confidence, kind="stable")] = np.arange(len(right)) * bins // len(right)
+    n_films = int(film.max()) + 1
+    cell, size = film * bins + place, n_films * bins
+    gap = np.bincount(cell, confidence - right, size).reshape(n_films, bins)
+    counts = film_counts(n_films)
+    drawn = np.abs(counts @ gap).sum(axis=1) / np.maximum(counts @ np.bincount(film, minlength=n_films), 1)
+    return interval(float(np.abs(gap.sum(axis=0)).sum() / len(right)), drawn, n_films if n_films >= LEAST_FILMS else 0)
+
+
+def permutation_p(right: BoolArray, inside: BoolArray, film: IntArray, seed: int = 0) -> float | None:
+    """Two-sided p that the units `inside` (n,) are right as often as the others, by film; None where nothing can be permuted.
+
+    Where the films are wholly inside or outside, which of them are inside is permuted (10,000 draws); where films have units of both,
+    the signs of the differences within those are.
+    """
+    n_films = int(film.max()) + 1
+    right_in, right_out = np.bincount(film, right * inside, n_films), np.bincount(film, right * ~inside, n_films)
+    n_in, n_out = np.bincount(film, inside, n_films), np.bincount(film, ~inside, n_films)
+    both = (n_in > 0) & (n_out > 0)
+    if both.any():
+        differences = right_in[both] / n_in[both] - right_out[both] / n_out[both]
+        return None if both.sum() < 2 else min(1.0, 2 * min(sign_flip_test(differences), sign_flip_test(-differences)))
+    return _permuted(right_in + right_out, n_in + n_out, n_in > 0, seed)
+
+
+def _permuted(right: FloatArray, units: FloatArray, inside: BoolArray, seed: int) -> float:
+    """How often films drawn at random, as many as are inside, differ from the others at least as much."""
+    order = np.random.default_rng(seed).random((DRAWS, len(inside))).argsort(axis=1)
+    drawn = np.concatenate([inside[None], inside[order]]).astype(np.float64)
+    share_in = drawn @ right / (drawn @ units)
+    share_out = (1 - drawn) @ right / ((1 - drawn) @ units)
+    apart = np.abs(share_in - share_out)
+    return float((apart >= apart[0] - 1e-12).mean())
