@@ -103,9 +103,9 @@ class GroupScore:
     """The model on one group of units (`kind` genre, language, ...; `name` comedy, en, ...), with what people reach on the same units.
 
     `ece` (0..1) has one bin of equal mass for each ten units, 15 at most, and its interval leans upwards, as every one of an absolute
-    gap; no figure has an interval from fewer than five films. `human` (0..1) is the raters' agreement with each other's mode. `difference` (-1..1) is the group's accuracy less that of all
-    other units, `p_value` that of a two-sided permutation by film and `p_holm` Holm's over all groups; null where nothing is outside the
-    group, or nothing can be permuted.
+    gap; no figure has an interval from fewer than five films. `human` (0..1) is the raters' agreement with each other's mode on these
+    units. `difference` (-1..1) is the group's accuracy less that of all other units, `p_value` that of a two-sided permutation by film,
+    `p_holm` Holm's over all groups; null where nothing is outside the group, or nothing can be permuted.
     """
 
     kind: str
@@ -128,3 +128,36 @@ class GroupTable:
     least: int
     scores: list[GroupScore]
     withheld: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ContextUse:
+    """What neighbours bring: accuracy (0..1) with the neighbours as they are, without any, and with others of the same film in their place.
+
+    `gain` is what context brings over none, `order_gain` what the true neighbours bring over shuffled ones (-1..1, intervals over
+    films); null where the model was tested without that. `units` says which ones count.
+    """
+
+    units: str
+    n_units: int
+    n_films: int
+    with_context: Interval
+    without: Interval | None
+    shuffled: Interval | None
+    gain: Interval | None
+    order_gain: Interval | None
+
+
+@dataclass(frozen=True)
+class Incongruence:
+    """Units whose single modalities name different emotions, and whose side the fused system takes.
+
+    `accuracy` (0..1) is that of the fused system and each modality on them, `follows` (0..1) the share of the units that have the modality
+    on which the fused system names what it names; two that agree are followed together, and `follows_none` is the share where none is.
+    """
+
+    n_units: int
+    n_films: int
+    accuracy: dict[str, float]
+    follows: dict[str, float]
+    follows_none: float

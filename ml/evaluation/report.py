@@ -14,7 +14,17 @@ from typing import Any
 
 from corpus.paths import write_json
 from corpus.terms import FeelmError
-from ml.evaluation.findings import Abstention, GroupTable, HumanComparison, Interval, ProbabilityScore, ReliabilityBin, SoftLabelFit
+from ml.evaluation.findings import (
+    Abstention,
+    ContextUse,
+    GroupTable,
+    HumanComparison,
+    Incongruence,
+    Interval,
+    ProbabilityScore,
+    ReliabilityBin,
+    SoftLabelFit,
+)
 from ml.evaluation.typed import typed
 
 SCHEMA_VERSION = 2
@@ -90,6 +100,8 @@ class CorpusReport:
     soft_labels: SoftLabelFit | None = None
     humans: HumanComparison | None = None
     groups: GroupTable | None = None
+    context: list[ContextUse] = field(default_factory=list)
+    incongruence: Incongruence | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from corpus.terms import MODALITIES, FeelmError
 from ml.evaluation.abstention import abstention
 from ml.evaluation.calibration import reliability
 from ml.evaluation.comparison import paired_tests
+from ml.evaluation.context_use import context_use, incongruence
 from ml.evaluation.groups import group_table
 from ml.evaluation.humans import Ballots, compare_with_humans, human_score, read_ballots, soft_label_fit
 from ml.evaluation.metrics import score
@@ -97,6 +98,8 @@ def _corpus_report(scored: Scored, ballots: Ballots | None, groups: Mapping[str,
         soft_labels=soft_label_fit(scored, ballots),
         humans=None if ballots is None else compare_with_humans(ballots, scored.top[FUSED]),
         groups=group_table(scored, groups, ballots) if scored.name == FILMS_NAME else None,
+        context=context_use(scored),
+        incongruence=incongruence(scored),
     )
 
 

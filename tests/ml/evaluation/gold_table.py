@@ -23,5 +23,5 @@ def scored_table(soft: np.ndarray, film: np.ndarray, systems: dict[str, np.ndarr
     gold["label"] = [EMOTIONS[i] for i in soft.argmax(axis=1)]
     gold[list(PROBABILITY_COLUMNS)] = soft
     gold = gold.assign(has_face=True, has_voice=True, has_text=True, level="utterance").assign(**columns)
-    tables = {name: pd.DataFrame(p, columns=list(PROBABILITY_COLUMNS), index=gold["unit_id"]) for name, p in systems.items()}
+    tables = {name: pd.DataFrame(p, columns=list(PROBABILITY_COLUMNS), index=gold["unit_id"]).assign(fold=0) for name, p in systems.items()}
     return Scored("films", gold, tables, gold, tables)
