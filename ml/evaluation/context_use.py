@@ -10,7 +10,7 @@ import numpy as np
 
 from ml.evaluation.findings import ContextUse, Incongruence, Interval
 from ml.evaluation.metrics import FloatArray
-from ml.evaluation.resampling import ratio_interval
+from ml.evaluation.resampling import unit_mean_interval
 from ml.evaluation.scored import BoolArray, Scored, probabilities
 from ml.evaluation.slices import disagreement
 from ml.models.predict import FUSED, NO_CONTEXT, SHUFFLED
@@ -23,10 +23,10 @@ LEAST = 5
 def context_use(scored: Scored) -> list[ContextUse]:
     """The fused system with, without and with shuffled context; empty where no unit was tested without its neighbours."""
     right = {name: _right(scored, name) for name in (FUSED, NO_CONTEXT, SHUFFLED) if name in scored.every}
-    common = np.isfinite(np.stack(list(right.values()))).all(axis=0)
+    common = np.isfinite(sum(right.values()))
     parts = {"all lines with neighbours": common}
     if WORDS in scored.systems:
-        misled = scored.has(WORDS) & (scored.top[WORDS] != scored.label)
+        misled: BoolArray = scored.has(WORDS) & (scored.top[WORDS] != scored.label)
         parts["lines whose words alone mislead"] = common & misled
     if len(right) < 2:
         return []
@@ -43,17 +43,14 @@ def _right(scored: Scored, system: str) -> FloatArray:
 
 
 def _use(name: str, scored: Scored, units: BoolArray, right: dict[str, FloatArray]) -> ContextUse:
-    films, film = np.unique(scored.film[units], return_inverse=True)
-    counts = np.bincount(film, minlength=len(films)).astype(np.float64)
-
     def share(values: FloatArray) -> Interval:
-        return ratio_interval(np.bincount(film, values[units], len(films)), counts)
+        return unit_mean_interval(values[units], scored.film[units])
 
     whole = right[FUSED]
     return ContextUse(
         units=name,
         n_units=int(units.sum()),
-        n_films=len(films),
+        n_films=len(set(scored.film[units])),
         with_context=share(whole),
         without=share(right[NO_CONTEXT]) if NO_CONTEXT in right else None,
         shuffled=share(right[SHUFFLED]) if SHUFFLED in right else None,

@@ -161,3 +161,61 @@ class Incongruence:
     accuracy: dict[str, float]
     follows: dict[str, float]
     follows_none: float
+
+
+@dataclass(frozen=True)
+class IntensityScore:
+    """Predicted intensity (0..1) against gold's, in each film of `least` units or more by itself, then averaged over the `n_films`.
+
+    `ccc` and `pearson` are -1..1 (films where either is constant have no Pearson), `mae` 0..1. `human_ccc` is the same of each single
+    rater against the mean of the others on the same units.
+    """
+
+    least: int
+    n_films: int
+    n_units: int
+    ccc: Interval
+    pearson: Interval | None
+    mae: Interval
+    human_ccc: float | None
+
+
+@dataclass(frozen=True)
+class ArcScore:
+    """A system's courses of valence against the raters', by film, then averaged: `r` and `ccc` -1..1.
+
+    `turning_f1` (0..1) is that of the turning points of all films, matched within 2 % of the film; null where there are none.
+    `same_shape` (0..1) is the share of films whose course has the same of six shapes, by chance 0.17.
+    """
+
+    system: str
+    n_films: int
+    r: Interval
+    ccc: Interval
+    turning_f1: float | None
+    same_shape: float
+
+
+@dataclass(frozen=True)
+class FilmArc:
+    """One film's course of valence (-1..1) at 100 times from its first line to its last, as the raters and as the fused system have it.
+
+    The shapes are values of `corpus.films.catalogue.entries.ArcShape`; `r` is null where a course never changes.
+    """
+
+    film_id: str
+    n_units: int
+    raters: list[float]
+    model: list[float]
+    r: float | None
+    raters_shape: str
+    model_shape: str
+
+
+@dataclass(frozen=True)
+class ArcComparison:
+    """The films' courses of valence. `human_r` is what the raters' halves agree on, stepped up to all of them (Spearman-Brown)."""
+
+    scores: list[ArcScore]
+    films: list[FilmArc]
+    human_r: float | None

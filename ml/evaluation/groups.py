@@ -16,7 +16,7 @@ from corpus.statistics import sign_flip_test
 from ml.evaluation.findings import GroupScore, GroupTable, Interval
 from ml.evaluation.humans import Ballots, hits
 from ml.evaluation.metrics import FloatArray, IntArray, Judged, accuracy, confusions, resampled, uar
-from ml.evaluation.resampling import DRAWS, film_counts, holm, interval
+from ml.evaluation.resampling import DRAWS, film_counts, holm, interval, sums
 from ml.evaluation.scored import BoolArray, Scored
 from ml.models.predict import FUSED
 
@@ -102,9 +102,9 @@ def permutation_p(right: BoolArray, inside: BoolArray, film: IntArray, seed: int
     Where the films are wholly inside or outside, which of them are inside is permuted (10,000 draws); where films have units of both,
     the signs of the differences within those are.
     """
-    n_films = int(film.max()) + 1
-    right_in, right_out = np.bincount(film, right * inside, n_films), np.bincount(film, right * ~inside, n_films)
-    n_in, n_out = np.bincount(film, inside, n_films), np.bincount(film, ~inside, n_films)
+    n_films, hit = int(film.max()) + 1, right.astype(np.float64)
+    right_in, right_out = sums(film, hit * inside, n_films), sums(film, hit * ~inside, n_films)
+    n_in, n_out = sums(film, inside.astype(np.float64), n_films), sums(film, (~inside).astype(np.float64), n_films)
     both = (n_in > 0) & (n_out > 0)
     if both.any():
         differences = right_in[both] / n_in[both] - right_out[both] / n_out[both]

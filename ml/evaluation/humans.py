@@ -19,7 +19,7 @@ from ml.evaluation import baselines
 from ml.evaluation.findings import HumanComparison, Interval, SoftLabelFit
 from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray, score
 from ml.evaluation.report import SystemScore
-from ml.evaluation.resampling import ratio_interval
+from ml.evaluation.resampling import unit_mean_interval
 from ml.evaluation.scored import HUMAN, BoolArray, Scored, codes
 from ml.models.predict import FUSED
 
@@ -113,11 +113,9 @@ def compare_with_humans(ballots: Ballots, top: IntArray) -> HumanComparison | No
     known = np.isfinite(human)
     if not known.any():
         return None
-    films, film = np.unique(ballots.film[known], return_inverse=True)
-    gained = np.bincount(film, (model - human)[known], len(films))
-    difference = ratio_interval(gained, np.bincount(film, minlength=len(films)).astype(np.float64))
+    difference = unit_mean_interval((model - human)[known], ballots.film[known])
     return HumanComparison(
-        n_films=len(films),
+        n_films=len(set(ballots.film[known])),
         n_units=len(np.unique(ballots.unit[known])),
         n_votes=int(known.sum()),
         model=float(model[known].mean()),
@@ -136,9 +134,7 @@ def soft_label_fit(scored: Scored, ballots: Ballots | None) -> SoftLabelFit:
 
 def _distance_bits(scored: Scored, system: str) -> Interval:
     judged = scored.judged(system)
-    films, film = np.unique(judged.film, return_inverse=True)
-    distance = np.bincount(film, jensen_shannon_bits(judged.soft, judged.probabilities), len(films))
-    return ratio_interval(distance, np.bincount(film, minlength=len(films)).astype(np.float64))
+    return unit_mean_interval(jensen_shannon_bits(judged.soft, judged.probabilities), judged.film)
 
 
 def _floor_bits(ballots: Ballots) -> tuple[float | None, int]:

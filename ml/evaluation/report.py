@@ -16,10 +16,12 @@ from corpus.paths import write_json
 from corpus.terms import FeelmError
 from ml.evaluation.findings import (
     Abstention,
+    ArcComparison,
     ContextUse,
     GroupTable,
     HumanComparison,
     Incongruence,
+    IntensityScore,
     Interval,
     ProbabilityScore,
     ReliabilityBin,
@@ -102,6 +104,8 @@ class CorpusReport:
     groups: GroupTable | None = None
     context: list[ContextUse] = field(default_factory=list)
     incongruence: Incongruence | None = None
+    intensity: IntensityScore | None = None
+    arcs: ArcComparison | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from ml.evaluation.findings import Interval
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+StrArray = npt.NDArray[np.str_]
 
 DRAWS = 10_000
 
@@ -44,6 +46,17 @@ def ratio_interval(parts: FloatArray, wholes: FloatArray, seed: int = 0) -> Inte
     total = counts @ wholes
     draws = np.divide(counts @ parts, total, out=np.full(len(total), np.nan), where=total > 0)
     return interval(float(parts.sum() / wholes.sum()), draws, len(parts))
+
+
+def unit_mean_interval(values: FloatArray, film: StrArray) -> Interval:
+    """The mean of one figure a unit (n,), films (n,) resampled."""
+    films, code = np.unique(film, return_inverse=True)
+    return ratio_interval(sums(code, values, len(films)), sums(code, np.ones(len(values)), len(films)))
+
+
+def sums(code: IntArray, values: FloatArray, n: int) -> FloatArray:
+    """The sum of `values` by `code` 0..n-1, (n,)."""
+    return np.bincount(code, values, n).astype(np.float64)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

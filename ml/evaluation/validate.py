@@ -18,11 +18,13 @@ from corpus.films.catalogue.groups import FilmGroups, film_groups
 from corpus.paths import Home, write_json
 from corpus.terms import MODALITIES, FeelmError
 from ml.evaluation.abstention import abstention
+from ml.evaluation.arcs import arc_comparison
 from ml.evaluation.calibration import reliability
 from ml.evaluation.comparison import paired_tests
 from ml.evaluation.context_use import context_use, incongruence
 from ml.evaluation.groups import group_table
 from ml.evaluation.humans import Ballots, compare_with_humans, human_score, read_ballots, soft_label_fit
+from ml.evaluation.intensity import intensity_score
 from ml.evaluation.metrics import score
 from ml.evaluation.reaction import reaction_scores
 from ml.evaluation.report import Agreement, CorpusReport, ValidationReport
@@ -100,6 +102,8 @@ def _corpus_report(scored: Scored, ballots: Ballots | None, groups: Mapping[str,
         groups=group_table(scored, groups, ballots) if scored.name == FILMS_NAME else None,
         context=context_use(scored),
         incongruence=incongruence(scored),
+        intensity=intensity_score(scored, ballots),
+        arcs=arc_comparison(scored, ballots),
     )
 
 

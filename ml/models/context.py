@@ -65,11 +65,9 @@ class Opinions:
 
     def placed(self, rows: IntArray, places: IntArray) -> Opinions:
         """The same with what is said of `rows` standing at `places`; scene, speaker and neighbourhood of a place stay its own."""
-        log_p, strength, present, prior = (part.copy() for part in (self.log_p, self.strength, self.present, self.prior))
-        log_p[places], strength[places], present[places], prior[places] = (
-            part[rows] for part in (self.log_p, self.strength, self.present, self.prior)
-        )
-        return Opinions(log_p, strength, present, prior)
+        moved = np.arange(len(self.present))
+        moved[places] = rows
+        return Opinions(self.log_p[moved], self.strength[moved], self.present[moved], self.prior[moved])
 
 
 @dataclass(frozen=True)
