@@ -219,3 +219,31 @@ class ArcComparison:
     scores: list[ArcScore]
     films: list[FilmArc]
     human_r: float | None
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one system says of a unit: its emotion with its probability, and the probability of the gold emotion (both 0..1)."""
+
+    system: str
+    emotion: str
+    probability: float
+    gold_probability: float
+
+
+@dataclass(frozen=True)
+class WorstError:
+    """A unit on which the fused system loses most: `loss_nats` (0..) against `gold`, and what everybody said of it.
+
+    `votes` counts the trusted raters by emotion; times are null for a unit of a corpus without them. The unit's words stay where they are:
+    a report may leave this place, a film's words may not.
+    """
+
+    unit_id: str
+    film_id: str
+    start_ms: int | None
+    end_ms: int | None
+    gold: str
+    loss_nats: float
+    votes: dict[str, int]
+    said: list[Said]

@@ -26,6 +26,7 @@ from ml.evaluation.findings import (
     ProbabilityScore,
     ReliabilityBin,
     SoftLabelFit,
+    WorstError,
 )
 from ml.evaluation.typed import typed
 
@@ -106,6 +107,7 @@ class CorpusReport:
     incongruence: Incongruence | None = None
     intensity: IntensityScore | None = None
     arcs: ArcComparison | None = None
+    errors: list[WorstError] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from ml.evaluation.arcs import arc_comparison
 from ml.evaluation.calibration import reliability
 from ml.evaluation.comparison import paired_tests
 from ml.evaluation.context_use import context_use, incongruence
+from ml.evaluation.errors import worst_errors
 from ml.evaluation.groups import group_table
 from ml.evaluation.humans import Ballots, compare_with_humans, human_score, read_ballots, soft_label_fit
 from ml.evaluation.intensity import intensity_score
@@ -104,6 +105,7 @@ def _corpus_report(scored: Scored, ballots: Ballots | None, groups: Mapping[str,
         incongruence=incongruence(scored),
         intensity=intensity_score(scored, ballots),
         arcs=arc_comparison(scored, ballots),
+        errors=worst_errors(scored, ballots) if scored.name == FILMS_NAME else [],
     )
 
 
