@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from corpus.terms import EMOTIONS
 from pages import charts, squares
 from pages.charts import Bar, Point, Run, Span
-from pages.squares import Bin
+from pages.squares import Bin, Curve
 
 SVG = "{http://www.w3.org/2000/svg}"
 HALF_JOY = tuple(0.5 if emotion in ("neutral", "joy") else 0.0 for emotion in EMOTIONS)
@@ -150,12 +150,12 @@ def test_a_coverage_curve_runs_through_its_points_and_stands_in_the_key() -> Non
     chart = ElementTree.fromstring(
         squares.coverage_curves([Curve("All together", "c-fused", ((0.5, 1.0), (1.0, 0.75))), Curve("Face", "c-face", ((1.0, 0.5),))], "c")
     )
-    paths = [path.get("d") for path in chart.iter(f"{SVG}path") if path.get("class") == "curve c-fused"]
+    paths = [path.get("d") for path in chart.iter("path") if path.get("class") == "curve c-fused"]
     assert paths[0] == "M208,12 358,87" and len(paths) == 2
-    assert {"All together", "Face"} <= {text.text for text in chart.iter(f"{SVG}text")}
+    assert {"All together", "Face"} <= {text.text for text in chart.iter("text")}
 
 
 def test_courses_have_nought_in_the_middle_and_the_raters_first() -> None:
     chart = ElementTree.fromstring(charts.courses([1.0, -1.0], [0.0, 0.5], 40, "c"))
-    drawn = {path.get("class"): path.get("d") for path in chart.iter(f"{SVG}path")}
+    drawn = {path.get("class"): path.get("d") for path in chart.iter("path")}
     assert drawn == {"base": "M0,20 H1000", "line raters": "M0,0 1000,40", "line": "M0,20 1000,10"}
