@@ -214,7 +214,8 @@ def lead(corpus: CorpusReport | None) -> str:
     said = [f"The model names the right emotion in {percent(score.accuracy.value)} of {where}, each film unseen in training."]
     ceiling = human(corpus)
     if ceiling is not None:
-        said.append(f"A single rater, held against the others on the same {what}, reaches {percent(ceiling.accuracy.value)}.")
+        same = f"; the model, held against the same others, {percent(corpus.humans.model)}" if corpus.humans else ""
+        said.append(f"A single rater, held against the others on the same {what}, reaches {percent(ceiling.accuracy.value)}{same}.")
     channels = [other for other in corpus.scores if other.kind == "modality"]
     if channels:
         best = max(channels, key=lambda other: other.accuracy.value)

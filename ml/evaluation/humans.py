@@ -7,6 +7,7 @@ that is partly their own. A vote that meets a tie of k modes counts in k parts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ class Ballots:
     def __len__(self) -> int:
         return len(self.unit)
 
-    @property
+    @cached_property
     def modes(self) -> BoolArray:
         """Which emotions are the most frequent among the other raters' votes on the unit (v, 7); none where nobody else voted."""
         n_units = int(self.unit.max(initial=-1)) + 1

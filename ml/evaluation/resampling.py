@@ -7,6 +7,7 @@ each film comes as its sums; everything random takes a seed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,12 @@ StrArray = npt.NDArray[np.str_]
 DRAWS = 10_000
 
 
+@lru_cache(maxsize=2)
 def film_counts(n_films: int, seed: int = 0) -> FloatArray:
-    """How often each film is drawn, (10,000, n_films), when n_films are drawn with repetition."""
-    return np.random.default_rng(seed).multinomial(n_films, np.full(n_films, 1 / n_films), size=DRAWS).astype(np.float64)
+    """How often each film is drawn, (10,000, n_films), when n_films are drawn with repetition; not to be written to."""
+    counts = np.random.default_rng(seed).multinomial(n_films, np.full(n_films, 1 / n_films), size=DRAWS).astype(np.float64)
+    counts.setflags(write=False)
+    return counts
 
 
 def interval(value: float, draws: FloatArray, n_films: int) -> Interval:

@@ -7,6 +7,7 @@ asked for those rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,7 @@ class Scored:
     labelled: pd.DataFrame
     every: dict[str, pd.DataFrame]
 
-    @property
+    @cached_property
     def label(self) -> IntArray:
         """Gold emotion (n,)."""
         return codes(self.gold["label"])
@@ -57,12 +58,12 @@ class Scored:
             self.film,
         )
 
-    @property
+    @cached_property
     def film(self) -> StrArray:
         """The film of each gold unit (n,)."""
         return self.gold["film_id"].to_numpy(str)
 
-    @property
+    @cached_property
     def top(self) -> dict[str, IntArray]:
         """The emotion that each system names, (n,)."""
         return {name: probabilities(table).argmax(axis=1) for name, table in self.systems.items()}
