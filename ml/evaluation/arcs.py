@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpus.films.catalogue.entries import ArcShape
 from corpus.statistics import concordance, label_counts
-from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, UnitLevel
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, ArcShape, UnitLevel
 from ml.evaluation.findings import ArcComparison, ArcScore, FilmArc
 from ml.evaluation.humans import Ballots
 from ml.evaluation.intensity import pearson

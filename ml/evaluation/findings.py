@@ -200,7 +200,7 @@ class ArcScore:
 class FilmArc:
     """One film's course of valence (-1..1) at 100 times from its first line to its last, as the raters and as the fused system have it.
 
-    The shapes are values of `corpus.films.catalogue.entries.ArcShape`; `r` is null where a course never changes.
+    The shapes are values of `corpus.terms.ArcShape`; `r` is null where a course never changes.
     """
 
     film_id: str

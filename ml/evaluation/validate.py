@@ -11,9 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from corpus.contracts import PREDICTIONS, TRAINING_UNITS
-from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.groups import FilmGroups, film_groups
 from corpus.paths import Home, write_json
 from corpus.terms import MODALITIES, FeelmError
@@ -33,6 +33,9 @@ from ml.evaluation.scored import BASELINES, FILMS_NAME, HUMAN, Scored, read_scor
 from ml.evaluation.slices import slice_scores
 from ml.models.predict import FUSED, load_model
 from ml.models.training_set import Manifest
+
+if TYPE_CHECKING:
+    from corpus.films.catalogue.entries import Film
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import pytest
 from assets.chain import STAGES, group_versions
 from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
-from corpus.films.catalogue.entries import ArcShape, Character, Film
+from corpus.films.catalogue.entries import Character, Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home
+from corpus.terms import ArcShape
 
 
 def workspace(root: Path, film: Film) -> Workspace:

@@ -17,24 +17,10 @@ from typing import Any
 
 from corpus.films.catalogue.reading import KEYS, WRITTEN, CatalogueError, check_keys, choice, mappings, text, texts
 from corpus.films.catalogue.sources import ROLES, Source, read_sources
-from corpus.terms import EMOTIONS, DeclaredUse, Rights, check_film_id
+from corpus.terms import EMOTIONS, ArcShape, DeclaredUse, Rights, check_film_id
 
 SCHEMA_VERSION = 1
 CLOCK = re.compile(r"(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d(?:\.\d+)?)")
-
-
-class ArcShape(StrEnum):
-    """The six shapes that the fortune of most stories follows.
-
-    Source: Reagan et al., The emotional arcs of stories are dominated by six basic shapes, EPJ Data Science 5:31, 2016.
-    """
-
-    RAGS_TO_RICHES = "rags_to_riches"
-    TRAGEDY = "tragedy"
-    MAN_IN_A_HOLE = "man_in_a_hole"
-    ICARUS = "icarus"
-    CINDERELLA = "cinderella"
-    OEDIPUS = "oedipus"
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ The report tells how well the model reads each group. Nothing is inferred about 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from corpus.dialogue.screenplay.read import character_slug
-from corpus.films.catalogue.coverage import UNKNOWN, culture_of
-from corpus.films.catalogue.entries import Film
+if TYPE_CHECKING:
+    from corpus.films.catalogue.entries import Film
 
 KINDS = ("genre", "language", "decade", "country", "culture")
 
@@ -24,6 +24,9 @@ class FilmGroups:
 
 def film_groups(film: Film) -> FilmGroups:
     """The groups of a film by its entry."""
+    from corpus.dialogue.screenplay.read import character_slug
+    from corpus.films.catalogue.coverage import UNKNOWN, culture_of
+
     culture = culture_of(film)
     values = {
         "genre": film.genres,

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.films.catalogue.entries import ArcShape
-from corpus.terms import EMOTIONS
+from corpus.terms import EMOTIONS, ArcShape
 from ml.evaluation.arcs import arc_comparison, matched, shape, smoothed_course, turning_points
 from ml.evaluation.humans import Ballots
 from ml.evaluation.scored import Scored
