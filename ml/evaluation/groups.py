@@ -1,7 +1,7 @@
-"""How the model treats groups of films and speakers: genre, language, decade, country, culture, and gender where it was declared.
+"""How the model treats groups of films and speakers: genre, language, decade, country, culture; gender and new actors where declared.
 
-Nothing is inferred about anybody: a film's groups are what its catalogue entry says, a speaker's gender what the entry declares of that
-character. A group of fewer than 30 gold units is counted and not told, since its figures would be chance.
+Nothing is inferred about anybody: a film's groups are what its catalogue entry says, a speaker's gender and actor what the entry declares
+of that character. A group of fewer than 30 gold units is counted and not told, since its figures would be chance.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from corpus.films.catalogue.groups import KINDS, FilmGroups
 from corpus.statistics import sign_flip_test
 from ml.evaluation.findings import GroupScore, GroupTable, Interval
 from ml.evaluation.humans import Ballots, hits
-from ml.evaluation.metrics import FloatArray, IntArray, Judged, accuracy, confusions, resampled, uar
+from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray, accuracy, confusions, resampled, uar
 from ml.evaluation.resampling import DRAWS, film_counts, holm, interval, sums
 from ml.evaluation.scored import BoolArray, Scored
 from ml.models.predict import FUSED
 
+GENDER, ACTOR = "speaker’s gender", "speaker’s actor"
 LEAST = 30
 UNITS_A_BIN = 10
 MOST_BINS = 15
@@ -48,10 +49,29 @@ def _members(scored: Scored, films: Mapping[str, FilmGroups]) -> Iterator[tuple[
         for name in sorted({name for groups in own.values() for name in groups.values.get(kind, ())}):
             inside = [film_id for film_id, groups in own.items() if name in groups.values.get(kind, ())]
             yield (kind, name), np.isin(scored.film, inside)
+    genders = _by_speaker(scored, {film_id: groups.genders for film_id, groups in own.items()})
+    for name in sorted({str(name) for name in genders} - {""}):
+        yield (GENDER, name), genders == name
+    actors = _by_speaker(scored, {film_id: groups.actors for film_id, groups in own.items()})
+    met = _met(scored, own)
+    yield from (((ACTOR, name), units) for name, units in (("new", (actors != "") & ~met), ("seen in training", met)) if units.any())
+
+
+def _by_speaker(scored: Scored, declared: Mapping[str, Mapping[str, str]]) -> StrArray:
+    """What is declared of each gold unit's speaker (n,); empty where nothing is."""
     speakers = zip(scored.film, scored.gold["character_id"], strict=True)
-    declared = np.array([own[film].genders.get(str(speaker), "") for film, speaker in speakers], str)
-    for name in sorted({str(name) for name in declared} - {""}):
-        yield ("speaker’s gender", name), declared == name
+    return np.array([declared[film].get(str(speaker), "") for film, speaker in speakers], str)
+
+
+def _met(scored: Scored, own: Mapping[str, FilmGroups]) -> BoolArray:
+    """Whether the speaker's actor plays in a gold film of another fold too, from which the model that was tested here learned (n,)."""
+    fold = dict(zip(scored.film, scored.systems[FUSED]["fold"], strict=True))
+    folds: dict[str, set[int]] = {}
+    for film_id, groups in own.items():
+        for actor in groups.actors.values():
+            folds.setdefault(actor, set()).add(int(fold[film_id]))
+    actors = _by_speaker(scored, {film_id: groups.actors for film_id, groups in own.items()})
+    return np.array([bool(folds.get(str(actor), set()) - {int(fold[film])}) for actor, film in zip(actors, scored.film, strict=True)], bool)
 
 
 def _human(ballots: Ballots | None, units: BoolArray) -> float | None:

@@ -63,7 +63,8 @@ class SystemScore:
 class PairedTest:
     """Fused against another system, by film: mean difference in accuracy and exact (or 100,000-draw) sign-flip p, one-sided.
 
-    `low` and `high` bound the difference (95 %, films resampled; null for one film), `p_holm` is Holm's p over the corpus's systems.
+    `low` and `high` bound the difference (95 %, films resampled; null for one film), `p_holm` is Holm's p over the corpus's systems,
+    `uar` the difference in macro recall over all units with its interval.
     """
 
     other: str
@@ -73,6 +74,7 @@ class PairedTest:
     low: float | None = None
     high: float | None = None
     p_holm: float | None = None
+    uar: Interval | None = None
 
 
 @dataclass(frozen=True)

@@ -89,15 +89,15 @@ def build_report(
 
 def _corpus_report(scored: Scored, ballots: Ballots | None, groups: Mapping[str, FilmGroups]) -> CorpusReport:
     systems = [name for name in (FUSED, *MODALITIES, *BASELINES) if name in scored.systems]
-    scores = [score(scored.judged(name)) for name in systems]
-    fused = scored.judged(FUSED)
+    judged = [scored.judged(name) for name in systems]
+    scores, fused = [score(one) for one in judged], judged[0]
     return CorpusReport(
         name=scored.name,
         n_films=int(scored.gold["film_id"].nunique()),
         n_units=len(scored.labelled),
         n_gold=len(scored.gold),
         scores=[*scores, *([human_score(ballots)] if ballots is not None else [])],
-        tests=paired_tests(scores),
+        tests=paired_tests(judged, scores),
         reliability=reliability(fused.probabilities, fused.label),
         slices=slice_scores(scored),
         abstention=[abstention(name, scored.judged(name).probabilities, scored.label) for name in (FUSED, *scored.single)],

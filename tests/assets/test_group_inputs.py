@@ -25,7 +25,8 @@ def workspace(root: Path, film: Film) -> Workspace:
     ("declared", "stale"),
     [
         ({"culture": "Sámi"}, True), ({"genres": ("drama",)}, True), ({"characters": (Character("Ben", gender="man"),)}, True),
-        ({"characters": (Character("Ben", "Duane Jones"),)}, False), ({"arc": ArcShape.ICARUS}, False), ({"attribution": "me"}, False),
+        ({"characters": (Character("Ben", "Duane Jones"),)}, True), ({"characters": (Character("Ben"),)}, False),
+        ({"arc": ArcShape.ICARUS}, False), ({"attribution": "me"}, False),
     ],
 )  # fmt: skip
 def test_the_report_is_stale_after_what_declares_a_group(tmp_path: Path, declared: dict[str, object], stale: bool) -> None:

@@ -16,10 +16,11 @@ KINDS = ("genre", "language", "decade", "country", "culture")
 
 @dataclass(frozen=True)
 class FilmGroups:
-    """A film's values by kind of group (one of KINDS), and the declared gender of its characters by their slug."""
+    """A film's values by kind of group (one of KINDS), and by the slug of its characters their declared gender and who plays them."""
 
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     genders: dict[str, str] = field(default_factory=dict)
+    actors: dict[str, str] = field(default_factory=dict)
 
 
 def film_groups(film: Film) -> FilmGroups:
@@ -36,4 +37,5 @@ def film_groups(film: Film) -> FilmGroups:
         "culture": (culture,) if culture != UNKNOWN else (),
     }
     genders = {character_slug(one.name): one.gender for one in film.characters if one.gender}
-    return FilmGroups({kind: names for kind, names in values.items() if names}, genders)
+    actors = {character_slug(one.name): one.actor for one in film.characters if one.actor}
+    return FilmGroups({kind: names for kind, names in values.items() if names}, genders, actors)

@@ -22,8 +22,8 @@ def test_a_film_is_in_the_groups_that_its_entry_declares_and_in_no_other() -> No
         "genre": ("horror", "drama"), "language": ("en",), "decade": ("1960s",), "country": ("US",), "culture": ("Northern America",),
     }  # fmt: skip
     assert film_groups(Film("b", "B", Path("b.mkv"))) == FilmGroups()
-    told = Film("c", "C", Path("c.mkv"), characters=(Character("Mara Vane", gender="woman"), Character("Ben")))
-    assert film_groups(told).genders == {"mara-vane": "woman"}
+    told = Film("c", "C", Path("c.mkv"), characters=(Character("Mara Vane", gender="woman"), Character("Ben", actor="Duane Jones")))
+    assert film_groups(told).genders == {"mara-vane": "woman"} and film_groups(told).actors == {"ben": "Duane Jones"}
 
 
 def built(n: int = 504, seed: int = 0):
@@ -58,6 +58,19 @@ def test_who_is_not_declared_is_in_no_group() -> None:
     told = [one for one in group_table(table, groups, None).scores if one.kind == "speaker’s gender"]
     assert {one.name: one.n_units for one in told} == {"man": 168, "woman": 168}
     assert group_table(table, {}, None).scores == []
+
+
+def test_an_actor_is_new_where_the_tested_model_learned_from_no_film_of_theirs() -> None:
+    table, _, _, _ = built()
+    fold = np.array([FILMS.index(film) // 4 for film in table.film])
+    table.systems["fused"] = table.systems["fused"].assign(fold=fold)
+    groups = {
+        name: FilmGroups(actors={"mara": "A. Star" if i in (0, 4) else "A. Guest"} if i in (0, 1, 2, 4) else {})
+        for i, name in enumerate(FILMS)
+    }
+    found = group_table(table, groups, None)
+    counts = {one.name: one.n_units for one in found.scores} | {name.split(": ")[1]: n for name, n in found.withheld.items()}
+    assert counts == {"seen in training": 2 * 14, "new": 2 * 14}
 
 
 def test_a_group_that_holds_everything_is_compared_with_nothing() -> None:
