@@ -13,14 +13,18 @@ import numpy as np
 
 from corpus.films.catalogue.groups import KINDS, FilmGroups
 from corpus.statistics import sign_flip_test
+from corpus.terms import EMOTIONS
 from ml.evaluation.findings import GroupScore, GroupTable, Interval
 from ml.evaluation.humans import Ballots, hits
-from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray, accuracy, confusions, resampled, uar
+from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray, accuracy, confusions, optional, recalls, resampled, uar
 from ml.evaluation.resampling import DRAWS, film_counts, holm, interval, sums
 from ml.evaluation.scored import BoolArray, Scored
 from ml.models.predict import FUSED
 
 GENDER, ACTOR = "speaker’s gender", "speaker’s actor"
+DISTRESS = ("fear", "sadness")
+"""Emotions on which a person is asked how they are."""
+
 LEAST = 30
 UNITS_A_BIN = 10
 MOST_BINS = 15
@@ -97,10 +101,19 @@ def _group(kind: str, name: str, judged: Judged, units: BoolArray, human: float 
         uar=interval(float(uar(whole)), uar(draws), several),
         ece=_calibration(judged.probabilities[units].max(axis=1), right[units], film),
         human=human,
+        recall=dict(zip(EMOTIONS, optional(recalls(whole)), strict=True)),
+        false_distress=_false_distress(whole),
         difference=None if alone else float(right[units].mean() - right[~units].mean()),
         p_value=None if alone else permutation_p(right, units, np.unique(judged.film, return_inverse=True)[1]),
         p_holm=None,
     )
+
+
+def _false_distress(confusion: FloatArray) -> float | None:
+    """The share of the units without distress that are taken for it."""
+    distress = np.isin(EMOTIONS, DISTRESS)
+    calm = confusion[~distress]
+    return float(calm[:, distress].sum() / calm.sum()) if calm.sum() else None
 
 
 def _calibration(confidence: FloatArray, right: BoolArray, film: IntArray) -> Interval:

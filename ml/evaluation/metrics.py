@@ -111,8 +111,8 @@ def score(judged: Judged, seed: int = 0) -> SystemScore:
         ece=None if human else expected_calibration_error(judged.probabilities, judged.label),
         by_film=_named(films, accuracy(by_film)),
         macro_f1_by_film=_named(films, macro_f1(by_film)),
-        recall=dict(zip(EMOTIONS, _optional(recalls(whole)), strict=True)),
-        f1=dict(zip(EMOTIONS, _optional(f1_scores(whole)), strict=True)),
+        recall=dict(zip(EMOTIONS, optional(recalls(whole)), strict=True)),
+        f1=dict(zip(EMOTIONS, optional(f1_scores(whole)), strict=True)),
         confusion=[[round(float(value)) for value in row] for row in whole],
         probability=None if human else probability_score(judged.probabilities, judged.label, judged.soft),
     )
@@ -131,5 +131,6 @@ def _named(films: StrArray, values: FloatArray) -> dict[str, float]:
     return {str(film): float(value) for film, value in zip(films, values, strict=True)}
 
 
-def _optional(values: FloatArray) -> list[float | None]:
+def optional(values: FloatArray) -> list[float | None]:
+    """The values, None for what could not be computed (NaN)."""
     return [float(value) if np.isfinite(value) else None for value in values]

@@ -439,8 +439,8 @@ def _found() -> dict[str, Any]:
         "groups": GroupTable(
             30,
             [
-                GroupScore("genre", f"comedy {HOSTILE}", 90, 6, group, group, Interval(0.05, 0.04, 0.1), 0.93, 0.05, 0.01, 0.03),
-                GroupScore("language", "en", 212, 12, group, group, Interval(0.05), None, None, None, None),
+                GroupScore("genre", f"comedy {HOSTILE}", 90, 6, group, group, Interval(0.05, 0.04, 0.1), 0.93, {}, 0.02, 0.05, 0.01, 0.03),
+                GroupScore("language", "en", 212, 12, group, group, Interval(0.05), None, {}, None, None, None, None),
             ],
             {"genre: war": 12},
         ),

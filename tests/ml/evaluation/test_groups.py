@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import recall_score
 
 from corpus.films.catalogue.entries import Character, Film
 from corpus.films.catalogue.groups import FilmGroups, film_groups
+from corpus.terms import EMOTIONS
 from ml.evaluation.calibration import expected_calibration_error
 from ml.evaluation.groups import group_table, permutation_p
 from ml.evaluation.humans import Ballots
@@ -86,6 +88,16 @@ def test_a_group_of_fewer_than_thirty_is_counted_and_not_told() -> None:
     assert all(one.accuracy.low is not None for one in found.scores if one.name == "drama")
     assert found.withheld == {"genre: war": 10}
     assert "war" not in {one.name for one in found.scores}
+
+
+def test_recall_and_false_distress_of_a_group_are_those_of_its_units() -> None:
+    table, groups, _, comedy = built()
+    one = next(one for one in group_table(table, groups, None).scores if one.name == "drama")
+    truth, said = table.label[~comedy], table.top["fused"][~comedy]
+    assert list(one.recall.values()) == pytest.approx(recall_score(truth, said, average=None))
+    distress = [EMOTIONS.index("fear"), EMOTIONS.index("sadness")]
+    calm = ~np.isin(truth, distress)
+    assert one.false_distress == pytest.approx(np.isin(said[calm], distress).mean())
 
 
 def test_few_films_make_no_interval() -> None:
