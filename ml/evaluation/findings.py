@@ -105,9 +105,9 @@ class GroupScore:
     `ece` (0..1) has one bin of equal mass for each ten units, 15 at most, and its interval leans upwards, as every one of an absolute
     gap; no figure has an interval from fewer than five films. `human` (0..1) is the raters' agreement with each other's mode on these
     units. `recall` is by emotion (null: no such unit), `false_distress` (0..1) the share of the units of neither fear nor sadness that the
-    model takes for one of them. `difference` (-1..1) is the group's accuracy less that of all other units, `p_value` that of a two-sided permutation by film
-    (within the films that have units of both, where there are such), `p_holm` Holm's over all groups; null where nothing is outside the
-    group, or nothing can be permuted.
+    model takes for one of them. `difference` (-1..1) is the group's accuracy less that of all other units, `p_value` that of a two-sided
+    permutation by film (within the films that have units of both, where there are such), `p_holm` Holm's over all groups; null where
+    nothing is outside the group, or nothing can be permuted.
     """
 
     kind: str
