@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ml.evaluation.findings import (
+    LEAST_GROUP,
     Abstention,
     ArcScore,
     ContextUse,
     FilmArc,
-    GroupTable,
+    GroupScore,
     HumanComparison,
     Incongruence,
     IntensityScore,
@@ -62,13 +63,14 @@ class Findings:
     coverage: Markup | None
     context: tuple[ContextUse, ...]
     context_told: str | None
-    sides: Incongruence | None
     sides_told: str | None
     intensity: IntensityScore | None
     arcs: tuple[ArcScore, ...]
     arc_ceiling: float | None
     courses: tuple[Course, ...]
-    groups: GroupTable | None
+    groups: tuple[GroupScore, ...]
+    withheld: dict[str, int]
+    least_group: int = LEAST_GROUP
 
 
 def findings(corpus: CorpusReport, titles: Mapping[str, str]) -> Findings:
@@ -81,13 +83,13 @@ def findings(corpus: CorpusReport, titles: Mapping[str, str]) -> Findings:
         coverage=_coverage(corpus.abstention),
         context=tuple(corpus.context),
         context_told=context_told(corpus.context[0]) if corpus.context else None,
-        sides=sides,
         sides_told=sides_told(sides) if sides else None,
         intensity=corpus.intensity,
         arcs=tuple(arcs.scores) if arcs else (),
         arc_ceiling=arcs.human_r if arcs else None,
         courses=tuple(_course(film, titles.get(film.film_id, film.film_id)) for film in arcs.films[:MOST_COURSES]) if arcs else (),
-        groups=corpus.groups if corpus.groups and corpus.groups.scores else None,
+        groups=tuple(corpus.groups),
+        withheld=corpus.groups_withheld,
     )
 
 

@@ -18,9 +18,9 @@ from corpus.paths import Home, write_json, write_text
 from corpus.terms import EMOTIONS, FeelmError
 from ml.evaluation.report import CorpusReport, ValidationReport
 from pages.annotators import Ceiling, write_annotators
-from pages.cards import FilmCard, budgeted, film_html, read_card
 from pages.errors import ErrorCard, read_errors
 from pages.film import REPORT_LINK, RIGHTS, Fact
+from pages.film_cards import FilmCard, budgeted, film_html, read_card
 from pages.findings import Findings, findings
 from pages.material import read_json
 from pages.raters import RaterRow, read_raters

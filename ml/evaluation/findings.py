@@ -100,7 +100,7 @@ class HumanComparison:
 
 @dataclass(frozen=True)
 class GroupScore:
-    """The model on one group of units (`kind` genre, language, ...; `name` comedy, en, ...), with what people reach on the same units.
+    """The model on one group of units (`kind` genre, language, ...; `value` comedy, en, ...), with what people reach on the same units.
 
     `ece` (0..1) has one bin of equal mass for each ten units, 15 at most, and its interval leans upwards, as every one of an absolute
     gap; no figure has an interval from fewer than five films. `human` (0..1) is the raters' agreement with each other's mode on these
@@ -111,7 +111,7 @@ class GroupScore:
     """
 
     kind: str
-    name: str
+    value: str
     n_units: int
     n_films: int
     accuracy: Interval
@@ -124,14 +124,14 @@ class GroupScore:
     p_value: float | None
     p_holm: float | None
 
+    @property
+    def name(self) -> str:
+        """Kind and value, such as `genre: comedy`: no two groups of a report have the same."""
+        return f"{self.kind}: {self.value}"
 
-@dataclass(frozen=True)
-class GroupTable:
-    """The groups of `least` units or more; `withheld` maps `kind: name` to how many units a smaller group has."""
 
-    least: int
-    scores: list[GroupScore]
-    withheld: dict[str, int]
+LEAST_GROUP = 30
+"""Fewer units of a group are counted and not told."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from corpus.statistics import jensen_shannon_bits
 from corpus.terms import EMOTIONS
-from ml.evaluation.calibration import expected_calibration_error, probability_score
+from ml.evaluation.calibration import expected_calibration_error as expected_calibration_error
+from ml.evaluation.calibration import probability_score
 from ml.evaluation.findings import Interval
 from ml.evaluation.report import SystemScore
 from ml.evaluation.resampling import film_counts, interval

@@ -18,15 +18,17 @@ from ml.evaluation.findings import (
     Abstention,
     ArcComparison,
     ContextUse,
-    GroupTable,
+    GroupScore,
     HumanComparison,
     Incongruence,
     IntensityScore,
-    Interval,
     ProbabilityScore,
     ReliabilityBin,
     SoftLabelFit,
     WorstError,
+)
+from ml.evaluation.findings import (
+    Interval as Interval,
 )
 from ml.evaluation.typed import typed
 
@@ -91,6 +93,7 @@ class CorpusReport:
     """One body of data with its own split: the films of the catalogue ("films"), or a public corpus ("xed").
 
     `n_units` counts tested units with a soft label, `n_gold` those of them with gold, on which all systems are scored.
+    `groups_withheld` counts the units of groups too small to be told, by their names.
     """
 
     name: str
@@ -104,7 +107,8 @@ class CorpusReport:
     abstention: list[Abstention] = field(default_factory=list)
     soft_labels: SoftLabelFit | None = None
     humans: HumanComparison | None = None
-    groups: GroupTable | None = None
+    groups: list[GroupScore] = field(default_factory=list)
+    groups_withheld: dict[str, int] = field(default_factory=dict)
     context: list[ContextUse] = field(default_factory=list)
     incongruence: Incongruence | None = None
     intensity: IntensityScore | None = None

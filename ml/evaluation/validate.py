@@ -23,7 +23,7 @@ from ml.evaluation.calibration import reliability
 from ml.evaluation.comparison import paired_tests
 from ml.evaluation.context_use import context_use, incongruence
 from ml.evaluation.errors import worst_errors
-from ml.evaluation.groups import group_table
+from ml.evaluation.group_scores import group_scores
 from ml.evaluation.humans import Ballots, compare_with_humans, human_score, read_ballots, soft_label_fit
 from ml.evaluation.intensity import intensity_score
 from ml.evaluation.metrics import score
@@ -91,6 +91,7 @@ def _corpus_report(scored: Scored, ballots: Ballots | None, groups: Mapping[str,
     systems = [name for name in (FUSED, *MODALITIES, *BASELINES) if name in scored.systems]
     judged = [scored.judged(name) for name in systems]
     scores, fused = [score(one) for one in judged], judged[0]
+    told, withheld = group_scores(scored, groups, ballots) if scored.name == FILMS_NAME else ([], {})
     return CorpusReport(
         name=scored.name,
         n_films=int(scored.gold["film_id"].nunique()),
@@ -103,7 +104,8 @@ def _corpus_report(scored: Scored, ballots: Ballots | None, groups: Mapping[str,
         abstention=[abstention(name, scored.judged(name).probabilities, scored.label) for name in (FUSED, *scored.single)],
         soft_labels=soft_label_fit(scored, ballots),
         humans=None if ballots is None else compare_with_humans(ballots, scored.top[FUSED]),
-        groups=group_table(scored, groups, ballots) if scored.name == FILMS_NAME else None,
+        groups=told,
+        groups_withheld=withheld,
         context=context_use(scored),
         incongruence=incongruence(scored),
         intensity=intensity_score(scored, ballots),

@@ -43,7 +43,6 @@ from ml.evaluation.findings import (
     CoveragePoint,
     FilmArc,
     GroupScore,
-    GroupTable,
     HumanComparison,
     Incongruence,
     IntensityScore,
@@ -436,14 +435,11 @@ def _found() -> dict[str, Any]:
         "abstention": [Abstention("fused", points, 0.91, 0.06), Abstention("text", points, 0.8, 0.2)],
         "soft_labels": SoftLabelFit(Interval(0.156, 0.141, 0.169), Interval(0.39, 0.38, 0.4), 0.203, 212),
         "humans": HumanComparison(12, 212, 636, 0.82, 0.91, Interval(-0.09, -0.12, -0.06), False),
-        "groups": GroupTable(
-            30,
-            [
-                GroupScore("genre", f"comedy {HOSTILE}", 90, 6, group, group, Interval(0.05, 0.04, 0.1), 0.93, {}, 0.02, 0.05, 0.01, 0.03),
-                GroupScore("language", "en", 212, 12, group, group, Interval(0.05), None, {}, None, None, None, None),
-            ],
-            {"genre: war": 12},
-        ),
+        "groups": [
+            GroupScore("genre", f"comedy {HOSTILE}", 90, 6, group, group, Interval(0.05, 0.04, 0.1), 0.93, {}, 0.02, 0.05, 0.01, 0.03),
+            GroupScore("language", "en", 212, 12, group, group, Interval(0.05), None, {}, None, None, None, None),
+        ],
+        "groups_withheld": {"genre: war": 12},
         "context": [
             ContextUse("all lines with neighbours", 212, 12, group, group, None, Interval(0.04, 0.01, 0.07), None),
             ContextUse("lines whose words alone mislead", 60, 12, group, group, group, Interval(0.0), Interval(-0.01, -0.05, 0.03)),

@@ -61,7 +61,7 @@ def test_sides_and_silence_are_sentences() -> None:
 def test_a_corpus_without_findings_has_none() -> None:
     bare = sample_report().corpora[1]
     found = findings(bare, {})
-    assert found.humans is None and found.coverage is None and not found.context and found.groups is None and not found.courses
+    assert found.humans is None and found.coverage is None and not found.context and found.groups == () and not found.courses
 
 
 def test_films_have_their_courses_under_their_titles() -> None:

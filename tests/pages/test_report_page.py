@@ -11,7 +11,7 @@ from corpus.terms import FeelmError
 from ml.evaluation.findings import Interval
 from ml.evaluation.report import SliceScore, ValidationReport
 from pages.annotators import Ceiling
-from pages.cards import FilmCard
+from pages.film_cards import FilmCard
 from pages.report import ReportPage, build_report_page, facts, lead, render_report, warning
 from pages.systems import fused, slice_tables, system_name, system_rows
 from tests.pages.outline import Outline

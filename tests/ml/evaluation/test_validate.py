@@ -145,6 +145,6 @@ def test_everything_beyond_scores_is_in_the_films_report(built: tuple[Validation
     assert films.context[0].units == "all lines with neighbours" and films.context[0].shuffled is not None
     assert films.incongruence is not None and films.intensity is not None and films.arcs is not None
     assert len(films.arcs.films) == 6 and len(films.errors) == 12
-    assert films.groups is not None and films.groups.scores == []
+    assert films.groups == [] and films.groups_withheld == {}
     assert lines.soft_labels is not None and lines.soft_labels.human is None
-    assert lines.humans is None and lines.arcs is None and lines.groups is None and lines.errors == [] and lines.context == []
+    assert lines.humans is None and lines.arcs is None and lines.groups == [] and lines.errors == [] and lines.context == []

@@ -11,8 +11,10 @@ from corpus.films.catalogue.entries import Character, Film
 from corpus.films.catalogue.groups import FilmGroups, film_groups
 from corpus.terms import EMOTIONS
 from ml.evaluation.calibration import expected_calibration_error
-from ml.evaluation.groups import group_table, permutation_p
+from ml.evaluation.findings import GroupScore
+from ml.evaluation.group_scores import group_scores, permutation_p
 from ml.evaluation.humans import Ballots
+from ml.evaluation.scored import Scored
 from tests.ml.evaluation.gold_table import one_hot, scored_table
 
 FILMS = [f"film-{i:02d}" for i in range(12)]
@@ -26,6 +28,10 @@ def test_a_film_is_in_the_groups_that_its_entry_declares_and_in_no_other() -> No
     assert film_groups(Film("b", "B", Path("b.mkv"))) == FilmGroups()
     told = Film("c", "C", Path("c.mkv"), characters=(Character("Mara Vane", gender="woman"), Character("Ben", actor="Duane Jones")))
     assert film_groups(told).genders == {"mara-vane": "woman"} and film_groups(told).actors == {"ben": "Duane Jones"}
+
+
+def told(table: Scored, groups: dict[str, FilmGroups], ballots: Ballots | None = None) -> list[GroupScore]:
+    return group_scores(table, groups, ballots)[0]
 
 
 def built(n: int = 504, seed: int = 0):
@@ -44,7 +50,7 @@ def built(n: int = 504, seed: int = 0):
 
 def test_a_group_has_its_own_figures_and_a_true_difference_is_found() -> None:
     table, groups, right, comedy = built()
-    found = {(one.kind, one.name): one for one in group_table(table, groups, None).scores}
+    found = {(one.kind, one.value): one for one in told(table, groups)}
     one = found["genre", "comedy"]
     assert (one.n_units, one.n_films) == (252, 6)
     assert one.accuracy.value == pytest.approx(right[comedy].mean())
@@ -57,9 +63,9 @@ def test_a_group_has_its_own_figures_and_a_true_difference_is_found() -> None:
 
 def test_who_is_not_declared_is_in_no_group() -> None:
     table, groups, _, _ = built()
-    told = [one for one in group_table(table, groups, None).scores if one.kind == "speaker’s gender"]
-    assert {one.name: one.n_units for one in told} == {"man": 168, "woman": 168}
-    assert group_table(table, {}, None).scores == []
+    genders = [one for one in told(table, groups) if one.kind == "speaker’s gender"]
+    assert {one.value: one.n_units for one in genders} == {"man": 168, "woman": 168}
+    assert told(table, {}) == []
 
 
 def test_an_actor_is_new_where_the_tested_model_learned_from_no_film_of_theirs() -> None:
@@ -70,29 +76,28 @@ def test_an_actor_is_new_where_the_tested_model_learned_from_no_film_of_theirs()
         name: FilmGroups(actors={"mara": "A. Star" if i in (0, 4) else "A. Guest"} if i in (0, 1, 2, 4) else {})
         for i, name in enumerate(FILMS)
     }
-    found = group_table(table, groups, None)
-    counts = {one.name: one.n_units for one in found.scores} | {name.split(": ")[1]: n for name, n in found.withheld.items()}
-    assert counts == {"seen in training": 2 * 14, "new": 2 * 14}
+    scores, withheld = group_scores(table, groups, None)
+    assert scores == [] and withheld == {"speaker’s actor: new": 2 * 14, "speaker’s actor: seen in training": 2 * 14}
 
 
 def test_a_group_that_holds_everything_is_compared_with_nothing() -> None:
     table, groups, _, _ = built()
-    one = next(one for one in group_table(table, groups, None).scores if one.kind == "language")
+    one = next(one for one in told(table, groups) if one.kind == "language")
     assert one.difference is None and one.p_value is None and one.p_holm is None
 
 
 def test_a_group_of_fewer_than_thirty_is_counted_and_not_told() -> None:
     table, groups, _, _ = built(120)
     groups[FILMS[0]] = FilmGroups({"genre": ("war",)})
-    found = group_table(table, groups, None)
-    assert all(one.accuracy.low is not None for one in found.scores if one.name == "drama")
-    assert found.withheld == {"genre: war": 10}
-    assert "war" not in {one.name for one in found.scores}
+    scores, withheld = group_scores(table, groups, None)
+    assert all(one.accuracy.low is not None for one in scores if one.name == "genre: drama")
+    assert withheld == {"genre: war": 10}
+    assert "genre: war" not in {one.name for one in scores}
 
 
 def test_recall_and_false_distress_of_a_group_are_those_of_its_units() -> None:
     table, groups, _, comedy = built()
-    one = next(one for one in group_table(table, groups, None).scores if one.name == "drama")
+    one = next(one for one in told(table, groups) if one.value == "drama")
     truth, said = table.label[~comedy], table.top["fused"][~comedy]
     assert list(one.recall.values()) == pytest.approx(recall_score(truth, said, average=None))
     distress = [EMOTIONS.index("fear"), EMOTIONS.index("sadness")]
@@ -103,13 +108,13 @@ def test_recall_and_false_distress_of_a_group_are_those_of_its_units() -> None:
 def test_few_films_make_no_interval() -> None:
     table, _, _, _ = built()
     groups = {name: FilmGroups({"genre": ("war",)}) for name in FILMS[:4]}
-    one = group_table(table, groups, None).scores[0]
+    one = told(table, groups)[0]
     assert one.accuracy.low is None and one.ece.low is None and one.p_value is not None
 
 
 def test_calibration_of_a_group_is_that_of_its_units() -> None:
     table, groups, _, comedy = built()
-    one = next(one for one in group_table(table, groups, None).scores if one.name == "comedy")
+    one = next(one for one in told(table, groups) if one.value == "comedy")
     judged = table.judged("fused")
     assert one.ece.value == pytest.approx(expected_calibration_error(judged.probabilities[comedy], judged.label[comedy]), abs=0.01)
     assert one.ece.low is not None and one.ece.high is not None and one.ece.low <= one.ece.high
@@ -120,7 +125,7 @@ def test_people_stand_beside_the_model_on_the_same_units() -> None:
     unit = np.repeat(np.arange(504), 3)
     agreed = np.where(comedy[unit], 0, np.tile([0, 1, 2], 504))
     ballots = Ballots(unit, np.tile(np.arange(3), 504), agreed, np.full(len(unit), np.nan), table.film[unit])
-    human = {one.name: one.human for one in group_table(table, groups, ballots).scores if one.kind == "genre"}
+    human = {one.value: one.human for one in told(table, groups, ballots) if one.kind == "genre"}
     assert human == {"comedy": 1.0, "drama": 0.0}
 
 

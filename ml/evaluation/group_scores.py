@@ -14,7 +14,7 @@ import numpy as np
 from corpus.films.catalogue.groups import KINDS, FilmGroups
 from corpus.statistics import sign_flip_test
 from corpus.terms import EMOTIONS
-from ml.evaluation.findings import GroupScore, GroupTable, Interval
+from ml.evaluation.findings import LEAST_GROUP, GroupScore, Interval
 from ml.evaluation.humans import Ballots, hits
 from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray, accuracy, confusions, optional, recalls, resampled, uar
 from ml.evaluation.resampling import DRAWS, film_counts, holm, interval, sums
@@ -25,20 +25,19 @@ GENDER, ACTOR = "speaker’s gender", "speaker’s actor"
 DISTRESS = ("fear", "sadness")
 """Emotions on which a person is asked how they are."""
 
-LEAST = 30
 UNITS_A_BIN = 10
 MOST_BINS = 15
 LEAST_FILMS = 5
 """An interval from fewer films would be far too narrow."""
 
 
-def group_table(scored: Scored, films: Mapping[str, FilmGroups], ballots: Ballots | None) -> GroupTable:
-    """The fused system on every group that is large enough, Holm's correction over all of them."""
+def group_scores(scored: Scored, films: Mapping[str, FilmGroups], ballots: Ballots | None) -> tuple[list[GroupScore], dict[str, int]]:
+    """The fused system on every group that is large enough, Holm's correction over all of them, and how many units each other group has."""
     judged, members = scored.judged(FUSED), dict(_members(scored, films))
-    told = {key: units for key, units in members.items() if units.sum() >= LEAST}
+    told = {key: units for key, units in members.items() if units.sum() >= LEAST_GROUP}
     scores = [_group(*key, judged, units, _human(ballots, units)) for key, units in told.items()]
-    withheld = {f"{kind}: {name}": int(units.sum()) for (kind, name), units in members.items() if units.sum() < LEAST}
-    return GroupTable(LEAST, _corrected(scores), withheld)
+    withheld = {f"{kind}: {value}": int(units.sum()) for (kind, value), units in members.items() if units.sum() < LEAST_GROUP}
+    return _corrected(scores), withheld
 
 
 def _corrected(scores: Sequence[GroupScore]) -> list[GroupScore]:
@@ -47,7 +46,7 @@ def _corrected(scores: Sequence[GroupScore]) -> list[GroupScore]:
 
 
 def _members(scored: Scored, films: Mapping[str, FilmGroups]) -> Iterator[tuple[tuple[str, str], BoolArray]]:
-    """Every group (kind, name) and which gold units (n,) are in it."""
+    """Every group (kind, value) and which gold units (n,) are in it."""
     own = {film_id: films.get(film_id, FilmGroups()) for film_id in set(scored.film)}
     for kind in KINDS:
         for name in sorted({name for groups in own.values() for name in groups.values.get(kind, ())}):
@@ -86,7 +85,7 @@ def _human(ballots: Ballots | None, units: BoolArray) -> float | None:
     return float(np.nanmean(own)) if np.isfinite(own).any() else None
 
 
-def _group(kind: str, name: str, judged: Judged, units: BoolArray, human: float | None) -> GroupScore:
+def _group(kind: str, value: str, judged: Judged, units: BoolArray, human: float | None) -> GroupScore:
     films, film = np.unique(judged.film[units], return_inverse=True)
     by_film = confusions(judged.label[units], judged.top[units], film, len(films))
     whole, draws = by_film.sum(axis=0), resampled(by_film, 0)
@@ -94,7 +93,7 @@ def _group(kind: str, name: str, judged: Judged, units: BoolArray, human: float 
     alone, several = bool(units.all()), len(films) if len(films) >= LEAST_FILMS else 0
     return GroupScore(
         kind=kind,
-        name=name,
+        value=value,
         n_units=int(units.sum()),
         n_films=len(films),
         accuracy=interval(float(accuracy(whole)), accuracy(draws), several),
