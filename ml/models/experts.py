@@ -87,15 +87,17 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def raw_features(data: UnitArrays, modality: int) -> FloatArray:
-    """Raw features (n, d) of a modality."""
-    return (data.face, data.voice, data.text)[modality]
+    """Raw features (n, d) of a modality; the voice's measures come before what the speech network hears."""
+    return (data.face, np.concatenate([data.voice, data.speech], axis=1), data.text)[modality]
 
 
-def make_expert(modality: int, features: int, sources: int, config: NetworkConfig) -> Expert:
-    """An untrained expert for a modality with `features` columns."""
+def make_expert(modality: int, features: int, sources: int, config: NetworkConfig, speech: int) -> Expert:
+    """An untrained expert for a modality with `features` columns, of which the voice's last `speech` are the speech network's."""
     if modality == FACE:
         return Expert(features, config.face_width, config.dropout, sources, CropEncoder(config))
-    return Expert(features, config.voice_width if modality == VOICE else config.text_width, config.dropout, sources)
+    if modality == VOICE:
+        return Expert(features, config.voice_width, config.dropout, sources, wide=speech)
+    return Expert(features, config.text_width, config.dropout, sources)
 
 
 def unit_weights(soft: FloatArray, source: IntArray, balance: float) -> FloatArray:
@@ -117,7 +119,7 @@ def train_expert(data: UnitArrays, job: ExpertJob, params: ExpertParams, config:
     standardiser = Standardiser.fit(features[rows])
     with seeded(job.seed):
         feed = _Feed(data, job.modality, rows, standardiser, params)
-        network = make_expert(job.modality, features.shape[1], int(data.source.max()) + 1, config)
+        network = make_expert(job.modality, features.shape[1], int(data.source.max()) + 1, config, data.speech.shape[1])
         average = Average(network, params.ema)
         optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
         every = max(epochs // params.checkpoints, 1)
