@@ -194,6 +194,20 @@ def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     return {**whole, **decisions, **_of_every_film(workspace, ("film", "shots", "scenes", "film_report"))}
 
 
+def _validation_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    """With what the catalogue declares of each film's groups, which no artifact holds."""
+    read = _of_whole("training_set", "gold_labels", "emotion_model")(workspace, _)
+    return {**read, **{f"{film_id}/groups": version for film_id, version in group_versions(workspace).items()}}
+
+
+def group_versions(workspace: Workspace) -> dict[str, str]:
+    """By film, a digest of the groups that its entry declares."""
+    from corpus.films.catalogue.groups import film_groups
+
+    told = {film_id: json.dumps(dataclasses.asdict(film_groups(film)), sort_keys=True) for film_id, film in workspace.films.items()}
+    return {film_id: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for film_id, text in told.items()}
+
+
 def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     kept_back = {f"{film_id}/kept back": reason for film_id, reason in workspace.not_exported().items()}
     return {**_of_whole("training_set", "emotion_model", "validation_report")(workspace, _), **kept_back}
@@ -337,7 +351,8 @@ def _build_report(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
     from ml.evaluation.validate import build_report
 
     training_set, gold, model = (workspace.home.artifact(name) for name in ("training_set", "gold_labels", "emotion_model"))
-    return build_report(workspace.home, training_set, gold, model, outs["validation_report"])
+    films = list(workspace.films.values())
+    return build_report(workspace.home, training_set, gold, model, outs["validation_report"], films)
 
 
 def _build_snapshot(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
@@ -459,7 +474,7 @@ _STAGES = (
         Scope.WHOLE,
         ("validation_report",),
         ("ml.evaluation.validate",),
-        _of_whole("training_set", "gold_labels", "emotion_model"),
+        _validation_inputs,
         _build_report,
     ),
     Stage("dataset_snapshot", Scope.WHOLE, ("dataset_snapshot",), (), _snapshot_inputs, _build_snapshot),

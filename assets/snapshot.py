@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from assets.chain import STAGES, Scope, is_fresh, keys_of
+from assets.chain import STAGES, Scope, group_versions, is_fresh, keys_of
 from assets.params import PROJECT
 from assets.workspace import Workspace
 from corpus.paths import file_digest, write_json, write_text
@@ -130,7 +130,7 @@ def _record(repo: Repo, root: Path, targets: set[str]) -> int:
 
 
 def write_stage_list(workspace: Workspace) -> None:
-    """Write the films, batches, corpora and code versions that dvc.yaml ranges over, and the files it expects beside the home."""
+    """Write what dvc.yaml ranges over (films, batches, corpora, groups, code versions), and the files it expects beside the home."""
     home, root = workspace.home, workspace.home.root.parent
     for name in ("dvc.yaml", "params.yaml"):
         if not (root / name).is_file():
@@ -145,6 +145,7 @@ def write_stage_list(workspace: Workspace) -> None:
         "films": {film.film_id: _sources(workspace, root, film.film_id) for film in workspace.films.values() if film.waits is None},
         "batches": {batch_id: _relative(path, root) for batch_id, path in sorted(workspace.inbox.items())},
         "corpora": {name: _relative(path, root) for name, path in sorted(workspace.corpora.items())},
+        "groups": group_versions(workspace),
         "code": {name: STAGES[name].code_version for name in RECORDED},
     }
     write_text(home.root / "stages.json", json.dumps(listing, indent=1, sort_keys=True))

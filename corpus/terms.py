@@ -52,6 +52,20 @@ class DeclaredUse(StrEnum):
     COMMERCIAL = "commercial"
 
 
+class ArcShape(StrEnum):
+    """The six shapes that the fortune of most stories follows.
+
+    Source: Reagan et al., The emotional arcs of stories are dominated by six basic shapes, EPJ Data Science 5:31, 2016.
+    """
+
+    RAGS_TO_RICHES = "rags_to_riches"
+    TRAGEDY = "tragedy"
+    MAN_IN_A_HOLE = "man_in_a_hole"
+    ICARUS = "icarus"
+    CINDERELLA = "cinderella"
+    OEDIPUS = "oedipus"
+
+
 class UnitLevel(StrEnum):
     """What a unit is: the thing that is labelled and predicted."""
 

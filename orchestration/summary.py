@@ -9,7 +9,8 @@ from rich.text import Text
 
 from assets.workspace import Workspace
 from corpus.terms import EMOTIONS, FeelmError
-from ml.evaluation.report import CorpusReport, Interval, ValidationReport
+from ml.evaluation.findings import Interval
+from ml.evaluation.report import CorpusReport, ValidationReport
 from orchestration.run import RunReport, costs
 from service.detect import Detection
 

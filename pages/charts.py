@@ -1,7 +1,7 @@
 """Charts as SVG drawn by our own code: numbers in, markup out.
 
 Two kinds: charts along a film's time or along a bar stretch with the page (`preserveAspectRatio="none"`, strokes unscaled) and hold
-no text, since their labels are HTML that keeps its size on a phone; square charts (confusion, reliability) hold their own text.
+no text, since their labels are HTML that keeps its size on a phone; square charts (`pages.squares`) hold their own text.
 Colours are CSS classes (`e-joy`, `k-fused`, ...) so that light, dark and print come from the style sheet.
 """
 
@@ -168,6 +168,15 @@ def line(points: Sequence[Point], duration_ms: float, height: float, low: float,
     return _svg(height, label, f'<path class="{css}" d="{drawn}"/>' if drawn else "")
 
 
+def courses(first: Sequence[float], second: Sequence[float], height: float, label: str) -> Markup:
+    """Two courses of values -1..1 over the same time, the first drawn as the raters', the second as the model's, and the line at 0."""
+    parts = [f'<path class="base" d="M0,{number(height / 2)} H{number(WIDTH)}"/>']
+    for values, css in ((first, "line raters"), (second, "line")):
+        run = list(zip(range(len(values)), values, strict=True))
+        parts += [f'<path class="{css}" d="{_stroke(run, len(values) - 1, height, -1.0, 1.0)}"/>'] if run else []
+    return _svg(height, label, "".join(parts))
+
+
 def _present(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
     runs: list[list[tuple[float, float]]] = [[]]
     for point in points:
@@ -222,75 +231,6 @@ def interval_bar(bar: Bar, ceiling: float | None, label: str) -> Markup:
     if ceiling is not None:
         parts.append(f'<path class="ceiling" d="M{number(WIDTH * ceiling)},0 V{height:g}"/>')
     return _svg(height, label, "".join(parts))
-
-
-@dataclass(frozen=True)
-class _Grid:
-    left: float = 74.0
-    top: float = 30.0
-    cell: float = 44.0
-
-
-def confusion(counts: Sequence[Sequence[int]], label: str) -> Markup:
-    """Gold emotions as rows, predictions as columns; a cell's strength is its share of the row, its text the count."""
-    grid, size = _Grid(), len(EMOTIONS)
-    parts = [f'<text class="axis" x="{grid.left + size * grid.cell / 2:g}" y="10" text-anchor="middle">model says</text>']
-    for index, emotion in enumerate(EMOTIONS):
-        x, y = grid.left + (index + 0.5) * grid.cell, grid.top + (index + 0.5) * grid.cell
-        parts.append(f'<text class="head" x="{x:g}" y="{grid.top - 6:g}" text-anchor="middle">{SHORT[emotion]}</text>')
-        parts.append(f'<text class="head" x="{grid.left - 8:g}" y="{y + 4:g}" text-anchor="end">{emotion}</text>')
-    parts += [_confusion_row(grid, index, row) for index, row in enumerate(counts)]
-    width, height = grid.left + size * grid.cell + 2, grid.top + size * grid.cell + 2
-    return Markup(f'<svg class="square" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>')
-
-
-def _confusion_row(grid: _Grid, index: int, row: Sequence[int]) -> str:
-    total, parts = sum(row), []
-    for column, count in enumerate(row):
-        share = count / total if total else 0.0
-        x, y = grid.left + column * grid.cell, grid.top + index * grid.cell
-        css = "cell diagonal" if index == column else "cell"
-        parts.append(
-            f'<rect class="{css}" x="{x + 1:g}" y="{y + 1:g}" width="{grid.cell - 2:g}" height="{grid.cell - 2:g}" rx="3" '
-            f'fill-opacity="{cell_strength(share):.2f}"/>'
-        )
-        css = "strong" if share > 0.5 else "weak" if count else "none"
-        middle = x + grid.cell / 2
-        parts.append(f'<text class="{css}" x="{middle:g}" y="{y + grid.cell / 2 + 4:g}" text-anchor="middle">{count}</text>')
-    return "".join(parts)
-
-
-def cell_strength(share: float) -> float:
-    """Opacity of a confusion cell: below 0.45 for shares up to a half (dark text stays readable), above 0.8 for the rest."""
-    return 0.05 + 0.7 * share if share <= 0.5 else 0.8 + 0.4 * (share - 0.5)
-
-
-@dataclass(frozen=True)
-class Bin:
-    """One bin of a reliability diagram: mean confidence, accuracy, and share of all units in it."""
-
-    confidence: float
-    accuracy: float
-    share: float
-
-
-def reliability(bins: Sequence[Bin], label: str) -> Markup:
-    """Accuracy against confidence; a dot's area grows with the bin's share, the diagonal is perfect calibration."""
-    side, left, top = 300.0, 58.0, 12.0
-    parts = [f'<rect class="frame" x="{left:g}" y="{top:g}" width="{side:g}" height="{side:g}"/>']
-    for step in range(5):
-        x, y = left + side * step / 4, top + side * (1 - step / 4)
-        parts.append(f'<path class="grid" d="M{left:g},{y:g} H{left + side:g} M{x:g},{top:g} V{top + side:g}"/>')
-        parts.append(f'<text class="head" x="{left - 6:g}" y="{y + 4:g}" text-anchor="end">{25 * step} %</text>')
-        parts.append(f'<text class="head" x="{x:g}" y="{top + side + 17:g}" text-anchor="middle">{25 * step} %</text>')
-    parts.append(f'<path class="perfect" d="M{left:g},{top + side:g} L{left + side:g},{top:g}"/>')
-    dots = [(left + side * item.confidence, top + side * (1 - item.accuracy), item) for item in bins]
-    if dots:
-        parts.append(f'<path class="line" d="M{" ".join(f"{number(x)},{number(y)}" for x, y, _ in dots)}"/>')
-    parts += [f'<circle class="dot" cx="{number(x)}" cy="{number(y)}" r="{number(3 + 10 * item.share**0.5)}"/>' for x, y, item in dots]
-    parts.append(f'<text class="axis" x="{left + side / 2:g}" y="{top + side + 34:g}" text-anchor="middle">the model’s confidence</text>')
-    parts.append(f'<text class="axis" transform="translate(10 {top + side / 2:g}) rotate(-90)" text-anchor="middle">share right</text>')
-    return Markup(f'<svg class="square" viewBox="0 0 376 354" role="img" aria-label="{escape(label)}">{"".join(parts)}</svg>')
 
 
 @dataclass(frozen=True)

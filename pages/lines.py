@@ -102,7 +102,7 @@ class Line:
 
 def read_lines(material: Material) -> list[Line]:
     """The film's utterances, or its spans where nobody speaks, in order of time; empty where it has neither."""
-    units = _shown_units(material)
+    units = shown_units(material.units)
     if units is None:
         return []
     asked = perspective(material.gold)
@@ -116,7 +116,7 @@ def read_lines(material: Material) -> list[Line]:
         said = readings.get(unit_id, {})
         lines.append(
             Line(
-                anchor=f"line-{index + 1}",
+                anchor=anchor(index),
                 start_ms=start_ms,
                 end_ms=end_ms,
                 text=_text(unit["text"]),
@@ -133,10 +133,16 @@ def read_lines(material: Material) -> list[Line]:
     return lines
 
 
-def _shown_units(material: Material) -> pd.DataFrame | None:
-    if material.units is None:
+def anchor(index: int) -> str:
+    """The name of the line with that number (from 0) on the film's page."""
+    return f"line-{index + 1}"
+
+
+def shown_units(units: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The units that a film's page has as lines, in their order there; None where it has none."""
+    if units is None:
         return None
-    timed = material.units.dropna(subset=["start_ms", "end_ms"])
+    timed = units.dropna(subset=["start_ms", "end_ms"])
     for level in (UnitLevel.UTTERANCE, UnitLevel.SPAN):
         rows = timed[timed["level"] == level.value]
         if len(rows):

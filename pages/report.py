@@ -12,97 +12,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from markupsafe import Markup
 
-from corpus.contracts import UNITS
 from corpus.paths import Home, write_json, write_text
-from corpus.terms import EMOTIONS, MODALITIES, FeelmError
-from ml.evaluation.report import CorpusReport, Interval, SliceScore, SystemScore, ValidationReport
+from corpus.terms import EMOTIONS, FeelmError
+from ml.evaluation.report import CorpusReport, ValidationReport
 from pages.annotators import Ceiling, write_annotators
-from pages.charts import Bar, Bin, confusion, dot_strip, interval_bar, reliability
+from pages.errors import ErrorCard, read_errors
 from pages.film import REPORT_LINK, RIGHTS, Fact
-from pages.material import is_partial, read_json, read_missing
+from pages.film_cards import FilmCard, budgeted, film_html, read_card
+from pages.findings import Findings, findings
+from pages.material import read_json
 from pages.raters import RaterRow, read_raters
-from pages.render import percent, picture, plural, render
-
-FILMS = "films"
-THUMBNAIL_BUDGET = 600_000
-"""Bytes of base64 that the cards' pictures may take together; films beyond it get a blank."""
+from pages.render import percent, plural, render
+from pages.squares import Bin, confusion, reliability
+from pages.systems import (
+    FILMS,
+    EmotionRow,
+    FilmDots,
+    SliceTable,
+    SystemRow,
+    emotion_row,
+    film_dots,
+    fused,
+    human,
+    interval_words,
+    ordered,
+    rows_of,
+    slice_tables,
+    system_name,
+    system_rows,
+)
 
 BACK = '<a href="../report.html">All films</a>'
-
-SYSTEM_NAMES = {
-    "fused": "All together",
-    "face": "Face alone",
-    "voice": "Voice alone",
-    "text": "Words alone",
-    "majority": "Most frequent emotion",
-    "prior": "Average label",
-    "persistence": "Emotion of the last line",
-    "bigram": "Usual next emotion",
-    "tfidf": "Word counts (TF-IDF, SVM)",
-    "transitions": "Usual next emotion",
-    "reaction": "The model",
-    "human": "One rater against the others",
-    "fused_no_context": "All together, line by line",
-}
-KIND_ORDER = ("fused", "human", "modality", "baseline")
-KIND_CSS = {"fused": "k-fused", "human": "k-human", "modality": "k-modality", "baseline": "k-baseline"}
-
-
-@dataclass(frozen=True)
-class FilmCard:
-    """One film on the page; `thumbnail` is a data URI, `href` null where the film has no page yet."""
-
-    film_id: str
-    title: str
-    duration_ms: int
-    units: int
-    agreement: float | None
-    accuracy: float | None
-    missing: tuple[str, ...]
-    thumbnail: str | None
-    href: str | None
-
-
-@dataclass(frozen=True)
-class SystemRow:
-    """One system's row: its name for people, its bar, its scores, and p where the fused model was tested against it."""
-
-    name: str
-    bar: Markup
-    score: SystemScore
-    p_value: float | None
-
-
-@dataclass(frozen=True)
-class EmotionRow:
-    """How well one emotion is found: recall and F1 with their bars; null where no unit has it."""
-
-    emotion: str
-    units: int
-    recall: float | None
-    f1: float | None
-    recall_bar: Markup
-    f1_bar: Markup
-
-
-@dataclass(frozen=True)
-class SliceTable:
-    """Slices on which the same systems were scored."""
-
-    systems: tuple[str, ...]
-    slices: tuple[SliceScore, ...]
-
-
-@dataclass(frozen=True)
-class FilmDots:
-    """One system's score on every film, as dots on a line."""
-
-    name: str
-    chart: Markup
-    median: float
 
 
 @dataclass(frozen=True)
@@ -116,6 +58,7 @@ class ReportPage:
     alpha_unflagged: float | None = None
     judged: Ceiling | None = None
     """The human ceiling over everything that was judged."""
+    errors: tuple[ErrorCard, ...] = ()
 
     @property
     def main(self) -> CorpusReport | None:
@@ -153,7 +96,7 @@ class ReportPage:
 
     def reaction(self) -> list[SystemRow]:
         """Who foresees the next emotion."""
-        return _rows(self.report.reaction, {}, None, "macro_f1")
+        return rows_of(self.report.reaction, {}, None, "macro_f1")
 
     def confusion(self, corpus: CorpusReport) -> Markup | None:
         """The fused model's confusions."""
@@ -182,17 +125,21 @@ class ReportPage:
     def emotions(self, corpus: CorpusReport) -> list[EmotionRow]:
         """Recall and F1 of the fused model by emotion."""
         score = fused(corpus)
-        return [] if score is None else [_emotion_row(score, index) for index in range(len(EMOTIONS))]
+        return [] if score is None else [emotion_row(score, index) for index in range(len(EMOTIONS))]
 
     def by_film(self, corpus: CorpusReport) -> list[FilmDots]:
         """Macro-F1 of every system by unseen film; only where there are enough films for a picture."""
         if corpus.n_films < 8:
             return []
-        return [_dots(score) for score in ordered(corpus.scores) if score.macro_f1_by_film]
+        return [film_dots(score) for score in ordered(corpus.scores) if score.macro_f1_by_film]
 
     def tables(self, corpus: CorpusReport) -> list[SliceTable]:
         """The slices, those with the same systems in one table."""
         return slice_tables(corpus)
+
+    def found(self, corpus: CorpusReport) -> Findings:
+        """What was found beyond scores: abstention, soft labels, people, groups, context, courses."""
+        return findings(corpus, {film.film_id: film.title for film in self.films})
 
     def name(self, system: str) -> str:
         """A system's name for people."""
@@ -222,17 +169,18 @@ def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Pa
     if not (report_dir / "report.json").is_file():
         raise FeelmError(f"no validation report at {report_dir}: train and test a model first (feelm run)")
     report = ValidationReport.read(report_dir / "report.json")
-    cards = _budgeted([read_card(home, film_id, report) for film_id in film_ids])
+    cards = budgeted([read_card(home, film_id, report) for film_id in film_ids])
     told = read_json(home.artifact("gold_labels") / "agreement.json")
     alpha, share = told.get("alpha_unflagged", {}).get("category"), told.get("human_ceiling")
     judged = None if share is None else Ceiling(float(share), int(told["units"]))
     raters = read_raters(home)
-    text = render_report(ReportPage(report, cards, raters, read_licences(home, report, film_ids), alpha, judged))
+    errors = read_errors(home, report, {card.film_id: card.href for card in cards})
+    text = render_report(ReportPage(report, cards, raters, read_licences(home, report, film_ids), alpha, judged, errors))
     write_text(out / "report.html", text)
     write_annotators(home, film_ids, {card.film_id for card in cards if card.href is not None}, raters, out, _tested(report))
     for card in cards:
         if card.href is not None:
-            write_text(out / card.href, _film_html(home, card.film_id).read_text(encoding="utf-8").replace(REPORT_LINK, BACK, 1))
+            write_text(out / card.href, film_html(home, card.film_id).read_text(encoding="utf-8").replace(REPORT_LINK, BACK, 1))
     summary = ReportPageSummary(len(cards), sum(card.href is not None for card in cards), len(text.encode()))
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
@@ -243,52 +191,6 @@ def _tested(report: ValidationReport) -> Ceiling | None:
     corpus = report.corpus(FILMS)
     score = human(corpus) if corpus else None
     return Ceiling(score.accuracy.value, corpus.n_gold) if corpus and score else None
-
-
-def _film_html(home: Home, film_id: str) -> Path:
-    return home.artifact("film_report", film_id) / "film.html"
-
-
-def read_card(home: Home, film_id: str, report: ValidationReport) -> FilmCard:
-    """A film's card from what the stages left."""
-    corpus = report.corpus(FILMS)
-    score = fused(corpus) if corpus else None
-    agreement = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_by_film", {}).get(film_id)
-    units = home.artifact("scenes", film_id) / "units.parquet"
-    return FilmCard(
-        film_id=film_id,
-        title=str(read_json(home.artifact("film", film_id) / "film.json").get("title") or film_id),
-        duration_ms=int(read_json(home.artifact("shots", film_id) / "stream.json").get("duration_ms") or 0),
-        units=_lines(units) if units.is_file() else 0,
-        agreement=None if agreement is None else float(agreement),
-        accuracy=score.by_film.get(film_id) if score else None,
-        missing=_missing_words(read_missing(home, film_id)),
-        thumbnail=_thumbnail(home.artifact("shots", film_id)),
-        href=f"films/{film_id}.html" if _film_html(home, film_id).is_file() else None,
-    )
-
-
-def _lines(units: Path) -> int:
-    levels = UNITS.read(units)["level"]
-    return int((levels == "utterance").sum() or (levels == "span").sum())
-
-
-def _missing_words(missing: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(reason for reasons in missing.values() for reason in reasons if not is_partial(reason)))
-
-
-def _thumbnail(shots: Path) -> str | None:
-    """The shot a third into the film: the first one is often a title or black."""
-    names = sorted((shots / "thumbs").glob("*.jpg"))
-    return picture(names[len(names) // 3]) if names else None
-
-
-def _budgeted(cards: Sequence[FilmCard]) -> tuple[FilmCard, ...]:
-    kept, size = [], 0
-    for card in cards:
-        size += len(card.thumbnail or "")
-        kept.append(card if size <= THUMBNAIL_BUDGET else dataclasses.replace(card, thumbnail=None))
-    return tuple(kept)
 
 
 def read_licences(home: Home, report: ValidationReport, film_ids: Sequence[str]) -> dict[str, str]:
@@ -302,21 +204,6 @@ def read_licences(home: Home, report: ValidationReport, film_ids: Sequence[str])
     return licences
 
 
-def fused(corpus: CorpusReport) -> SystemScore | None:
-    """The score of the model itself."""
-    return next((score for score in corpus.scores if score.kind == "fused"), None)
-
-
-def human(corpus: CorpusReport) -> SystemScore | None:
-    """The raters' own score on the same units."""
-    return next((score for score in corpus.scores if score.kind == "human"), None)
-
-
-def ordered(scores: Sequence[SystemScore]) -> list[SystemScore]:
-    """The fused model, the raters, then modalities and baselines, the best first."""
-    return sorted(scores, key=lambda score: (KIND_ORDER.index(score.kind), -score.accuracy.value, score.system))
-
-
 def lead(corpus: CorpusReport | None) -> str:
     """The report in at most three sentences."""
     score = fused(corpus) if corpus else None
@@ -327,7 +214,8 @@ def lead(corpus: CorpusReport | None) -> str:
     said = [f"The model names the right emotion in {percent(score.accuracy.value)} of {where}, each film unseen in training."]
     ceiling = human(corpus)
     if ceiling is not None:
-        said.append(f"A single rater, held against the others on the same {what}, reaches {percent(ceiling.accuracy.value)}.")
+        same = f"; the model, held against the same others, {percent(corpus.humans.model)}" if corpus.humans else ""
+        said.append(f"A single rater, held against the others on the same {what}, reaches {percent(ceiling.accuracy.value)}{same}.")
     channels = [other for other in corpus.scores if other.kind == "modality"]
     if channels:
         best = max(channels, key=lambda other: other.accuracy.value)
@@ -371,70 +259,3 @@ def facts(report: ValidationReport, corpus: CorpusReport | None, alpha_unflagged
     if ceiling is not None:
         found.append(Fact("Human ceiling", percent(ceiling.accuracy.value), interval_words(ceiling.accuracy)))
     return found
-
-
-def interval_words(value: Interval) -> str:
-    """The 95 % interval in percent; empty where there is none."""
-    return "" if value.low is None or value.high is None else f"{100 * value.low:.0f}–{percent(value.high)}"
-
-
-def system_rows(corpus: CorpusReport, metric: str) -> list[SystemRow]:
-    """One row per system, with p where it was tested against the fused model."""
-    ceiling = human(corpus)
-    tests = {test.other: test.p_value for test in corpus.tests}
-    return _rows(corpus.scores, tests, None if ceiling is None else getattr(ceiling, metric).value, metric)
-
-
-def _rows(scores: Sequence[SystemScore], tests: dict[str, float], ceiling: float | None, metric: str) -> list[SystemRow]:
-    rows = []
-    for score in ordered(scores):
-        name, value = system_name(score.system), getattr(score, metric)
-        bar = Bar(value.value, value.low, value.high, KIND_CSS[score.kind])
-        chart = interval_bar(bar, None if score.kind == "human" else ceiling, f"{name}: {percent(value.value)}")
-        rows.append(SystemRow(name, chart, score, tests.get(score.system)))
-    return rows
-
-
-def slice_tables(corpus: CorpusReport) -> list[SliceTable]:
-    """The slices grouped by the systems they hold, in the report's order; one that says nothing new is left out."""
-    groups: dict[tuple[str, ...], list[SliceScore]] = {}
-    for position, one in enumerate(corpus.slices):
-        if any(one.n_units == other.n_units and one.accuracy.items() <= other.accuracy.items() for other in corpus.slices[:position]):
-            continue
-        groups.setdefault(tuple(sorted(one.accuracy, key=_system_order)), []).append(one)
-    return [SliceTable(systems, tuple(slices)) for systems, slices in groups.items()]
-
-
-def _system_order(system: str) -> tuple[int, str]:
-    known = list(SYSTEM_NAMES)
-    return (known.index(system) if system in known else len(known), system)
-
-
-def system_name(system: str) -> str:
-    """A system's name for people; `fused_face_text` is the model with face and words only."""
-    if system in SYSTEM_NAMES:
-        return SYSTEM_NAMES[system]
-    parts = system.removeprefix("fused_").split("_")
-    words = ["words" if part == "text" else part for part in parts]
-    return " and ".join(words).capitalize() if system.startswith("fused_") and set(parts) <= set(MODALITIES) else system
-
-
-def _emotion_row(score: SystemScore, index: int) -> EmotionRow:
-    emotion = EMOTIONS[index]
-    recall, f1 = score.recall.get(emotion), score.f1.get(emotion)
-    css = f"e-{emotion}"
-    return EmotionRow(
-        emotion=emotion,
-        units=sum(score.confusion[index]),
-        recall=recall,
-        f1=f1,
-        recall_bar=interval_bar(Bar(recall or 0.0, css=css), None, f"{emotion}, recall {percent(recall)}"),
-        f1_bar=interval_bar(Bar(f1 or 0.0, css=css), None, f"{emotion}, F1 {percent(f1)}"),
-    )
-
-
-def _dots(score: SystemScore) -> FilmDots:
-    values = [score.macro_f1_by_film[film] for film in sorted(score.macro_f1_by_film)]
-    name, middle = system_name(score.system), float(np.median(values))
-    label = f"{name}: macro-F1 by film from {min(values):.2f} to {max(values):.2f}, median {middle:.2f}"
-    return FilmDots(name, dot_strip(values, middle, KIND_CSS[score.kind], label), middle)

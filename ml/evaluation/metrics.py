@@ -1,7 +1,7 @@
 """Scores of one system against gold, and the doubt about them, by film.
 
 A system is judged from its probabilities on gold units. All intervals resample whole films: each film is one confusion matrix, so that
-2,000 resamples cost one matrix product. Headline is macro recall (UAR) and macro-F1; accuracy and weighted F1 stand beside them.
+10,000 resamples cost one matrix product. Headline is macro recall (UAR) and macro-F1; accuracy and weighted F1 stand beside them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import numpy.typing as npt
 
 from corpus.statistics import jensen_shannon_bits
 from corpus.terms import EMOTIONS
-from ml.evaluation.report import Interval, ReliabilityBin, SystemScore
+from ml.evaluation.calibration import expected_calibration_error as expected_calibration_error
+from ml.evaluation.calibration import probability_score
+from ml.evaluation.findings import Interval
+from ml.evaluation.report import SystemScore
+from ml.evaluation.resampling import film_counts, interval
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 StrArray = npt.NDArray[np.str_]
-
-BINS = 15
-DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -92,64 +93,45 @@ def _mean_of_known(values: FloatArray) -> FloatArray:
     return np.divide(np.where(known, values, 0).sum(axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
-def reliability(probabilities: FloatArray, label: IntArray, bins: int = BINS) -> list[ReliabilityBin]:
-    """Bins of equal mass over the confidence in the top emotion; fewer where there are fewer units."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == label
-    order = np.argsort(confidence, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    return [ReliabilityBin(float(confidence[part].mean()), float(right[part].mean()), len(part)) for part in parts]
-
-
-def expected_calibration_error(probabilities: FloatArray, label: IntArray, bins: int = BINS) -> float:
-    """Mean gap between confidence and accuracy over bins of equal mass, 0..1."""
-    found = reliability(probabilities, label, bins)
-    return float(sum(b.count * abs(b.confidence - b.accuracy) for b in found) / max(len(label), 1))
-
-
 def score(judged: Judged, seed: int = 0) -> SystemScore:
     """All figures of one system."""
     films, cluster = np.unique(judged.film, return_inverse=True)
     by_film = confusions(judged.label, judged.top, cluster, len(films), judged.weight)
     whole = by_film.sum(axis=0)
-    resampled = _resample(by_film, seed)
+    drawn = resampled(by_film, seed)
     human = judged.kind == "human"
     return SystemScore(
         system=judged.system,
         kind=judged.kind,
         n_units=len(judged.label) if judged.weight is None else round(float(judged.weight.sum())),
-        accuracy=_interval(accuracy(whole), accuracy(resampled), len(films)),
-        uar=_interval(uar(whole), uar(resampled), len(films)),
-        macro_f1=_interval(macro_f1(whole), macro_f1(resampled), len(films)),
+        accuracy=_interval(accuracy(whole), accuracy(drawn), len(films)),
+        uar=_interval(uar(whole), uar(drawn), len(films)),
+        macro_f1=_interval(macro_f1(whole), macro_f1(drawn), len(films)),
         weighted_f1=weighted_f1(whole),
         jsd_bits=None if human else float(jensen_shannon_bits(judged.soft, judged.probabilities).mean()),
         ece=None if human else expected_calibration_error(judged.probabilities, judged.label),
         by_film=_named(films, accuracy(by_film)),
         macro_f1_by_film=_named(films, macro_f1(by_film)),
-        recall=dict(zip(EMOTIONS, _optional(recalls(whole)), strict=True)),
-        f1=dict(zip(EMOTIONS, _optional(f1_scores(whole)), strict=True)),
+        recall=dict(zip(EMOTIONS, optional(recalls(whole)), strict=True)),
+        f1=dict(zip(EMOTIONS, optional(f1_scores(whole)), strict=True)),
         confusion=[[round(float(value)) for value in row] for row in whole],
+        probability=None if human else probability_score(judged.probabilities, judged.label, judged.soft),
     )
 
 
-def _resample(by_film: FloatArray, seed: int) -> FloatArray:
-    """Confusion matrices (2000, 7, 7) of films drawn with repetition."""
-    n = len(by_film)
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=DRAWS)
-    return np.tensordot(counts.astype(np.float64), by_film, axes=1)
+def resampled(by_film: FloatArray, seed: int) -> FloatArray:
+    """Confusion matrices (10,000, 7, 7) of films drawn with repetition."""
+    return np.tensordot(film_counts(len(by_film), seed), by_film, axes=1)
 
 
 def _interval(value: FloatArray, draws: FloatArray, n_films: int) -> Interval:
-    known = draws[np.isfinite(draws)]
-    if n_films < 2 or not len(known):
-        return Interval(float(np.nan_to_num(value)))
-    low, high = np.quantile(known, [0.025, 0.975])
-    return Interval(float(value), float(low), float(high))
+    return interval(float(value), draws, n_films)
 
 
 def _named(films: StrArray, values: FloatArray) -> dict[str, float]:
     return {str(film): float(value) for film, value in zip(films, values, strict=True)}
 
 
-def _optional(values: FloatArray) -> list[float | None]:
+def optional(values: FloatArray) -> list[float | None]:
+    """The values, None for what could not be computed (NaN)."""
     return [float(value) if np.isfinite(value) else None for value in values]

@@ -13,17 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from corpus.paths import write_json
+from corpus.terms import FeelmError
+from ml.evaluation.findings import (
+    Abstention,
+    ArcComparison,
+    ContextUse,
+    GroupScore,
+    HumanComparison,
+    Incongruence,
+    IntensityScore,
+    ProbabilityScore,
+    ReliabilityBin,
+    SoftLabelFit,
+    WorstError,
+)
+from ml.evaluation.findings import (
+    Interval as Interval,
+)
+from ml.evaluation.typed import typed
 
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its 95 % bootstrap interval over films (null where fewer than two films)."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class SystemScore:
 
     `uar` is macro recall, `jsd_bits` the mean Jensen-Shannon divergence to the soft label, `ece` the 15-bin equal-mass calibration
     error. `by_film` maps film_id to accuracy, `recall` an emotion to its recall (null: no such unit), `confusion[i][j]` counts units
-    of gold emotion i predicted as j in the order of EMOTIONS.
+    of gold emotion i predicted as j in the order of EMOTIONS. Raters, who state no probabilities, have no `jsd_bits`, `ece`, `probability`.
     """
 
     system: str
@@ -49,25 +58,25 @@ class SystemScore:
     recall: dict[str, float | None]
     f1: dict[str, float | None]
     confusion: list[list[int]]
+    probability: ProbabilityScore | None = None
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Fused against another system, by film: mean difference in accuracy and exact (or 100,000-draw) sign-flip p, one-sided."""
+    """Fused against another system, by film: mean difference in accuracy and exact (or 100,000-draw) sign-flip p, one-sided.
+
+    `low` and `high` bound the difference (95 %, films resampled; null for one film), `p_holm` is Holm's p over the corpus's systems,
+    `uar` the difference in macro recall over all units with its interval.
+    """
 
     other: str
     n_films: int
     difference: float
     p_value: float
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """One bin of the reliability diagram."""
-
-    confidence: float
-    accuracy: float
-    count: int
+    low: float | None = None
+    high: float | None = None
+    p_holm: float | None = None
+    uar: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,11 @@ class SliceScore:
 
 @dataclass(frozen=True)
 class CorpusReport:
-    """One body of data with its own split: the films of the catalogue ("films"), or a public corpus ("xed")."""
+    """One body of data with its own split: the films of the catalogue ("films"), or a public corpus ("xed").
+
+    `n_units` counts tested units with a soft label, `n_gold` those of them with gold, on which all systems are scored.
+    `groups_withheld` counts the units of groups too small to be told, by their names.
+    """
 
     name: str
     n_films: int
@@ -91,6 +104,16 @@ class CorpusReport:
     tests: list[PairedTest]
     reliability: list[ReliabilityBin]
     slices: list[SliceScore] = field(default_factory=list)
+    abstention: list[Abstention] = field(default_factory=list)
+    soft_labels: SoftLabelFit | None = None
+    humans: HumanComparison | None = None
+    groups: list[GroupScore] = field(default_factory=list)
+    groups_withheld: dict[str, int] = field(default_factory=dict)
+    context: list[ContextUse] = field(default_factory=list)
+    incongruence: Incongruence | None = None
+    intensity: IntensityScore | None = None
+    arcs: ArcComparison | None = None
+    errors: list[WorstError] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -126,31 +149,13 @@ class ValidationReport:
 
     @classmethod
     def read(cls, path: Path) -> ValidationReport:
-        """Read what `write` wrote."""
+        """Read what `write` wrote; a report of schema 1 lacks what schema 2 added.
+
+        Raises:
+            FeelmError: a later version wrote it.
+        """
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        agreement = raw.pop("agreement")
-        return cls(
-            **{
-                **raw,
-                "corpora": [_corpus(item) for item in raw["corpora"]],
-                "reaction": [_score(item) for item in raw["reaction"]],
-                "agreement": Agreement(**agreement) if agreement else None,
-            }
-        )
-
-
-def _corpus(raw: dict[str, Any]) -> CorpusReport:
-    return CorpusReport(
-        **{
-            **raw,
-            "scores": [_score(item) for item in raw["scores"]],
-            "tests": [PairedTest(**item) for item in raw["tests"]],
-            "reliability": [ReliabilityBin(**item) for item in raw["reliability"]],
-            "slices": [SliceScore(**item) for item in raw["slices"]],
-        }
-    )
-
-
-def _score(raw: dict[str, Any]) -> SystemScore:
-    intervals = {name: Interval(**raw[name]) for name in ("accuracy", "uar", "macro_f1")}
-    return SystemScore(**{**raw, **intervals})
+        version = int(raw.get("schema_version", 1))
+        if version > SCHEMA_VERSION:
+            raise FeelmError(f"{path} is of schema {version}, this Feelm reads up to {SCHEMA_VERSION}: update it, or make the report again")
+        return typed(cls, raw)

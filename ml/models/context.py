@@ -64,6 +64,12 @@ class Opinions:
         kept = np.isin(np.arange(len(MODALITIES)), modalities)
         return Opinions(self.log_p, self.strength, self.present & kept, self.prior)
 
+    def placed(self, rows: IntArray, places: IntArray) -> Opinions:
+        """The same with what is said of `rows` standing at `places`; scene, speaker and neighbourhood of a place stay its own."""
+        moved = np.arange(len(self.present))
+        moved[places] = rows
+        return Opinions(self.log_p[moved], self.strength[moved], self.present[moved], self.prior[moved])
+
 
 @dataclass(frozen=True)
 class ContextRun:
@@ -90,6 +96,17 @@ def runs_of(data: UnitArrays, rows: IntArray, alone: bool = False) -> list[IntAr
     order = rows[np.lexsort((data.place[rows], data.sequence[rows]))]
     edges = np.flatnonzero(np.diff(data.sequence[order])) + 1
     return [run[i : i + LONGEST_RUN] for run in np.split(order, edges) for i in range(0, len(run), LONGEST_RUN)]
+
+
+def shuffled_places(data: UnitArrays, rows: IntArray, seed: int) -> IntArray:
+    """For each of `rows` the row of another unit of its run, in a random order: who stands there has other neighbours. Each place is
+    taken once; a unit that stands alone keeps its own.
+    """
+    rng, places = np.random.default_rng(seed), np.arange(len(data))
+    for run in runs_of(data, rows):
+        order = rng.permutation(run)
+        places[order] = np.roll(order, 1)
+    return places[rows]
 
 
 def _padded(runs: list[IntArray]) -> IntArray:

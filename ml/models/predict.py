@@ -33,6 +33,10 @@ FORMAT = 3
 FILES = ("weights.safetensors", "model.json")
 NEXT_COLUMNS = tuple(f"next_{emotion}" for emotion in EMOTIONS)
 FUSED = "fused"
+NO_CONTEXT = f"{FUSED}_no_context"
+"""The fused system on each unit without its neighbours."""
+SHUFFLED = f"{FUSED}_shuffled"
+"""The fused system on each unit among other units of its film than its neighbours."""
 
 
 @dataclass(frozen=True)

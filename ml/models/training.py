@@ -26,11 +26,11 @@ from corpus.terms import EMOTIONS, MODALITIES, DeclaredUse, FeelmError
 from corpus.weights import WEIGHTS
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
-from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, train_context
+from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, shuffled_places, train_context
 from ml.models.dataset import BoolArray, Columns, FloatArray, IntArray, UnitArrays, load_training, source_names, training_columns
 from ml.models.experts import ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs, train_expert
 from ml.models.networks import NetworkConfig
-from ml.models.predict import FUSED, ModelFacts, TrainedExpert, calibrated_opinions, prediction_rows, save_model
+from ml.models.predict import FUSED, NO_CONTEXT, SHUFFLED, ModelFacts, TrainedExpert, calibrated_opinions, prediction_rows, save_model
 from ml.models.splits import assign_folds
 from ml.models.training_set import FILMS, Manifest
 
@@ -335,11 +335,14 @@ def _narrowest(uses: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Tested:
-    """The fused system on unseen films: with all it has, with each subset of modalities, without context, and the temperatures."""
+    """The fused system on unseen films: with all it has, each subset of modalities, no context, shuffled neighbours, and the
+    temperatures.
+    """
 
     whole: Joined
     subsets: dict[tuple[int, ...], Joined]
     alone: Joined
+    shuffled: Joined
     singles: dict[int, FloatArray]
     fold_temperatures: FloatArray
     temperatures: dict[str, float]
@@ -422,6 +425,8 @@ class _Fusion:
         opinions, states = self._opinions(facts, None), [run.state for run in runs]
         gathered.put("whole", rows, join(states, self.data, opinions, rows, self.params.networks))
         gathered.put("alone", rows, join(states, self.data, opinions, rows, self.params.networks, alone=True))
+        places = shuffled_places(self.data, rows, self.params.seed * 10_007 + 9_001 + fold)
+        gathered.put("shuffled", rows, join(states, self.data, opinions.placed(rows, places), places, self.params.networks))
         for subset in SUBSETS:
             gathered.put(subset, rows, join(states, self.data, opinions.only(subset), rows, self.params.networks))
         for m in self.unseen:
@@ -457,7 +462,8 @@ class _Gathered:
         """All folds together; the kept model's temperatures are the folds' means."""
         subsets = {subset: self.joined[subset] for subset in SUBSETS}
         means = {source: float(temperatures[:, i].mean()) for i, source in enumerate(sources)}
-        return Tested(self.joined["whole"], subsets, self.joined["alone"], self.singles, temperatures, means)
+        whole, alone, shuffled = (self.joined[name] for name in ("whole", "alone", "shuffled"))
+        return Tested(whole, subsets, alone, shuffled, self.singles, temperatures, means)
 
 
 def _final_experts(
@@ -497,7 +503,8 @@ def _predictions(
     tables = [table(FUSED, softmax(tested.whole.logits / by_row), kept, tested.whole)]
     neighbours = kept[np.isin(data.sequence[kept], np.flatnonzero(np.bincount(data.sequence) > 1))]
     if len(neighbours):
-        tables.append(table(f"{FUSED}_no_context", softmax(tested.alone.logits / by_row), neighbours))
+        tables.append(table(NO_CONTEXT, softmax(tested.alone.logits / by_row), neighbours))
+        tables.append(table(SHUFFLED, softmax(tested.shuffled.logits / by_row), neighbours))
     for m, log_p in tested.singles.items():
         has = kept[_source_has(data, m)[data.source[kept]]]
         tables.append(table(MODALITIES[m], np.exp(log_p), has))

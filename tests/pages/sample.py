@@ -6,6 +6,7 @@ Hostile strings stand wherever people or foreign files can write; the actress's 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,16 +35,25 @@ from corpus.contracts import (
 )
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS
-from ml.evaluation.report import (
-    Agreement,
-    CorpusReport,
+from ml.evaluation.findings import (
+    Abstention,
+    ArcComparison,
+    ArcScore,
+    ContextUse,
+    CoveragePoint,
+    FilmArc,
+    GroupScore,
+    HumanComparison,
+    Incongruence,
+    IntensityScore,
     Interval,
-    PairedTest,
+    ProbabilityScore,
     ReliabilityBin,
-    SliceScore,
-    SystemScore,
-    ValidationReport,
+    Said,
+    SoftLabelFit,
+    WorstError,
 )
+from ml.evaluation.report import Agreement, CorpusReport, PairedTest, SliceScore, SystemScore, ValidationReport
 from pages.film import build_film_page
 from pages.report import build_report_page
 
@@ -409,9 +419,46 @@ def _score(system: str, kind: str, accuracy: float, n: int, films: list[str]) ->
     recall = {emotion: float(np.clip(accuracy + rng.normal(0, 0.06), 0, 1)) for emotion in EMOTIONS}
     spread = Interval(accuracy, max(accuracy - 0.05, 0), min(accuracy + 0.05, 1))
     by_film = {film: float(np.clip(accuracy + rng.normal(0, 0.05), 0, 1)) for film in films}
+    probability = None if kind == "human" else ProbabilityScore(1.2, 0.6, 0.05, 1.4, None if kind == "baseline" else 0.3, 0.55)
     return SystemScore(
-        system, kind, n, spread, spread, spread, accuracy, 0.1, 0.04, by_film, by_film, recall, dict(recall), confusion
+        system, kind, n, spread, spread, spread, accuracy, 0.1, 0.04, by_film, by_film, recall, dict(recall), confusion, probability
     )  # fmt: skip
+
+
+def _found() -> dict[str, Any]:
+    """Everything that the films' report has beyond scores."""
+    points = [CoveragePoint(0.05 * k, 1 - 0.03 * k, 1 - 0.0065 * k) for k in range(1, 21)]
+    group = Interval(0.9, 0.85, 0.95)
+    course = [round(0.5 * float(np.sin(k / 16)), 3) for k in range(100)]
+    said = [Said("fused", "joy", 0.97, 0.01), Said("face", "fear", 0.6, 0.2), Said("text", "joy", 0.8, 0.1)]
+    return {
+        "abstention": [Abstention("fused", points, 0.91, 0.06), Abstention("text", points, 0.8, 0.2)],
+        "soft_labels": SoftLabelFit(Interval(0.156, 0.141, 0.169), Interval(0.39, 0.38, 0.4), 0.203, 212),
+        "humans": HumanComparison(12, 212, 636, 0.82, 0.91, Interval(-0.09, -0.12, -0.06), False),
+        "groups": [
+            GroupScore("genre", f"comedy {HOSTILE}", 90, 6, group, group, Interval(0.05, 0.04, 0.1), 0.93, {}, 0.02, 0.05, 0.01, 0.03),
+            GroupScore("language", "en", 212, 12, group, group, Interval(0.05), None, {}, None, None, None, None),
+        ],
+        "groups_withheld": {"genre: war": 12},
+        "context": [
+            ContextUse("all lines with neighbours", 212, 12, group, group, None, Interval(0.04, 0.01, 0.07), None),
+            ContextUse("lines whose words alone mislead", 60, 12, group, group, group, Interval(0.0), Interval(-0.01, -0.05, 0.03)),
+        ],
+        "incongruence": Incongruence(120, 12, {"fused": 0.8, "face": 0.5, "text": 0.4}, {"face": 0.55, "text": 0.5}, 0.04),
+        "intensity": IntensityScore(5, 12, 212, Interval(0.46), None, Interval(0.15), 0.89),
+        "arcs": ArcComparison(
+            [ArcScore("fused", 12, Interval(0.87, 0.8, 0.9), Interval(0.85), 0.61, 0.92)],
+            [
+                FilmArc(TALK, 14, course, course[::-1], -0.62, "icarus", "man_in_a_hole"),
+                FilmArc("made-1-02", 20, course, course, None, "icarus", "icarus"),
+            ],
+            0.94,
+        ),
+        "errors": [
+            WorstError(f"{TALK}.u00003", TALK, 10_000, 12_500, "fear", 4.6, {"fear": 2, "joy": 1}, said),
+            WorstError("gone.u1", "gone", None, None, "anger", 3.2, {}, said[:1]),
+        ],
+    }
 
 
 def sample_report() -> ValidationReport:
@@ -422,7 +469,7 @@ def sample_report() -> ValidationReport:
         ("tfidf", "baseline", 0.55), ("persistence", "baseline", 0.31), ("majority", "baseline", 0.18), ("human", "human", 0.91),
     ]  # fmt: skip
     scores = [_score(name, kind, value, 212, films) for name, kind, value in systems]
-    tests = [PairedTest(name, 12, 0.87 - value, 0.0002) for name, kind, value in systems[1:7]]
+    tests = [PairedTest(name, 12, 0.87 - value, 0.0002, 0.8 - value, 0.94 - value, 0.0007) for name, kind, value in systems[1:7]]
     bins = [ReliabilityBin(0.1 * k + 0.05, min(0.1 * k + 0.02 * (k % 3), 1.0), 10 + 4 * k) for k in range(2, 10)]
     slices = [
         SliceScore(f"contradictory lines {HOSTILE}", 41, {"fused": 0.8, "text": 0.5}),
@@ -435,7 +482,7 @@ def sample_report() -> ValidationReport:
         model_version="3f1c9a",
         trained_on={"films": "commercial, CC0", "xed": "research, CC-BY 4.0"},
         corpora=[
-            CorpusReport("films", 12, 230, 212, scores, tests, bins, slices),
+            CorpusReport("films", 12, 230, 212, scores, tests, bins, slices, **_found()),
             CorpusReport("xed", 48, 7997, 7997, xed, [PairedTest("tfidf", 48, 0.09, 0.0001)], bins),
         ],
         agreement=Agreement({"category": 0.71, "intensity": 0.58}, 4, 848, {"rater-4": f"agrees no more than chance {HOSTILE}"}),

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.terms import EMOTIONS
-from pages import charts
-from pages.charts import Bar, Bin, Point, Run, Span
+from pages import charts, squares
+from pages.charts import Bar, Point, Run, Span
+from pages.squares import Bin, Curve
 
 SVG = "{http://www.w3.org/2000/svg}"
 HALF_JOY = tuple(0.5 if emotion in ("neutral", "joy") else 0.0 for emotion in EMOTIONS)
@@ -101,7 +102,7 @@ def test_a_distribution_fills_its_bar_in_the_order_of_the_emotions() -> None:
 def test_a_confusion_cell_stands_in_gold_row_and_predicted_column_with_its_count() -> None:
     counts = [[0] * 7 for _ in EMOTIONS]
     counts[1][4] = 13
-    root = ElementTree.fromstring(charts.confusion(counts, "x"))
+    root = ElementTree.fromstring(squares.confusion(counts, "x"))
     [cell] = [node for node in root.iter() if node.text == "13"]
     assert float(cell.attrib["x"]) == 74 + 4.5 * 44
     assert float(cell.attrib["y"]) == 30 + 1.5 * 44 + 4
@@ -109,13 +110,13 @@ def test_a_confusion_cell_stands_in_gold_row_and_predicted_column_with_its_count
 
 @given(st.floats(0, 1))
 def test_confusion_text_changes_colour_where_the_cell_becomes_strong(share: float) -> None:
-    strength = charts.cell_strength(share)
+    strength = squares.cell_strength(share)
     assert 0 <= strength <= 1
     assert strength <= 0.4 + 1e-9 if share <= 0.5 else strength >= 0.8
 
 
 def test_reliability_dots_stand_at_confidence_and_accuracy_with_area_by_share() -> None:
-    root = ElementTree.fromstring(charts.reliability([Bin(0.5, 0.25, 0.25), Bin(1.0, 1.0, 1.0)], "x"))
+    root = ElementTree.fromstring(squares.reliability([Bin(0.5, 0.25, 0.25), Bin(1.0, 1.0, 1.0)], "x"))
     dots = [node.attrib for node in root.iter() if node.tag.removeprefix(SVG) == "circle"]
     assert [(float(dot["cx"]), float(dot["cy"]), float(dot["r"])) for dot in dots] == [(208, 237, 8), (358, 12, 13)]
 
@@ -143,3 +144,18 @@ def test_bins_hold_the_mean_of_their_lines_weighted_by_length() -> None:
     assert (first.start_ms, first.end_ms, last.start_ms, last.end_ms) == (0, 5000, 5000, 10_000)
     assert first.probabilities[EMOTIONS.index("joy")] == pytest.approx(0.75)
     assert last.probabilities == only("joy")
+
+
+def test_a_coverage_curve_runs_through_its_points_and_stands_in_the_key() -> None:
+    chart = ElementTree.fromstring(
+        squares.coverage_curves([Curve("All together", "c-fused", ((0.5, 1.0), (1.0, 0.75))), Curve("Face", "c-face", ((1.0, 0.5),))], "c")
+    )
+    paths = [path.get("d") for path in chart.iter("path") if path.get("class") == "curve c-fused"]
+    assert paths[0] == "M208,12 358,87" and len(paths) == 2
+    assert {"All together", "Face"} <= {text.text for text in chart.iter("text")}
+
+
+def test_courses_have_nought_in_the_middle_and_the_raters_first() -> None:
+    chart = ElementTree.fromstring(charts.courses([1.0, -1.0], [0.0, 0.5], 40, "c"))
+    drawn = {path.get("class"): path.get("d") for path in chart.iter("path")}
+    assert drawn == {"base": "M0,20 H1000", "line raters": "M0,0 1000,40", "line": "M0,20 1000,10"}

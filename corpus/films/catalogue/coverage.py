@@ -15,9 +15,9 @@ from typing import Any
 
 import pandas as pd
 
-from corpus.films.catalogue.entries import ArcShape, Film
+from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.reading import load_yaml
-from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, GoldStatus, Rights
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, ArcShape, GoldStatus, Rights
 
 REGIONS = Path(__file__).with_name("regions.yaml")
 GENRES = (

@@ -17,24 +17,10 @@ from typing import Any
 
 from corpus.films.catalogue.reading import KEYS, WRITTEN, CatalogueError, check_keys, choice, mappings, text, texts
 from corpus.films.catalogue.sources import ROLES, Source, read_sources
-from corpus.terms import EMOTIONS, DeclaredUse, Rights, check_film_id
+from corpus.terms import EMOTIONS, ArcShape, DeclaredUse, Rights, check_film_id
 
 SCHEMA_VERSION = 1
 CLOCK = re.compile(r"(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d(?:\.\d+)?)")
-
-
-class ArcShape(StrEnum):
-    """The six shapes that the fortune of most stories follows.
-
-    Source: Reagan et al., The emotional arcs of stories are dominated by six basic shapes, EPJ Data Science 5:31, 2016.
-    """
-
-    RAGS_TO_RICHES = "rags_to_riches"
-    TRAGEDY = "tragedy"
-    MAN_IN_A_HOLE = "man_in_a_hole"
-    ICARUS = "icarus"
-    CINDERELLA = "cinderella"
-    OEDIPUS = "oedipus"
 
 
 @dataclass(frozen=True)
@@ -49,10 +35,11 @@ class ArcNote:
 
 @dataclass(frozen=True)
 class Character:
-    """Somebody in the film and who plays them."""
+    """Somebody in the film and who plays them; `gender` as the film or its makers say, in the team's own word, never guessed."""
 
     name: str
     actor: str | None = None
+    gender: str | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +152,7 @@ def _chosen(kind: type[StrEnum]) -> Callable[[object, str], Any]:
 def _characters(value: object, where: str) -> tuple[Character, ...]:
     made = []
     for item, place in mappings(value, where):
-        check_keys(item, ("name", "actor"), place)
+        check_keys(item, ("name", "actor", "gender"), place)
         if "name" not in item:
             raise CatalogueError(f"{place}: missing keys: name")
         made.append(Character(**{key: text(one, f"{place}: {key}") for key, one in item.items() if one is not None}))

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score, recall_score
 
-from ml.evaluation.metrics import Judged, confusions, expected_calibration_error, reliability, score, weighted_f1
+from ml.evaluation.calibration import expected_calibration_error, reliability
+from ml.evaluation.metrics import Judged, confusions, score, weighted_f1
 
 
 def judged(n: int = 300, films: int = 6, seed: int = 0) -> Judged:

@@ -3,8 +3,9 @@ import dataclasses
 import pytest
 
 from corpus.terms import EMOTIONS
+from ml.evaluation.findings import Interval
 from ml.evaluation.promotion import Bounds, decide, paired_gain
-from ml.evaluation.report import CorpusReport, Interval, PairedTest, SystemScore, ValidationReport
+from ml.evaluation.report import CorpusReport, PairedTest, SystemScore, ValidationReport
 
 FILMS = [f"film-{i}" for i in range(8)]
 

@@ -102,6 +102,9 @@ def test_fused_is_tested_against_every_other_system_by_film(built: tuple[Validat
         differences = [by_name["fused"].by_film[film] - by_name[test.other].by_film[film] for film in by_name["fused"].by_film]
         assert test.difference == pytest.approx(np.mean(differences))
         assert test.n_films == 6
+        assert test.uar is not None and test.uar.value == pytest.approx(by_name["fused"].uar.value - by_name[test.other].uar.value)
+        assert test.low is not None and test.high is not None and test.low <= test.difference <= test.high
+        assert test.p_holm is not None and test.p_value <= test.p_holm <= 7 * test.p_value
     assert {test.other for test in films.tests} == set(by_name) - {"fused", "human"}
 
 
@@ -132,3 +135,16 @@ def test_the_same_model_gives_the_same_report(trained: Trained, built: tuple[Val
     again = ValidationReport.read(tmp_path / "report.json")
     assert again == built[0]
     assert json.loads((tmp_path / "summary.json").read_text())["model_version"] == built[1].model_version
+
+
+def test_everything_beyond_scores_is_in_the_films_report(built: tuple[ValidationReport, ReportSummary]) -> None:
+    films, lines = built[0].corpora
+    assert {one.system for one in films.abstention} == {"fused", "face", "voice", "text"}
+    assert films.soft_labels is not None and films.soft_labels.human is not None and films.humans is not None
+    assert films.humans.n_votes == 3 * 96
+    assert films.context[0].units == "all lines with neighbours" and films.context[0].shuffled is not None
+    assert films.incongruence is not None and films.intensity is not None and films.arcs is not None
+    assert len(films.arcs.films) == 6 and len(films.errors) == 12
+    assert films.groups == [] and films.groups_withheld == {}
+    assert lines.soft_labels is not None and lines.soft_labels.human is None
+    assert lines.humans is None and lines.arcs is None and lines.groups == [] and lines.errors == [] and lines.context == []

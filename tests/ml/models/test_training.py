@@ -8,6 +8,8 @@ import pytest
 from corpus.contracts import GOLD_LABELS, PREDICTIONS, TRAINING_UNITS
 from corpus.paths import Home, file_digest
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, FeelmError
+from ml.models.context import shuffled_places
+from ml.models.dataset import load_training, training_columns
 from tests.ml.artifacts import write_films
 from tests.ml.conftest import FILMS, Trained, train
 
@@ -27,7 +29,19 @@ def test_every_system_predicts_every_unit_of_the_films_once(trained: Trained) ->
     rows = TRAINING_UNITS.read(trained.training_set / "manifest.parquet")
     films = set(rows.loc[rows["source"] == "film", "unit_id"])
     by_system = predictions(trained.home).groupby("system")["unit_id"].agg(list)
-    for system in ("fused", "face", "voice", "text", "fused_face_text", "majority", "prior", "persistence", "tfidf"):
+    for system in (
+        "fused",
+        "face",
+        "voice",
+        "text",
+        "fused_face_text",
+        "fused_no_context",
+        "fused_shuffled",
+        "majority",
+        "prior",
+        "persistence",
+        "tfidf",
+    ):
         said = [unit_id for unit_id in by_system[system] if unit_id in films]
         assert sorted(said) == sorted(films), system
 
@@ -99,3 +113,21 @@ def test_the_model_says_what_it_was_trained_on(trained: Trained) -> None:
     facts = json.loads((trained.model / "model.json").read_text())
     assert facts["trained_on"] == {"films": "commercial, cc0 (6 films)", "lines": "commercial, CC-BY 4.0"}
     assert facts["declared_use"] == "research"  # the films allow more, the expression weights do not
+
+
+def test_shuffled_neighbours_change_what_is_said_and_not_for_whom(trained: Trained) -> None:
+    table = predictions(trained.home).set_index("unit_id")
+    whole, shuffled = (table[table["system"] == name] for name in ("fused", "fused_shuffled"))
+    p, q = (one.loc[shuffled.index, list(PROBABILITY_COLUMNS)].to_numpy() for one in (whole, shuffled))
+    assert np.abs(p - q).max() > 1e-3
+    assert (p.argmax(axis=1) == q.argmax(axis=1)).mean() > 0.6
+
+
+def test_in_shuffled_order_each_unit_of_a_run_takes_anothers_place_once(small: Home) -> None:
+    rows = TRAINING_UNITS.read(small.artifact("training_set") / "manifest.parquet")
+    data = load_training(small, rows, training_columns(small, rows))
+    own = np.flatnonzero(data.sequence < 2)
+    places = shuffled_places(data, own, seed=3)
+    assert sorted(places) == sorted(own) and (places != own).all()
+    assert (data.sequence[places] == data.sequence[own]).all()
+    assert np.array_equal(places, shuffled_places(data, own, seed=3)) and not np.array_equal(places, shuffled_places(data, own, seed=4))

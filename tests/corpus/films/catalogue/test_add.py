@@ -7,11 +7,10 @@ import pytest
 import yaml
 
 from corpus.films.catalogue.add import add_film, add_films
-from corpus.films.catalogue.entries import ArcShape
 from corpus.films.catalogue.reading import CatalogueError
 from corpus.films.catalogue.store import read_catalogue, write_catalogue
 from corpus.films.media.probe import MediaError
-from corpus.terms import FeelmError, Rights
+from corpus.terms import ArcShape, FeelmError, Rights
 from tests.corpus.films.conftest import FilmMaker, texture, write_film
 
 CUES = "1\n00:00:00,100 --> 00:00:00,900\nHello.\n"

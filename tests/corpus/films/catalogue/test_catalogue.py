@@ -5,13 +5,13 @@ import pytest
 import yaml
 
 from corpus.films.catalogue.add import add_film
-from corpus.films.catalogue.entries import ArcNote, ArcShape, Character, Film
+from corpus.films.catalogue.entries import ArcNote, Character, Film
 from corpus.films.catalogue.reading import CatalogueError
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.sources import Source
 from corpus.films.catalogue.store import build_film, read_catalogue, read_film, write_catalogue
 from corpus.paths import content_version
-from corpus.terms import DeclaredUse, FeelmError, Rights
+from corpus.terms import ArcShape, DeclaredUse, FeelmError, Rights
 from tests.conftest import REPOSITORY
 from tests.corpus.films.conftest import FilmMaker, texture
 
@@ -43,7 +43,7 @@ def test_the_catalogue_survives_writing_and_reading(tmp_path: Path) -> None:
                 ArcNote("neutral", at=0.0),
                 ArcNote("joy", at_s=0.0),
             ),
-            characters=(Character("Ben", "Duane Jones"), Character("Ghoul")),
+            characters=(Character("Ben", "Duane Jones", "man"), Character("Ghoul")),
             sources=(
                 Source("video", "c.mkv", url="https://example.org/c.mkv", sha256="0" * 64),
                 Source("subtitles", "c.srt", package="c", version="1", sdist=True, members=("a.zip", "c.srt")),

@@ -6,9 +6,9 @@ import pytest
 
 from corpus.contracts import GOLD_LABELS
 from corpus.films.catalogue.coverage import Coverage, FilmSize, culture_of, measure_coverage
-from corpus.films.catalogue.entries import ArcNote, ArcShape, Character, Film
+from corpus.films.catalogue.entries import ArcNote, Character, Film
 from corpus.films.catalogue.sources import Source
-from corpus.terms import EMOTIONS, Rights
+from corpus.terms import EMOTIONS, ArcShape, Rights
 
 
 def _film(film_id: str, **facts: object) -> Film:
