@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from corpus.chunks import Arrays
 from corpus.terms import EMOTIONS, MODALITIES
 from ml.models.dataset import BoolArray, FloatArray, IntArray, UnitArrays
 from ml.models.experts import opinion_loss, seeded, unit_weights
@@ -78,6 +79,17 @@ class ContextRun:
     state: State
     training_loss: list[float]
     validation_loss: list[float]
+
+    def arrays(self) -> Arrays:
+        """All of it by name, as a store keeps it."""
+        losses = {"training": np.array(self.training_loss), "validation": np.array(self.validation_loss)}
+        return losses | {f"state/{name}": array for name, array in self.state.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> ContextRun:
+        """The run that `arrays` made them of."""
+        state = {name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")}
+        return cls(state, arrays["training"].tolist(), arrays["validation"].tolist())
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from corpus.chunks import Arrays, content_digest
 from corpus.terms import EMOTIONS, MODALITIES
 from corpus.threads import one_torch_thread
 from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
@@ -52,6 +53,11 @@ class ExpertJob:
     seed: int
     epochs: int | None = None
 
+    @property
+    def digest(self) -> str:
+        """Of all of it."""
+        return content_digest(str((self.modality, self.seed, self.epochs)), self.train_rows, self.test_rows)
+
 
 @dataclass(frozen=True)
 class ExpertRun:
@@ -62,6 +68,19 @@ class ExpertRun:
     losses: list[float]
     state: dict[str, npt.NDArray[np.float32]]
     standardiser: Standardiser
+
+    def arrays(self) -> Arrays:
+        """All of it by name, as a store keeps it."""
+        own = {"logits": self.logits, "strengths": self.strengths, "losses": np.array(self.losses)}
+        scaled = {"mean": self.standardiser.mean, "scale": self.standardiser.scale}
+        return own | scaled | {f"state/{name}": array for name, array in self.state.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> ExpertRun:
+        """The run that `arrays` made them of."""
+        state = {name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")}
+        standardiser = Standardiser(arrays["mean"], arrays["scale"])
+        return cls(arrays["logits"], arrays["strengths"], arrays["losses"].tolist(), state, standardiser)
 
 
 @contextmanager

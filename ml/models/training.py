@@ -9,30 +9,28 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from corpus.chunks import ChunkStore
 from corpus.contracts import PREDICTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
-from corpus.processes import worker_pool
 from corpus.terms import EMOTIONS, MODALITIES, DeclaredUse, FeelmError
 from corpus.weights import WEIGHTS
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
-from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, shuffled_places, train_context
+from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, shuffled_places
 from ml.models.dataset import BoolArray, Columns, FloatArray, IntArray, UnitArrays, load_training, source_names, training_columns
-from ml.models.experts import ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs, train_expert
+from ml.models.experts import ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs
 from ml.models.networks import NetworkConfig
 from ml.models.predict import FUSED, NO_CONTEXT, SHUFFLED, ModelFacts, TrainedExpert, calibrated_opinions, prediction_rows, save_model
 from ml.models.splits import assign_folds
 from ml.models.training_set import FILMS, Manifest
+from ml.models.workers import ContextJob, Workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +130,7 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
         raise FeelmError("no labelled unit has features of face, voice or text: run the feature stages (feelm run)")
     numbers = assign_folds(rows, params.folds, params.seed)
     folds = Folds(numbers, int(numbers.max()) + 1)
-    with _Workers(data, params) as workers:
+    with Workers(data, params.workers, params.networks, ChunkStore(home.chunks)) as workers:
         unseen = _unseen_opinions(workers, data, folds, params, tell)
         facts = _facts(rows, data, folds, unseen, params, manifest, columns)
         fused = _Fusion(workers, data, folds, unseen, facts, params)
@@ -149,79 +147,12 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
     return summary
 
 
-@lru_cache(maxsize=1)
-def _load_arrays(path: Path) -> UnitArrays:
-    return UnitArrays.load(path)
-
-
-def _run_expert(path: Path, job: ExpertJob, params: ExpertParams, config: NetworkConfig) -> ExpertRun:
-    return train_expert(_load_arrays(path), job, params, config)
-
-
-@dataclass(frozen=True)
-class ContextJob:
-    """One context network to train: the opinions to learn from, the rows, and the seed."""
-
-    opinions: Opinions
-    train_rows: IntArray
-    validation_rows: IntArray
-    seed: int
-
-
-def _run_context(path: Path, job: ContextJob, params: ContextParams, config: NetworkConfig) -> ContextRun:
-    return train_context(_load_arrays(path), job.opinions, job.train_rows, job.validation_rows, params, config, job.seed)
-
-
-class _Workers:
-    """Runs training jobs in `params.workers` processes, or here when that is one; results come in the order of the jobs."""
-
-    def __init__(self, data: UnitArrays, params: TrainingParams) -> None:
-        self.data, self.params = data, params
-        self.folder = tempfile.TemporaryDirectory(prefix="feelm-training-")
-        self.path = Path(self.folder.name) / "units.npz"
-        self.pool: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> _Workers:
-        if self.params.workers > 1:
-            self.data.save(self.path)
-            # spawn: a forked child of a process that already ran torch's threads can hang
-            self.pool = worker_pool(self.params.workers)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.pool is not None:
-            self.pool.shutdown(cancel_futures=True)
-        _load_arrays.cache_clear()
-        self.folder.cleanup()
-
-    def experts(self, jobs: list[ExpertJob]) -> Iterator[ExpertRun]:
-        """Train experts."""
-        config = self.params.networks
-        if self.pool is None:
-            yield from (train_expert(self.data, job, self.params.expert(job.modality), config) for job in jobs)
-        else:
-            futures = [self.pool.submit(_run_expert, self.path, job, self.params.expert(job.modality), config) for job in jobs]
-            yield from (future.result() for future in futures)
-
-    def contexts(self, jobs: list[ContextJob]) -> Iterator[ContextRun]:
-        """Train context networks."""
-        context, config = self.params.context, self.params.networks
-        if self.pool is None:
-            for job in jobs:
-                yield train_context(self.data, job.opinions, job.train_rows, job.validation_rows, context, config, job.seed)
-        else:
-            futures = [self.pool.submit(_run_context, self.path, job, context, config) for job in jobs]
-            yield from (future.result() for future in futures)
-
-
 def _modalities(data: UnitArrays) -> list[int]:
     """Modalities that some labelled unit has."""
     return [m for m in range(len(MODALITIES)) if data.present[data.label >= 0, m].any()]
 
 
-def _unseen_opinions(
-    workers: _Workers, data: UnitArrays, folds: Folds, params: TrainingParams, tell: Progress
-) -> dict[int, UnseenOpinions]:
+def _unseen_opinions(workers: Workers, data: UnitArrays, folds: Folds, params: TrainingParams, tell: Progress) -> dict[int, UnseenOpinions]:
     """Train the experts of every pair of folds and gather what they say on the pair."""
     pairs = list(itertools.combinations(range(folds.count), 2))
     jobs = [
@@ -230,7 +161,7 @@ def _unseen_opinions(
         for number, pair in enumerate(pairs)
     ]
     runs: dict[int, dict[tuple[int, int], ExpertRun]] = {}
-    for i, (job, run) in enumerate(zip(jobs, workers.experts(jobs), strict=True)):
+    for i, (job, run) in enumerate(zip(jobs, workers.experts(jobs, params.expert), strict=True)):
         runs.setdefault(job.modality, {})[pairs[i % len(pairs)]] = run
         tell(f"{MODALITIES[job.modality]} networks", i + 1, len(jobs))
     return {m: _gather(data, folds, params.expert(m), by_pair) for m, by_pair in runs.items()}
@@ -353,7 +284,7 @@ class _Fusion:
 
     def __init__(
         self,
-        workers: _Workers,
+        workers: Workers,
         data: UnitArrays,
         folds: Folds,
         unseen: dict[int, UnseenOpinions],
@@ -400,7 +331,7 @@ class _Fusion:
         learnt = [self._opinions(facts[fold], fold) for fold in range(self.folds.count)]
         jobs = [job for fold in range(self.folds.count) for job in self._jobs(learnt[fold], fold)]
         runs = []
-        for i, run in enumerate(self.workers.contexts(jobs)):
+        for i, run in enumerate(self.workers.contexts(jobs, self.params.context)):
             runs.append(run)
             tell("context networks", i + 1, len(jobs))
         each = self.folds.count - 1
@@ -434,7 +365,7 @@ class _Fusion:
 
     def final_contexts(self) -> list[ContextRun]:
         """The kept context networks: one for each fold that stops it, from the tested opinions of the others."""
-        return list(self.workers.contexts(self._jobs(self._opinions(self.facts, None), None)))
+        return list(self.workers.contexts(self._jobs(self._opinions(self.facts, None), None), self.params.context))
 
 
 class _Gathered:
@@ -467,7 +398,7 @@ class _Gathered:
 
 
 def _final_experts(
-    workers: _Workers, data: UnitArrays, unseen: dict[int, UnseenOpinions], params: TrainingParams, tell: Progress
+    workers: Workers, data: UnitArrays, unseen: dict[int, UnseenOpinions], params: TrainingParams, tell: Progress
 ) -> list[TrainedExpert]:
     """The kept experts: all rows, as many epochs as the folds' median."""
     everything = np.arange(len(data))
@@ -477,7 +408,7 @@ def _final_experts(
         for number in range(params.seeds)
     ]
     experts = []
-    for i, (job, run) in enumerate(zip(jobs, workers.experts(jobs), strict=True)):
+    for i, (job, run) in enumerate(zip(jobs, workers.experts(jobs, params.expert), strict=True)):
         experts.append(TrainedExpert(job.modality, run.state, run.standardiser))
         tell("networks that are kept", i + 1, len(jobs))
     return experts

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 
@@ -21,6 +20,7 @@ from safetensors.numpy import load_file, save
 
 from corpus.paths import write_bytes, write_text
 from corpus.processes import worker_pool
+from corpus.sources import source_digest
 from ml.models.loop import TellRound
 
 FloatArray = npt.NDArray[np.float32]
@@ -119,18 +119,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 def run_key(*parts: str) -> str:
     """Name of a run's folder: a digest of what it depends on, this version's code included."""
-    return hashlib.sha256("\n".join((_code_digest(), *parts)).encode()).hexdigest()[:16]
-
-
-@lru_cache(maxsize=1)
-def _code_digest() -> str:
-    """Of every module that a row could depend on."""
-    root = Path(__file__).resolve().parents[3]
-    paths = sorted(path for package in ("corpus", "ml") for path in (root / package).rglob("*.py"))
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256("\n".join((source_digest(), *parts)).encode()).hexdigest()[:16]
 
 
 def data_digest(*paths: Path) -> str:

@@ -1,4 +1,9 @@
 import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +13,10 @@ import pytest
 from corpus.contracts import GOLD_LABELS, PREDICTIONS, TRAINING_UNITS
 from corpus.paths import Home, file_digest
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, FeelmError
+from ml.models import workers
 from ml.models.context import shuffled_places
 from ml.models.dataset import load_training, training_columns
+from ml.models.training import TrainingParams, build_model
 from tests.ml.artifacts import write_films
 from tests.ml.conftest import FILMS, Trained, train
 
@@ -81,14 +88,58 @@ def test_the_same_seed_gives_the_same_bytes(small: Home, tmp_path: Path) -> None
 
 
 def test_worker_processes_change_nothing(small: Home, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from ml.models.training import TrainingParams, build_model
-
     out = tmp_path / "model"
     out.mkdir()
+    shutil.rmtree(small.chunks)  # or what one process made would be taken
     build_model(small, small.artifact("training_set"), replace(TrainingParams.debug(), workers=2), out)
     assert file_digest(out / "weights.safetensors") == file_digest(small.artifact("emotion_model") / "weights.safetensors")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from corpus.paths import Home
+from ml.models.training import TrainingParams, build_model
+
+def tell(what: str, done: int, total: int) -> None:
+    if what == "context networks" and done == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+home = Home(Path(sys.argv[1]))
+build_model(home, home.artifact("training_set"), TrainingParams.debug(), Path(sys.argv[2]), tell)
+"""
+
+
+def test_a_training_that_was_killed_goes_on_where_it_was_and_gives_the_same_weights(
+    small: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, out = Home(tmp_path / "home"), tmp_path / "model"
+    shutil.copytree(small.root, home.root)
+    shutil.rmtree(home.chunks)
+    out.mkdir()
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(home.root), str(out)], cwd=Path(__file__).parents[3], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert not any(out.iterdir())
+    trained_anew = []
+    train_expert = workers.train_expert
+    monkeypatch.setattr(workers, "train_expert", lambda data, job, *rest: trained_anew.append(job) or train_expert(data, job, *rest))
+    build_model(home, home.artifact("training_set"), TrainingParams.debug(), out)
+    assert all(not len(job.test_rows) for job in trained_anew), "the folds' experts were finished before the kill"
+    assert file_digest(out / "weights.safetensors") == file_digest(small.artifact("emotion_model") / "weights.safetensors")
+
+
+def test_a_kept_job_is_not_taken_for_units_or_settings_that_changed(small: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = []
+    train_expert = workers.train_expert
+    monkeypatch.setattr(workers, "train_expert", lambda data, job, *rest: count.append(job) or train_expert(data, job, *rest))
+    out = tmp_path / "model"
+    out.mkdir()
+    debug = TrainingParams.debug()
+    build_model(small, small.artifact("training_set"), debug, out)
+    same = len(count)
+    build_model(small, small.artifact("training_set"), replace(debug, voice=replace(debug.voice, noise=0.3)), out)
+    assert same == 0
+    assert {job.modality for job in count} == {1}
 
 
 def test_a_modality_without_any_features_is_told(tmp_path: Path) -> None:
