@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install asr demo run ui test test-slow bench-features lint types imports clean
+.PHONY: bench-quality help install asr demo run ui test test-slow bench-features lint types imports clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test-slow: install ## the long tests too
 bench-features: install ## features against their peers on the same input, peers in environments of their own; an hour and more
 	@$(BIN)/feelm weights fetch multilingual-e5
 	@for part in voice faces text scan; do $(BIN)/python -m benchmarks.$$part; done
+
+bench-quality: install ## how good the models are: XED, MELD, RAVDESS with openSMILE beside, made films of three seeds; two hours
+	@$(BIN)/python -m benchmarks.quality
 
 lint: install ## ruff
 	@$(BIN)/ruff check .

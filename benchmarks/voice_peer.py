@@ -92,6 +92,14 @@ class Peer:
             self._run("perturbation", out, *paths)
             return np.array(json.loads(out.read_text(encoding="utf-8")))
 
+    def functionals(self, paths: Sequence[Path], feature_set: str) -> np.ndarray:
+        """openSMILE's functionals (n, d) of recordings, by the name of the feature set: eGeMAPSv02 or ComParE_2016."""
+        with tempfile.TemporaryDirectory() as work:
+            listed, out = Path(work) / "paths.json", Path(work) / "out.npy"
+            listed.write_text(json.dumps([str(path) for path in paths]), encoding="utf-8")
+            self._run("functionals", out, listed, feature_set)
+            return np.load(out)
+
     def _run(self, what: str, out: Path, *arguments: Path | str) -> None:
         command = [str(self.home / "bin" / "python"), str(_SCRIPT), what, str(RATE_HZ), str(out), *map(str, arguments)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)

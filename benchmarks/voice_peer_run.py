@@ -1,6 +1,6 @@
 """Run by the peers' own Python: openSMILE and Praat on sounds in .npy files; knows nothing of the project.
 
-`python voice_peer_run.py seconds|rows|perturbation RATE OUT SOUND ...`
+`python voice_peer_run.py seconds|rows|perturbation|functionals RATE OUT SOUND ...`
 """
 
 import json
@@ -21,7 +21,7 @@ LONG_WINDOWS = ("F0", "jitter", "shimmer", "HNR", "logRel", "F1amp", "F2amp", "F
 def main() -> None:
     """Do what the first argument says."""
     what, rate, out, *arguments = sys.argv[1:]
-    {"seconds": seconds, "rows": rows, "perturbation": perturbation}[what](int(rate), Path(out), *arguments)
+    {"seconds": seconds, "rows": rows, "perturbation": perturbation, "functionals": functionals}[what](int(rate), Path(out), *arguments)
 
 
 def smile(level: str) -> opensmile.Smile:
@@ -36,6 +36,13 @@ def seconds(rate: int, out: Path, sound: str, level: str) -> None:
     before = time.process_time()
     extractor.process_signal(samples, rate)
     out.write_text(json.dumps(time.process_time() - before))
+
+
+def functionals(rate: int, out: Path, listed: str, feature_set: str) -> None:
+    """Functionals of whole recordings, NaN as 0."""
+    extractor = opensmile.Smile(getattr(opensmile.FeatureSet, feature_set), opensmile.FeatureLevel.Functionals)
+    found = [extractor.process_file(path).to_numpy(np.float32)[0] for path in json.loads(Path(listed).read_text(encoding="utf-8"))]
+    np.save(out, np.nan_to_num(np.stack(found)))
 
 
 def rows(rate: int, out: Path, sound: str) -> None:

@@ -34,7 +34,7 @@ MEASURED_STRENGTH = 0.03
 
 
 @dataclass(frozen=True)
-class _Actors:
+class Actors:
     """The clips of DIR and then of the test folder: label, actor, and whether it is to be scored alone (n,)."""
 
     paths: tuple[Path, ...]
@@ -58,7 +58,7 @@ def run_ravdess(data: Path, test: Path | None, options: Options) -> BenchmarkRes
     Raises:
         FeelmError: there are no recordings or too few actors, or an actor of the test stands in the training data too.
     """
-    own = _read(data, test)
+    own = read_clips(data, test)
     rows = Rows(options.work / f"ravdess-{run_key(data_digest(*own.paths))}", options.workers, options.tell)
     parts: tuple[Part, Part] = ("speech", "measured")
     described = rows.make([Job(part, partial(_described, own.paths, part)) for part in parts])
@@ -82,7 +82,12 @@ def run_ravdess(data: Path, test: Path | None, options: Options) -> BenchmarkRes
     return scores.result_of("ravdess", systems, own.label[scored], _protocol(own, options), _baselines(own, scored), seconds)
 
 
-def _read(data: Path, test: Path | None) -> _Actors:
+def read_clips(data: Path, test: Path | None) -> Actors:
+    """The clips of DIR and, after them, of the test folder.
+
+    Raises:
+        FeelmError: there are no recordings or too few actors, or an actor of the test stands in the training data too.
+    """
     from corpus.datasets.ravdess import Name, read_name, recordings
 
     paths, names, refused, is_test = [], [], dict[str, int](), []
@@ -100,7 +105,7 @@ def _read(data: Path, test: Path | None) -> _Actors:
         raise FeelmError(f"{data} has speech of {len(actors[False])} actors of RAVDESS: at least {FOLDS} are needed")
     if shared := sorted(actors[False] & actors[True]):
         raise FeelmError(f"leak: actor {shared[0]} speaks in the test and in the training data ({len(shared)} such actors)")
-    return _Actors(
+    return Actors(
         tuple(paths),
         np.array([name.emotion - 1 for name in names], np.int64),
         tuple(f"actor-{name.actor:02d}" for name in names),
@@ -113,7 +118,7 @@ def _described(paths: tuple[Path, ...], part: Part, checkpoint: Path, tell: Tell
     return describe_clips(paths, part, lambda done, total: tell(done, total, 0.0) if done % 50 == 0 else None)
 
 
-def _answered(own: _Actors, columns: FloatArray, strength: float | None, seed: int, checkpoint: Path, tell: TellRound) -> FloatArray:
+def _answered(own: Actors, columns: FloatArray, strength: float | None, seed: int, checkpoint: Path, tell: TellRound) -> FloatArray:
     """Logits (n, 8): each fold's by the others, the test's by all of DIR."""
     fold, found = own.folds(seed), np.zeros((len(own.label), len(CLASSES)), np.float32)
     for one in np.unique(fold):
@@ -123,19 +128,19 @@ def _answered(own: _Actors, columns: FloatArray, strength: float | None, seed: i
     return found
 
 
-def _calibrated(own: _Actors, logits: FloatArray, seed: int) -> FloatArray:
+def _calibrated(own: Actors, logits: FloatArray, seed: int) -> FloatArray:
     fold = own.folds(seed)
     if not own.is_test.any():
         return cross_fitted(logits, own.label, fold)
     return (logits / fit_temperature(logits[fold >= 0], own.label[fold >= 0])).astype(np.float32)
 
 
-def _baselines(own: _Actors, scored: np.ndarray) -> dict[str, Metrics]:
+def _baselines(own: Actors, scored: np.ndarray) -> dict[str, Metrics]:
     said = baselines.majority(own.label[~own.is_test], int(scored.sum()), len(CLASSES))
     return {"majority": scores.figures(np.log(said), own.label[scored])}
 
 
-def _protocol(own: _Actors, options: Options) -> Protocol:
+def _protocol(own: Actors, options: Options) -> Protocol:
     n_actors = len({name for name, test in zip(own.actor, own.is_test, strict=True) if not test})
     has_test = bool(own.is_test.any())
     return Protocol(
