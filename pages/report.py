@@ -17,14 +17,16 @@ from markupsafe import Markup
 
 from corpus.contracts import UNITS
 from corpus.paths import Home, write_json, write_text
-from corpus.terms import EMOTIONS, MODALITIES, FeelmError
+from corpus.terms import EMOTIONS, FeelmError
 from ml.evaluation.report import CorpusReport, Interval, SliceScore, SystemScore, ValidationReport
 from pages.annotators import Ceiling, write_annotators
 from pages.charts import Bar, Bin, confusion, dot_strip, interval_bar, reliability
-from pages.film import REPORT_LINK, RIGHTS, Fact
+from pages.film import REPORT_LINK, Fact
 from pages.material import is_partial, read_json, read_missing
 from pages.raters import RaterRow, read_raters
 from pages.render import percent, picture, plural, render
+from pages.rights import RIGHTS
+from pages.systems import SYSTEM_NAMES, fused, human, ordered, system_name
 
 FILMS = "films"
 THUMBNAIL_BUDGET = 600_000
@@ -32,22 +34,6 @@ THUMBNAIL_BUDGET = 600_000
 
 BACK = '<a href="../report.html">All films</a>'
 
-SYSTEM_NAMES = {
-    "fused": "All together",
-    "face": "Face alone",
-    "voice": "Voice alone",
-    "text": "Words alone",
-    "majority": "Most frequent emotion",
-    "prior": "Average label",
-    "persistence": "Emotion of the last line",
-    "bigram": "Usual next emotion",
-    "tfidf": "Word counts (TF-IDF, SVM)",
-    "transitions": "Usual next emotion",
-    "reaction": "The model",
-    "human": "One rater against the others",
-    "fused_no_context": "All together, line by line",
-}
-KIND_ORDER = ("fused", "human", "modality", "baseline")
 KIND_CSS = {"fused": "k-fused", "human": "k-human", "modality": "k-modality", "baseline": "k-baseline"}
 
 
@@ -302,21 +288,6 @@ def read_licences(home: Home, report: ValidationReport, film_ids: Sequence[str])
     return licences
 
 
-def fused(corpus: CorpusReport) -> SystemScore | None:
-    """The score of the model itself."""
-    return next((score for score in corpus.scores if score.kind == "fused"), None)
-
-
-def human(corpus: CorpusReport) -> SystemScore | None:
-    """The raters' own score on the same units."""
-    return next((score for score in corpus.scores if score.kind == "human"), None)
-
-
-def ordered(scores: Sequence[SystemScore]) -> list[SystemScore]:
-    """The fused model, the raters, then modalities and baselines, the best first."""
-    return sorted(scores, key=lambda score: (KIND_ORDER.index(score.kind), -score.accuracy.value, score.system))
-
-
 def lead(corpus: CorpusReport | None) -> str:
     """The report in at most three sentences."""
     score = fused(corpus) if corpus else None
@@ -408,15 +379,6 @@ def slice_tables(corpus: CorpusReport) -> list[SliceTable]:
 def _system_order(system: str) -> tuple[int, str]:
     known = list(SYSTEM_NAMES)
     return (known.index(system) if system in known else len(known), system)
-
-
-def system_name(system: str) -> str:
-    """A system's name for people; `fused_face_text` is the model with face and words only."""
-    if system in SYSTEM_NAMES:
-        return SYSTEM_NAMES[system]
-    parts = system.removeprefix("fused_").split("_")
-    words = ["words" if part == "text" else part for part in parts]
-    return " and ".join(words).capitalize() if system.startswith("fused_") and set(parts) <= set(MODALITIES) else system
 
 
 def _emotion_row(score: SystemScore, index: int) -> EmotionRow:
