@@ -22,6 +22,14 @@ MOST_TITLES = 12
 HUB_LICENCES = {"cc0": "cc0-1.0", "CC-BY 4.0": "cc-by-4.0", "CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "GPL-3.0": "gpl-3.0"}
 """Licences that model hubs have a name for; all others are `other` there."""
 
+LICENCE_ADDRESSES = {
+    "cc0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "CC-BY 4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "CC BY-NC-SA 4.0": "https://creativecommons.org/licenses/by-nc-sa/4.0/",
+    "GPL-3.0": "https://www.gnu.org/licenses/gpl-3.0.html",
+}
+"""Where licences stand, for programs."""
+
 
 @dataclass(frozen=True)
 class SourceSet:
