@@ -20,6 +20,7 @@ from corpus.paths import Home, write_json, write_text
 from corpus.terms import EMOTIONS, FeelmError
 from ml.evaluation.report import CorpusReport, Interval, SliceScore, SystemScore, ValidationReport
 from pages.annotators import Ceiling, write_annotators
+from pages.cards.document import CardLink, copy_cards
 from pages.charts import Bar, Bin, confusion, dot_strip, interval_bar, reliability
 from pages.film import REPORT_LINK, Fact
 from pages.material import is_partial, read_json, read_missing
@@ -102,6 +103,9 @@ class ReportPage:
     alpha_unflagged: float | None = None
     judged: Ceiling | None = None
     """The human ceiling over everything that was judged."""
+
+    documents: tuple[CardLink, ...] = ()
+    """The model's and the data set's cards beside the page."""
 
     @property
     def main(self) -> CorpusReport | None:
@@ -200,7 +204,7 @@ def render_report(page: ReportPage) -> str:
 
 
 def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Path) -> ReportPageSummary:
-    """Write `out/report.html`, `annotators.html` and `annotators.md`, `films/<film_id>.html` (the film pages there are) and `summary.json`.
+    """Write `out/report.html`, the annotators' page and the cards with their Markdown, the film pages there are, and `summary.json`.
 
     Raises:
         FeelmError: there is no report.json in `report_dir`.
@@ -213,7 +217,7 @@ def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Pa
     alpha, share = told.get("alpha_unflagged", {}).get("category"), told.get("human_ceiling")
     judged = None if share is None else Ceiling(float(share), int(told["units"]))
     raters = read_raters(home)
-    text = render_report(ReportPage(report, cards, raters, read_licences(home, report, film_ids), alpha, judged))
+    text = render_report(ReportPage(report, cards, raters, read_licences(home, report, film_ids), alpha, judged, copy_cards(home, out)))
     write_text(out / "report.html", text)
     write_annotators(home, film_ids, {card.film_id for card in cards if card.href is not None}, raters, out, _tested(report))
     for card in cards:

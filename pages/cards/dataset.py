@@ -226,7 +226,6 @@ def dataset_card(card: DatasetCard) -> Card:
             _licences(card),
             _left_out(card),
         ),
-        other=(("Model card", "model_card.html"), ("Validation report", "report.html")),
     )
 
 

@@ -6,17 +6,19 @@ Both say the same, since both are made of the same sections. The Markdown begins
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from corpus.paths import write_text
+from corpus.paths import Home, write_text
 from pages.markdown import plain, table
 from pages.render import render
 
 CARD_FILE = "README.md"
 PAGE_FILE = "card.html"
+LINKS = "<!-- links beside the report -->"
+"""Stands in `card.html`; the report's copy puts links to the report and the other card in its place."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,12 @@ class CardTable:
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def of_figures(self) -> tuple[bool, ...]:
+        """By column: whether it holds figures alone, which stand to the right."""
+        cells = [[row[place] for row in self.rows] for place in range(len(self.head))]
+        return tuple(place > 0 and all(cell[:1].isdigit() or cell == "–" for cell in own) for place, own in enumerate(cells))
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,6 @@ class Card:
     lead: str
     sections: tuple[Section, ...]
     notice: str | None = None
-    other: tuple[tuple[str, str], ...] = field(default=())
-    """What else there is to read beside it: words and file name, for the HTML alone."""
 
 
 def write_card(card: Card, out: Path) -> None:
@@ -83,3 +89,36 @@ def _section(section: Section) -> list[str]:
 def listed(pairs: Sequence[tuple[str, str]], head: tuple[str, str]) -> CardTable:
     """A table of names and what they are."""
     return CardTable(head, tuple(pairs))
+
+
+@dataclass(frozen=True)
+class CardLink:
+    """A card beside the report: its artifact, which gives its files their names, and its title for people."""
+
+    artifact: str
+    title: str
+
+    @property
+    def page(self) -> str:
+        """The HTML page."""
+        return f"{self.artifact}.html"
+
+    @property
+    def text(self) -> str:
+        """The Markdown."""
+        return f"{self.artifact}.md"
+
+
+CARDS = (CardLink("model_card", "Model card"), CardLink("dataset_card", "Data set card"))
+
+
+def copy_cards(home: Home, out: Path) -> tuple[CardLink, ...]:
+    """Copy the cards beside the report in `out`, linked with it and each other; which there are."""
+    there = tuple(link for link in CARDS if (home.artifact(link.artifact) / PAGE_FILE).is_file())
+    for link in there:
+        folder = home.artifact(link.artifact)
+        others = "".join(f'<a href="{other.page}">{other.title}</a>' for other in there if other is not link)
+        links = f'<a href="report.html">Report</a>{others}<a href="{link.text}">As Markdown</a>'
+        write_text(out / link.page, (folder / PAGE_FILE).read_text(encoding="utf-8").replace(LINKS, links, 1))
+        write_text(out / link.text, (folder / CARD_FILE).read_text(encoding="utf-8"))
+    return there

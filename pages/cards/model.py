@@ -142,7 +142,6 @@ def model_card(card: ModelCard) -> Card:
         lead=_lead(card),
         sections=tuple(sections),
         notice=_notice(card),
-        other=(("Data set card", "dataset_card.html"), ("Validation report", "report.html")),
     )
 
 
