@@ -212,6 +212,14 @@ def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     return {**_of_whole(*made)(workspace, _), **kept_back}
 
 
+def _champion_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    """With the note of a rollback, so that it holds whoever runs the link."""
+    from assets.versions import rollback_path
+
+    read = _of_whole("emotion_model", "validation_report", "model_card", "dataset_snapshot")(workspace, _)
+    return {**read, "rollback": workspace.versions.of(rollback_path(workspace.home))}
+
+
 def _build_film(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
     from corpus.films.catalogue.store import build_film
 
@@ -507,7 +515,7 @@ _STAGES = (
         Scope.WHOLE,
         ("champion",),
         ("ml.evaluation.promotion", "ml.models.registry"),
-        _of_whole("emotion_model", "validation_report", "model_card", "dataset_snapshot"),
+        _champion_inputs,
         _build_champion,
         sections=("declared_use",),
     ),

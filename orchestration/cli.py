@@ -18,6 +18,7 @@ from corpus.terms import FeelmError
 from orchestration.cli_annotations import annotations_app
 from orchestration.cli_features import benchmark_app, features_app
 from orchestration.cli_films import films_app
+from orchestration.cli_models import models_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_shots import shots
 from orchestration.cli_subtitles import subtitles_app
@@ -33,6 +34,7 @@ for sub, name in (
     (features_app, "features"),
     (corpus_app, "corpus"),
     (annotations_app, "annotations"),
+    (models_app, "models"),
     (weights_app, "weights"),
     (benchmark_app, "benchmark"),
 ):

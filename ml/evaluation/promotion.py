@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from corpus.terms import EMOTIONS
 from ml.evaluation.groups import groups_of
 from ml.evaluation.report import CorpusReport, SystemScore, ValidationReport
 from ml.models.grounds import Ground, allows, named, narrower
@@ -154,7 +155,7 @@ def paired_gain(own: SystemScore, other: SystemScore, films: list[str], seed: in
 
 
 def _check_emotions(own: SystemScore, other: SystemScore, bounds: Bounds, against: list[str]) -> None:
-    units = {emotion: sum(row) for emotion, row in zip(own.recall, own.confusion, strict=True)}
+    units = {emotion: sum(row) for emotion, row in zip(EMOTIONS, own.confusion, strict=True)}
     for emotion, recall in own.recall.items():
         before = other.recall.get(emotion)
         if recall is None or before is None or units[emotion] < bounds.min_emotion_units:

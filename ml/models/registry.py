@@ -135,9 +135,13 @@ def set_alias(home: Home, version: int, alias: str) -> None:
 
 
 def set_champion(home: Home, version: int) -> None:
-    """Point the alias `champion` at a version and note when, unless it points there already."""
-    if next((record for record in records(home) if record.registered.version == version and CHAMPION in record.aliases), None) is None:
+    """Point the alias `champion` at a version, and note when, unless it has pointed there already."""
+    known = next((one for one in records(home) if one.registered.version == version), None)
+    if known is None:
+        raise FeelmError(f"model version {version} is not in the registry: see `feelm models list`")
+    if CHAMPION not in known.aliases:
         set_alias(home, version, CHAMPION)
+    if CHAMPION not in known.aliases or known.promoted_at is None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         _client(home).set_model_version_tag(MODEL, str(version), PROMOTED_TAG, now)
 

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,17 @@ def test_a_challenger_that_loses_an_emotion_does_not() -> None:
     decision = decide(report(0.85, recall=0.5), report(0.8), "commercial", "research")
     assert not decision.promoted
     assert any("neutral" in reason for reason in decision.reasons)
+
+
+def test_units_of_an_emotion_are_counted_right_in_a_report_that_was_read_back(tmp_path: Path) -> None:
+    """JSON sorts the emotions by name, the confusions keep the platform's order."""
+    told = report(0.85)
+    fused = told.corpora[0].scores[0]
+    few = [[3 if i == j == EMOTIONS.index("anger") else cell for j, cell in enumerate(row)] for i, row in enumerate(fused.confusion)]
+    fused = dataclasses.replace(fused, confusion=few, recall={**fused.recall, "anger": 0.1})
+    told = dataclasses.replace(told, corpora=[dataclasses.replace(told.corpora[0], scores=[fused, *told.corpora[0].scores[1:]])])
+    told.write(tmp_path / "report.json")
+    assert decide(ValidationReport.read(tmp_path / "report.json"), report(0.8), "commercial", "research").promoted, "anger has 3 units"
 
 
 def test_a_challenger_that_is_out_of_calibration_does_not() -> None:
