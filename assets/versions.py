@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.workspace import Workspace
+from corpus.films.catalogue.rights import Use, refusal
 from corpus.paths import Home, write_json
 from corpus.terms import FeelmError
 from ml.evaluation.promotion import refused_use
 from ml.evaluation.report import CorpusReport, ValidationReport
-from ml.models.grounds import Ground
+from ml.models.grounds import Ground, GroundKind
 from pages.cards.model import read_card_grounds
 
 if TYPE_CHECKING:
@@ -203,7 +204,8 @@ def plan_rollback(workspace: Workspace, to: int | None, reason: str) -> Rollback
     """Check that a version can be put back, the champion before the present one where none is named; nothing is changed.
 
     Raises:
-        FeelmError: there is none, it is in use, its files were altered, this Feelm cannot load it, or its use does not fit.
+        FeelmError: there is none, it is in use, its files were altered, this Feelm cannot load it, its use does not fit, or a film's
+            rights forbid training now.
     """
     home = workspace.home
     versions = list_versions(home)
@@ -236,8 +238,18 @@ def _check(workspace: Workspace, target: ModelVersion) -> None:
     folder = registry.check_files(workspace.home, _registered(workspace.home, target.version))
     facts = load_model(folder / registry.MODEL_PART).facts
     grounds = read_card_grounds(folder / CARD_PART)
-    if refusal := refused_use(facts.declared_use, workspace.params.declared_use.value, grounds):
-        raise FeelmError(f"model version {target.version} may not be used: {refusal}")
+    if why := refused_use(facts.declared_use, workspace.params.declared_use.value, grounds):
+        raise FeelmError(f"model version {target.version} may not be used: {why}")
+    if forbidden := _forbidden_films(workspace, grounds):
+        raise FeelmError(f"model version {target.version} may not be used: it learned from {forbidden[0]}")
+
+
+def _forbidden_films(workspace: Workspace, grounds: list[Ground]) -> list[str]:
+    """Films whose rights do not allow training any more, with the reason."""
+    allowed = workspace.params.train_rights
+    films = [film for ground in grounds if ground.kind is GroundKind.FILM and (film := workspace.films.get(ground.name)) is not None]
+    reasons = (refusal(Use.TRAIN, film.film_id, film.title, film.rights, allowed) for film in films)
+    return [reason for reason in reasons if reason is not None]
 
 
 def note_rollback(home: Home, rollback: Rollback | None) -> None:

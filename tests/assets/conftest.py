@@ -19,7 +19,10 @@ from tests.ml.artifacts import write_films
 from tests.ml.conftest import train
 
 FILMS = [f"film-{number}" for number in range(8)]
-GROUNDS = [Ground("meld", GroundKind.CORPUS, "GPL-3.0", "research", "public corpus", "MELD")]
+GROUNDS = [
+    Ground("film-00", GroundKind.FILM, "cc0", "commercial", "A film", "The studio"),
+    Ground("meld", GroundKind.CORPUS, "GPL-3.0", "research", "public corpus", "MELD"),
+]
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import pytest
 
 from assets.versions import list_versions, note_rollback, plan_rollback, read_rollback, show_version
 from assets.workspace import Workspace
+from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.store import write_catalogue
 from corpus.terms import FeelmError
 from ml.models import registry
 from tests.assets.conftest import judge, seed_in_use, teach
@@ -117,6 +119,13 @@ def test_a_version_whose_use_does_not_fit_is_refused_by_name(two: Workspace) -> 
     settings.write_text(settings.read_text().replace("declared_use: research", "declared_use: internal"))
     two.refresh()
     with pytest.raises(FeelmError, match=r"version 1 may not be used.*corpus meld \(research\)"):
+        plan_rollback(two, None, "")
+
+
+def test_a_version_that_learned_from_a_film_whose_rights_were_withdrawn_is_refused(two: Workspace) -> None:
+    write_catalogue(two.home.catalogue, [Film("film-00", "A film", two.home.root / "film.mp4", rights="unknown")])
+    two.refresh()
+    with pytest.raises(FeelmError, match=r"version 1 may not be used: it learned from film film-00.*not trained on"):
         plan_rollback(two, None, "")
 
 
