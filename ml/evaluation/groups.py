@@ -12,19 +12,35 @@ from ml.evaluation.report import CorpusReport, Interval
 
 
 class GroupScore(Protocol):
-    """What the model is worth on one group of units."""
+    """What the model is worth on one group of units, beside people on the same units."""
 
     @property
     def name(self) -> str:
-        """Such as `sex: female`."""
+        """Such as `gender: female`; no two groups of a report have the same."""
 
     @property
     def n_units(self) -> int:
         """Gold units of the group that were tested."""
 
     @property
+    def accuracy(self) -> Interval:
+        """Share of them named right."""
+
+    @property
     def uar(self) -> Interval:
         """Macro recall on them."""
+
+    @property
+    def ece(self) -> Interval:
+        """Calibration error on them."""
+
+    @property
+    def human(self) -> float | None:
+        """How often one rater gives what the others give."""
+
+    @property
+    def false_distress(self) -> float | None:
+        """Share of the units of neither fear nor sadness that the model takes for one of them."""
 
 
 def groups_of(corpus: CorpusReport) -> Sequence[GroupScore]:

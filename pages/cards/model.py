@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from corpus.contracts import TRAINING_UNITS
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, MODALITIES, FeelmError
-from ml.evaluation.groups import groups_of
+from ml.evaluation.groups import GroupScore, groups_of
 from ml.evaluation.report import CorpusReport, Interval, SystemScore, ValidationReport
 from ml.models.grounds import Ground, GroundKind, named, narrower, read_grounds
 from ml.models.training_set import Manifest
@@ -43,6 +43,7 @@ FORBIDDEN = (
     "Telling what somebody really feels, whether somebody lies, or a diagnosis: it sees what is shown, as raters of films named it.",
     "Watching persons who were not told: the EU AI Act, Article 50(3), asks that those exposed to emotion recognition be informed.",
 )
+GROUPS = "Groups are as films and characters were declared, never inferred. False distress: what is neither fear nor sadness, taken for it."
 NO_GROUPS = "It was not measured by group of persons (sex, age, skin, culture): how well it reads each of them is unknown."
 PROMISE = "It recognises and responds; it never feels."
 
@@ -304,8 +305,13 @@ def _groups(corpus: CorpusReport) -> list[Section]:
     groups = groups_of(corpus)
     if not groups:
         return []
-    rows = [(group.name, f"{group.n_units:,}", _figure(group.uar)) for group in groups]
-    return [Section(f"By group: {corpus.name}", tables=(CardTable(("Group", "Units", "UAR"), tuple(rows)),))]
+    head = ("Group", "Units", "Accuracy", "UAR", "Calibration error", "One rater", "False distress")
+    return [Section(f"By group: {corpus.name}", (GROUPS,), tables=(CardTable(head, tuple(map(_group, groups))),))]
+
+
+def _group(group: GroupScore) -> tuple[str, ...]:
+    figures = (_figure(group.accuracy), _figure(group.uar), _figure(group.ece), _number(group.human), _number(group.false_distress))
+    return (group.name, f"{group.n_units:,}", *figures)
 
 
 def _reaction(report: ValidationReport) -> list[Section]:

@@ -129,6 +129,10 @@ class Group:
     name: str
     n_units: int
     uar: Interval
+    accuracy: Interval = dataclasses.field(default_factory=lambda: Interval(0.5))
+    ece: Interval = dataclasses.field(default_factory=lambda: Interval(0.1))
+    human: float | None = None
+    false_distress: float | None = None
 
 
 def grouped(told: ValidationReport, *groups: Group) -> ValidationReport:

@@ -106,13 +106,18 @@ def test_foreign_text_is_text_in_markdown_and_html(text: str) -> None:
 def test_a_group_that_the_report_measured_is_shown() -> None:
     @dataclasses.dataclass(frozen=True)
     class Group:
-        name: str = "language: fr"
-        n_units: int = 40
-        uar: Interval = dataclasses.field(default_factory=lambda: Interval(0.61, 0.5, 0.7))
+        name: str
+        n_units: int
+        accuracy: Interval
+        uar: Interval
+        ece: Interval
+        human: float | None
+        false_distress: float | None
 
+    group = Group("language: fr", 40, Interval(0.66), Interval(0.61, 0.5, 0.7), Interval(0.09), 0.72, None)
     report = sample_report()
-    object.__setattr__(report.corpora[0], "groups", [Group()])
-    assert "By group: films" in markdown(model_card(sample(report)))
+    object.__setattr__(report.corpora[0], "groups", [group])
+    assert "| language: fr | 40 | 0.660 | 0.610 (0.50 to 0.70) | 0.090 | 0.720 | – |" in markdown(model_card(sample(report)))
     assert "not measured by group" not in markdown(model_card(sample(report)))
     object.__setattr__(report.corpora[0], "groups", [])
     assert "not measured by group" in markdown(model_card(sample(report)))
