@@ -33,6 +33,7 @@ from corpus.films.catalogue.store import OF_THE_COLLECTION
 from corpus.paths import write_json, writing
 from corpus.terms import FeelmError
 
+CARD_TEMPLATES = ("pages/templates/base.html", "pages/templates/card.html", "pages/style.css")
 FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
 
 
@@ -182,6 +183,17 @@ def _training_set_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     return {**_of_whole("gold_labels")(workspace, _), **corpora, **films}
 
 
+def _model_card_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    """With the code that made the model, which the card names."""
+    read = _of_whole("training_set", "gold_labels", "emotion_model", "validation_report")(workspace, _)
+    return {**read, "code of the model": _code_of_model(workspace)}
+
+
+def _code_of_model(workspace: Workspace) -> str:
+    stamp = read_stamp(workspace, "emotion_model")
+    return str(stamp["code"]) if stamp else ABSENT
+
+
 def _film_report_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
     film = _of_film("film", "shots", "faces", "soundtrack", "dialogue", "scenes", *FEATURES)(workspace, film_id)
     return {**film, **_of_whole("champion", "annotations", "gold_labels")(workspace, film_id)}
@@ -189,7 +201,7 @@ def _film_report_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
 
 def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     of, batch = workspace.versions.of, workspace.home.batch
-    whole = _of_whole("annotations", "gold_labels", "validation_report", "champion")(workspace, _)
+    whole = _of_whole("annotations", "gold_labels", "validation_report", "dataset_card", "model_card", "champion")(workspace, _)
     decisions = {f"decision/{one.batch_id}": of(decision_folder(batch(one.batch_id))) for one in read_decisions(workspace.home)}
     return {**whole, **decisions, **_of_every_film(workspace, ("film", "shots", "scenes", "film_report"))}
 
@@ -210,7 +222,16 @@ def group_versions(workspace: Workspace) -> dict[str, str]:
 
 def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     kept_back = {f"{film_id}/kept back": reason for film_id, reason in workspace.not_exported().items()}
-    return {**_of_whole("training_set", "emotion_model", "validation_report")(workspace, _), **kept_back}
+    made = ("training_set", "emotion_model", "validation_report", "dataset_card", "model_card")
+    return {**_of_whole(*made)(workspace, _), **kept_back}
+
+
+def _champion_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    """With the note of a rollback, so that it holds whoever runs the link."""
+    from assets.versions import rollback_path
+
+    read = _of_whole("emotion_model", "validation_report", "model_card", "dataset_snapshot")(workspace, _)
+    return {**read, "rollback": workspace.versions.of(rollback_path(workspace.home))}
 
 
 def _build_film(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
@@ -355,6 +376,21 @@ def _build_report(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
     return build_report(workspace.home, training_set, gold, model, outs["validation_report"], films)
 
 
+def _build_dataset_card(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from pages.cards.dataset import build_dataset_card
+
+    version = workspace.versions.of(workspace.home.artifact("training_set"))
+    rights = frozenset(right.value for right in workspace.params.export_rights)
+    return build_dataset_card(workspace.home, version, rights, outs["dataset_card"])
+
+
+def _build_model_card(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from pages.cards.model import build_model_card
+
+    version = workspace.versions.of(workspace.home.artifact("training_set"))
+    return build_model_card(workspace.home, version, _code_of_model(workspace), outs["model_card"])
+
+
 def _build_snapshot(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
     from assets.snapshot import build_snapshot
 
@@ -477,13 +513,24 @@ _STAGES = (
         _validation_inputs,
         _build_report,
     ),
+    Stage(
+        "dataset_card",
+        Scope.WHOLE,
+        ("dataset_card",),
+        ("pages.cards.dataset",),
+        _of_whole("training_set", "gold_labels", "annotations"),
+        _build_dataset_card,
+        sections=("rights",),
+        data=CARD_TEMPLATES,
+    ),
+    Stage("model_card", Scope.WHOLE, ("model_card",), ("pages.cards.model",), _model_card_inputs, _build_model_card, data=CARD_TEMPLATES),
     Stage("dataset_snapshot", Scope.WHOLE, ("dataset_snapshot",), (), _snapshot_inputs, _build_snapshot),
     Stage(
         "champion",
         Scope.WHOLE,
         ("champion",),
         ("ml.evaluation.promotion", "ml.models.registry"),
-        _of_whole("emotion_model", "validation_report", "dataset_snapshot"),
+        _champion_inputs,
         _build_champion,
         sections=("declared_use",),
     ),

@@ -1,8 +1,8 @@
-"""What is learned: the training set's manifest, the model, its honest report, the snapshot, the champion."""
+"""What is learned: the training set's manifest, the model, its honest report, the cards, the snapshot, the champion."""
 
 import dagster as dg
 
-from assets.annotations import gold_labels, public_corpora
+from assets.annotations import annotations, gold_labels, public_corpora
 from assets.chain import STAGES
 from assets.resources import FeelmWorkspace
 from assets.telling import materialize
@@ -54,7 +54,31 @@ def validation_report(context: dg.AssetExecutionContext, workspace: FeelmWorkspa
 
 
 @dg.asset(
-    deps=[training_set, emotion_model, validation_report],
+    deps=[training_set, gold_labels, annotations],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"markdown", "json"},
+    code_version=STAGES["dataset_card"].code_version,
+)
+def dataset_card(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+    """The training set's datasheet, and its units and gold as files that Croissant 1.0 describes; no words that may not leave."""
+    return materialize(context, workspace, "dataset_card")
+
+
+@dg.asset(
+    deps=[training_set, gold_labels, emotion_model, validation_report],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"markdown"},
+    code_version=STAGES["model_card"].code_version,
+)
+def model_card(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+    """Which data and weights made the model, what it is worth by unseen film, what it is for and what is forbidden."""
+    return materialize(context, workspace, "model_card")
+
+
+@dg.asset(
+    deps=[training_set, emotion_model, validation_report, dataset_card, model_card],
     group_name=GROUP,
     owners=["team:platform"],
     kinds={"dvc"},
@@ -67,7 +91,7 @@ def dataset_snapshot(context: dg.AssetExecutionContext, workspace: FeelmWorkspac
 
 
 @dg.asset(
-    deps=[emotion_model, validation_report, dataset_snapshot],
+    deps=[emotion_model, validation_report, model_card, dataset_snapshot],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"mlflow", "safetensors"},

@@ -1,7 +1,9 @@
 """From challenger to champion, and from champion to what a film's page shows.
 
-The champion's folder holds the model itself, its report and the decision, so that whoever answers needs no registry; MLflow's alias
-moves before the folder is swapped, and a killed step is simply run again. A refused challenger leaves the old champion in place.
+The champion's folder holds the model itself, its report, its card and the decision, so that whoever answers needs no registry. MLflow's
+alias moves in one transaction and the folder is swapped after it in one rename; a step killed between the two leaves both whole, and
+running it again, whatever was trained since, sets the alias to what the folder then holds. A refused challenger leaves the old champion in
+place.
 """
 
 from __future__ import annotations
@@ -9,21 +11,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from assets.versions import CARD_PART, DECISION_FILE, DECISION_PART, REPORT_FILE, REPORT_PART, Rollback, read_rollback, version_in_use
 from assets.workspace import Workspace
 from corpus.contracts import PREDICTIONS
-from corpus.paths import write_json
+from corpus.paths import Home, write_json
 from corpus.terms import MODALITIES, FeelmError
 from ml.evaluation.promotion import Decision, decide
 from ml.evaluation.report import ValidationReport
+from pages.cards.model import GROUNDS_FILE, read_card_grounds
 
+if TYPE_CHECKING:
+    from ml.models.registry import RegisteredVersion
+
+CARD_FILES = ("README.md", GROUNDS_FILE)
 MODEL_FILES = ("weights.safetensors", "model.json", "manifest.json", "predictions.parquet")
-REPORT_FILE = "report.json"
 
 
 @dataclass(frozen=True)
@@ -48,35 +56,85 @@ class FilmReportSummary:
 
 
 def build_champion(workspace: Workspace, out: Path) -> ChampionSummary:
-    """Register the challenger, judge it, and fill `out` with the model in use: the challenger where it passed, else the old champion."""
+    """Register the challenger, judge it, and fill `out` with the model in use: the challenger where it passed, else the old champion.
+
+    After a rollback it is the version that was chosen. MLflow's alias is set to what `out` holds, as the last thing.
+    """
     from ml.models import registry
 
     home = workspace.home
-    model_dir, report_dir, current = home.artifact("emotion_model"), home.artifact("validation_report"), home.artifact("champion")
     revision = _read(home.artifact("dataset_snapshot") / "snapshot.json")["revision"]
-    tags = {"feelm.data_revision": revision, "feelm.training_set": workspace.versions.of(home.artifact("training_set"))}
-    registered = registry.log_training(home, model_dir, workspace.params.raw["training"], _curves(model_dir), tags)
+    registered = _register(workspace, revision)
     registry.set_alias(home, registered.version, registry.CHALLENGER)
-    usable = _is_usable(current)
-    decision = _judge(workspace, model_dir, report_dir, current if usable else None)
-    if decision.promoted:
-        registry.set_alias(home, registered.version, registry.CHAMPION)
-        _copy(model_dir, out, MODEL_FILES)
-        _copy(report_dir, out, (REPORT_FILE,))
-    elif usable:
-        _copy(current, out, (*MODEL_FILES, REPORT_FILE))
-    in_use = registry.champion(home)
+    rollback = read_rollback(home)
+    chosen = rollback if rollback is not None and rollback.model == registered.content_version else None
+    decision = _judge(workspace, registered.content_version, rollback)
+    in_use = _fill(workspace, registered.version, chosen, decision, out)
     summary = ChampionSummary(
-        version=in_use.version if in_use else None,
-        run_id=in_use.run_id if in_use else None,
+        version=in_use,
+        run_id=next((one.registered.run_id for one in registry.records(home) if one.registered.version == in_use), None),
         promoted=decision.promoted,
         reasons=decision.reasons,
         data_revision=revision,
         missing=None if (out / "model.json").is_file() else "no model has passed the gate yet",
     )
-    write_json(out / "decision.json", dataclasses.asdict(decision))
+    write_json(out / DECISION_FILE, dataclasses.asdict(decision))
     write_json(out / "summary.json", dataclasses.asdict(summary))
+    _keep(home, registered, decision)
+    if in_use is not None:
+        registry.set_champion(home, in_use)
     return summary
+
+
+def _register(workspace: Workspace, revision: str) -> RegisteredVersion:
+    from ml.models import registry
+
+    home = workspace.home
+    model_dir = home.artifact("emotion_model")
+    tags = {"feelm.data_revision": revision, "feelm.training_set": workspace.versions.of(home.artifact("training_set"))}
+    return registry.log_training(home, model_dir, workspace.params.raw["training"], _curves(model_dir), tags)
+
+
+def _keep(home: Home, registered: RegisteredVersion, decision: Decision) -> None:
+    """What the version was worth and why it was decided on so goes into the registry beside it."""
+    from ml.models import registry
+
+    with tempfile.TemporaryDirectory(prefix="feelm-decision-") as folder:
+        write_json(Path(folder) / DECISION_FILE, dataclasses.asdict(decision))
+        parts = {REPORT_PART: home.artifact("validation_report"), CARD_PART: home.artifact("model_card"), DECISION_PART: Path(folder)}
+        registry.keep(home, registered, parts)
+
+
+def _fill(workspace: Workspace, challenger: int, chosen: Rollback | None, decision: Decision, out: Path) -> int | None:
+    """Put the files of the model in use into `out`; its version."""
+    home = workspace.home
+    current = home.artifact("champion")
+    if chosen is not None:
+        _restore(home, chosen, out)
+        return chosen.version
+    if decision.promoted:
+        _copy(home.artifact("emotion_model"), out, MODEL_FILES)
+        _copy(home.artifact("validation_report"), out, (REPORT_FILE,))
+        _copy(home.artifact("model_card"), out, CARD_FILES)
+        return challenger
+    if not _is_usable(current):
+        return None
+    _copy(current, out, (*MODEL_FILES, REPORT_FILE, *CARD_FILES))
+    return version_in_use(home)
+
+
+def _restore(home: Home, chosen: Rollback, out: Path) -> None:
+    from ml.models import registry
+
+    record = next((one for one in registry.records(home) if one.registered.version == chosen.version), None)
+    if record is None:
+        raise FeelmError(
+            f"model version {chosen.version}, which was put back, is not in the registry: `feelm models rollback --to` another"
+        )
+    folder = registry.check_files(home, record.registered)
+    _copy(folder / registry.MODEL_PART, out, MODEL_FILES)
+    _copy(folder / REPORT_PART, out, (REPORT_FILE,))
+    _copy(folder / CARD_PART, out, CARD_FILES)
 
 
 def _is_usable(champion_dir: Path) -> bool:
@@ -92,12 +150,20 @@ def _is_usable(champion_dir: Path) -> bool:
     return True
 
 
-def _judge(workspace: Workspace, model_dir: Path, report_dir: Path, current: Path | None) -> Decision:
-    challenger = ValidationReport.read(report_dir / REPORT_FILE)
-    standing = ValidationReport.read(current / REPORT_FILE) if current else None
+def _judge(workspace: Workspace, content_version: str, rollback: Rollback | None) -> Decision:
+    home = workspace.home
+    current = home.artifact("champion")
+    challenger = ValidationReport.read(home.artifact("validation_report") / REPORT_FILE)
+    if rollback is not None and (rollback.model == content_version or content_version in rollback.withdrawn):
+        withdrawn = rollback.withdrawn.get(content_version)
+        reasons = [rollback.words] if withdrawn is None else [f"it was withdrawn: {withdrawn}", rollback.words]
+        return Decision(False, reasons, challenger.model_version, None)
+    standing = ValidationReport.read(current / REPORT_FILE) if _is_usable(current) else None
     if standing is not None and standing.model_version == challenger.model_version:
         standing = None  # the champion itself, judged again
-    return decide(challenger, standing, _read(model_dir / "model.json")["declared_use"], workspace.params.declared_use.value)
+    model_use = _read(home.artifact("emotion_model") / "model.json")["declared_use"]
+    grounds = read_card_grounds(home.artifact("model_card"))
+    return decide(challenger, standing, model_use, workspace.params.declared_use.value, grounds=grounds)
 
 
 def _curves(model_dir: Path) -> dict[str, list[float]]:

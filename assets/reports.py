@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.annotations import annotation_batches, annotations, gold_labels
 from assets.chain import FEATURES, STAGES
-from assets.models import champion, validation_report
+from assets.models import champion, dataset_card, model_card, validation_report
 from assets.partitions import films
 from assets.resources import FeelmWorkspace
 from assets.telling import materialize
@@ -27,7 +27,19 @@ def film_report(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) ->
 
 
 @dg.asset(
-    deps=["film", "shots", "scenes", annotation_batches, annotations, gold_labels, validation_report, champion, film_report],
+    deps=[
+        "film",
+        "shots",
+        "scenes",
+        annotation_batches,
+        annotations,
+        gold_labels,
+        validation_report,
+        dataset_card,
+        model_card,
+        champion,
+        film_report,
+    ],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"html"},

@@ -44,6 +44,8 @@ RECORDED = (
     "training_set",
     "emotion_model",
     "validation_report",
+    "dataset_card",
+    "model_card",
 )
 """The links that dvc.yaml knows. Champion and pages come after the snapshot and follow from it."""
 

@@ -19,6 +19,8 @@ from assets.workspace import Workspace
 from corpus import contracts
 from corpus.contracts import TableSchema
 from corpus.terms import FeelmError
+from pages.cards.dataset import CARD_GOLD, CARD_UNITS
+from pages.cards.document import CARD_FILE
 
 ONLY_STALE_TAG = "feelm/only_stale"
 """A run with this tag passes over links that are fresh and only records their versions."""
@@ -44,6 +46,7 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "voice": (("features.parquet", contracts.UNIT_FEATURES),),
     "training_set": (("manifest.parquet", contracts.TRAINING_UNITS),),
     "emotion_model": (("predictions.parquet", contracts.PREDICTIONS),),
+    "dataset_card": (("units.parquet", CARD_UNITS), ("gold.parquet", CARD_GOLD)),
     "film_report": (("predictions.parquet", contracts.PREDICTIONS),),
 }
 """The tables in each artifact; the first is the one whose rows and columns Dagster shows."""
@@ -95,8 +98,15 @@ def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict
     }
     metadata |= _summary(folder)
     metadata |= _table(folder, output)
+    if (folder / CARD_FILE).is_file():
+        metadata["card"] = dg.MetadataValue.md(_card_text(folder / CARD_FILE))
     metadata |= {name: dg.MetadataValue.md(markdown) for name, markdown in plots(folder, output).items()}
     return metadata
+
+
+def _card_text(path: Path) -> str:
+    """A card without what only model hubs read."""
+    return path.read_text(encoding="utf-8").partition("\n---\n")[2].strip()
 
 
 def _summary(folder: Path) -> dict[str, Any]:

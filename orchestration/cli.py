@@ -19,6 +19,7 @@ from orchestration.cli_annotations import annotations_app
 from orchestration.cli_benchmark import benchmark_app
 from orchestration.cli_features import features_app
 from orchestration.cli_films import films_app
+from orchestration.cli_models import models_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_shots import shots
 from orchestration.cli_subtitles import subtitles_app
@@ -34,6 +35,7 @@ for sub, name in (
     (features_app, "features"),
     (corpus_app, "corpus"),
     (annotations_app, "annotations"),
+    (models_app, "models"),
     (weights_app, "weights"),
     (benchmark_app, "benchmark"),
 ):

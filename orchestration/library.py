@@ -28,6 +28,7 @@ from orchestration.instance import prepare_dagster_home, sync_partitions
 from orchestration.run import log_path
 
 if TYPE_CHECKING:
+    from assets.versions import Rollback
     from corpus.films.catalogue.add import Addition
     from ml.evaluation.next_units import NextUnit
 
@@ -73,6 +74,25 @@ def readmit_batch(home: Home, name: str) -> Decision:
     """Take the rejection of a batch back and judge it again; what is decided."""
     (decision,) = judge_delivered(home, [readmit(home, name)])
     return decision
+
+
+def roll_back(home: Home, to: int | None, reason: str) -> "Rollback":
+    """Put an earlier model back in use as a Dagster run of the link `champion`; what was done. Where that fails nothing has changed.
+
+    Raises:
+        FeelmError: it cannot be put back; the message says why.
+    """
+    from assets.versions import note_rollback, plan_rollback, read_rollback
+
+    workspace = Workspace(home)
+    planned, before = plan_rollback(workspace, to, reason), read_rollback(home)
+    prepare_dagster_home(workspace)
+    note_rollback(home, planned)
+    (outcome,) = execute_all([Job(("champion",))], 1, log_path(workspace))
+    if not outcome.succeeded:
+        note_rollback(home, before)
+        raise FeelmError(f"version {planned.version} was not put back: {'; '.join(outcome.failures)}")
+    return planned
 
 
 def _decision(home: Home, outcome: Outcome) -> Decision:

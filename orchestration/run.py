@@ -24,7 +24,17 @@ from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
 
 FILM_LINKS = ("film", "film_scan", "dialogue", "scenes", *FEATURES)
-WHOLE_LINKS = ("annotations", "gold_labels", "training_set", "emotion_model", "validation_report", "dataset_snapshot", "champion")
+WHOLE_LINKS = (
+    "annotations",
+    "gold_labels",
+    "training_set",
+    "emotion_model",
+    "validation_report",
+    "dataset_card",
+    "model_card",
+    "dataset_snapshot",
+    "champion",
+)
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, jobs done and jobs in all."""

@@ -22,6 +22,7 @@ from pages.lines import Line, read_lines
 from pages.material import Material, read_json, read_material
 from pages.people import Cast, read_cast
 from pages.render import clock, percent, picture, plural, render
+from pages.rights import RIGHTS
 from pages.timeline import FaceCourse, Lane, Tick, face_strip, filmstrip, needed_px, read_face_course, read_lanes, ticks
 
 MOST_THUMBNAILS = 60
@@ -33,15 +34,6 @@ MOST_FULL_LINES = 1000
 
 REPORT_LINK = "<!-- link to the report -->"
 """Stands in `film.html`; the report's copy puts the way back in its place."""
-
-RIGHTS = {
-    "public_domain": "Public domain",
-    "cc0": "CC0",
-    "cc_by": "CC BY",
-    "licensed": "Licensed",
-    "research_exception": "Research exception",
-    "unknown": "Rights unknown",
-}
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,15 @@ from corpus.paths import Home, write_json, write_text
 from corpus.terms import EMOTIONS, FeelmError
 from ml.evaluation.report import CorpusReport, ValidationReport
 from pages.annotators import Ceiling, write_annotators
+from pages.cards.document import CardLink, copy_cards
 from pages.errors import ErrorCard, read_errors
-from pages.film import REPORT_LINK, RIGHTS, Fact
+from pages.film import REPORT_LINK, Fact
 from pages.film_cards import FilmCard, budgeted, film_html, read_card
 from pages.findings import Findings, findings
 from pages.material import read_json
 from pages.raters import RaterRow, read_raters
 from pages.render import percent, plural, render
+from pages.rights import RIGHTS
 from pages.squares import Bin, confusion, reliability
 from pages.systems import (
     FILMS,
@@ -59,6 +61,8 @@ class ReportPage:
     judged: Ceiling | None = None
     """The human ceiling over everything that was judged."""
     errors: tuple[ErrorCard, ...] = ()
+    documents: tuple[CardLink, ...] = ()
+    """The model's and the data set's cards beside the page."""
 
     @property
     def main(self) -> CorpusReport | None:
@@ -161,7 +165,7 @@ def render_report(page: ReportPage) -> str:
 
 
 def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Path) -> ReportPageSummary:
-    """Write `out/report.html`, `annotators.html` and `annotators.md`, `films/<film_id>.html` (the film pages there are) and `summary.json`.
+    """Write `out/report.html`, the annotators' page and the cards with their Markdown, the film pages there are, and `summary.json`.
 
     Raises:
         FeelmError: there is no report.json in `report_dir`.
@@ -175,7 +179,9 @@ def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Pa
     judged = None if share is None else Ceiling(float(share), int(told["units"]))
     raters = read_raters(home)
     errors = read_errors(home, report, {card.film_id: card.href for card in cards})
-    text = render_report(ReportPage(report, cards, raters, read_licences(home, report, film_ids), alpha, judged, errors))
+    text = render_report(
+        ReportPage(report, cards, raters, read_licences(home, report, film_ids), alpha, judged, errors, copy_cards(home, out))
+    )
     write_text(out / "report.html", text)
     write_annotators(home, film_ids, {card.film_id for card in cards if card.href is not None}, raters, out, _tested(report))
     for card in cards:

@@ -1,37 +1,50 @@
 """Promotion: pure rules on validation reports that say whether a challenger may become champion, and why.
 
-Without a champion the challenger must beat the baselines; against one it must win the paired comparison on the films both were tested
-on, lose no emotion beyond a bound and stay calibrated. In both cases its data and weights must allow the use that the team declares.
+Without a champion the challenger must beat the baselines; against one it must be better on the unseen films that both were tested on, lose
+no emotion and no group beyond a bound and stay calibrated. In both cases its data and weights must allow the use that the team declares.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.terms import DeclaredUse
+from corpus.terms import EMOTIONS
+from ml.evaluation.groups import groups_of
 from ml.evaluation.report import CorpusReport, SystemScore, ValidationReport
+from ml.models.grounds import Ground, allows, named, narrower
 
 DRAWS = 2000
-USES = tuple(use.value for use in DeclaredUse)
-"""From the narrowest to the widest."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much worse a challenger may be: recall of an emotion (points of 1), calibration error, lower end of the paired interval.
+    """How much worse a challenger may be: recall of an emotion, UAR of a group (points of 1), calibration error.
 
-    On few units the calibration error is mostly chance (0.2 for an honest model on 60 units in 15 bins), so it binds from
-    `min_calibration_units` on.
+    It counts as better than the champion when it is so in `min_better` of the draws of films. On few units the calibration error is
+    mostly chance (0.2 for an honest model on 60 units in 15 bins), so it binds from `min_calibration_units` on.
     """
 
     emotion_recall_loss: float = 0.10
     min_emotion_units: int = 20
     max_ece: float = 0.15
     min_calibration_units: int = 100
-    min_gain_low: float = -0.02
+    group_uar_loss: float = 0.10
+    min_group_units: int = 30
+    min_better: float = 0.95
     baseline_p: float = 0.05
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Paired comparison by film: mean difference in accuracy, its 95 % interval, and the share of draws in which it is above 0."""
+
+    mean: float
+    low: float
+    high: float
+    better: float
 
 
 @dataclass(frozen=True)
@@ -53,25 +66,37 @@ def decide(
     model_use: str,
     declared_use: str,
     bounds: Bounds | None = None,
+    grounds: Sequence[Ground] = (),
 ) -> Decision:
     """Judge a challenger.
 
-    `model_use` is the widest use its data and pretrained weights allow, `declared_use` the team's (values of DeclaredUse).
+    `model_use` is the widest use its data and pretrained weights (`grounds`) allow, `declared_use` the team's (values of DeclaredUse).
     """
     bounds = bounds or Bounds()
     own = challenger.corpora[0]
-    against, speaking = _check_use(model_use, declared_use)
+    against, speaking = _check_use(model_use, declared_use, grounds)
     _check_ece(own, bounds, against, speaking)
     _check_baselines(own, bounds, against, speaking)
     gain = _check_champion(own, champion, bounds, against, speaking)
     version = champion.model_version if champion is not None else None
-    return Decision(not against, against + speaking, challenger.model_version, version, *(gain or (None, None, None)))
+    figures = (gain.mean, gain.low, gain.high) if gain is not None else (None, None, None)
+    return Decision(not against, against + speaking, challenger.model_version, version, *figures)
 
 
-def _check_use(model_use: str, declared_use: str) -> tuple[list[str], list[str]]:
-    if USES.index(model_use) < USES.index(declared_use):
-        return [f"its data and weights are for {model_use} use, the team declares {declared_use} use"], []
-    return [], [f"its data and weights allow {model_use} use"]
+def _check_use(model_use: str, declared_use: str, grounds: Sequence[Ground]) -> tuple[list[str], list[str]]:
+    refusal = refused_use(model_use, declared_use, grounds)
+    return ([refusal], []) if refusal else ([], [f"its data and weights allow {model_use} use"])
+
+
+def refused_use(model_use: str, declared_use: str, grounds: Sequence[Ground]) -> str | None:
+    """Why a model may not be used as the team declares, naming what stands in the way; None where it may."""
+    if allows(model_use, declared_use):
+        return None
+    narrow = named(narrower(grounds, declared_use)) or "what narrows it is not recorded"
+    return (
+        f"its data and weights are for {model_use} use, the team declares {declared_use} use: {narrow}; train without them, or declare a "
+        "narrower use in params.yaml"
+    )
 
 
 def _fused(report: CorpusReport) -> SystemScore:
@@ -100,8 +125,8 @@ def _check_baselines(own: CorpusReport, bounds: Bounds, against: list[str], spea
 
 def _check_champion(
     own: CorpusReport, champion: ValidationReport | None, bounds: Bounds, against: list[str], speaking: list[str]
-) -> tuple[float, float, float] | None:
-    """Paired comparison on shared films; notes reasons and returns gain and interval."""
+) -> Gain | None:
+    """Paired comparison on shared films; notes reasons and returns the gain."""
     if champion is None:
         speaking.append("there is no champion yet")
         return None
@@ -110,26 +135,41 @@ def _check_champion(
     if other is None or len(shared) < 2:
         speaking.append("it was tested on other films than the champion, so only the baselines count")
         return None
-    gain, low, high = paired_gain(_fused(own), _fused(other), shared)
-    said = f"{100 * gain:+.1f} points against the champion on {len(shared)} films (95 % {100 * low:+.1f} to {100 * high:+.1f})"
-    (against if low < bounds.min_gain_low or gain < 0 else speaking).append(said)
+    gain = paired_gain(_fused(own), _fused(other), shared)
+    spread = f"95 % {100 * gain.low:+.1f} to {100 * gain.high:+.1f}, better in {100 * gain.better:.0f} % of the draws"
+    said = f"{100 * gain.mean:+.1f} points against the champion on {len(shared)} films that neither saw ({spread})"
+    beaten = gain.mean > 0 and gain.better >= bounds.min_better
+    (speaking if beaten else against).append(said if beaten else f"it is not surely better: {said}")
     _check_emotions(_fused(own), _fused(other), bounds, against)
-    return gain, low, high
+    _check_groups(own, other, bounds, against)
+    return gain
 
 
-def paired_gain(own: SystemScore, other: SystemScore, films: list[str], seed: int = 0) -> tuple[float, float, float]:
-    """Mean difference in accuracy over `films` and its 95 % interval, resampling films."""
+def paired_gain(own: SystemScore, other: SystemScore, films: list[str], seed: int = 0) -> Gain:
+    """Difference in accuracy on `films`, resampling films."""
     differences = np.array([own.by_film[film] - other.by_film[film] for film in films])
     drawn = np.random.default_rng(seed).integers(len(films), size=(DRAWS, len(films)))
-    low, high = np.quantile(differences[drawn].mean(axis=1), [0.025, 0.975])
-    return float(differences.mean()), float(low), float(high)
+    means = differences[drawn].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Gain(float(differences.mean()), float(low), float(high), float((means > 0).mean()))
 
 
 def _check_emotions(own: SystemScore, other: SystemScore, bounds: Bounds, against: list[str]) -> None:
-    units = {emotion: sum(row) for emotion, row in zip(own.recall, own.confusion, strict=True)}
+    units = {emotion: sum(row) for emotion, row in zip(EMOTIONS, own.confusion, strict=True)}
     for emotion, recall in own.recall.items():
         before = other.recall.get(emotion)
         if recall is None or before is None or units[emotion] < bounds.min_emotion_units:
             continue
         if recall < before - bounds.emotion_recall_loss:
             against.append(f"it recognises {emotion} less often than the champion: recall {recall:.2f} against {before:.2f}")
+
+
+def _check_groups(own: CorpusReport, other: CorpusReport, bounds: Bounds, against: list[str]) -> None:
+    """Groups that both reports measured."""
+    before = {group.name: group.uar.value for group in groups_of(other)}
+    for group in groups_of(own):
+        if group.name not in before or group.n_units < bounds.min_group_units:
+            continue
+        if group.uar.value < before[group.name] - bounds.group_uar_loss:
+            said = f"UAR {group.uar.value:.2f} against {before[group.name]:.2f}"
+            against.append(f"it reads the group {group.name} worse than the champion: {said}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from corpus.contracts import PREDICTIONS
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 FILES = ("weights.safetensors", "model.json")
+COMPANIONS = ("predictions.parquet", "curves.json", "summary.json", "report.json", "decision.json", "README.md", "grounds.json")
+"""What else may lie in a model's folder: nothing that is run or unpickled."""
+
+PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".joblib", ".npy", ".npz", ".dill", ".model")
+PICKLE_BEGINNINGS = (b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in range(2, 6)))
+"""A zip, in which torch keeps its pickles, and the pickle protocols that mark themselves."""
+
 NEXT_COLUMNS = tuple(f"next_{emotion}" for emotion in EMOTIONS)
 FUSED = "fused"
 NO_CONTEXT = f"{FUSED}_no_context"
@@ -93,7 +101,8 @@ def load_model(folder: Path) -> EmotionModel:
     """Load a trained model.
 
     Raises:
-        FeelmError: the folder holds no model, a file is not the one that was written, or another version of Feelm wrote it.
+        FeelmError: the folder holds no model, a file is not the one that was written, a pickle or a foreign file lies in it, or another
+            version of Feelm wrote it.
     """
     _check_files(folder)
     raw: dict[str, Any] = json.loads((folder / FILES[1]).read_text(encoding="utf-8"))
@@ -107,7 +116,7 @@ def load_model(folder: Path) -> EmotionModel:
             "emotions": EMOTIONS,
         }
     )
-    experts, contexts = _parse_weights(load_file(folder / FILES[0]))
+    experts, contexts = _parse_weights(_read_tensors(folder / FILES[0]))
     model = EmotionModel(facts, experts, contexts, file_digest(folder / "manifest.json")[:12])
     try:
         for expert in experts:
@@ -128,12 +137,38 @@ def _check_files(folder: Path) -> None:
     manifest = folder / "manifest.json"
     if not manifest.is_file():
         raise FeelmError(f"no model at {folder}: train one (feelm run)")
+    for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
+        _refuse_foreign(path, path.relative_to(folder).as_posix())
     digests = json.loads(manifest.read_text(encoding="utf-8"))
     for name in FILES:
         if not (folder / name).is_file() or file_digest(folder / name) != digests.get(name):
             raise FeelmError(
                 f"the model file {folder / name} is not the one that was written: delete the folder and train again (feelm run)"
             )
+
+
+def _refuse_foreign(path: Path, name: str) -> None:
+    """Refuse what Feelm did not write: whoever can put a file here could have it run by a reader that unpickles."""
+    if name != FILES[0] and is_pickle(path):
+        raise FeelmError(f"{path} is a pickle, which can run code when it is read; no model of Feelm has one: remove it")
+    if name not in (*FILES, "manifest.json", *COMPANIONS):
+        raise FeelmError(f"{path} is no file of a model that Feelm wrote: remove it")
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file is a pickle or a zip that may hold one, by its name or its first bytes."""
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        return True
+    with path.open("rb") as stream:
+        return stream.read(4).startswith(PICKLE_BEGINNINGS)
+
+
+def _read_tensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    try:
+        tensors: dict[str, npt.NDArray[np.float32]] = load_file(path)
+    except SafetensorError as error:
+        raise FeelmError(f"{path} holds no safetensors ({error}): delete the folder and train again (feelm run)") from error
+    return tensors
 
 
 def _parse_weights(tensors: dict[str, npt.NDArray[np.float32]]) -> tuple[list[TrainedExpert], list[State]]:

@@ -1,18 +1,22 @@
 """MLflow: one run and one registered version for each trained model, and which version is champion.
 
-MLflow's database and files lie under FEELM_HOME. A model's folder is logged as it is (safetensors and JSON, no pickle), and its content
-version is a tag, so that registering the same model twice gives the version that is there. The only importer of mlflow.
+MLflow's database and files lie under FEELM_HOME. A version keeps the model's folder as it is (safetensors and JSON, no pickle), its report
+and its card, and the digest of all these files is a tag, so that a version is used again only as it was registered. The content version is
+a tag too: registering the same model twice gives the version that is there. The only importer of mlflow.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from corpus.paths import Home, content_version
+from corpus.paths import Home, content_version, file_digest, write_json, writing
 from corpus.terms import FeelmError
 
 EXPERIMENT = "feelm"
@@ -20,6 +24,15 @@ MODEL = "feelm-emotion"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 VERSION_TAG = "feelm.content_version"
+FILES_TAG = "feelm.files_sha256"
+"""sha256 of the version's files.json."""
+
+PROMOTED_TAG = "feelm.promoted_at"
+"""When the version last became champion."""
+
+MODEL_PART = "model"
+LISTING = "files.json"
+"""Lists the sha256 of every file of a version."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,16 @@ class RegisteredVersion:
     run_id: str
     version: int
     content_version: str
+
+
+@dataclass(frozen=True)
+class VersionRecord:
+    """What the registry knows of a version: when it was registered and last became champion (ISO 8601), and the aliases it has."""
+
+    registered: RegisteredVersion
+    created_at: str
+    promoted_at: str | None
+    aliases: tuple[str, ...]
 
 
 def tracking_uri(home: Home) -> str:
@@ -51,9 +74,10 @@ def log_training(
     client = _client(home)
     known = _versions(client, f"tags.`{VERSION_TAG}` = '{version}'")
     if known:
+        _put(model_dir, version_folder(home, known[0]) / MODEL_PART)
         return known[0]
     run_id = _log_run(client, home, params, curves, {**tags, VERSION_TAG: version})
-    client.log_artifacts(run_id, str(model_dir), "model")
+    _put(model_dir, _run_folder(home, run_id) / MODEL_PART)
     client.set_terminated(run_id)
     if not client.search_registered_models(f"name = '{MODEL}'"):
         client.create_registered_model(MODEL)
@@ -62,11 +86,64 @@ def log_training(
     return RegisteredVersion(run_id, int(created.version), version)
 
 
+def _put(source: Path, target: Path) -> None:
+    """Have `target` be a copy of a folder, put there whole; one that is so already stays."""
+    if not target.is_dir() or content_version(target) != content_version(source):
+        with writing(target) as out:
+            shutil.copytree(source, out, dirs_exist_ok=True)
+
+
+def keep(home: Home, registered: RegisteredVersion, parts: Mapping[str, Path]) -> None:
+    """Keep folders beside a version's model by name (report, card), and note the digest of all its files."""
+    folder = version_folder(home, registered)
+    for name, source in parts.items():
+        _put(source, folder / name)
+    write_json(folder / LISTING, _digests(folder))
+    _client(home).set_model_version_tag(MODEL, str(registered.version), FILES_TAG, file_digest(folder / LISTING))
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if not path.is_dir() and path != folder / LISTING)
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+
+
+def check_files(home: Home, registered: RegisteredVersion) -> Path:
+    """The folder of a version, all of whose files are as they were registered.
+
+    Raises:
+        FeelmError: a file is changed, missing or was added; the message names it.
+    """
+    folder, told = version_folder(home, registered), f"model version {registered.version}"
+    noted = _client(home).get_model_version(MODEL, str(registered.version)).tags.get(FILES_TAG)
+    if noted is None:
+        raise FeelmError(f"{told} was registered before reports and digests were kept: train again (feelm run)")
+    if not (folder / LISTING).is_file() or file_digest(folder / LISTING) != noted:
+        raise FeelmError(f"{told} cannot be trusted: {folder / LISTING} is not the list of files that was registered")
+    listed, there = json.loads((folder / LISTING).read_text(encoding="utf-8")), _digests(folder)
+    wrong = sorted(name for name in {*listed, *there} if listed.get(name) != there.get(name))
+    if wrong:
+        how = "was added" if wrong[0] not in listed else "is missing" if wrong[0] not in there else "was changed"
+        raise FeelmError(f"{told} cannot be trusted: {folder / wrong[0]} {how} since it was registered; choose another version")
+    return folder
+
+
 def set_alias(home: Home, version: int, alias: str) -> None:
-    """Point `champion` or `challenger` at a version; an alias names one version at a time."""
+    """Point `champion` or `challenger` at a version, in one transaction; an alias names one version at a time."""
     if alias not in (CHAMPION, CHALLENGER):
         raise FeelmError(f"no alias {alias!r}: there are {CHAMPION} and {CHALLENGER}")
     _client(home).set_registered_model_alias(MODEL, alias, str(version))
+
+
+def set_champion(home: Home, version: int) -> None:
+    """Point the alias `champion` at a version, and note when, unless it has pointed there already."""
+    known = next((one for one in records(home) if one.registered.version == version), None)
+    if known is None:
+        raise FeelmError(f"model version {version} is not in the registry: see `feelm models list`")
+    if CHAMPION not in known.aliases:
+        set_alias(home, version, CHAMPION)
+    if CHAMPION not in known.aliases or known.promoted_at is None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        _client(home).set_model_version_tag(MODEL, str(version), PROMOTED_TAG, now)
 
 
 def champion(home: Home) -> RegisteredVersion | None:
@@ -79,24 +156,54 @@ def challenger(home: Home) -> RegisteredVersion | None:
     return _aliased(home, CHALLENGER)
 
 
+def records(home: Home) -> list[VersionRecord]:
+    """Every registered version, the oldest first; empty before the first model."""
+    if not (home.mlflow / "mlflow.db").is_file():
+        return []
+    client = _client(home)
+    aliases = _aliases(client)
+    versions = sorted(client.search_model_versions(f"name = '{MODEL}'"), key=lambda version: int(version.version))
+    return [_record(version, aliases) for version in versions]
+
+
+def _record(version: Any, aliases: Mapping[str, int]) -> VersionRecord:
+    created = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    own = tuple(sorted(name for name, number in aliases.items() if number == int(version.version)))
+    return VersionRecord(_registered(version), created, version.tags.get(PROMOTED_TAG), own)
+
+
+def version_folder(home: Home, registered: RegisteredVersion) -> Path:
+    """Where a version's files lie, in this home wherever that was moved."""
+    return _run_folder(home, registered.run_id)
+
+
+def _run_folder(home: Home, run_id: str) -> Path:
+    """Where MLflow keeps a run's files."""
+    return home.mlflow / "artifacts" / run_id / "artifacts"
+
+
 def model_folder(home: Home, registered: RegisteredVersion) -> Path:
     """The registered model's files.
 
     Raises:
         FeelmError: they were deleted.
     """
-    uri = str(_client(home).get_run(registered.run_id).info.artifact_uri)
-    folder = Path(uri.removeprefix("file://")) / "model"
+    folder = version_folder(home, registered) / MODEL_PART
     if not folder.is_dir():
         raise FeelmError(f"the files of model version {registered.version} are gone from {folder}: train again (feelm run)")
     return folder
+
+
+def _aliases(client: Any) -> dict[str, int]:
+    models = client.search_registered_models(f"name = '{MODEL}'")
+    return {name: int(number) for model in models for name, number in model.aliases.items()}
 
 
 def _aliased(home: Home, alias: str) -> RegisteredVersion | None:
     if not (home.mlflow / "mlflow.db").is_file():
         return None
     client = _client(home)
-    aliases = {name: number for model in client.search_registered_models(f"name = '{MODEL}'") for name, number in model.aliases.items()}
+    aliases = _aliases(client)
     return _registered(client.get_model_version(MODEL, str(aliases[alias]))) if alias in aliases else None
 
 

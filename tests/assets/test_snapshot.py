@@ -12,7 +12,7 @@ from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home, write_json
 
 LINKS = ("film", "film_scan", "dialogue", "scenes", "face_features")
-WHOLE = ("annotations", "gold_labels", "training_set", "emotion_model", "validation_report")
+WHOLE = ("annotations", "gold_labels", "training_set", "emotion_model", "validation_report", "dataset_card", "model_card")
 
 
 @pytest.fixture

@@ -34,10 +34,10 @@ class Trained:
         return self.home.artifact("gold_labels")
 
 
-def train(home: Home, film_ids: list[str], corpora: list[str], seed: int = 0) -> ModelSummary:
+def train(home: Home, film_ids: list[str], corpora: list[str], seed: int = 0, rights: frozenset[str] = frozenset({"cc0"})) -> ModelSummary:
     """Training set and model by the stages' own functions."""
     with writing(home.artifact("training_set")) as out:
-        build_training_set(home, film_ids, corpora, frozenset({"cc0"}), out)
+        build_training_set(home, film_ids, corpora, rights, out)
     with writing(home.artifact("emotion_model")) as out:
         return build_model(home, home.artifact("training_set"), TrainingParams.debug(seed), out)
 

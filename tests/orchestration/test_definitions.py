@@ -31,14 +31,17 @@ DEPENDENCIES: dict[str, set[str]] = {
     "training_set": {"gold_labels", "film", "scenes", "face_features", "voice_features", "text_features", *CORPORA},
     "emotion_model": {"training_set"},
     "validation_report": {"training_set", "gold_labels", "emotion_model"},
-    "dataset_snapshot": {"training_set", "emotion_model", "validation_report"},
-    "champion": {"emotion_model", "validation_report", "dataset_snapshot"},
+    "dataset_card": {"training_set", "gold_labels", "annotations"},
+    "model_card": {"training_set", "gold_labels", "emotion_model", "validation_report"},
+    "dataset_snapshot": {"training_set", "emotion_model", "validation_report", "dataset_card", "model_card"},
+    "champion": {"emotion_model", "validation_report", "model_card", "dataset_snapshot"},
     "film_report": {
         "film", "shots", "faces", "soundtrack", "dialogue", "scenes", "face_features", "voice_features", "text_features", "scene_features",
         "annotations", "gold_labels", "champion",
     },
     "report": {
-        "film", "shots", "scenes", "annotation_batches", "annotations", "gold_labels", "validation_report", "champion", "film_report",
+        "film", "shots", "scenes", "annotation_batches", "annotations", "gold_labels", "validation_report", "dataset_card", "model_card",
+        "champion", "film_report",
     },
 }  # fmt: skip
 
@@ -82,4 +85,4 @@ def test_every_link_has_an_asset_or_is_the_gate() -> None:
 def test_loading_the_definitions_imports_nothing_heavy() -> None:
     program = "import sys, orchestration.definitions; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "cv2", "av", "librosa", "mlflow", "great_expectations", "dvc", "sklearn", "scipy"} & set(loaded)
+    assert not {"torch", "cv2", "av", "librosa", "mlflow", "great_expectations", "dvc", "sklearn", "scipy", "mlcroissant"} & set(loaded)

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +7,7 @@ from corpus.terms import EMOTIONS
 from ml.evaluation.findings import Interval
 from ml.evaluation.promotion import Bounds, decide, paired_gain
 from ml.evaluation.report import CorpusReport, PairedTest, SystemScore, ValidationReport
+from ml.models.grounds import Ground, GroundKind
 
 FILMS = [f"film-{i}" for i in range(8)]
 
@@ -56,6 +58,17 @@ def test_a_challenger_that_loses_an_emotion_does_not() -> None:
     assert any("neutral" in reason for reason in decision.reasons)
 
 
+def test_units_of_an_emotion_are_counted_right_in_a_report_that_was_read_back(tmp_path: Path) -> None:
+    """JSON sorts the emotions by name, the confusions keep the platform's order."""
+    told = report(0.85)
+    fused = told.corpora[0].scores[0]
+    few = [[3 if i == j == EMOTIONS.index("anger") else cell for j, cell in enumerate(row)] for i, row in enumerate(fused.confusion)]
+    fused = dataclasses.replace(fused, confusion=few, recall={**fused.recall, "anger": 0.1})
+    told = dataclasses.replace(told, corpora=[dataclasses.replace(told.corpora[0], scores=[fused, *told.corpora[0].scores[1:]])])
+    told.write(tmp_path / "report.json")
+    assert decide(ValidationReport.read(tmp_path / "report.json"), report(0.8), "commercial", "research").promoted, "anger has 3 units"
+
+
 def test_a_challenger_that_is_out_of_calibration_does_not() -> None:
     assert not decide(report(0.85, ece=0.3), report(0.8), "commercial", "research").promoted
 
@@ -82,7 +95,70 @@ def test_a_champion_tested_on_other_films_is_no_hurdle() -> None:
 def test_the_paired_interval_covers_the_gain() -> None:
     own = system("fused", "fused", 0.8)
     other = dataclasses.replace(own, by_film=dict.fromkeys(FILMS, 0.7))
-    gain, low, high = paired_gain(own, other, FILMS)
-    assert gain == pytest.approx(0.135)
-    assert low < gain < high
-    assert low > 0.1
+    gain = paired_gain(own, other, FILMS)
+    assert gain.mean == pytest.approx(0.135)
+    assert gain.low < gain.mean < gain.high
+    assert gain.low > 0.1
+    assert gain.better == 1.0
+
+
+def by_film(accuracies: list[float]) -> ValidationReport:
+    """A report whose fused model has these accuracies on the films."""
+    told = report(sum(accuracies) / len(accuracies))
+    fused = dataclasses.replace(told.corpora[0].scores[0], by_film=dict(zip(FILMS, accuracies, strict=True)))
+    return dataclasses.replace(told, corpora=[dataclasses.replace(told.corpora[0], scores=[fused, *told.corpora[0].scores[1:]])])
+
+
+def test_a_challenger_that_is_better_by_one_film_alone_does_not_replace_the_champion() -> None:
+    decision = decide(by_film([0.7] * 7 + [1.0]), by_film([0.71] * 7 + [0.8]), "commercial", "research")
+    assert decision.gain is not None and decision.gain > 0
+    assert not decision.promoted
+    assert "not surely better" in decision.reasons[0]
+
+
+def test_a_challenger_that_is_a_little_better_on_every_film_does() -> None:
+    assert decide(by_film([0.72] * 8), by_film([0.71] * 8), "commercial", "research").promoted
+
+
+def test_a_challenger_that_says_the_same_does_not() -> None:
+    assert not decide(by_film([0.7] * 8), by_film([0.7] * 8), "commercial", "research").promoted
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    name: str
+    n_units: int
+    uar: Interval
+    accuracy: Interval = dataclasses.field(default_factory=lambda: Interval(0.5))
+    ece: Interval = dataclasses.field(default_factory=lambda: Interval(0.1))
+    human: float | None = None
+    false_distress: float | None = None
+
+
+def grouped(told: ValidationReport, *groups: Group) -> ValidationReport:
+    """The report as one that measured groups."""
+    object.__setattr__(told.corpora[0], "groups", list(groups))
+    return told
+
+
+@pytest.mark.parametrize(("n_units", "uar", "promoted"), [(40, 0.5, False), (40, 0.65, True), (29, 0.1, True)])
+def test_a_challenger_that_loses_a_group_beyond_the_bound_does_not(n_units: int, uar: float, promoted: bool) -> None:
+    challenger = grouped(report(0.85), Group("sex: female", n_units, Interval(uar)))
+    champion = grouped(report(0.8), Group("sex: female", 40, Interval(0.7)))
+    decision = decide(challenger, champion, "commercial", "research")
+    assert decision.promoted is promoted
+    assert promoted or "the group sex: female" in decision.reasons[0]
+
+
+def test_a_refused_use_names_the_data_and_weights_that_narrow_it() -> None:
+    grounds = [
+        Ground("sintel", GroundKind.FILM, "cc_by", "commercial", "Sintel", ""),
+        Ground("meld", GroundKind.CORPUS, "GPL-3.0", "research", "", ""),
+        Ground("minilm", GroundKind.WEIGHT, "MIT", "internal", "", ""),
+        Ground("vader", GroundKind.WEIGHT, "MIT", "commercial", "", ""),
+    ]
+    reason = decide(report(0.8), None, "research", "commercial", grounds=grounds).reasons[0]
+    assert "corpus meld (research); weight minilm (internal)" in reason
+    assert "sintel" not in reason and "vader" not in reason
+    internal = decide(report(0.8), None, "research", "internal", grounds=grounds).reasons[0]
+    assert "meld" in internal and "minilm" not in internal

@@ -1,9 +1,10 @@
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from corpus.paths import Home, content_version, write_json
+from corpus.paths import Home, content_version, file_digest, write_json
 from corpus.terms import FeelmError
 from ml.models import registry
 
@@ -55,3 +56,87 @@ def test_two_processes_may_start_a_fresh_registry_at_once(tmp_path: Path) -> Non
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         versions = pool.starmap(register, [(tmp_path / "home", folder) for folder in folders])
     assert sorted(versions) == [1, 2]
+
+
+def kept(home: Home, tmp_path: Path, name: str) -> registry.RegisteredVersion:
+    """A registered model with a report."""
+    registered = registry.log_training(home, model(tmp_path / name, name), {}, {}, {"by": "test"})
+    registry.keep(home, registered, {"report": model(tmp_path / f"{name}-report", name)})
+    return registered
+
+
+def test_a_version_keeps_its_report_and_is_as_it_was_registered(home: Home, tmp_path: Path) -> None:
+    registered = kept(home, tmp_path, "whole")
+    folder = registry.check_files(home, registered)
+    assert (folder / "report" / "model.json").read_bytes() == (tmp_path / "whole-report" / "model.json").read_bytes()
+    assert content_version(folder / "model") == registered.content_version
+
+
+def _flip(folder: Path) -> None:
+    path = folder / "report" / "model.json"
+    path.write_bytes(path.read_bytes().replace(b"content", b"Content"))
+
+
+def _remove(folder: Path) -> None:
+    (folder / "report" / "model.json").unlink()
+
+
+def _add(folder: Path) -> None:
+    (folder / "model" / "extra.pt").write_bytes(b"")
+
+
+def _alter_with_its_list(folder: Path) -> None:
+    _flip(folder)
+    write_json(folder / registry.LISTING, {"report/model.json": file_digest(folder / "report" / "model.json")})
+
+
+@pytest.mark.parametrize(
+    ("alter", "said"),
+    [
+        (_flip, r"report/model\.json was changed"),
+        (_remove, r"report/model\.json is missing"),
+        (_add, r"model/extra\.pt was added"),
+        (_alter_with_its_list, "not the list of files that was registered"),
+    ],
+)
+def test_a_version_whose_files_were_altered_is_not_trusted(home: Home, tmp_path: Path, alter: Callable[[Path], None], said: str) -> None:
+    registered = kept(home, tmp_path, f"altered-{alter.__name__}")
+    alter(registry.version_folder(home, registered))
+    with pytest.raises(FeelmError, match=said):
+        registry.check_files(home, registered)
+
+
+def test_registering_the_model_again_brings_back_what_was_altered(home: Home, tmp_path: Path) -> None:
+    registered = kept(home, tmp_path, "mended")
+    _add(registry.version_folder(home, registered))
+    assert registry.log_training(home, tmp_path / "mended", {}, {}, {"by": "test"}) == registered
+    registry.check_files(home, registered)
+
+
+def test_a_version_without_digests_is_not_trusted(home: Home, tmp_path: Path) -> None:
+    registered = registry.log_training(home, model(tmp_path / "bare", "bare"), {}, {}, {"by": "test"})
+    with pytest.raises(FeelmError, match="train again"):
+        registry.check_files(home, registered)
+
+
+def test_records_tell_aliases_and_when_a_version_became_champion(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    first, second = kept(home, tmp_path, "first"), kept(home, tmp_path, "second")
+    registry.set_alias(home, second.version, registry.CHALLENGER)
+    registry.set_champion(home, first.version)
+    told = {record.registered.version: record for record in registry.records(home)}
+    assert (told[1].aliases, told[2].aliases) == (("champion",), ("challenger",))
+    assert told[1].promoted_at is not None and told[2].promoted_at is None
+    registry.set_champion(home, first.version)
+    assert registry.records(home)[0].promoted_at == told[1].promoted_at, "it was champion already"
+
+
+def test_a_home_that_was_moved_keeps_its_versions(tmp_path: Path) -> None:
+    registered = kept(Home(tmp_path / "home"), tmp_path, "moved")
+    (tmp_path / "home").rename(tmp_path / "elsewhere")
+    folder = registry.check_files(Home(tmp_path / "elsewhere"), registered)
+    assert folder.is_relative_to(tmp_path / "elsewhere")
+
+
+def test_before_the_first_model_there_are_no_records(tmp_path: Path) -> None:
+    assert registry.records(Home(tmp_path)) == []

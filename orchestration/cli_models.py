@@ -1,0 +1,105 @@
+"""`feelm models`: what is registered, which is in use and why, and going back to an earlier one."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from corpus.paths import Home
+from orchestration.console import Json, rows_table, show
+
+if TYPE_CHECKING:
+    from assets.versions import ModelVersion, VersionDetail
+    from ml.evaluation.report import CorpusReport, Interval
+
+models_app = typer.Typer(no_args_is_help=True, help="The registered models, and which is in use.")
+
+COLUMNS = ["version", "registered", "content", "accuracy", "UAR", "declared use", "aliases", "trained on"]
+
+
+@models_app.command("list")
+def models_list(as_json: Json = False) -> None:
+    """Show every registered model: what it is worth on unseen films, what it may be used for, and which is in use."""
+    from assets.versions import list_versions
+
+    found = list_versions(Home.from_environment())
+    table = rows_table("Models", COLUMNS, [_row(one) for one in found])
+    table.caption = _unfinished(found)
+    show([asdict(one) for one in found], table, as_json)
+
+
+@models_app.command("show")
+def models_show(
+    version: Annotated[int | None, typer.Argument(help="Its number; the one in use where it is left out.")] = None, as_json: Json = False
+) -> None:
+    """Show one model: its scores by system, why it was promoted or refused, what it rests on, whether its files are as registered."""
+    from assets.versions import show_version
+
+    detail = show_version(Home.from_environment(), version)
+    show(asdict(detail), _detail(detail), as_json)
+
+
+@models_app.command("rollback")
+def models_rollback(
+    to: Annotated[int | None, typer.Option(help="The version to put back; the champion before this one where it is left out.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; kept with the decision.")] = "no reason was given",
+    as_json: Json = False,
+) -> None:
+    """Put an earlier model back in use, with its report and card; the one in use now does not come back by itself."""
+    from orchestration.library import roll_back
+
+    rollback = roll_back(Home.from_environment(), to, reason)
+    show(asdict(rollback), Text(f"{rollback.words}; `feelm run` brings the pages up to date"), as_json)
+
+
+def _row(one: "ModelVersion") -> list[str]:
+    marks = [*one.aliases, *(["in use"] if one.in_use else []), *(["withdrawn"] if one.withdrawn else [])]
+    trained = "; ".join(f"{name}: {terms}" for name, terms in one.trained_on.items())
+    worth = [_share(one.accuracy), _share(one.uar)]
+    return [
+        str(one.version),
+        one.created_at,
+        one.content_version[:12],
+        *worth,
+        one.declared_use or "-",
+        ", ".join(marks) or "-",
+        trained or "-",
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _unfinished(versions: "list[ModelVersion]") -> str | None:
+    """Says so when a change of champion was cut off: the alias has moved and what answers has not."""
+    if all(one.in_use == ("champion" in one.aliases) for one in versions):
+        return None
+    return "the alias champion and the model in use differ: a change was cut off, `feelm run` completes it"
+
+
+def _detail(detail: "VersionDetail") -> Group:
+    facts = _row(detail.version)
+    rows = [[name, value] for name, value in zip(COLUMNS, facts, strict=True)]
+    rows += [["champion since", detail.version.promoted_at or "-"], ["withdrawn", detail.version.withdrawn or "-"]]
+    rows += [["files", detail.fault or "as registered"], ["folder", detail.folder]]
+    parts = [rows_table(f"Model version {detail.version.version}", ["what", "figure"], rows)]
+    parts += [_scores(corpus) for corpus in detail.corpora]
+    parts.append(rows_table("Why it was decided on so", ["reason"], [[reason] for reason in detail.reasons]))
+    grounds = [[one.name, one.kind.value, one.licence, one.declared_use, one.credit or "-"] for one in detail.grounds]
+    parts.append(rows_table("What it rests on", ["name", "kind", "licence", "declared use", "credit or origin"], grounds))
+    return Group(*parts)
+
+
+def _scores(corpus: "CorpusReport") -> Table:
+    rows = [[one.system, _interval(one.accuracy), _interval(one.uar), _interval(one.macro_f1), _share(one.ece)] for one in corpus.scores]
+    title = f"{corpus.name}: {corpus.n_films} films, each unseen once, {corpus.n_gold} gold units"
+    return rows_table(title, ["system", "accuracy", "UAR", "macro-F1", "calibration error"], rows)
+
+
+def _interval(figure: "Interval") -> str:
+    spread = f" [{figure.low:.2f}, {figure.high:.2f}]" if figure.low is not None and figure.high is not None else ""
+    return f"{figure.value:.3f}{spread}"
