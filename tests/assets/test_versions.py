@@ -70,12 +70,14 @@ def test_a_version_can_be_named_the_withdrawn_one_too(two: Workspace) -> None:
     put_back(two)
     put_back(two, 2, "it was the data after all")
     assert seed_in_use(two) == 2
-    assert [one.withdrawn for one in list_versions(two.home)] == ["it was the data after all", None]
+    assert [one.withdrawn for one in list_versions(two.home)] == [None, None]
+    put_back(two)
+    assert seed_in_use(two) == 1, "going forward withdraws nothing"
 
 
 def test_without_an_earlier_champion_it_says_what_to_do(two: Workspace) -> None:
     put_back(two)
-    with pytest.raises(FeelmError, match="--to"):
+    with pytest.raises(FeelmError, match=r"--to.*version 2 was withdrawn \(it sees joy everywhere\)"):
         plan_rollback(two, None, "again")
 
 
