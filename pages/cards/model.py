@@ -244,7 +244,7 @@ def _weights(card: ModelCard) -> Section:
         told = "Nothing it rests on narrows its use."
     return Section(
         "Pretrained weights it rests on",
-        ("They read faces, voices and words; none was trained further.", told),
+        ("They read faces, voices and words before the model's own networks do.", told),
         tables=(weights_table(card.grounds),),
     )
 
