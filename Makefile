@@ -20,7 +20,6 @@ $(INSTALLED): pyproject.toml tools/install.sh corpus/weights.py corpus/packages.
 
 asr: install ## speech recognition for films without subtitles: the packages of feelm[asr] and their weights, 220 MB
 	@$(BIN)/python -m pip install --quiet $$($(BIN)/python tools/extra.py asr)
-	@$(BIN)/python -m corpus.weights fetch whisper-tiny-en
 
 demo: install ## make films, run the whole chain, show the result
 	@$(BIN)/feelm demo

@@ -61,6 +61,11 @@ class Home:
         """Finished pieces of long work by their content (`corpus.chunks`); it can be deleted at any time."""
         return self.root / "cache" / "chunks"
 
+    @property
+    def benchmarks(self) -> Path:
+        """Finished rows of benchmarks."""
+        return self.root / "benchmarks"
+
     def unfinished(self, stage: str, key: str) -> Path:
         """What a stage that was killed leaves behind to go on from."""
         return self.root / "cache" / "unfinished" / stage / (key or "all")

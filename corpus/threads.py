@@ -13,10 +13,17 @@ def one_torch_thread() -> Iterator[None]:
     Sums are rounded otherwise with two, and the same film must give the same bytes; and where films are worked on side by side, threads
     that wait for each other burn more than they bring (196 CPU seconds for Big Buck Bunny's scan instead of some 110).
     """
+    with torch_threads(1):
+        yield
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """So many threads inside, as many as before afterwards."""
     import torch
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

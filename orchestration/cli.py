@@ -16,7 +16,8 @@ import typer
 from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.cli_annotations import annotations_app
-from orchestration.cli_features import benchmark_app, features_app
+from orchestration.cli_benchmark import benchmark_app
+from orchestration.cli_features import features_app
 from orchestration.cli_films import films_app
 from orchestration.cli_models import models_app
 from orchestration.cli_screenplay import screenplay_app

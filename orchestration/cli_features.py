@@ -65,21 +65,3 @@ def _table(found: "Extraction") -> Table:
         rows.append([m.modality, f"{m.n_present} of {m.n_units}", str(m.n_features), *costs, m.missing or ""])
     title = f"{found.source}, {seconds:.1f} s"
     return rows_table(title, ["part", "units with it", "features", "s", "CPU s", "times real time", "what is missing"], rows)
-
-
-benchmark_app = typer.Typer(no_args_is_help=True, help="How fast this machine is.")
-
-
-@benchmark_app.command("features")
-def benchmark_features(
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1; the GPU where there is one.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Rates of the feature networks on a device, how busy they keep it, and how far their numbers are from the CPU's."""
-    from corpus.devices import best_device
-    from ml.features.rates import check_device, measure, told
-
-    chosen = check_device(device or best_device())
-    rates = measure(chosen)
-    columns = ["network", "a second", "GPU busy", "farthest from the CPU"]
-    show([asdict(rate) for rate in rates], rows_table(f"Features on {chosen}", columns, [told(rate) for rate in rates]), as_json)

@@ -1,6 +1,7 @@
 """Long work with a bar: which phase, how many of how many, how long."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,3 +72,18 @@ def fetch_with_progress(home: Home, film_ids: Sequence[str], console: Console) -
             bars.update(tasks[name], completed=here, total=total)
 
         return fetch_films(home, film_ids, tell)
+
+
+@contextmanager
+def row_bars(console: Console) -> Iterator[Callable[[str, float], None]]:
+    """One bar for each row of a benchmark; call it with a row's name and the share of it that is done, 0..1."""
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(row: str, share: float) -> None:
+            if row not in tasks:
+                tasks[row] = bars.add_task(row, total=1.0)
+            bars.update(tasks[row], completed=share)
+
+        yield tell

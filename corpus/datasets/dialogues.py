@@ -65,7 +65,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Line:
-    """One usable line; `start_ms` and `end_ms` are None where the row's times cannot be."""
+    """One usable line, its speaker named as the corpus does; `label` is its word for the emotion, `emotion` ours, if there is one.
+
+    `start_ms` and `end_ms` are None where the row's times cannot be.
+    """
 
     place: str
     film_id: str
@@ -74,10 +77,16 @@ class Line:
     dialogue: int
     utterance: int
     text: str
-    character_id: str | None
+    speaker: str | None
+    label: str
     emotion: str | None
     start_ms: int | None
     end_ms: int | None
+
+    @property
+    def character_id(self) -> str | None:
+        """Who speaks, None where it is not one person."""
+        return slug(self.speaker or "") or None
 
     @property
     def scene_id(self) -> str:
@@ -99,18 +108,28 @@ def build_dialogues(form: Format, source: Path, out: Path) -> CorpusSummary:
     paths = {split: source / file for split, file in form.files.items() if (source / file).is_file()}
     if not paths:
         raise FeelmError(f"{form.name} is not at {source}: give the folder that holds {' or '.join(form.files.values())}")
-    notes, lines = Notes(), dict[str, Line]()
-    for split, path in paths.items():
-        for row in _rows(form, split, path):
-            notes.rows_read += 1
-            _take(form, row, lines, notes)
-    _note_repeats(lines.values(), notes)
-    ordered = _in_order(lines.values())
+    notes = Notes()
+    ordered = read_lines(form, paths, notes)
     units = UNITS.frame(_units(ordered))
     judged = [line for line in ordered if line.emotion is not None]
     gold = declared_gold(_ids(judged), [(str(line.emotion),) for line in judged], "portrayed", VOTE)
     groups = {line.film_id: f"{form.series}-{line.episode}" for line in ordered}
     return write_corpus(form.name, form.terms, notes, units, gold, out, groups=groups, missing=_missing(form, paths, ordered))
+
+
+def read_lines(form: Format, paths: Mapping[str, Path], notes: Notes) -> list[Line]:
+    """The usable lines of a file for each split, dialogue by dialogue; `notes` takes what became of the others.
+
+    Raises:
+        FeelmError: a file has other columns.
+    """
+    lines: dict[str, Line] = {}
+    for split, path in paths.items():
+        for row in _rows(form, split, path):
+            notes.rows_read += 1
+            _take(form, row, lines, notes)
+    _note_repeats(lines.values(), notes)
+    return _in_order(lines.values())
 
 
 def _rows(form: Format, split: str, path: Path) -> Iterator[Row]:
@@ -173,7 +192,8 @@ def _line(form: Format, row: Row, cells: Mapping[str, str], notes: Notes) -> Lin
         dialogue=dialogue,
         utterance=utterance,
         text=cells["text"],
-        character_id=slug(form.speaker(cells["speaker"]) or "") or None,
+        speaker=form.speaker(cells["speaker"]),
+        label=cells["emotion"],
         emotion=emotion,
         start_ms=start_ms,
         end_ms=end_ms,

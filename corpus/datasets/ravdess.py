@@ -48,6 +48,17 @@ _NAME = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{2})-([0-9]{2})-([0-9]{2})-([0-
 
 
 @dataclass(frozen=True)
+class Name:
+    """The numbers in a recording's name, but for those of its modality and channel."""
+
+    emotion: int
+    strength: int
+    statement: int
+    repetition: int
+    actor: int
+
+
+@dataclass(frozen=True)
 class Clip:
     """One usable recording."""
 
@@ -76,9 +87,7 @@ def build_ravdess(source: Path, out: Path) -> CorpusSummary:
     Raises:
         FeelmError: there is no recording, or none whose name is RAVDESS's.
     """
-    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not paths:
-        raise FeelmError(f"RAVDESS is not at {source}: give the folder that holds Actor_01, Actor_02 and so on with WAV or FLAC files")
+    paths = recordings(source)
     notes, clips = Notes(rows_read=len(paths)), dict[str, Clip]()
     for path in paths:
         place = path.relative_to(source).as_posix()
@@ -97,6 +106,18 @@ def build_ravdess(source: Path, out: Path) -> CorpusSummary:
 
 def _clip(stem: str, place: str, notes: Notes) -> Clip | str:
     """The clip, or the reason why it is refused."""
+    name = read_name(stem)
+    if isinstance(name, str):
+        return name
+    placed = EMOTIONS[name.emotion]
+    if placed is None:
+        notes.without_place["calm"] += 1
+        return "calm, which has no place among the seven"
+    return Clip(stem, place, name.actor, placed, STRENGTHS[name.strength], name.statement, name.repetition)
+
+
+def read_name(stem: str) -> Name | str:
+    """What the name of a recording of speech tells, or the reason why it is refused."""
     found = _NAME.fullmatch(stem)
     if found is None:
         return "not named by seven pairs of digits, as 03-01-05-02-01-02-07"
@@ -104,13 +125,19 @@ def _clip(stem: str, place: str, notes: Notes) -> Clip | str:
     known = emotion in EMOTIONS and strength in STRENGTHS and {statement, repetition} <= {1, 2} and 1 <= actor <= ACTORS
     if not known or modality != SOUND:
         return "a number in its name that RAVDESS does not have for sound"
-    if channel != SPEECH:
-        return "sung, not spoken"
-    placed = EMOTIONS[emotion]
-    if placed is None:
-        notes.without_place["calm"] += 1
-        return "calm, which has no place among the seven"
-    return Clip(stem, place, actor, placed, STRENGTHS[strength], statement, repetition)
+    return Name(emotion, strength, statement, repetition, actor) if channel == SPEECH else "sung, not spoken"
+
+
+def recordings(source: Path) -> list[Path]:
+    """The recordings (WAV or FLAC) under `source`, by their places.
+
+    Raises:
+        FeelmError: there is none.
+    """
+    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not paths:
+        raise FeelmError(f"RAVDESS is not at {source}: give the folder that holds Actor_01, Actor_02 and so on with WAV or FLAC files")
+    return paths
 
 
 def _media(clips: Iterable[Clip]) -> Iterable[dict[str, object]]:

@@ -30,11 +30,12 @@ TERMS = Terms(
 
 @dataclass(frozen=True)
 class Line:
-    """One usable line: `emotions` has the placed labels, `partly` is true where others had no place."""
+    """One usable line: `labels` as the corpus writes them, `emotions` those with a place, `partly` is true where others had none."""
 
     number: int
     film_id: str
     text: str
+    labels: tuple[str, ...]
     emotions: tuple[str, ...]
     partly: bool
 
@@ -45,7 +46,21 @@ def build_xed(source: Path, out: Path) -> CorpusSummary:
     Raises:
         FeelmError: the file is absent, not UTF-8, or has other columns.
     """
-    notes, lines = Notes(), list[Line]()
+    notes = Notes()
+    lines = read_lines(source, notes)
+    notes.partly_placed = sum(line.partly for line in lines)
+    units = UNITS.frame(_unit(line) for line in lines)
+    gold = declared_gold(units, [line.emotions for line in lines], "portrayed", VOTE)
+    return write_corpus("xed", TERMS, notes, units, gold, out)
+
+
+def read_lines(source: Path, notes: Notes) -> list[Line]:
+    """The usable lines of the file; `notes` takes what became of the others.
+
+    Raises:
+        FeelmError: the file is absent, not UTF-8, or has other columns.
+    """
+    lines = []
     for number, cells in _rows(source):
         notes.rows_read += 1
         read = _line(number, cells)
@@ -53,14 +68,11 @@ def build_xed(source: Path, out: Path) -> CorpusSummary:
             notes.refused[read].append(f"line {number}")
         else:
             lines.append(read)
-    notes.partly_placed = sum(line.partly for line in lines)
-    units = UNITS.frame(_unit(line) for line in lines)
-    gold = declared_gold(units, [line.emotions for line in lines], "portrayed", VOTE)
-    return write_corpus("xed", TERMS, notes, units, gold, out)
+    return lines
 
 
 def _rows(source: Path) -> list[tuple[int, list[str]]]:
-    path = source / FILE if source.is_dir() else source
+    path = _file(source) if source.is_dir() else source
     if not path.is_file():
         raise FeelmError(f"XED is not at {source}: give the folder that holds {FILE}")
     try:
@@ -70,6 +82,12 @@ def _rows(source: Path) -> list[tuple[int, list[str]]]:
     if not lines or lines[0].split("\t") != COLUMNS:
         raise FeelmError(f"{path} does not start with the columns {', '.join(COLUMNS)}: is it XED's TSV?")
     return [(number, line.split("\t")) for number, line in enumerate(lines[1:], start=2) if line.strip()]
+
+
+def _file(folder: Path) -> Path:
+    """The file by its name, else the one table of a folder that holds a part of the set under another name."""
+    named, others = folder / FILE, sorted(folder.glob("*.tsv"))
+    return others[0] if not named.is_file() and len(others) == 1 else named
 
 
 def _line(number: int, cells: list[str]) -> Line | str:
@@ -82,7 +100,8 @@ def _line(number: int, cells: list[str]) -> Line | str:
     emotions = tuple(dict.fromkeys(emotion for label in labels if (emotion := PLACED[label]) is not None))
     if not emotions:
         return "only anticipation or trust, which have no place among the seven"
-    return Line(number, f"xed-tt{int(cells[3]):07d}", cells[0].strip(), emotions, any(PLACED[label] is None for label in labels))
+    partly = any(PLACED[label] is None for label in labels)
+    return Line(number, f"xed-tt{int(cells[3]):07d}", cells[0].strip(), tuple(dict.fromkeys(labels)), emotions, partly)
 
 
 def _unit(line: Line) -> dict[str, object]:

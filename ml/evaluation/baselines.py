@@ -19,9 +19,9 @@ CERTAIN = 0.999
 """Probability of a baseline's sole answer; the rest is shared, so that no unit costs infinity."""
 
 
-def sure(labels: IntArray) -> FloatArray:
-    """Probabilities (n, 7) of systems that give one answer each."""
-    p = np.full((len(labels), len(EMOTIONS)), (1 - CERTAIN) / (len(EMOTIONS) - 1), np.float32)
+def sure(labels: IntArray, classes: int = len(EMOTIONS)) -> FloatArray:
+    """Probabilities (n, classes) of systems that give one answer each."""
+    p = np.full((len(labels), classes), (1 - CERTAIN) / (classes - 1), np.float32)
     p[np.arange(len(labels)), labels] = CERTAIN
     return p
 
@@ -32,14 +32,14 @@ def prior(train_soft: FloatArray, n: int) -> FloatArray:
     return np.tile(mean / mean.sum(), (n, 1)).astype(np.float32)
 
 
-def majority(train_labels: IntArray, n: int) -> FloatArray:
+def majority(train_labels: IntArray, n: int, classes: int = len(EMOTIONS)) -> FloatArray:
     """The most frequent training emotion, for n units."""
-    return sure(np.full(n, np.bincount(train_labels, minlength=len(EMOTIONS)).argmax()))
+    return sure(np.full(n, np.bincount(train_labels, minlength=classes).argmax()), classes)
 
 
 def persistence(previous: IntArray, fallback: FloatArray) -> FloatArray:
-    """The previous unit's gold emotion (-1: none, then `fallback` (n, 7))."""
-    return np.where((previous >= 0)[:, None], sure(np.maximum(previous, 0)), fallback)
+    """The previous unit's gold emotion (-1: none, then `fallback` (n, classes))."""
+    return np.where((previous >= 0)[:, None], sure(np.maximum(previous, 0), fallback.shape[1]), fallback)
 
 
 def bigram(train_labels: IntArray, train_next: IntArray, labels: IntArray, fallback: FloatArray) -> FloatArray:
@@ -54,7 +54,7 @@ def bigram(train_labels: IntArray, train_next: IntArray, labels: IntArray, fallb
 def tfidf_svm(train_texts: list[str], train_labels: IntArray, texts: list[str], fallback: FloatArray) -> FloatArray:
     """TF-IDF of words and word pairs with a balanced linear SVM; its margins as soft shares.
 
-    `fallback` (n, 7) stands where a unit has no words, and everywhere when the training words show fewer than two emotions.
+    `fallback` (n, classes) stands where a unit has no words, and everywhere when the training words show fewer than two emotions.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
@@ -70,6 +70,6 @@ def tfidf_svm(train_texts: list[str], train_labels: IntArray, texts: list[str], 
     margins = pipeline.decision_function(texts)
     if margins.ndim == 1:
         margins = np.stack([-margins, margins], axis=1)
-    p = np.full((len(texts), len(EMOTIONS)), 1e-4, np.float32)
+    p = np.full(fallback.shape, 1e-4, np.float32)
     p[:, classes] += softmax(2 * margins).astype(np.float32)
     return np.where(worded[:, None], p / p.sum(axis=1, keepdims=True), fallback)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FEATURES_FILE = "features.parquet"
 COURSE_FILE = "course.parquet"
 EMBEDDING_FILE = "embedding.safetensors"
+SPEECH_FILE = "speech.safetensors"
 SUMMARY_FILE = "summary.json"
 
 Columns = dict[str, np.ndarray]

@@ -15,8 +15,11 @@ import numpy as np
 
 from corpus.chunks import ChunkStore
 from corpus.contracts import UNIT_FEATURES, UNITS
+from corpus.terms import FeelmError
 from ml.features.frame import FEATURES_FILE, FeatureSummary, read_units, write_features, write_summary
 from ml.features.voice import RATE_HZ, VOICE_FEATURES, build_voice_features
+from ml.features.voice.build import read_speech, write_speech
+from ml.features.voice.grid import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +32,7 @@ PAUSE_SAMPLES = RATE_HZ // 2
 
 
 def build_recording_features(corpus: Path, source: Path | None, out: Path, *, store: ChunkStore | None = None) -> FeatureSummary:
-    """Write features.parquet and summary.json for the units of `corpus`, whose recordings lie under `source`, into `out`.
+    """Write features.parquet, speech.safetensors and summary.json into `out`: for the units of `corpus`, recorded under `source`.
 
     Units whose recording is absent, cannot be read or holds no voice are not present; the summary says how many.
     """
@@ -43,8 +46,11 @@ def build_recording_features(corpus: Path, source: Path | None, out: Path, *, st
     else:
         paths = pq.read_table(corpus / CLIPS_FILE, columns=["unit_id", "path"]).to_pandas().set_index("unit_id")["path"]
         parts = [_measured(part, paths, source, store) for _, part in units.groupby("film_id", sort=True)]
-        table = pd.concat(parts, ignore_index=True).set_index("unit_id").loc[units["unit_id"]].reset_index()
+        table = pd.concat([features for features, _ in parts], ignore_index=True)
+        order = pd.Index(table["unit_id"]).get_indexer(units["unit_id"])
+        table = table.iloc[order].reset_index(drop=True)
         UNIT_FEATURES.write(table, out / FEATURES_FILE)
+        write_speech(np.concatenate([speech for _, speech in parts])[order], out)
         n_present = int(table["present"].sum())
         absent = len(units) - n_present
         missing = f"no voice in {absent} of {len(units)} recordings, or they cannot be read" if absent else None
@@ -53,8 +59,8 @@ def build_recording_features(corpus: Path, source: Path | None, out: Path, *, st
     return summary
 
 
-def _measured(units: pd.DataFrame, paths: pd.Series, source: Path, store: ChunkStore | None) -> pd.DataFrame:
-    """UNIT_FEATURES of one speaker's units."""
+def _measured(units: pd.DataFrame, paths: pd.Series, source: Path, store: ChunkStore | None) -> tuple[pd.DataFrame, Floats]:
+    """UNIT_FEATURES of one speaker's units, and what the speech network hears of them (n, WIDTH)."""
     with tempfile.TemporaryDirectory() as folder:
         reel, features = Path(folder) / "reel", Path(folder) / "features"
         reel.mkdir()
@@ -62,7 +68,7 @@ def _measured(units: pd.DataFrame, paths: pd.Series, source: Path, store: ChunkS
         spans = _wind(units, paths, source, reel / "sound.flac")
         UNITS.write(units.assign(start_ms=[start for start, _ in spans], end_ms=[end for _, end in spans]), reel / "units.parquet")
         build_voice_features(reel, reel, features, store=store)
-        return UNIT_FEATURES.read(features / FEATURES_FILE)
+        return UNIT_FEATURES.read(features / FEATURES_FILE), read_speech(features, len(units))
 
 
 def _wind(units: pd.DataFrame, paths: pd.Series, source: Path, sound: Path) -> list[tuple[int | None, int | None]]:
@@ -93,6 +99,18 @@ def _read(path: Path) -> np.ndarray | None:
     except (OSError, soundfile.LibsndfileError):
         return None
     return _resampled(samples.mean(axis=1), rate) if len(samples) else None
+
+
+def read_recording(path: Path) -> np.ndarray:
+    """Samples float32 -1..1 at 16 kHz, channels mixed.
+
+    Raises:
+        FeelmError: there is no sound to read.
+    """
+    samples = _read(path)
+    if samples is None:
+        raise FeelmError(f"{path} is no recording that can be read: give WAV, FLAC or another format that libsndfile reads")
+    return samples
 
 
 def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from corpus.terms import EMOTIONS, MODALITIES
 from ml.models.dataset import BoolArray, FloatArray, IntArray, UnitArrays
-from ml.models.experts import Average, opinion_loss, seeded, unit_weights
+from ml.models.experts import opinion_loss, seeded, unit_weights
+from ml.models.loop import LoopParams, Share, fit
 from ml.models.networks import ContextBatch, ContextNetwork, NetworkConfig
 
 LONGEST_RUN = 512
@@ -124,27 +125,11 @@ def train_context(
     """Learn on the runs of the training rows and keep the state that is best on the validation rows."""
     with seeded(seed):
         network = ContextNetwork(config)
-        network.transitions.start_from(torch.from_numpy(transition_counts(data, train_rows)))
-        average = Average(network, params.ema)
-        optimiser = _optimiser(network, params, _in_dialogue(data, train_rows))
-        feed = _Feed(data, opinions, train_rows, params)
-        best, best_state = float("inf"), _state(average.network)
-        training, validation, since = [], [], []
-        for step in range(params.steps):
-            loss = torch.stack([feed.loss(network, table, augment=True) for table in feed.tables()]).sum()
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            average.update(network)
-            since.append(float(loss.detach()))
-            if (step + 1) % params.every == 0:
-                training.append(float(np.mean(since)))
-                since = []
-                validation.append(_validate(average.network, data, opinions, validation_rows, params))
-                if validation[-1] < best:
-                    best, best_state = validation[-1], _state(average.network)
-    return ContextRun(best_state, training, validation)
+    network.transitions.start_from(torch.from_numpy(transition_counts(data, train_rows)))
+    feed, validation = (_Feed(data, opinions, rows, params) for rows in (train_rows, validation_rows))
+    learner = _Learner(network, feed, validation, params, _in_dialogue(data, train_rows))
+    found = fit(learner, LoopParams(params.steps // params.every, params.learning_rate, ema=params.ema), seed)
+    return ContextRun(_state(network), found.losses, found.validation)
 
 
 def _in_dialogue(data: UnitArrays, rows: IntArray) -> int:
@@ -152,16 +137,42 @@ def _in_dialogue(data: UnitArrays, rows: IntArray) -> int:
     return int((np.isfinite(data.soft[rows, 0]) & (data.next_row[rows] >= 0)).sum())
 
 
-def _optimiser(network: ContextNetwork, params: ContextParams, in_dialogue: int) -> torch.optim.Optimizer:
-    """The few figures of the hidden Markov model learn fast; the transformer slowly and kept small, since films are few."""
-    quick = [network.trust, network.bias, network.heed, network.transitions.logits]
-    slow = [p for p in network.parameters() if all(p is not other for other in quick)]
-    rate = min(params.transformer_rate * (in_dialogue / 250) ** 0.5, HIGHEST_RATE)
-    groups = [
-        {"params": quick, "lr": params.learning_rate, "weight_decay": 0.0},
-        {"params": slow, "lr": rate, "weight_decay": params.weight_decay},
-    ]
-    return torch.optim.AdamW(groups, fused=True)
+class _Learner:
+    """The context network with its feeds for the common loop; a batch is all that one step sees."""
+
+    def __init__(self, network: ContextNetwork, feed: _Feed, validation: _Feed, params: ContextParams, in_dialogue: int) -> None:
+        self.network, self.feed, self.validation, self.params, self.in_dialogue = network, feed, validation, params, in_dialogue
+
+    def groups(self, params: LoopParams) -> list[dict[str, object]]:
+        """The few figures of the hidden Markov model learn fast; the transformer slowly and kept small, since films are few."""
+        network, own = self.network, self.params
+        quick = [network.trust, network.bias, network.heed, network.transitions.logits]
+        slow = [p for p in network.parameters() if all(p is not other for other in quick)]
+        rate = min(own.transformer_rate * (self.in_dialogue / 250) ** 0.5, HIGHEST_RATE)
+        return [
+            {"params": quick, "lr": params.learning_rate, "weight_decay": 0.0},
+            {"params": slow, "lr": rate, "weight_decay": own.weight_decay},
+        ]
+
+    @property
+    def batches_each(self) -> int:
+        """Steps between two looks at the validation films."""
+        return self.params.every
+
+    def batches(self, share: Share) -> Iterator[list[IntArray]]:
+        """The tables of each step, whole in every process: films are too few to be shared out."""
+        for _ in range(self.params.every):
+            yield list(self.feed.tables())
+
+    def loss(self, network: torch.nn.Module, batch: list[IntArray]) -> tuple[Tensor, float]:
+        """The step's loss, whole as it is."""
+        return torch.stack([self.feed.loss(network, table, augment=True) for table in batch]).sum(), 1.0
+
+    def validate(self, network: torch.nn.Module) -> float:
+        """Loss on the validation rows with all that they have."""
+        feed = self.validation
+        tables = ([_padded(feed.runs)] if feed.runs else []) + ([feed.singles[:, None]] if len(feed.singles) else [])
+        return sum(float(feed.loss(network, table, augment=False)) for table in tables)
 
 
 def transition_counts(data: UnitArrays, rows: IntArray) -> FloatArray:
@@ -233,17 +244,6 @@ def _following(data: UnitArrays, table: IntArray) -> tuple[FloatArray, npt.NDArr
     soft = data.soft[after]
     there = (after >= 0) & np.isfinite(soft[..., 0])
     return np.where(there[..., None], np.nan_to_num(soft), 0).astype(np.float32), there.astype(np.float32)
-
-
-def _validate(network: torch.nn.Module, data: UnitArrays, opinions: Opinions, rows: IntArray, params: ContextParams) -> float:
-    """Loss on the validation rows with all that they have."""
-    network.eval()
-    with torch.no_grad():
-        feed = _Feed(data, opinions, rows, params)
-        tables = ([_padded(feed.runs)] if feed.runs else []) + ([feed.singles[:, None]] if len(feed.singles) else [])
-        loss = sum(float(feed.loss(network, table, augment=False)) for table in tables)
-    network.train()
-    return loss
 
 
 def join(states: list[State], data: UnitArrays, opinions: Opinions, rows: IntArray, config: NetworkConfig, alone: bool = False) -> Joined:

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from corpus.contracts import UNIT_FEATURES, UNITS
 from corpus.paths import Home
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus, TextEncoder
-from ml.features.frame import EMBEDDING_FILE
+from ml.features.frame import EMBEDDING_FILE, SPEECH_FILE
 from ml.models.training_set import FILMS
 
 if TYPE_CHECKING:
@@ -42,13 +42,16 @@ CLIP = 5.0
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the feature columns, in the order the networks take them, and which encoder made the text's embeddings how wide."""
+    """Names of the feature columns, in the order the networks take them, which encoder made the text's embeddings how wide, and how many
+    numbers the speech network gives (0: no film or corpus has them).
+    """
 
     face: tuple[str, ...]
     voice: tuple[str, ...]
     cues: tuple[str, ...]
     text_encoder: str
     embedding_width: int
+    speech_width: int
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,10 @@ class UnitArrays:
     """n units as arrays; -1 stands for none in the integer arrays, NaN for not measured in the others.
 
     `crops` uint8 (m, 8, 48, 48) and `crop_mask` (m, 8) hold the m units with a face, `crop_row` (n,) points into them; `face` (n, 2 f),
-    `voice` (n, 2 v) and `text` (n, width of the embedding + cues) are raw features; `present` (n, 3) is in the order of MODALITIES.
-    `sequence` (n,) numbers the runs of neighbouring units, `place` (n,) counts within; `source` (n,) numbers the sources, films being 0.
-    `soft` (n, 7), `label` (n,) and `intensity` (n,) are gold; `next_row` (n,) is the row of the following unit of the same scene.
+    `voice` (n, 2 v), `speech` (n, width of the speech network) and `text` (n, width of the embedding + cues) are raw features; `present`
+    (n, 3) is in the order of MODALITIES. `sequence` (n,) numbers the runs of neighbouring units, `place` (n,) counts within; `source` (n,)
+    numbers the sources, films being 0. `soft` (n, 7), `label` (n,) and `intensity` (n,) are gold; `next_row` (n,) is the row of the
+    following unit of the same scene.
     """
 
     crops: npt.NDArray[np.uint8]
@@ -66,6 +70,7 @@ class UnitArrays:
     crop_row: IntArray
     face: FloatArray
     voice: FloatArray
+    speech: FloatArray
     text: FloatArray
     present: BoolArray
     sequence: IntArray
@@ -130,6 +135,7 @@ class _Part:
     has_crops: BoolArray
     face: pd.DataFrame
     voice: pd.DataFrame
+    speech: FloatArray
     cues: pd.DataFrame
     embedding: FloatArray
     present: BoolArray
@@ -150,7 +156,17 @@ def training_columns(home: Home, rows: pd.DataFrame) -> Columns:
             if path.is_file():
                 names[modality] |= set(pq.read_schema(path).names) - set(UNIT_FEATURES.names)
     face, voice, cues = (tuple(sorted(names[modality])) for modality in MODALITIES)
-    return Columns(face, voice, cues, *_one_encoder(home, rows))
+    return Columns(face, voice, cues, *_one_encoder(home, rows), speech_width=_speech_width(home, rows))
+
+
+def _speech_width(home: Home, rows: pd.DataFrame) -> int:
+    """Width of what the speech network gives; 0 where no part of the manifest has it."""
+    paths = (_folders(home, source, film_id)["voice"] / SPEECH_FILE for source, film_id in _parts(rows))
+    for path in paths:
+        if path.is_file():
+            with safe_open(path, framework="numpy") as stored:
+                return int(stored.get_slice("speech").get_shape()[1])
+    return 0
 
 
 def _one_encoder(home: Home, rows: pd.DataFrame) -> tuple[str, int]:
@@ -214,6 +230,7 @@ def _read_part(home: Home, key: tuple[str, str], rows: pd.DataFrame, columns: Co
         has_crops & present[:, 0],
         _ordered(tables["face"], columns.face),
         _ordered(tables["voice"], columns.voice),
+        _read_speech(folders.get("voice"), tables["voice"], columns),
         _ordered(tables["text"], columns.cues),
         _read_embedding(folders.get("text"), tables["text"], columns),
         present,
@@ -261,6 +278,23 @@ def _read_crops(folder: Path | None, table: pd.DataFrame) -> tuple[npt.NDArray[n
     return stored["crops"][row[has]], stored["mask"][row[has]].astype(bool), has
 
 
+def _read_speech(folder: Path | None, table: pd.DataFrame, columns: Columns) -> FloatArray:
+    """What the speech network hears of each unit; NaN where nobody is heard, or where a film has none."""
+    speech = np.full((len(table), columns.speech_width), np.nan, np.float32)
+    path = folder / SPEECH_FILE if folder is not None else None
+    if path is None or not path.is_file() or columns.speech_width == 0:
+        return speech
+    stored = load_file(path)["speech"]
+    if stored.shape[1] != columns.speech_width:
+        raise FeelmError(
+            f"{path} has {stored.shape[1]} numbers a unit where the model reads {columns.speech_width}: make the voice features again"
+        )
+    row = table["stored_row"].to_numpy()
+    has = (row >= 0) & table["present"].to_numpy(bool)
+    speech[has] = stored[row[has]]
+    return speech
+
+
 def _read_embedding(folder: Path | None, table: pd.DataFrame, columns: Columns) -> FloatArray:
     embedding = np.full((len(table), columns.embedding_width), np.nan, np.float32)
     path = folder / EMBEDDING_FILE if folder is not None else None
@@ -282,7 +316,7 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
     """Join parts and bring their units into the order of `rows` (`order` sorts the joined units)."""
     joined = {
         name: np.concatenate([np.asarray(getattr(part, name)) for part in parts])[order]
-        for name in ("face", "voice", "cues", "embedding", "present", "has_crops")
+        for name in ("face", "voice", "speech", "cues", "embedding", "present", "has_crops")
     }
     crops, mask, crop_row = _ordered_crops(parts, order)
     sequence, place = _sequences(rows)
@@ -294,6 +328,7 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
         crop_row=crop_row,
         face=_with_relative(joined["face"], speaker, joined["present"][:, 0]),
         voice=_with_relative(joined["voice"], speaker, joined["present"][:, 1]),
+        speech=joined["speech"],
         text=np.concatenate([joined["embedding"], joined["cues"]], axis=1),
         present=joined["present"],
         sequence=sequence,

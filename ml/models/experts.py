@@ -1,4 +1,4 @@
-"""Training of the experts: one modality, one loop, deterministic by seed.
+"""Training of the experts: one modality each, deterministic by seed.
 
 A run learns from the training rows and states its logits on the test rows at several checkpoints, so that the caller can stop early on
 validation films without a run of its own. Few rows ask for strong regularisation: noise, mixup, augmented crops, weight decay, and
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from torch.nn import functional
 from corpus.terms import EMOTIONS, MODALITIES
 from corpus.threads import one_torch_thread
 from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
+from ml.models.loop import LoopParams, Share, fit
 from ml.models.networks import CropEncoder, Expert, NetworkConfig
 
 FACE, VOICE, TEXT = range(len(MODALITIES))
@@ -64,20 +64,6 @@ class ExpertRun:
     standardiser: Standardiser
 
 
-class Average:
-    """A copy of a network whose weights follow the trained ones as an exponential mean; it starts as the first update's weights."""
-
-    def __init__(self, network: torch.nn.Module, decay: float) -> None:
-        self.network, self.decay, self.updates = deepcopy(network), decay, 0
-
-    def update(self, network: torch.nn.Module) -> None:
-        """Move towards the trained weights."""
-        share = 1.0 if self.updates == 0 else 1.0 - self.decay
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), share)
-        self.updates += 1
-
-
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """One thread and a seeded generator inside, both as before afterwards: the same numbers on every machine of the kind."""
@@ -87,15 +73,17 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def raw_features(data: UnitArrays, modality: int) -> FloatArray:
-    """Raw features (n, d) of a modality."""
-    return (data.face, data.voice, data.text)[modality]
+    """Raw features (n, d) of a modality; the voice's measures come before what the speech network hears."""
+    return (data.face, np.concatenate([data.voice, data.speech], axis=1), data.text)[modality]
 
 
-def make_expert(modality: int, features: int, sources: int, config: NetworkConfig) -> Expert:
-    """An untrained expert for a modality with `features` columns."""
+def make_expert(modality: int, features: int, sources: int, config: NetworkConfig, speech: int) -> Expert:
+    """An untrained expert for a modality with `features` columns, of which the voice's last `speech` are the speech network's."""
     if modality == FACE:
         return Expert(features, config.face_width, config.dropout, sources, CropEncoder(config))
-    return Expert(features, config.voice_width if modality == VOICE else config.text_width, config.dropout, sources)
+    if modality == VOICE:
+        return Expert(features, config.voice_width, config.dropout, sources, wide=speech)
+    return Expert(features, config.text_width, config.dropout, sources)
 
 
 def unit_weights(soft: FloatArray, source: IntArray, balance: float) -> FloatArray:
@@ -112,27 +100,19 @@ def unit_weights(soft: FloatArray, source: IntArray, balance: float) -> FloatArr
 def train_expert(data: UnitArrays, job: ExpertJob, params: ExpertParams, config: NetworkConfig) -> ExpertRun:
     """Train on the job's labelled rows that have the modality and state opinions on its test rows."""
     rows = job.train_rows[data.present[job.train_rows, job.modality] & np.isfinite(data.soft[job.train_rows, 0])]
-    epochs = job.epochs or params.epochs
     features = raw_features(data, job.modality)
     standardiser = Standardiser.fit(features[rows])
     with seeded(job.seed):
-        feed = _Feed(data, job.modality, rows, standardiser, params)
-        network = make_expert(job.modality, features.shape[1], int(data.source.max()) + 1, config)
-        average = Average(network, params.ema)
-        optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True)
-        every = max(epochs // params.checkpoints, 1)
-        stated: list[tuple[FloatArray, FloatArray]] = []
-        losses = []
-        for epoch in range(epochs):
-            losses.append(_learn_epoch(network, average, optimiser, feed))
-            if (epoch + 1) % every == 0 and len(stated) < params.checkpoints and job.epochs is None:
-                stated.append(state_opinions(average.network, data, job.modality, standardiser, job.test_rows))
+        network = make_expert(job.modality, features.shape[1], int(data.source.max()) + 1, config, data.speech.shape[1])
+    learner = _Learner(network, data, job, rows, standardiser, params)
+    loop = LoopParams(job.epochs or params.epochs, params.learning_rate, params.weight_decay, ema=params.ema)
+    found = fit(learner, loop, job.seed)
     nothing = np.zeros((0, len(job.test_rows), len(EMOTIONS)), np.float32)
     return ExpertRun(
-        np.stack([logits for logits, _ in stated]) if stated else nothing,
-        np.stack([strengths for _, strengths in stated]) if stated else nothing[..., 0],
-        losses,
-        {name: tensor.numpy().copy() for name, tensor in average.network.state_dict().items()},
+        np.stack([logits for logits, _ in learner.stated]) if learner.stated else nothing,
+        np.stack([strengths for _, strengths in learner.stated]) if learner.stated else nothing[..., 0],
+        found.losses,
+        {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()},
         standardiser,
     )
 
@@ -172,25 +152,55 @@ def gather_crops(data: UnitArrays, rows: IntArray) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(crops), torch.from_numpy(mask)
 
 
-class _Feed:
-    """Shuffled, augmented batches of the training rows."""
+Examples = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor, Tensor, Tensor]
+"""Features, sources, crops and their mask, soft labels, intensities and weights of some units."""
 
-    def __init__(self, data: UnitArrays, modality: int, rows: IntArray, standardiser: Standardiser, params: ExpertParams) -> None:
-        self.params = params
-        self.features = torch.from_numpy(standardiser.apply(raw_features(data, modality)[rows]))
-        self.crops = gather_crops(data, rows) if modality == FACE else None
+
+class _Learner:
+    """Shuffled, augmented batches of the training rows; `stated` are the opinions at the checkpoints so far."""
+
+    def __init__(
+        self, network: Expert, data: UnitArrays, job: ExpertJob, rows: IntArray, standardiser: Standardiser, params: ExpertParams
+    ) -> None:
+        self.network, self.data, self.job, self.standardiser, self.params = network, data, job, standardiser, params
+        self.features = torch.from_numpy(standardiser.apply(raw_features(data, job.modality)[rows]))
+        self.crops = gather_crops(data, rows) if job.modality == FACE else None
         self.source = torch.from_numpy(data.source[rows])
         self.soft = torch.from_numpy(data.soft[rows])
         self.intensity = torch.from_numpy(data.intensity[rows])
         self.weight = torch.from_numpy(unit_weights(data.soft[rows], data.source[rows], params.balance))
         self.batch = params.batch if len(rows) < 2000 else params.batch * 4
+        self.stated: list[tuple[FloatArray, FloatArray]] = []
+        self.epoch = 0
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor, Tensor, Tensor]]:
-        order = torch.randperm(len(self.features))
-        for rows in order.split(self.batch):
-            features, soft = self._mixed(rows)
-            crops, mask = (None, None) if self.crops is None else self._some_crops(rows)
-            yield features, self.source[rows], crops, mask, soft, self.intensity[rows], self.weight[rows]
+    def groups(self, params: LoopParams) -> list[dict[str, object]]:
+        """All weights alike."""
+        return [{"params": list(self.network.parameters())}]
+
+    @property
+    def batches_each(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.features) // self.batch)
+
+    def batches(self, share: Share) -> Iterator[Examples]:
+        """An epoch's batches."""
+        for rows in torch.randperm(len(self.features)).split(self.batch):
+            own = share.of(rows)
+            features, soft = self._mixed(own)
+            crops, mask = (None, None) if self.crops is None else self._some_crops(own)
+            yield features, self.source[own], crops, mask, soft, self.intensity[own], self.weight[own]
+
+    def loss(self, network: torch.nn.Module, batch: Examples) -> tuple[Tensor, float]:
+        """Weighted loss of both heads; a batch counts by its units, so that its weights keep their meaning."""
+        features, source, crops, mask, soft, intensity, weight = batch
+        emotion, strength = network(features, source, crops, mask)
+        return opinion_loss(emotion, strength, soft, intensity, weight) * len(features), float(len(features))
+
+    def validate(self, network: torch.nn.Module) -> None:
+        """State opinions where a checkpoint is; the caller judges them."""
+        self.epoch += 1
+        if self.job.epochs is None and self.epoch in checkpoint_epochs(self.params):
+            self.stated.append(state_opinions(network, self.data, self.job.modality, self.standardiser, self.job.test_rows))
 
     def _mixed(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Noise, and mixup where no crops are there to contradict it."""
@@ -222,21 +232,6 @@ def augment_crops(crops: Tensor) -> Tensor:
     moved = functional.grid_sample(crops, grid, padding_mode="border", align_corners=False)
     gamma = torch.exp((torch.rand(n, 1, 1, 1) - 0.5) * 0.8)
     return moved.clamp(1e-4, 1) ** gamma + 0.03 * torch.randn_like(moved)
-
-
-def _learn_epoch(network: Expert, average: Average, optimiser: torch.optim.Optimizer, feed: _Feed) -> float:
-    """One pass over the training rows; the mean loss."""
-    losses = []
-    for features, source, crops, mask, soft, intensity, weight in feed:
-        emotion, strength = network(features, source, crops, mask)
-        loss = opinion_loss(emotion, strength, soft, intensity, weight)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        average.update(network)
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses))
 
 
 def opinion_loss(emotion: Tensor, strength: Tensor, soft: Tensor, intensity: Tensor, weight: Tensor) -> Tensor:

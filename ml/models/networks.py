@@ -16,6 +16,9 @@ from torch.nn import functional
 EMOTION_COUNT = 7
 MODALITY_COUNT = 3
 
+WIDE_DROPOUT, WIDE_SCALE = 0.5, 0.05
+"""Of a wide reading's columns half are left out at a time, and a step moves it little: thousands of columns meet a few hundred units."""
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -71,12 +74,18 @@ class CropEncoder(nn.Module):
 class Expert(nn.Module):
     """One modality's opinion: emotion logits (b, 7), shifted by the bias of the unit's source, and an intensity logit (b,).
 
-    Sources differ in how often they show an emotion, not in what it looks like: hence one bias a source and all else shared.
+    Sources differ in how often they show an emotion, not in what it looks like: hence one bias a source and all else shared. The last
+    `wide` of the features are many and each says little: they add a linear reading of their own, which begins at nothing.
     """
 
-    def __init__(self, features: int, width: int, dropout: float, sources: int, crops: CropEncoder | None = None) -> None:
+    def __init__(self, features: int, width: int, dropout: float, sources: int, crops: CropEncoder | None = None, wide: int = 0) -> None:
         super().__init__()
         self.crops = crops
+        features -= wide
+        self.split = (features, wide)
+        self.wide = nn.Linear(wide, EMOTION_COUNT, bias=False) if wide else None
+        if self.wide is not None:
+            nn.init.zeros_(self.wide.weight)
         self.features = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, width), nn.GELU()) if features else None
         joined = (width if features else 0) + (crops.width if crops is not None else 0)
         self.dropout = nn.Dropout(dropout)
@@ -86,11 +95,15 @@ class Expert(nn.Module):
 
     def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Standardised features (b, d), source numbers (b,), and crops with their mask where the expert sees faces."""
-        parts = [self.features(features)] if self.features is not None else []
+        narrow, wide = features.split(self.split, dim=1)
+        parts = [self.features(narrow)] if self.features is not None else []
         if self.crops is not None and crops is not None and mask is not None:
             parts.append(self.crops(crops, mask))
         hidden = self.dropout(torch.cat(parts, dim=1))
-        return self.emotion(hidden) + self.source_bias[source], self.intensity(hidden).squeeze(1)
+        emotion = self.emotion(hidden) + self.source_bias[source]
+        if self.wide is not None:
+            emotion = emotion + WIDE_SCALE * self.wide(functional.dropout(wide, WIDE_DROPOUT, self.training))
+        return emotion, self.intensity(hidden).squeeze(1)
 
 
 @dataclass(frozen=True)

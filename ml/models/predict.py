@@ -30,7 +30,7 @@ from ml.models.networks import ContextNetwork, NetworkConfig
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 2
+FORMAT = 3
 FILES = ("weights.safetensors", "model.json")
 COMPANIONS = ("predictions.parquet", "curves.json", "summary.json", "report.json", "decision.json", "README.md", "grounds.json")
 """What else may lie in a model's folder: nothing that is run or unpickled."""
@@ -126,7 +126,7 @@ def load_model(folder: Path) -> EmotionModel:
 
 def _columns(raw: dict[str, Any]) -> Columns:
     face, voice, cues = (tuple(raw[name]) for name in ("face", "voice", "cues"))
-    return Columns(face, voice, cues, str(raw["text_encoder"]), int(raw["embedding_width"]))
+    return Columns(face, voice, cues, str(raw["text_encoder"]), int(raw["embedding_width"]), int(raw["speech_width"]))
 
 
 def _check_files(folder: Path) -> None:
@@ -210,7 +210,8 @@ def expert_logits(model: EmotionModel, data: UnitArrays) -> tuple[FloatArray, Fl
 
 def _network(model: EmotionModel, expert: TrainedExpert) -> torch.nn.Module:
     """The expert's network with its weights; RuntimeError where they are of another shape."""
-    network = make_expert(expert.modality, len(expert.standardiser.mean), len(model.facts.sources), model.facts.config)
+    facts = model.facts
+    network = make_expert(expert.modality, len(expert.standardiser.mean), len(facts.sources), facts.config, facts.columns.speech_width)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in expert.state.items()})
     return network
 

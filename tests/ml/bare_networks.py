@@ -165,6 +165,7 @@ def _units() -> UnitArrays:
         crop_row=place,
         face=drawn.normal(size=(UNITS, 2 * FACE)).astype(np.float32),
         voice=drawn.normal(size=(UNITS, 2 * VOICE)).astype(np.float32),
+        speech=np.random.default_rng(8).normal(size=(UNITS, 24)).astype(np.float32),
         text=drawn.normal(size=(UNITS, 384 + CUES)).astype(np.float32),
         present=np.ones((UNITS, len(MODALITIES)), bool),
         sequence=np.zeros(UNITS, np.int64),

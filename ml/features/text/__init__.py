@@ -4,6 +4,6 @@ An encoder (`encoder`, MiniLM or a larger one) makes embeddings, `cues`, `valenc
 a line is to plain sentences of each emotion. Lines without words, or in a language that the encoder does not read, are told.
 """
 
-from ml.features.text.build import TEXT_DIMENSIONS, build_text_features
+from ml.features.text.build import TEXT_DIMENSIONS, build_text_features, word_columns
 
-__all__ = ["TEXT_DIMENSIONS", "build_text_features"]
+__all__ = ["TEXT_DIMENSIONS", "build_text_features", "word_columns"]

@@ -133,7 +133,7 @@ class TextExtractor:
             texts = [chunk.texts[row] for row in rows]
             embedding[rows] = self.encoder.encode(texts)
             described_rows = np.array([chunk.described[row].row for row in rows], np.float32)
-            values[rows] = np.concatenate([_counted(texts), sense_of(embedding[rows], self.encoder), described_rows], axis=1)
+            values[rows] = np.concatenate([word_columns(texts), sense_of(embedding[rows], self.encoder), described_rows], axis=1)
         return Block(chunk.start_ms, chunk.end_ms, values, chunk.read.astype(np.float32), {"embedding": embedding})
 
 
@@ -217,7 +217,7 @@ def _carried(codes: Sequence[str | None]) -> list[str | None]:
     return carried
 
 
-def _counted(texts: Sequence[str]) -> np.ndarray:
+def word_columns(texts: Sequence[str]) -> np.ndarray:
     """CUES and VALENCE of each text, (n, c + v)."""
     lexicon = valence_lexicon()
     rows = [cues_of(text) | lexicon.describe(text) for text in texts]

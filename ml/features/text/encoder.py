@@ -114,7 +114,20 @@ def sentence_encoder(name: str = DEFAULT, device: str = "cpu") -> SentenceEncode
         WeightError: the packaged weight is missing or damaged.
         FeelmError: there is no such encoder, or the folder holds another kind of network.
     """
-    facts, number = encoder_facts(name), number_type(device)
+    return _load_encoder(name, device, number_type(device))
+
+
+def trainable_encoder(name: str = DEFAULT, device: str = "cpu") -> SentenceEncoder:
+    """An encoder with its matrices in float32, for whoever trains from them; the caller's own, not shared.
+
+    Raises:
+        WeightError, FeelmError: as `sentence_encoder`.
+    """
+    return _load_encoder(name, device, torch.float32)
+
+
+def _load_encoder(name: str, device: str, number: torch.dtype) -> SentenceEncoder:
+    facts = encoder_facts(name)
     if name == "multilingual-e5":
         network, tokens = read_e5(weight_path(name), device, number)
         return SentenceEncoder(network, tokens, facts, device)

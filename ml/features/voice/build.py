@@ -15,13 +15,15 @@ import numpy as np
 
 from corpus.chunks import ChunkStore, Tell
 from corpus.contracts import VOICE_COURSE
+from corpus.paths import write_bytes
 from ml.features.blocks import FRAMES_FILE, written
 from ml.features.extractor import Block, extract_all
-from ml.features.frame import COURSE_FILE, FeatureSummary, read_units, write_features, write_summary
+from ml.features.frame import COURSE_FILE, SPEECH_FILE, FeatureSummary, read_units, write_features, write_summary
 from ml.features.voice.dimensions import COLUMN, DIMENSIONS
 from ml.features.voice.extractor import VoiceExtractor
 from ml.features.voice.functionals import FUNCTIONALS, VOICE_FEATURES, columns_of, functionals, spoken_rows, voiced_rows
 from ml.features.voice.grid import HOP_MS, Floats, sound_chunks
+from ml.features.voice.speech import WIDTH, SpeechExtractor, unit_sounds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +49,10 @@ def build_voice_features(
     extractor: VoiceExtractor | None = None,
     tell: Tell | None = None,
 ) -> VoiceSummary:
-    """Write features.parquet, course.parquet, frames.parquet (DIMENSIONS every 10 ms) and summary.json into the folder `out`.
+    """Write features.parquet, course.parquet, frames.parquet (DIMENSIONS every 10 ms), speech.safetensors and summary.json into `out`.
 
     A film without sound, or whose sound is silent, gives units that are not present and the reason in the summary; so do units in
-    which nobody is heard to speak. Without a sound there is no frames.parquet.
+    which nobody is heard to speak. Without a sound there is neither frames.parquet nor speech.safetensors.
 
     Raises:
         FeelmError: the sound is not 16 kHz mono, or cannot be read.
@@ -61,13 +63,42 @@ def build_voice_features(
     missing = _missing(sound)
     heard = _Listener.for_units(units)
     if missing is None:
-        blocks = extract_all(extractor or VoiceExtractor(), sound_chunks(sound), store, _length_ms(sound), tell)
+        extractor = extractor or VoiceExtractor()
+        blocks = extract_all(extractor, sound_chunks(sound), store, _length_ms(sound), tell)
         heard.listen(written(blocks, DIMENSIONS, out / FRAMES_FILE))
+        write_speech(_described(sound, heard, store, extractor.device), out)
     write_features(units, columns_of(heard.found, units), heard.present, out)
     VOICE_COURSE.write(heard.course(), out / COURSE_FILE)
     summary = heard.summary(missing)
     write_summary(summary, out)
     return summary
+
+
+def write_speech(speech: Floats, out: Path) -> None:
+    """Write speech.safetensors: `speech` float16 (n, WIDTH), row-aligned with the units, NaN where nobody is heard."""
+    from safetensors.numpy import save
+
+    write_bytes(out / SPEECH_FILE, save({"speech": speech.astype(np.float16)}))
+
+
+def read_speech(folder: Path, n_units: int) -> Floats:
+    """What `write_speech` wrote, float32; NaN for all units where there is none."""
+    from safetensors.numpy import load_file
+
+    path = folder / SPEECH_FILE
+    return load_file(path)["speech"].astype(np.float32) if path.is_file() else np.full((n_units, WIDTH), np.nan, np.float32)
+
+
+def _described(sound: Path, heard: _Listener, store: ChunkStore | None, device: str) -> Floats:
+    """What the speech network hears of each unit in which somebody speaks (units, WIDTH)."""
+    found = np.full((len(heard.present), WIDTH), np.nan, np.float32)
+    rows = np.flatnonzero(heard.present)
+    spans = [(first * HOP_MS, last * HOP_MS) for row in rows for first, last in [heard.spans[row] or (0, 0)]]
+    blocks = extract_all(SpeechExtractor(device), unit_sounds(sound, spans), store)
+    described = [block.more["speech"] for block in blocks]
+    if described:
+        found[rows] = np.concatenate(described)
+    return found
 
 
 def _missing(sound: Path) -> str | None:
