@@ -140,8 +140,12 @@ def _version(home: Home, record: VersionRecord, in_use: int | None, withdrawn: s
 
 
 def _report(folder: Path) -> ValidationReport | None:
+    """The report of a version; None where it is not kept, or is damaged or of a later Feelm: the list is shown all the same."""
     path = folder / REPORT_PART / REPORT_FILE
-    return ValidationReport.read(path) if path.is_file() else None
+    try:
+        return ValidationReport.read(path) if path.is_file() else None
+    except (FeelmError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _main(report: ValidationReport) -> CorpusReport:

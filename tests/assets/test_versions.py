@@ -116,6 +116,13 @@ def test_a_version_whose_files_were_altered_is_refused_and_nothing_changes(
     assert seed_in_use(two) == 2 and read_rollback(two.home) is None
 
 
+def test_a_damaged_report_is_told_and_hides_no_other_version(two: Workspace) -> None:
+    folder = registry.version_folder(two.home, registry.records(two.home)[0].registered)
+    (folder / "report" / "report.json").write_text("{")
+    assert [one.accuracy for one in list_versions(two.home)] == [None, 0.8]
+    assert "report.json was changed" in (show_version(two.home, 1).fault or "")
+
+
 def test_a_version_whose_use_does_not_fit_is_refused_by_name(two: Workspace) -> None:
     settings = two.home.root.parent / "params.yaml"
     settings.write_text(settings.read_text().replace("declared_use: research", "declared_use: internal"))
