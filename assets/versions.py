@@ -33,7 +33,8 @@ REPORT_FILE, DECISION_FILE = "report.json", "decision.json"
 class Rollback:
     """Version `version` was put back on `at`, while `model` (content version) stood last trained.
 
-    `withdrawn` gives by content version why a model may not become champion by itself again.
+    `withdrawn` gives by content version why a model may not become champion by itself again: those from which one went back to an
+    earlier one.
     """
 
     version: int
@@ -139,8 +140,12 @@ def _version(home: Home, record: VersionRecord, in_use: int | None, withdrawn: s
 
 
 def _report(folder: Path) -> ValidationReport | None:
+    """The report of a version; None where it is not kept, or is damaged or of a later Feelm: the list is shown all the same."""
     path = folder / REPORT_PART / REPORT_FILE
-    return ValidationReport.read(path) if path.is_file() else None
+    try:
+        return ValidationReport.read(path) if path.is_file() else None
+    except (FeelmError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _main(report: ValidationReport) -> CorpusReport:
@@ -215,7 +220,9 @@ def plan_rollback(workspace: Workspace, to: int | None, reason: str) -> Rollback
         raise FeelmError(f"version {target.version} is in use already: see `feelm models list`")
     _check(workspace, target)
     before = read_rollback(home)
-    withdrawn = {**(before.withdrawn if before else {}), present.content_version: reason}
+    withdrawn = dict(before.withdrawn) if before else {}
+    if target.version < present.version:
+        withdrawn[present.content_version] = reason
     withdrawn.pop(target.content_version, None)
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     trained = workspace.versions.of(home.artifact("emotion_model"))
@@ -224,9 +231,11 @@ def plan_rollback(workspace: Workspace, to: int | None, reason: str) -> Rollback
 
 def _previous(versions: list[ModelVersion], present: ModelVersion) -> ModelVersion:
     """The version that was champion before, leaving out those that were withdrawn."""
-    earlier = [one for one in versions if one.promoted_at and one.version != present.version and one.withdrawn is None]
+    others = [one for one in versions if one.version != present.version]
+    earlier = [one for one in others if one.promoted_at and one.withdrawn is None]
     if not earlier:
-        raise FeelmError("no other version was champion before: name one with --to (`feelm models list`)")
+        gone = "; ".join(f"version {one.version} was withdrawn ({one.withdrawn})" for one in others if one.withdrawn)
+        raise FeelmError(f"no other version was champion before: name one with --to (`feelm models list`){'; ' if gone else ''}{gone}")
     return max(earlier, key=lambda one: one.promoted_at or "")
 
 

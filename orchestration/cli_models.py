@@ -61,13 +61,17 @@ def _row(one: "ModelVersion") -> list[str]:
     worth = [_share(one.accuracy), _share(one.uar)]
     return [
         str(one.version),
-        one.created_at,
+        _minute(one.created_at),
         one.content_version[:12],
         *worth,
         one.declared_use or "-",
         ", ".join(marks) or "-",
         trained or "-",
     ]
+
+
+def _minute(instant: str) -> str:
+    return instant[:16].replace("T", " ")
 
 
 def _share(value: float | None) -> str:

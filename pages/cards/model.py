@@ -37,7 +37,7 @@ INTENDED = (
     "With a person who looks at what matters: confidence stands beside every answer, and below 0.4 the service says “uncertain”.",
 )
 FORBIDDEN = (
-    "Inferring emotions of persons at a workplace or in education from face or voice: prohibited by the EU AI Act, Article 5(1)(f), but "
+    "Inferring emotions of persons at a workplace or in education from face or voice: prohibited by the EU AI Act, Article 5(1)(f), except "
     "for medical or safety reasons.",
     "Deciding about a person: employment, credit, insurance, migration, law enforcement, care. Nothing here was validated for that.",
     "Telling what somebody really feels, whether somebody lies, or a diagnosis: it sees what is shown, as raters of films named it.",
@@ -197,7 +197,8 @@ def _lead(card: ModelCard) -> str:
 
 
 def _words(modalities: Sequence[str]) -> str:
-    return ", ".join("words" if name == "text" else f"{name}s" for name in modalities) or "nothing yet"
+    words = ["words" if name == "text" else f"{name}s" for name in modalities]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:]))) or "nothing yet"
 
 
 def _percent(figure: Interval) -> str:
@@ -243,7 +244,7 @@ def _weights(card: ModelCard) -> Section:
         told = "Nothing it rests on narrows its use."
     return Section(
         "Pretrained weights it rests on",
-        ("They read faces, voices and words; none was trained further.", told),
+        ("They read faces, voices and words before the model's own networks do.", told),
         tables=(weights_table(card.grounds),),
     )
 

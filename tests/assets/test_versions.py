@@ -70,12 +70,14 @@ def test_a_version_can_be_named_the_withdrawn_one_too(two: Workspace) -> None:
     put_back(two)
     put_back(two, 2, "it was the data after all")
     assert seed_in_use(two) == 2
-    assert [one.withdrawn for one in list_versions(two.home)] == ["it was the data after all", None]
+    assert [one.withdrawn for one in list_versions(two.home)] == [None, None]
+    put_back(two)
+    assert seed_in_use(two) == 1, "going forward withdraws nothing"
 
 
 def test_without_an_earlier_champion_it_says_what_to_do(two: Workspace) -> None:
     put_back(two)
-    with pytest.raises(FeelmError, match="--to"):
+    with pytest.raises(FeelmError, match=r"--to.*version 2 was withdrawn \(it sees joy everywhere\)"):
         plan_rollback(two, None, "again")
 
 
@@ -112,6 +114,13 @@ def test_a_version_whose_files_were_altered_is_refused_and_nothing_changes(
         plan_rollback(two, None, "")
     assert said in (show_version(two.home, 1).fault or "")
     assert seed_in_use(two) == 2 and read_rollback(two.home) is None
+
+
+def test_a_damaged_report_is_told_and_hides_no_other_version(two: Workspace) -> None:
+    folder = registry.version_folder(two.home, registry.records(two.home)[0].registered)
+    (folder / "report" / "report.json").write_text("{")
+    assert [one.accuracy for one in list_versions(two.home)] == [None, 0.8]
+    assert "report.json was changed" in (show_version(two.home, 1).fault or "")
 
 
 def test_a_version_whose_use_does_not_fit_is_refused_by_name(two: Workspace) -> None:
