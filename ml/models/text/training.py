@@ -29,15 +29,19 @@ SORTED_TOGETHER = 16
 
 @dataclass(frozen=True)
 class TextParams:
-    """How a text network learns. `balance` is the power of inverse class frequency in the loss, `encoder` one of `text.encoder`."""
+    """How a text network learns. `balance` is the power of inverse class frequency in the loss, `encoder` one of `text.encoder`.
+
+    `smoothing` is the share of each label that is spread over all classes: without it the network is soon surer than it is right.
+    """
 
     encoder: str = DEFAULT
     reach: Reach = field(default_factory=Reach)
-    loop: LoopParams = field(default_factory=lambda: LoopParams(rounds=4, learning_rate=1e-4, weight_decay=0.01, warm_up=0.06, decays=True))
+    loop: LoopParams = field(default_factory=lambda: LoopParams(rounds=3, learning_rate=1e-4, weight_decay=0.01, warm_up=0.06, decays=True))
     batch: int = 32
     balance: float = 0.25
     head_rate: float = 2e-4
-    dropout: float = 0.1
+    dropout: float = 0.15
+    smoothing: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class _Learner:
     def __init__(
         self, network: TextNetwork, laid: Laid, soft: FloatArray, train: IntArray, validation: IntArray, params: TextParams
     ) -> None:
-        self.network, self.laid, self.soft, self.params = network, laid, soft, params
+        self.network, self.laid, self.params = network, laid, params
+        self.soft = (1 - params.smoothing) * soft + params.smoothing / soft.shape[1]
         self.train, self.validation = train, validation
         self.weight = np.zeros(len(soft), np.float32)
         self.weight[train] = class_weights(soft[train], params.balance)
