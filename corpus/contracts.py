@@ -537,6 +537,8 @@ TRAINING_UNITS = TableSchema(
         _text("label", "gold emotion", nullable=True, allowed=EMOTIONS),
         *_probabilities("p_", "soft label", nullable=True),
         _share("intensity", "gold intensity", nullable=True),
+        _number("valence", "gold valence", nullable=True, minimum=-1, maximum=1),
+        _number("arousal", "gold arousal", nullable=True, minimum=-1, maximum=1),
     ),
     key=("unit_id",),
 )
@@ -550,6 +552,8 @@ PREDICTIONS = TableSchema(
         Column("fold", "int32", "fold in which the film was unseen; -1 where the model is the final one", minimum=-1),
         *_probabilities("p_", "probability"),
         _share("intensity", "predicted intensity", nullable=True),
+        _number("valence", "predicted valence", nullable=True, minimum=-1, maximum=1),
+        _number("arousal", "predicted arousal", nullable=True, minimum=-1, maximum=1),
         *_probabilities("next_", "probability of the next unit's emotion, the reaction", nullable=True),
     ),
     key=("unit_id", "system"),

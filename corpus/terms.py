@@ -14,6 +14,9 @@ PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{emotion}" for emotion in EMOTI
 
 MODALITIES: tuple[str, ...] = ("face", "voice", "text")
 
+LEVELS: tuple[str, ...] = ("intensity", "valence", "arousal")
+"""What a model says of a unit besides its emotion: 0..1, -1..1 and -1..1."""
+
 DIMENSIONS = ("category", "intensity", "valence", "arousal", "dominance")
 PERSPECTIVES = ("portrayed", "intended", "perceived", "felt")
 MODALITIES_SEEN = ("a", "v", "t", "av", "at", "vt", "avt")

@@ -20,8 +20,8 @@ from ml.evaluation.findings import (
     GroupScore,
     HumanComparison,
     Incongruence,
-    IntensityScore,
     Interval,
+    LevelScore,
     SoftLabelFit,
 )
 from ml.evaluation.report import CorpusReport
@@ -64,7 +64,8 @@ class Findings:
     context: tuple[ContextUse, ...]
     context_told: str | None
     sides_told: str | None
-    intensity: IntensityScore | None
+    intensity: LevelScore | None
+    affect: dict[str, LevelScore]
     arcs: tuple[ArcScore, ...]
     arc_ceiling: float | None
     courses: tuple[Course, ...]
@@ -85,6 +86,7 @@ def findings(corpus: CorpusReport, titles: Mapping[str, str]) -> Findings:
         context_told=context_told(corpus.context[0]) if corpus.context else None,
         sides_told=sides_told(sides) if sides else None,
         intensity=corpus.intensity,
+        affect=corpus.affect,
         arcs=tuple(arcs.scores) if arcs else (),
         arc_ceiling=arcs.human_r if arcs else None,
         courses=tuple(_course(film, titles.get(film.film_id, film.film_id)) for film in arcs.films[:MOST_COURSES]) if arcs else (),

@@ -17,7 +17,7 @@ from corpus.statistics import concordance, label_counts
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, ArcShape, UnitLevel
 from ml.evaluation.findings import ArcComparison, ArcScore, FilmArc
 from ml.evaluation.humans import Ballots
-from ml.evaluation.intensity import pearson
+from ml.evaluation.levels import pearson
 from ml.evaluation.metrics import FloatArray, IntArray
 from ml.evaluation.resampling import mean_interval
 from ml.evaluation.scored import Scored, probabilities

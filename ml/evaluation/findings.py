@@ -168,11 +168,11 @@ class Incongruence:
 
 
 @dataclass(frozen=True)
-class IntensityScore:
-    """Predicted intensity (0..1) against gold's, in each film of `least` units or more by itself, then averaged over the `n_films`.
+class LevelScore:
+    """A predicted level (intensity 0..1, valence or arousal -1..1) against gold's, by film, then averaged.
 
-    `ccc` and `pearson` are -1..1 (films where either is constant have no Pearson), `mae` 0..1. `human_ccc` is the same of each single
-    rater against the mean of the others on the same units.
+    Only the `n_films` with `least` units or more count. `ccc` and `pearson` are -1..1 (films where either is constant have no Pearson),
+    `mae` is in the level's own units. `human_ccc` is the same of each single rater against the mean of the others on the same units.
     """
 
     least: int

@@ -21,7 +21,7 @@ from ml.evaluation.findings import (
     GroupScore,
     HumanComparison,
     Incongruence,
-    IntensityScore,
+    LevelScore,
     ProbabilityScore,
     ReliabilityBin,
     SoftLabelFit,
@@ -111,7 +111,8 @@ class CorpusReport:
     groups_withheld: dict[str, int] = field(default_factory=dict)
     context: list[ContextUse] = field(default_factory=list)
     incongruence: Incongruence | None = None
-    intensity: IntensityScore | None = None
+    intensity: LevelScore | None = None
+    affect: dict[str, LevelScore] = field(default_factory=dict)
     arcs: ArcComparison | None = None
     errors: list[WorstError] = field(default_factory=list)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from corpus.contracts import PREDICTIONS, TRAINING_UNITS
 from corpus.films.catalogue.groups import FilmGroups, film_groups
 from corpus.paths import Home, write_json
-from corpus.terms import MODALITIES, FeelmError
+from corpus.terms import LEVELS, MODALITIES, FeelmError
 from ml.evaluation.abstention import abstention
 from ml.evaluation.arcs import arc_comparison
 from ml.evaluation.calibration import reliability
@@ -25,7 +25,7 @@ from ml.evaluation.context_use import context_use, incongruence
 from ml.evaluation.errors import worst_errors
 from ml.evaluation.group_scores import group_scores
 from ml.evaluation.humans import Ballots, compare_with_humans, human_score, read_ballots, soft_label_fit
-from ml.evaluation.intensity import intensity_score
+from ml.evaluation.levels import level_score
 from ml.evaluation.metrics import score
 from ml.evaluation.reaction import reaction_scores
 from ml.evaluation.report import Agreement, CorpusReport, ValidationReport
@@ -108,7 +108,8 @@ def _corpus_report(scored: Scored, ballots: Ballots | None, groups: Mapping[str,
         groups_withheld=withheld,
         context=context_use(scored),
         incongruence=incongruence(scored),
-        intensity=intensity_score(scored, ballots),
+        intensity=level_score(scored, ballots),
+        affect={level: found for level in LEVELS[1:] if (found := level_score(scored, level=level)) is not None},
         arcs=arc_comparison(scored, ballots),
         errors=worst_errors(scored, ballots) if scored.name == FILMS_NAME else [],
     )

@@ -19,7 +19,7 @@ from corpus.terms import EMOTIONS, MODALITIES
 from ml.models.dataset import BoolArray, FloatArray, IntArray, UnitArrays
 from ml.models.experts import opinion_loss, seeded, unit_weights
 from ml.models.loop import LoopParams, Share, fit
-from ml.models.networks import ContextBatch, ContextNetwork, NetworkConfig
+from ml.models.networks import LEVEL_COUNT, ContextBatch, ContextNetwork, NetworkConfig, squashed
 
 LONGEST_RUN = 512
 """Longer runs are cut: a unit at a cut loses its context, in exchange for memory that does not grow with the film."""
@@ -51,25 +51,25 @@ class ContextParams:
 
 @dataclass(frozen=True)
 class Opinions:
-    """What the experts say of n units: calibrated log-probabilities (n, 3, 7), intensity logits (n, 3), which are there (n, 3), and the
+    """What the experts say of n units: calibrated log-probabilities (n, 3, 7), levels (n, 3, 3), which are there (n, 3), and the
     log-shares of the emotions in each unit's source (n, 7).
     """
 
     log_p: FloatArray
-    strength: FloatArray
+    levels: FloatArray
     present: BoolArray
     prior: FloatArray
 
     def only(self, modalities: tuple[int, ...]) -> Opinions:
         """The same with no other modality than these."""
         kept = np.isin(np.arange(len(MODALITIES)), modalities)
-        return Opinions(self.log_p, self.strength, self.present & kept, self.prior)
+        return Opinions(self.log_p, self.levels, self.present & kept, self.prior)
 
     def placed(self, rows: IntArray, places: IntArray) -> Opinions:
         """The same with what is said of `rows` standing at `places`; scene, speaker and neighbourhood of a place stay its own."""
         moved = np.arange(len(self.present))
         moved[places] = rows
-        return Opinions(self.log_p[moved], self.strength[moved], self.present[moved], self.prior[moved])
+        return Opinions(self.log_p[moved], self.levels[moved], self.present[moved], self.prior[moved])
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,10 @@ class ContextRun:
 
 @dataclass(frozen=True)
 class Joined:
-    """What the context network says of n units: emotion logits (n, 7), intensity 0..1 (n,), logits of the next unit's emotion (n, 7)."""
+    """What the context network says of n units: emotion logits (n, 7), levels (n, 3), logits of the next unit's emotion (n, 7)."""
 
     logits: FloatArray
-    intensity: FloatArray
+    levels: FloatArray
     reaction: FloatArray
 
 
@@ -133,7 +133,7 @@ def _batch(data: UnitArrays, opinions: Opinions, table: IntArray, present: BoolA
     present = (opinions.present if present is None else present)[table] & (table >= 0)[..., None]
     return ContextBatch(
         opinions=torch.from_numpy(np.where(present[..., None], np.nan_to_num(opinions.log_p[table]), opinions.prior[table][..., None, :])),
-        strengths=torch.from_numpy(np.where(present, np.nan_to_num(opinions.strength[table]), 0).astype(np.float32)),
+        levels=torch.from_numpy(np.where(present[..., None], np.nan_to_num(opinions.levels[table]), 0).astype(np.float32)),
         present=torch.from_numpy(present.astype(np.float32)),
         prior=torch.from_numpy(opinions.prior[table]),
         speaker=torch.from_numpy(data.speaker[table]),
@@ -246,8 +246,8 @@ class _Feed:
         scale = len(self.singles) / len(table) if table.shape[1] == 1 and len(self.singles) else 1.0
         weight = torch.from_numpy(np.where(table >= 0, self.weight[table], 0) * np.float32(scale)).flatten()
         soft = torch.from_numpy(np.nan_to_num(self.data.soft[table])).flatten(0, 1)
-        intensity = torch.from_numpy(self.data.intensity[table]).flatten()
-        loss = opinion_loss(output.emotion.flatten(0, 1), output.intensity.flatten(), soft, intensity, weight * weight.numel())
+        gold = torch.from_numpy(np.where(table[..., None] >= 0, self.data.levels[table], np.nan).astype(np.float32)).flatten(0, 1)
+        loss = opinion_loss(output.emotion.flatten(0, 1), output.levels.flatten(0, 1), soft, gold, weight * weight.numel())
         following, there = _following(self.data, table)
         cross = -(torch.from_numpy(following) * output.reaction.log_softmax(-1)).sum(-1)
         reaction = (cross * torch.from_numpy(there)).sum() / max(float(there.sum()), 1.0)
@@ -279,7 +279,7 @@ def join(states: list[State], data: UnitArrays, opinions: Opinions, rows: IntArr
     """The mean opinion of several context networks on `rows`; with `alone` each unit is seen without its neighbours."""
     network = ContextNetwork(config).eval()
     emotion, reaction = (np.zeros((len(data), len(EMOTIONS)), np.float32) for _ in range(2))
-    intensity = np.zeros(len(data), np.float32)
+    levels = np.zeros((len(data), LEVEL_COUNT), np.float32)
     runs = sorted(runs_of(data, rows, alone), key=len)
     tables = [_padded(runs[i : i + 64]) for i in range(0, len(runs), 64)]
     for state in states:
@@ -289,6 +289,6 @@ def join(states: list[State], data: UnitArrays, opinions: Opinions, rows: IntArr
                 output = network(_batch(data, opinions, table))
             real = table >= 0
             emotion[table[real]] += output.emotion.log_softmax(-1).numpy()[real] / len(states)
-            intensity[table[real]] += output.intensity.sigmoid().numpy()[real] / len(states)
+            levels[table[real]] += squashed(output.levels).numpy()[real] / len(states)
             reaction[table[real]] += output.reaction.log_softmax(-1).numpy()[real] / len(states)
-    return Joined(emotion[rows], intensity[rows], reaction[rows])
+    return Joined(emotion[rows], levels[rows], reaction[rows])

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 
 from corpus.contracts import UNIT_FEATURES, UNITS
 from corpus.paths import Home
-from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus, TextEncoder
+from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus, TextEncoder
 from ml.features.frame import EMBEDDING_FILE, SPEECH_FILE
 from ml.models.training_set import FILMS
 
@@ -61,7 +61,7 @@ class UnitArrays:
     `crops` uint8 (m, 8, 48, 48) and `crop_mask` (m, 8) hold the m units with a face, `crop_row` (n,) points into them; `face` (n, 2 f),
     `voice` (n, 2 v), `speech` (n, width of the speech network) and `text` (n, width of the embedding + cues) are raw features; `present`
     (n, 3) is in the order of MODALITIES. `sequence` (n,) numbers the runs of neighbouring units, `place` (n,) counts within; `source` (n,)
-    numbers the sources, films being 0. `soft` (n, 7), `label` (n,) and `intensity` (n,) are gold; `next_row` (n,) is the row of the
+    numbers the sources, films being 0. `soft` (n, 7), `label` (n,) and `levels` (n, 3: LEVELS) are gold; `next_row` (n,) is the row of the
     following unit of the same scene.
     """
 
@@ -80,7 +80,7 @@ class UnitArrays:
     source: IntArray
     soft: FloatArray
     label: IntArray
-    intensity: FloatArray
+    levels: FloatArray
     next_row: IntArray
 
     def __len__(self) -> int:
@@ -321,7 +321,7 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
     crops, mask, crop_row = _ordered_crops(parts, order)
     sequence, place = _sequences(rows)
     speaker = _speakers(rows)
-    soft, label, intensity = _gold(rows)
+    soft, label, levels = _gold(rows)
     return UnitArrays(
         crops=crops,
         crop_mask=mask,
@@ -339,7 +339,7 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
         next_row=_next_rows(rows, sequence, place),
         soft=soft,
         label=label,
-        intensity=intensity,
+        levels=levels,
     )
 
 
@@ -402,13 +402,13 @@ def _with_relative(features: FloatArray, speaker: IntArray, present: BoolArray) 
 
 
 def _gold(rows: pd.DataFrame) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Soft labels where enough raters or a corpus judged, hard ones where they agree, intensities."""
+    """Soft labels where enough raters or a corpus judged, hard ones where they agree, levels."""
     n = len(rows)
     if "status" not in rows:
-        return np.full((n, len(EMOTIONS)), np.nan, np.float32), np.full(n, -1, np.int64), np.full(n, np.nan, np.float32)
+        return np.full((n, len(EMOTIONS)), np.nan, np.float32), np.full(n, -1, np.int64), np.full((n, len(LEVELS)), np.nan, np.float32)
     usable = rows["status"].isin([GoldStatus.GOLD.value, GoldStatus.AMBIGUOUS.value]).to_numpy()
     soft = rows[list(PROBABILITY_COLUMNS)].to_numpy(np.float32).copy()
     soft[~usable] = np.nan
     soft /= soft.sum(axis=1, keepdims=True)
     label = rows["label"].where(rows["status"] == GoldStatus.GOLD.value).map({name: i for i, name in enumerate(EMOTIONS)})
-    return soft, label.fillna(-1).to_numpy(np.int64), rows["intensity"].to_numpy(np.float32)
+    return soft, label.fillna(-1).to_numpy(np.int64), rows[list(LEVELS)].to_numpy(np.float32)

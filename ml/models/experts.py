@@ -22,9 +22,13 @@ from corpus.terms import EMOTIONS, MODALITIES
 from corpus.threads import one_torch_thread
 from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.loop import LoopParams, Share, fit
-from ml.models.networks import CropEncoder, Expert, NetworkConfig
+from ml.models.networks import LEVEL_COUNT, CropEncoder, Expert, NetworkConfig, squashed
 
 FACE, VOICE, TEXT = range(len(MODALITIES))
+
+AFFECT_WEIGHT = 0.2
+MIN_JUDGED = 8
+"""A concordance over fewer units says nothing of how a network orders them."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,17 @@ class ExpertJob:
 
 @dataclass(frozen=True)
 class ExpertRun:
-    """Logits (checkpoints, n, 7) and intensity logits (checkpoints, n) on the test rows, training loss by epoch, and the trained parts."""
+    """Logits (checkpoints, n, 7) and levels (checkpoints, n, 3) on the test rows, training loss by epoch, and the trained parts."""
 
     logits: FloatArray
-    strengths: FloatArray
+    levels: FloatArray
     losses: list[float]
     state: dict[str, npt.NDArray[np.float32]]
     standardiser: Standardiser
 
     def arrays(self) -> Arrays:
         """All of it by name, as a store keeps it."""
-        own = {"logits": self.logits, "strengths": self.strengths, "losses": np.array(self.losses)}
+        own = {"logits": self.logits, "levels": self.levels, "losses": np.array(self.losses)}
         scaled = {"mean": self.standardiser.mean, "scale": self.standardiser.scale}
         return own | scaled | {f"state/{name}": array for name, array in self.state.items()}
 
@@ -80,7 +84,7 @@ class ExpertRun:
         """The run that `arrays` made them of."""
         state = {name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")}
         standardiser = Standardiser(arrays["mean"], arrays["scale"])
-        return cls(arrays["logits"], arrays["strengths"], arrays["losses"].tolist(), state, standardiser)
+        return cls(arrays["logits"], arrays["levels"], arrays["losses"].tolist(), state, standardiser)
 
 
 @contextmanager
@@ -129,7 +133,7 @@ def train_expert(data: UnitArrays, job: ExpertJob, params: ExpertParams, config:
     nothing = np.zeros((0, len(job.test_rows), len(EMOTIONS)), np.float32)
     return ExpertRun(
         np.stack([logits for logits, _ in learner.stated]) if learner.stated else nothing,
-        np.stack([strengths for _, strengths in learner.stated]) if learner.stated else nothing[..., 0],
+        np.stack([levels for _, levels in learner.stated]) if learner.stated else nothing[..., :LEVEL_COUNT],
         found.losses,
         {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()},
         standardiser,
@@ -145,9 +149,9 @@ def checkpoint_epochs(params: ExpertParams) -> list[int]:
 def state_opinions(
     network: torch.nn.Module, data: UnitArrays, modality: int, standardiser: Standardiser, rows: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Logits (n, 7) and intensity logits (n,) of a trained expert on `rows`; NaN where the modality is absent."""
+    """Logits (n, 7) and levels before `squashed` (n, 3) of a trained expert on `rows`; NaN where the modality is absent."""
     logits = np.full((len(rows), len(EMOTIONS)), np.nan, np.float32)
-    strengths = np.full(len(rows), np.nan, np.float32)
+    levels = np.full((len(rows), LEVEL_COUNT), np.nan, np.float32)
     there = np.flatnonzero(data.present[rows, modality])
     network.eval()
     with torch.no_grad():
@@ -155,10 +159,10 @@ def state_opinions(
             own = rows[chunk]
             features = torch.from_numpy(standardiser.apply(raw_features(data, modality)[own]))
             crops, mask = gather_crops(data, own) if modality == FACE else (None, None)
-            emotion, intensity = network(features, torch.from_numpy(data.source[own]), crops, mask)
-            logits[chunk], strengths[chunk] = emotion.numpy(), intensity.numpy()
+            emotion, level = network(features, torch.from_numpy(data.source[own]), crops, mask)
+            logits[chunk], levels[chunk] = emotion.numpy(), level.numpy()
     network.train()
-    return logits, strengths
+    return logits, levels
 
 
 def gather_crops(data: UnitArrays, rows: IntArray) -> tuple[Tensor, Tensor]:
@@ -172,7 +176,7 @@ def gather_crops(data: UnitArrays, rows: IntArray) -> tuple[Tensor, Tensor]:
 
 
 Examples = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor, Tensor, Tensor]
-"""Features, sources, crops and their mask, soft labels, intensities and weights of some units."""
+"""Features, sources, crops and their mask, soft labels, gold levels and weights of some units."""
 
 
 class _Learner:
@@ -186,7 +190,7 @@ class _Learner:
         self.crops = gather_crops(data, rows) if job.modality == FACE else None
         self.source = torch.from_numpy(data.source[rows])
         self.soft = torch.from_numpy(data.soft[rows])
-        self.intensity = torch.from_numpy(data.intensity[rows])
+        self.levels = torch.from_numpy(data.levels[rows])
         self.weight = torch.from_numpy(unit_weights(data.soft[rows], data.source[rows], params.balance))
         self.batch = params.batch if len(rows) < 2000 else params.batch * 4
         self.stated: list[tuple[FloatArray, FloatArray]] = []
@@ -207,13 +211,13 @@ class _Learner:
             own = share.of(rows)
             features, soft = self._mixed(own)
             crops, mask = (None, None) if self.crops is None else self._some_crops(own)
-            yield features, self.source[own], crops, mask, soft, self.intensity[own], self.weight[own]
+            yield features, self.source[own], crops, mask, soft, self.levels[own], self.weight[own]
 
     def loss(self, network: torch.nn.Module, batch: Examples) -> tuple[Tensor, float]:
         """Weighted loss of both heads; a batch counts by its units, so that its weights keep their meaning."""
-        features, source, crops, mask, soft, intensity, weight = batch
-        emotion, strength = network(features, source, crops, mask)
-        return opinion_loss(emotion, strength, soft, intensity, weight) * len(features), float(len(features))
+        features, source, crops, mask, soft, gold, weight = batch
+        emotion, levels = network(features, source, crops, mask)
+        return opinion_loss(emotion, levels, soft, gold, weight) * len(features), float(len(features))
 
     def validate(self, network: torch.nn.Module) -> None:
         """State opinions where a checkpoint is; the caller judges them."""
@@ -253,8 +257,24 @@ def augment_crops(crops: Tensor) -> Tensor:
     return moved.clamp(1e-4, 1) ** gamma + 0.03 * torch.randn_like(moved)
 
 
-def opinion_loss(emotion: Tensor, strength: Tensor, soft: Tensor, intensity: Tensor, weight: Tensor) -> Tensor:
-    """Cross-entropy against soft labels, and a small squared error of the intensity where it was judged."""
+def opinion_loss(emotion: Tensor, levels: Tensor, soft: Tensor, gold: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy against soft labels (n, 7), and small errors of the levels (n, 3) where gold (n, 3) has them, else NaN.
+
+    Intensity counts by its squared error, valence and arousal by what they lack in concordance, which asks for level and spread too.
+    """
+    said = squashed(levels)
     cross = -(soft * emotion.log_softmax(-1)).sum(-1)
-    error = torch.where(intensity.isnan(), 0.0, (strength.sigmoid() - intensity.nan_to_num()) ** 2)
-    return ((cross + error) * weight).mean()
+    error = torch.where(gold[:, 0].isnan(), 0.0, (said[:, 0] - gold[:, 0].nan_to_num()) ** 2)
+    lacks = [discord(said[:, i], gold[:, i]) for i in range(1, LEVEL_COUNT)]
+    return ((cross + error) * weight).mean() + AFFECT_WEIGHT * torch.stack(lacks).mean()
+
+
+def discord(said: Tensor, gold: Tensor) -> Tensor:
+    """1 minus Lin's concordance correlation of what is said and gold (n,), over units whose gold is known; 0 for fewer than MIN_JUDGED."""
+    known = ~gold.isnan()
+    if int(known.sum()) < MIN_JUDGED:
+        return said.sum() * 0
+    a, b = said[known], gold[known]
+    together = 2 * ((a - a.mean()) * (b - b.mean())).mean()
+    apart = a.var(correction=0) + b.var(correction=0) + (a.mean() - b.mean()) ** 2
+    return 1 - together / (apart + 1e-4)

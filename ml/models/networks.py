@@ -15,6 +15,8 @@ from torch.nn import functional
 
 EMOTION_COUNT = 7
 MODALITY_COUNT = 3
+LEVEL_COUNT = 3
+"""Intensity, valence and arousal, in this order."""
 
 WIDE_DROPOUT, WIDE_SCALE = 0.5, 0.05
 """Of a wide reading's columns half are left out at a time, and a step moves it little: thousands of columns meet a few hundred units."""
@@ -38,6 +40,11 @@ class NetworkConfig:
     def debug(cls) -> NetworkConfig:
         """A tiny variant, for tests that must take seconds."""
         return cls(face_channels=(4, 6, 8), face_width=8, voice_width=12, text_width=12, context_width=8, context_heads=2, window=3)
+
+
+def squashed(levels: Tensor) -> Tensor:
+    """Levels (..., 3) as they are meant: intensity 0..1, valence and arousal -1..1."""
+    return torch.cat([levels[..., :1].sigmoid(), levels[..., 1:].tanh()], dim=-1)
 
 
 class CropEncoder(nn.Module):
@@ -72,7 +79,7 @@ class CropEncoder(nn.Module):
 
 
 class Expert(nn.Module):
-    """One modality's opinion: emotion logits (b, 7), shifted by the bias of the unit's source, and an intensity logit (b,).
+    """One modality's opinion: emotion logits (b, 7), shifted by the bias of the unit's source, and its levels (b, 3) before `squashed`.
 
     Sources differ in how often they show an emotion, not in what it looks like: hence one bias a source and all else shared. The last
     `wide` of the features are many and each says little: they add a linear reading of their own, which begins at nothing.
@@ -90,7 +97,7 @@ class Expert(nn.Module):
         joined = (width if features else 0) + (crops.width if crops is not None else 0)
         self.dropout = nn.Dropout(dropout)
         self.emotion = nn.Linear(joined, EMOTION_COUNT)
-        self.intensity = nn.Linear(joined, 1)
+        self.levels = nn.Linear(joined, LEVEL_COUNT)
         self.source_bias = nn.Parameter(torch.zeros(sources, EMOTION_COUNT))
 
     def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -103,20 +110,20 @@ class Expert(nn.Module):
         emotion = self.emotion(hidden) + self.source_bias[source]
         if self.wide is not None:
             emotion = emotion + WIDE_SCALE * self.wide(functional.dropout(wide, WIDE_DROPOUT, self.training))
-        return emotion, self.intensity(hidden).squeeze(1)
+        return emotion, self.levels(hidden)
 
 
 @dataclass(frozen=True)
 class ContextBatch:
     """b runs of t units.
 
-    `opinions` (b, t, 3, 7) are the experts' log-probabilities, `strengths` (b, t, 3) their intensity logits, `present` (b, t, 3) says
+    `opinions` (b, t, 3, 7) are the experts' log-probabilities, `levels` (b, t, 3, 3) what they say of the levels, `present` (b, t, 3) says
     which are there; `prior` (b, t, 7) are the log-shares of the emotions in the unit's source; `speaker` and `scene` (b, t) number who
     and where (-1 unknown); `real` (b, t) is false in the padding.
     """
 
     opinions: Tensor
-    strengths: Tensor
+    levels: Tensor
     present: Tensor
     prior: Tensor
     speaker: Tensor
@@ -126,10 +133,10 @@ class ContextBatch:
 
 @dataclass(frozen=True)
 class ContextOutput:
-    """Emotion logits (b, t, 7), intensity logit (b, t), next unit's emotion logits (b, t, 7)."""
+    """Emotion logits (b, t, 7), levels before `squashed` (b, t, 3), next unit's emotion logits (b, t, 7)."""
 
     emotion: Tensor
-    intensity: Tensor
+    levels: Tensor
     reaction: Tensor
 
 
@@ -177,15 +184,15 @@ class ContextNetwork(nn.Module):
         self.bias = nn.Parameter(torch.zeros(EMOTION_COUNT))
         self.transitions = Transitions()
         self.heed = nn.Parameter(torch.tensor([0.4, 0.2, 0.3, 0.3]))
-        self.tokens = nn.ModuleList(nn.Linear(EMOTION_COUNT + 1, width) for _ in range(MODALITY_COUNT))
+        self.tokens = nn.ModuleList(nn.Linear(EMOTION_COUNT + LEVEL_COUNT, width) for _ in range(MODALITY_COUNT))
         self.absent = nn.Parameter(torch.zeros(MODALITY_COUNT, width))
         self.previous = nn.Embedding(3, width)
         self.blocks = nn.ModuleList(ContextBlock(config) for _ in range(config.context_layers))
         self.norm = nn.LayerNorm(width)
         self.emotion = nn.Linear(width, EMOTION_COUNT)
-        self.intensity = nn.Linear(width, 1)
+        self.levels = nn.Linear(width, LEVEL_COUNT)
         self.reaction = nn.Linear(width, EMOTION_COUNT)
-        for head in (self.emotion, self.intensity, self.reaction):
+        for head in (self.emotion, self.levels, self.reaction):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
 
@@ -202,11 +209,11 @@ class ContextNetwork(nn.Module):
         past = alone
         for _ in range(2):
             past = alone + self.heed[0] * self._before(past, batch, turns)
-        strength = (batch.strengths * batch.present).sum(2) / batch.present.sum(2).clamp(min=1)
+        levels = (batch.levels * batch.present.unsqueeze(-1)).sum(2) / batch.present.sum(2, keepdim=True).clamp(min=1)
         so_far, elsewhere = self._scene(past, batch)
         reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.heed[3] * so_far + self.reaction(hidden)
         emotion = past + self.heed[1] * self._after(alone, batch, turns) + self.heed[2] * elsewhere
-        return ContextOutput(emotion, strength + self.intensity(hidden).squeeze(-1), reaction)
+        return ContextOutput(emotion, levels + self.levels(hidden), reaction)
 
     def _before(self, past: Tensor, batch: ContextBatch, turns: Tensor) -> Tensor:
         """What the unit before makes likely, (b, t, 7); zero where a scene begins."""
@@ -244,7 +251,7 @@ class ContextNetwork(nn.Module):
 
     def _tokens(self, batch: ContextBatch) -> Tensor:
         """One token a unit: the sum of its modalities' tokens, a learned one standing for each that is absent."""
-        seen = torch.cat([batch.opinions.exp(), batch.strengths.sigmoid().unsqueeze(-1)], dim=-1)
+        seen = torch.cat([batch.opinions.exp(), squashed(batch.levels)], dim=-1)
         total = torch.zeros_like(seen[..., 0, :1]) + self.absent.sum(0) * 0
         for i, token in enumerate(self.tokens):
             there = batch.present[..., i : i + 1]

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from corpus.contracts import PREDICTIONS
 from corpus.paths import file_digest, write_json
-from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
+from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
 from ml.models.calibration import log_softmax, softmax
 from ml.models.context import Joined, Opinions, State, join
 from ml.models.dataset import Columns, FloatArray, IntArray, Standardiser, UnitArrays
@@ -30,7 +30,7 @@ from ml.models.networks import ContextNetwork, NetworkConfig
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 3
+FORMAT = 4
 FILES = ("weights.safetensors", "model.json")
 COMPANIONS = ("predictions.parquet", "curves.json", "summary.json", "report.json", "decision.json", "README.md", "grounds.json")
 """What else may lie in a model's folder: nothing that is run or unpickled."""
@@ -189,27 +189,27 @@ def _parse_expert(modality: str, parts: dict[str, npt.NDArray[np.float32]]) -> T
     return TrainedExpert(MODALITIES.index(modality), state, Standardiser(parts["mean"], parts["scale"]))
 
 
-def calibrated_opinions(facts: ModelFacts, data: UnitArrays, logits: FloatArray, strengths: FloatArray) -> Opinions:
+def calibrated_opinions(facts: ModelFacts, data: UnitArrays, logits: FloatArray, levels: FloatArray) -> Opinions:
     """Opinions out of the experts' logits (n, 3, 7), NaN where absent, with each source's temperatures and priors."""
     temperature = np.array([[facts.expert_temperatures[m].get(s, 1.0) for m in MODALITIES] for s in facts.sources], np.float32)
     prior = np.log(np.array([facts.priors[source] for source in facts.sources], np.float32))
     present = data.present & np.isfinite(logits[..., 0])
     log_p = log_softmax(logits / temperature[data.source][..., None])
-    return Opinions(log_p.astype(np.float32), strengths, present, prior[data.source])
+    return Opinions(log_p.astype(np.float32), levels, present, prior[data.source])
 
 
 def expert_logits(model: EmotionModel, data: UnitArrays) -> tuple[FloatArray, FloatArray]:
-    """Mean logits (n, 3, 7) and intensity logits (n, 3) of each modality's experts; NaN where the modality is absent."""
+    """Mean logits (n, 3, 7) and levels before `squashed` (n, 3, 3) of each modality's experts; NaN where the modality is absent."""
     n, rows = len(data), np.arange(len(data))
-    logits, strengths = np.zeros((n, len(MODALITIES), len(EMOTIONS)), np.float32), np.zeros((n, len(MODALITIES)), np.float32)
+    logits, levels = (np.zeros((n, len(MODALITIES), width), np.float32) for width in (len(EMOTIONS), len(LEVELS)))
     counts = np.bincount([expert.modality for expert in model.experts], minlength=len(MODALITIES))
-    logits[:, counts == 0], strengths[:, counts == 0] = np.nan, np.nan
+    logits[:, counts == 0], levels[:, counts == 0] = np.nan, np.nan
     for expert in model.experts:
         network = _network(model, expert)
-        own, strength = state_opinions(network, data, expert.modality, expert.standardiser, rows)
+        own, level = state_opinions(network, data, expert.modality, expert.standardiser, rows)
         logits[:, expert.modality] += own / counts[expert.modality]
-        strengths[:, expert.modality] += strength / counts[expert.modality]
-    return logits, strengths
+        levels[:, expert.modality] += level / counts[expert.modality]
+    return logits, levels
 
 
 def _network(model: EmotionModel, expert: TrainedExpert) -> torch.nn.Module:
@@ -228,7 +228,7 @@ def model_opinions(model: EmotionModel, data: UnitArrays) -> Opinions:
 def predict(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd.DataFrame:
     """PREDICTIONS of the system `fused` for units of any subset of modalities; `unit_ids` holds unit_id and film_id, row by row."""
     joined = join(model.contexts, data, model_opinions(model, data), np.arange(len(data)), model.facts.config)
-    return prediction_rows(unit_ids, FUSED, -1, _probabilities(model, data, joined), joined.intensity, softmax(joined.reaction))
+    return prediction_rows(unit_ids, FUSED, -1, _probabilities(model, data, joined), joined.levels, softmax(joined.reaction))
 
 
 def _probabilities(model: EmotionModel, data: UnitArrays, joined: Joined) -> FloatArray:
@@ -266,7 +266,7 @@ def prediction_rows(
     system: str,
     fold: int | IntArray,
     probabilities: FloatArray,
-    intensity: FloatArray | None = None,
+    levels: FloatArray | None = None,
     reaction: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Rows of PREDICTIONS for one system."""
@@ -275,6 +275,6 @@ def prediction_rows(
     table = pd.DataFrame({"unit_id": unit_ids["unit_id"].to_numpy(), "film_id": unit_ids["film_id"].to_numpy(), "system": system})
     table["fold"] = fold
     table[list(PROBABILITY_COLUMNS)] = probabilities
-    table["intensity"] = np.full(len(table), np.nan) if intensity is None else intensity
+    table[list(LEVELS)] = np.full((len(table), len(LEVELS)), np.nan) if levels is None else levels
     table[list(NEXT_COLUMNS)] = np.full((len(table), len(EMOTIONS)), np.nan) if reaction is None else reaction
     return table[PREDICTIONS.names]

@@ -19,7 +19,7 @@ import numpy as np
 from corpus.chunks import ChunkStore
 from corpus.contracts import PREDICTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, MODALITIES, DeclaredUse, FeelmError
+from corpus.terms import EMOTIONS, LEVELS, MODALITIES, DeclaredUse, FeelmError
 from corpus.weights import WEIGHTS
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
@@ -100,14 +100,14 @@ class Folds:
 
 @dataclass(frozen=True)
 class UnseenOpinions:
-    """A modality's opinions on unseen films. `tested` (n, 7) and `tested_strength` (n,) are each row's when its fold is the test;
-    `inner[f]` (n, 7) and `inner_strength[f]` those of the other folds' rows when fold f is the test; `epochs[f]` where f stopped.
+    """A modality's opinions on unseen films. `tested` (n, 7) and `tested_levels` (n, 3) are each row's when its fold is the test;
+    `inner[f]` (n, 7) and `inner_levels[f]` those of the other folds' rows when fold f is the test; `epochs[f]` where f stopped.
     """
 
     tested: FloatArray
-    tested_strength: FloatArray
+    tested_levels: FloatArray
     inner: FloatArray
-    inner_strength: FloatArray
+    inner_levels: FloatArray
     epochs: list[int]
     losses: dict[str, list[float]]
 
@@ -170,34 +170,34 @@ def _unseen_opinions(workers: Workers, data: UnitArrays, folds: Folds, params: T
 def _gather(data: UnitArrays, folds: Folds, params: ExpertParams, runs: dict[tuple[int, int], ExpertRun]) -> UnseenOpinions:
     """Choose each test fold's checkpoint on the other folds, then collect tested and inner opinions."""
     n, k = len(data), folds.count
-    tested, tested_strength = np.full((n, len(EMOTIONS)), np.nan, np.float32), np.full(n, np.nan, np.float32)
-    inner, inner_strength = np.full((k, n, len(EMOTIONS)), np.nan, np.float32), np.full((k, n), np.nan, np.float32)
+    tested, tested_levels = (np.full((n, width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
+    inner, inner_levels = (np.full((k, n, width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
     epochs, losses = [], {}
     for fold in range(k):
-        stated, strengths = _stated(data, folds, runs, fold)
+        stated, levels = _stated(data, folds, runs, fold)
         validation = [_source_loss(data, folds, logits, fold) for logits in stated]
         best = int(np.argmin(validation))
         own = folds.rows(fold)
-        inner[fold], inner_strength[fold] = stated[best], strengths[best]
+        inner[fold], inner_levels[fold] = stated[best], levels[best]
         members = [(runs[pair], folds.rows(*pair)) for pair in runs if fold in pair]
         tested[own] = np.mean([run.logits[best][np.isin(rows, own)] for run, rows in members], axis=0)
-        tested_strength[own] = np.mean([run.strengths[best][np.isin(rows, own)] for run, rows in members], axis=0)
+        tested_levels[own] = np.mean([run.levels[best][np.isin(rows, own)] for run, rows in members], axis=0)
         epochs.append(checkpoint_epochs(params)[best])
         losses[f"validation, fold {fold} unseen"] = validation
-    return UnseenOpinions(tested, tested_strength, inner, inner_strength, epochs, losses)
+    return UnseenOpinions(tested, tested_levels, inner, inner_levels, epochs, losses)
 
 
 def _stated(data: UnitArrays, folds: Folds, runs: dict[tuple[int, int], ExpertRun], fold: int) -> tuple[FloatArray, FloatArray]:
     """What the runs without `fold` say at each checkpoint on the rows of the fold that each left out beside it."""
     count = len(next(iter(runs.values())).logits)
     logits = np.full((count, len(data), len(EMOTIONS)), np.nan, np.float32)
-    strengths = np.full((count, len(data)), np.nan, np.float32)
+    levels = np.full((count, len(data), len(LEVELS)), np.nan, np.float32)
     for pair, run in runs.items():
         if fold in pair:
             rows = folds.rows(*pair)
             other = folds.number[rows] != fold
-            logits[:, rows[other]], strengths[:, rows[other]] = run.logits[:, other], run.strengths[:, other]
-    return logits, strengths
+            logits[:, rows[other]], levels[:, rows[other]] = run.logits[:, other], run.levels[:, other]
+    return logits, levels
 
 
 def _source_loss(data: UnitArrays, folds: Folds, logits: FloatArray, fold: int) -> float:
@@ -297,11 +297,11 @@ class _Fusion:
         """Opinions to learn from (`fold` None: the tested ones; else those of the other folds when `fold` is the test)."""
         n = len(self.data)
         logits = np.full((n, len(MODALITIES), len(EMOTIONS)), np.nan, np.float32)
-        strengths = np.full((n, len(MODALITIES)), np.nan, np.float32)
+        levels = np.full((n, len(MODALITIES), len(LEVELS)), np.nan, np.float32)
         for m, opinions in self.unseen.items():
             logits[:, m] = opinions.tested if fold is None else opinions.inner[fold]
-            strengths[:, m] = opinions.tested_strength if fold is None else opinions.inner_strength[fold]
-        return calibrated_opinions(facts, self.data, logits, strengths)
+            levels[:, m] = opinions.tested_levels if fold is None else opinions.inner_levels[fold]
+        return calibrated_opinions(facts, self.data, logits, levels)
 
     def _fold_facts(self, fold: int) -> ModelFacts:
         """Priors and temperatures that know nothing of the test fold."""
@@ -378,12 +378,13 @@ class _Gathered:
 
     def _blank(self) -> Joined:
         wide = (self.n, len(EMOTIONS))
-        return Joined(np.full(wide, np.nan, np.float32), np.full(self.n, np.nan, np.float32), np.full(wide, np.nan, np.float32))
+        emotion, levels, reaction = (np.full(shape, np.nan, np.float32) for shape in (wide, (self.n, len(LEVELS)), wide))
+        return Joined(emotion, levels, reaction)
 
     def put(self, name: str | tuple[int, ...], rows: IntArray, joined: Joined) -> None:
         """Store one fold's part of a system."""
         whole = self.joined.setdefault(name, self._blank())
-        whole.logits[rows], whole.intensity[rows], whole.reaction[rows] = joined.logits, joined.intensity, joined.reaction
+        whole.logits[rows], whole.levels[rows], whole.reaction[rows] = joined.logits, joined.levels, joined.reaction
 
     def put_single(self, modality: int, rows: IntArray, log_p: FloatArray) -> None:
         """Store one fold's part of a single modality's system."""
@@ -428,7 +429,7 @@ def _predictions(
     by_row = tested.fold_temperatures[folds.number, data.source][:, None]
 
     def table(system: str, probabilities: FloatArray, of: IntArray, joined: Joined | None = None) -> pd.DataFrame:
-        extra = (None, None) if joined is None else (joined.intensity[of], softmax(joined.reaction[of]))
+        extra = (None, None) if joined is None else (joined.levels[of], softmax(joined.reaction[of]))
         return prediction_rows(rows.iloc[of], system, folds.number[of], probabilities[of], *extra)
 
     tables = [table(FUSED, softmax(tested.whole.logits / by_row), kept, tested.whole)]

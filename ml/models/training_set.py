@@ -17,7 +17,7 @@ from corpus.contracts import GOLD_LABELS, TRAINING_UNITS, UNIT_FEATURES, UNITS
 from corpus.dialogue.duplicates import Twins, find_twins, fingerprint
 from corpus.films.catalogue import rights
 from corpus.paths import Home, content_version, write_json
-from corpus.terms import MODALITIES, PERSPECTIVES, PROBABILITY_COLUMNS, DeclaredUse, FeelmError, GoldStatus, UnitLevel
+from corpus.terms import LEVELS, MODALITIES, PERSPECTIVES, PROBABILITY_COLUMNS, DeclaredUse, FeelmError, GoldStatus, UnitLevel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ FILMS = "film"
 
 NOTHING_TO_LEARN_FROM = "it brings neither words nor recordings, or their features could not be made"
 
-GOLD_COLUMNS = ("status", "label", *PROBABILITY_COLUMNS, "intensity")
+GOLD_COLUMNS = ("status", "label", *PROBABILITY_COLUMNS, *LEVELS)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class ContextJob:
     def digest(self) -> str:
         """Of all that the network learns from, but for the units."""
         said = self.opinions
-        parts = (said.log_p, said.strength, said.present, said.prior, self.train_rows, self.validation_rows)
+        parts = (said.log_p, said.levels, said.present, said.prior, self.train_rows, self.validation_rows)
         return content_digest(*parts, str(self.seed))
 
 

@@ -175,7 +175,7 @@ def _units() -> UnitArrays:
         source=np.zeros(UNITS, np.int64),
         soft=soft,
         label=soft.argmax(1),
-        intensity=drawn.random(UNITS, np.float32),
+        levels=np.stack([drawn.random(UNITS, np.float32), *(2 * drawn.random((2, UNITS), np.float32) - 1)], axis=1),
         next_row=np.where((place + 1) % (UNITS // 2), place + 1, -1),
     )
 

@@ -45,8 +45,8 @@ from ml.evaluation.findings import (
     GroupScore,
     HumanComparison,
     Incongruence,
-    IntensityScore,
     Interval,
+    LevelScore,
     ProbabilityScore,
     ReliabilityBin,
     Said,
@@ -445,7 +445,7 @@ def _found() -> dict[str, Any]:
             ContextUse("lines whose words alone mislead", 60, 12, group, group, group, Interval(0.0), Interval(-0.01, -0.05, 0.03)),
         ],
         "incongruence": Incongruence(120, 12, {"fused": 0.8, "face": 0.5, "text": 0.4}, {"face": 0.55, "text": 0.5}, 0.04),
-        "intensity": IntensityScore(5, 12, 212, Interval(0.46), None, Interval(0.15), 0.89),
+        "intensity": LevelScore(5, 12, 212, Interval(0.46), None, Interval(0.15), 0.89),
         "arcs": ArcComparison(
             [ArcScore("fused", 12, Interval(0.87, 0.8, 0.9), Interval(0.85), 0.61, 0.92)],
             [

@@ -1,9 +1,12 @@
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
-from ml.models.networks import ContextBatch, ContextNetwork, CropEncoder, Expert, NetworkConfig
+from corpus.statistics import concordance
+from ml.models.experts import discord, opinion_loss
+from ml.models.networks import ContextBatch, ContextNetwork, CropEncoder, Expert, NetworkConfig, squashed
 
 CONFIG = NetworkConfig.debug()
 
@@ -21,7 +24,7 @@ def batch(t: int = 6, seed: int = 1) -> ContextBatch:
     torch.manual_seed(seed)
     return ContextBatch(
         opinions=torch.randn(1, t, 3, 7).log_softmax(-1),
-        strengths=torch.randn(1, t, 3),
+        levels=torch.randn(1, t, 3, 3),
         present=torch.ones(1, t, 3),
         prior=torch.full((1, t, 7), 1 / 7).log(),
         speaker=torch.arange(t).remainder(2)[None],
@@ -74,7 +77,7 @@ def test_padding_changes_nothing() -> None:
 
         return ContextBatch(
             longer(given.opinions, value),
-            longer(given.strengths, value),
+            longer(given.levels, value),
             longer(given.present, 0),
             longer(given.prior, -2.0),
             longer(given.speaker, -1),
@@ -127,3 +130,35 @@ def test_sources_differ_by_their_bias_alone() -> None:
     films, _ = expert(features, torch.zeros(3, dtype=torch.long))
     corpus, _ = expert(features, torch.ones(3, dtype=torch.long))
     assert torch.allclose(corpus - films, torch.arange(7.0).expand(3, 7), atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_discord_is_what_lins_concordance_lacks_of_one(seed: int) -> None:
+    drawn = np.random.default_rng(seed)
+    said, gold = drawn.uniform(-1, 1, 40), drawn.uniform(-1, 1, 40)
+    gold[::5] = np.nan
+    known = np.isfinite(gold)
+    found = float(discord(torch.from_numpy(said), torch.from_numpy(gold)))
+    assert found == pytest.approx(1 - concordance(said[known], gold[known]), abs=1e-3)
+
+
+def test_levels_without_gold_leave_the_loss_to_the_emotion_alone() -> None:
+    emotion, levels, soft = torch.randn(6, 7), torch.randn(6, 3), torch.full((6, 7), 1 / 7)
+    unjudged = opinion_loss(emotion, levels, soft, torch.full((6, 3), torch.nan), torch.ones(6))
+    assert float(unjudged) == pytest.approx(float(-(soft * emotion.log_softmax(-1)).sum(-1).mean()), rel=1e-5)
+
+
+def test_levels_stay_in_their_ranges() -> None:
+    said = squashed(torch.randn(50, 3) * 9)
+    assert float(said[:, 0].min()) >= 0 and float(said[:, 0].max()) <= 1
+    assert float(said[:, 1:].min()) < -0.9 and float(said[:, 1:].max()) > 0.9 and float(said.abs().max()) <= 1
+
+
+def test_a_wide_reading_begins_at_nothing_and_is_learned() -> None:
+    expert = Expert(9, 8, 0.0, sources=1, wide=6)
+    few, many = torch.randn(4, 3), torch.randn(4, 6)
+    source = torch.zeros(4, dtype=torch.long)
+    with_many, without = (expert(torch.cat([few, part], dim=1), source)[0] for part in (many, torch.zeros(4, 6)))
+    assert torch.equal(with_many, without)
+    with_many.sum().backward()
+    assert expert.wide is not None and expert.wide.weight.grad is not None and float(expert.wide.weight.grad.abs().sum()) > 0

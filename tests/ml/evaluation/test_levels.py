@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import pearsonr
 
 from ml.evaluation.humans import Ballots
-from ml.evaluation.intensity import intensity_score
+from ml.evaluation.levels import level_score
 from ml.evaluation.scored import Scored
 from tests.ml.evaluation.gold_table import one_hot, scored_table
 
@@ -24,7 +24,7 @@ def test_films_are_averaged_and_not_pooled() -> None:
     gold = rng.random(60)
     level = np.arange(60) % 3 * 0.1
     said = np.clip(gold * 0.5 + level, 0, 1)
-    found = intensity_score(table(said, gold), None)
+    found = level_score(table(said, gold), None)
     assert found is not None
     apart = [gold[i::3] for i in range(3)], [said[i::3] for i in range(3)]
     assert found.pearson is not None
@@ -36,15 +36,15 @@ def test_films_are_averaged_and_not_pooled() -> None:
 
 
 def test_a_constant_answer_has_no_concordance_and_no_pearson() -> None:
-    found = intensity_score(table(np.full(30, 0.5), np.random.default_rng(1).random(30)), None)
+    found = level_score(table(np.full(30, 0.5), np.random.default_rng(1).random(30)), None)
     assert found is not None and found.ccc.value == pytest.approx(0.0) and found.pearson is None
 
 
 def test_units_without_intensity_do_not_count_and_few_make_no_score() -> None:
     gold = np.random.default_rng(2).random(30)
     gold[::2] = np.nan
-    assert intensity_score(table(gold, gold, films=5), None) is None
-    found = intensity_score(table(np.full(30, 0.4), gold), None)
+    assert level_score(table(gold, gold, films=5), None) is None
+    found = level_score(table(np.full(30, 0.4), gold), None)
     assert found is not None and found.n_units == 15
 
 
@@ -53,8 +53,8 @@ def test_a_single_rater_is_held_against_the_mean_of_the_others() -> None:
     value = np.random.default_rng(3).random(10)[unit]
     film = np.array(["a"] * 20)
     gold = table(np.full(10, 0.5), np.full(10, 0.4), films=1)
-    same = intensity_score(gold, Ballots(unit, rater, np.zeros(20, np.int64), value, film))
+    same = level_score(gold, Ballots(unit, rater, np.zeros(20, np.int64), value, film))
     assert same is not None and same.human_ccc == pytest.approx(1.0)
     opposite = np.where(rater == 0, value, 1 - value)
-    apart = intensity_score(gold, Ballots(unit, rater, np.zeros(20, np.int64), opposite, film))
+    apart = level_score(gold, Ballots(unit, rater, np.zeros(20, np.int64), opposite, film))
     assert apart is not None and apart.human_ccc is not None and apart.human_ccc < -0.5

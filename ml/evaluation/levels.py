@@ -1,4 +1,4 @@
-"""How strongly an emotion shows: predicted against gold intensity, film by film, beside single raters.
+"""Intensity, valence and arousal: what is predicted against gold, film by film, and for intensity beside single raters.
 
 Films are averaged and not pooled, because a film's mean intensity is told by its genre and pooling would reward knowing that alone. The
 concordance is the headline: unlike Pearson's it asks for the right level and spread too.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from corpus.statistics import concordance
-from ml.evaluation.findings import IntensityScore, Interval
+from ml.evaluation.findings import Interval, LevelScore
 from ml.evaluation.humans import Ballots
 from ml.evaluation.metrics import FloatArray, StrArray
 from ml.evaluation.resampling import mean_interval
@@ -22,14 +22,17 @@ LEAST = 5
 """A correlation over fewer units says nothing."""
 
 
-def intensity_score(scored: Scored, ballots: Ballots | None) -> IntensityScore | None:
-    """The fused system's intensity on gold units; None where no film has five units with one."""
-    said = scored.systems[FUSED]["intensity"].to_numpy(np.float64, na_value=np.nan)
-    gold = scored.gold["intensity"].to_numpy(np.float64, na_value=np.nan)
+def level_score(scored: Scored, ballots: Ballots | None = None, level: str = "intensity") -> LevelScore | None:
+    """The fused system's `level` (one of LEVELS) on gold units; None where no film has five units with one.
+
+    `ballots` are votes with intensities; single votes have no other level.
+    """
+    said = scored.systems[FUSED][level].to_numpy(np.float64, na_value=np.nan)
+    gold = scored.gold[level].to_numpy(np.float64, na_value=np.nan)
     films = list(_by_film(said, gold, scored.film))
     if not films:
         return None
-    return IntensityScore(
+    return LevelScore(
         least=LEAST,
         n_films=len(films),
         n_units=sum(len(a) for a, _ in films),
