@@ -6,6 +6,7 @@ python/ctranslate2/specs/model_spec.py, binary version 6.
 
 from __future__ import annotations
 
+import math
 import struct
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def read_ctranslate2(path: Path, prefix: str) -> dict[str, npt.NDArray[np.generi
     """The tensors whose names begin with `prefix`, by the rest of their names, in the number types of the file.
 
     Raises:
-        FeelmError: it is not such a file, is cut short, or holds a number type that numpy does not have.
+        FeelmError: it is not such a file, is cut short or damaged, or holds a number type that numpy does not have.
     """
     reader = _Reader(path)
     version = reader.number("I")
@@ -43,6 +44,8 @@ def read_ctranslate2(path: Path, prefix: str) -> dict[str, npt.NDArray[np.generi
 def _array(path: Path, name: str, content: bytes, kind: int, shape: list[int]) -> npt.NDArray[np.generic]:
     if kind >= len(NUMBERS):
         raise FeelmError(f"{path} holds {name} in a number type ({kind}) that is not read")
+    if len(content) != math.prod(shape) * NUMBERS[kind].itemsize:
+        raise FeelmError(f"{path} is damaged ({name} has not as many numbers as its shape): fetch the weight again")
     return np.frombuffer(content, NUMBERS[kind]).reshape(shape)
 
 
@@ -66,4 +69,7 @@ class _Reader:
 
     def text(self) -> str:
         """The next name: its length, and characters that end in a zero."""
-        return self.bytes(self.number("H"))[:-1].decode()
+        try:
+            return self.bytes(self.number("H"))[:-1].decode()
+        except UnicodeDecodeError as error:
+            raise FeelmError(f"{self.path} is damaged (a name that is no text): fetch the weight again") from error

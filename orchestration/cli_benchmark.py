@@ -80,7 +80,9 @@ def _set_command(name: str, about: str) -> None:
 def _scores(found: "BenchmarkResult") -> Table:
     """The system's figures with their spread, then the variants' and baselines'."""
     if not set(HEADLINE) <= set(found.metrics):
-        return rows_table(found.benchmark, ["figure", "value"], [[name, f"{value:.3f}"] for name, value in found.metrics.items()])
+        told = list(found.metrics.items())
+        told += [(f"{system}: {name}", value) for system, figures in found.baselines.items() for name, value in figures.items()]
+        return rows_table(found.benchmark, ["figure", "value"], [[name, f"{value:.3f}"] for name, value in told])
     several = len(found.protocol.seeds) > 1
     rows = [[found.protocol.system, *(_with_spread(found, name) if several else f"{found.metrics[name]:.3f}" for name in HEADLINE)]]
     others = {**found.variants, **found.baselines}

@@ -109,7 +109,7 @@ def fit(
     With `checkpoint` (a file) each finished round is kept there, and a run with the same settings goes on after it.
 
     Raises:
-        FeelmError: the checkpoint belongs to a run with other settings, or the loss is no number any more.
+        FeelmError: the checkpoint belongs to a run with other settings, or a loss is no number any more.
     """
     with torch.random.fork_rng(devices=[]), torch_threads(params.threads):
         run = _Run(learner, params, seed)
@@ -181,8 +181,7 @@ class _Run:
             added, own = self._learn(batch)
             total, weight = total + added, weight + own
         loss = total / max(weight, 1e-12)
-        if not math.isfinite(loss):
-            raise FeelmError(f"the training loss of round {number + 1} is {loss}: lower the learning rate, or look for extreme features")
+        _check_number(loss, f"training loss of round {number + 1}")
         self.fit.losses.append(loss)
         self._validate()
 
@@ -217,6 +216,7 @@ class _Run:
             found = self.learner.validate(self.kept)
         self.kept.train()
         if found is not None:
+            _check_number(found, f"validation loss of round {len(self.fit.losses)}")
             self.fit.validation.append(found)
         if found is None or found <= min(self.fit.validation):
             self.best = _trained(self.kept)
@@ -255,6 +255,11 @@ class _Run:
             state.setdefault(int(number), {})[part] = tensor
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
         self.step, self.fit = told["step"], Fit(**told["fit"])
+
+
+def _check_number(loss: float, name: str) -> None:
+    if not math.isfinite(loss):
+        raise FeelmError(f"the {name} is {loss}: lower the learning rate, or look for extreme features")
 
 
 def _summed(values: Tensor, share: Share) -> Tensor:

@@ -1,4 +1,4 @@
-"""A tiny model trained once on a small artifact tree, for the tests of models and of evaluation."""
+"""Weights that are only there after installation, and a tiny model trained once on a small artifact tree."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,11 +6,24 @@ from pathlib import Path
 import pytest
 
 from corpus.paths import Home, writing
+from corpus.weights import verify
 from ml.models.training import ModelSummary, TrainingParams, build_model
 from ml.models.training_set import build_training_set
 from tests.ml.artifacts import write_corpus, write_films
 
 FILMS = 6
+
+
+@pytest.fixture(scope="session")
+def need_weights():
+    """Call with names: the test is skipped, with the command that helps, where one of them is not in the cache."""
+
+    def check(*names: str) -> None:
+        for name in names:
+            if verify(name).state != "present":
+                pytest.skip(f"weight {name} is not there: run `make install` or `feelm weights fetch {name}`")
+
+    return check
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from ml.evaluation.benchmarks import scores
 from ml.evaluation.benchmarks.options import Options
 from ml.evaluation.benchmarks.result import BenchmarkResult, Metrics, Protocol
 from ml.evaluation.benchmarks.rows import Job, Rows, data_digest, run_key
+from ml.features.text.encoder import encoder_facts
 from ml.models.calibration import fit_temperature
 from ml.models.loop import TellRound
 from ml.models.text.frozen import FrozenText
@@ -64,7 +65,8 @@ def run_dialogues(name: str, data: Path, test: Path | None, options: Options) ->
     form = _format(name)
     paths = _paths(form, data, test)
     own, params = _read(form, paths), options.text_params(TextParams())
-    rows = Rows(options.work / f"{name}-{run_key(data_digest(*paths.values()), repr(params))}", options.workers, options.tell)
+    key = run_key(data_digest(*paths.values()), repr(params), encoder_facts(params.encoder).digest)
+    rows = Rows(options.work / f"{name}-{key}", options.workers, options.tell)
     jobs = [Job("frozen", partial(_frozen, own, params))]
     if options.fine_tunes:
         jobs += [Job(f"fine-tuned-{seed}", partial(_tuned, own, params, seed)) for seed in options.seeds]

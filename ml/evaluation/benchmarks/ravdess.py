@@ -59,7 +59,8 @@ def run_ravdess(data: Path, test: Path | None, options: Options) -> BenchmarkRes
         FeelmError: there are no recordings or too few actors, or an actor of the test stands in the training data too.
     """
     own = read_clips(data, test)
-    rows = Rows(options.work / f"ravdess-{run_key(data_digest(*own.paths))}", options.workers, options.tell)
+    key = run_key(data_digest(*own.paths), f"{int(own.is_test.sum())} of the test")
+    rows = Rows(options.work / f"ravdess-{key}", options.workers, options.tell)
     parts: tuple[Part, Part] = ("speech", "measured")
     described = rows.make([Job(part, partial(_described, own.paths, part)) for part in parts])
     clips = Clips(described["speech"], described["measured"])

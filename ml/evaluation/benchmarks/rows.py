@@ -106,10 +106,11 @@ def _path(folder: Path, name: str) -> Path:
 
 
 def _share(folder: Path, name: str) -> float:
+    """What the row's worker has written; the whole where it has put that away because the row is there."""
     try:
         return float((folder / f"{name}.share").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return 0.0
+        return float(_path(folder, name).is_file())
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -23,6 +23,7 @@ from ml.evaluation.benchmarks.options import Options
 from ml.evaluation.benchmarks.result import BenchmarkResult, Metrics, Protocol
 from ml.evaluation.benchmarks.rows import Job, Rows, data_digest, run_key
 from ml.features.text.cues import tidied
+from ml.features.text.encoder import encoder_facts
 from ml.models.calibration import fit_temperature
 from ml.models.loop import LoopParams, TellRound
 from ml.models.text.frozen import FrozenText
@@ -71,7 +72,8 @@ def run_xed(data: Path, test: Path | None, options: Options) -> BenchmarkResult:
     """
     own, params = _read(data, test), options.text_params(PARAMS)
     paths = [data] if test is None else [data, test]
-    rows = Rows(options.work / f"xed-{run_key(data_digest(*paths), repr(params))}", options.workers, options.tell)
+    key = run_key(data_digest(*paths), repr(params), encoder_facts(params.encoder).digest)
+    rows = Rows(options.work / f"xed-{key}", options.workers, options.tell)
     seeds = options.seeds if options.fine_tunes else ()
     frozen = {name: Job(f"frozen-{name}", partial(_frozen, own, train, to, params)) for name, train, to in own.parts()}
     tuned = {

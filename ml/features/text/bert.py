@@ -129,7 +129,7 @@ class Bert:
         `layers` are of this network's shape, `drop` is their dropout. What stands behind a sentence's end is meaningless and unseen by it:
         many lengths would each want a program of their own from oneDNN, forward and backward, which costs more than the padding.
         """
-        length = -(-max(map(len, sentences)) // _FILLED) * _FILLED
+        length = min(-(-max(map(len, sentences)) // _FILLED) * _FILLED, len(self.positions))
         filled = [[*sentence, *[0] * (length - len(sentence))] for sentence in sentences]
         lengths = torch.tensor([len(sentence) for sentence in sentences], device=self.positions.device)
         seen = torch.arange(length, device=lengths.device) < lengths[:, None]

@@ -132,7 +132,9 @@ class _Learner:
             yield batches[index][share.rank :: share.count]
 
     def loss(self, network: nn.Module, batch: IntArray) -> tuple[Tensor, float]:
-        """Cross-entropy against the soft labels."""
+        """Cross-entropy against the soft labels; nothing where this process's share of the batch is empty."""
+        if not len(batch):
+            return next(network.parameters()).sum() * 0, 0.0
         logits = network([self.laid.tokens[row] for row in batch], self.laid.own[batch])
         soft, weight = (torch.from_numpy(array[batch]).to(logits.device) for array in (self.soft, self.weight))
         return (-(soft * logits.log_softmax(1)).sum(1) * weight).sum(), float(weight.sum())

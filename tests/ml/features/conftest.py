@@ -1,4 +1,4 @@
-"""Weights that are only there after installation, and a film's artifacts made by hand."""
+"""A film's artifacts made by hand, and faces of a real one."""
 
 from pathlib import Path
 
@@ -7,19 +7,6 @@ import pandas as pd
 import pytest
 
 from corpus.contracts import UNITS
-from corpus.weights import verify
-
-
-@pytest.fixture(scope="session")
-def need_weights():
-    """Call with names: the test is skipped, with the command that helps, where one of them is not in the cache."""
-
-    def check(*names: str) -> None:
-        for name in names:
-            if verify(name).state != "present":
-                pytest.skip(f"weight {name} is not there: run `make install` or `feelm weights fetch {name}`")
-
-    return check
 
 
 @pytest.fixture(scope="session")
