@@ -43,8 +43,17 @@ def test_a_file_that_is_not_xed_is_refused_in_one_line(tmp_path: Path):
     (tmp_path / "other.tsv").write_text("a\tb\n", encoding="utf-8")
     with pytest.raises(FeelmError, match="does not start with the columns"):
         build_xed(tmp_path / "other.tsv", tmp_path / "out")
-    with pytest.raises(FeelmError, match="XED is not at"):
+    with pytest.raises(FeelmError, match="does not start with the columns"):
         build_xed(tmp_path, tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FeelmError, match="XED is not at"):
+        build_xed(tmp_path / "empty", tmp_path / "out")
+
+
+def test_a_part_of_the_set_under_another_name_is_read_from_its_folder(tmp_path: Path):
+    lines = ["text\tlabels\tyear\timdb_id", "Run!\t4\t1968\t63350"]
+    (tmp_path / "unseen_films.tsv").write_text("\n".join(lines), encoding="utf-8")
+    assert build_xed(tmp_path, tmp_path / "out").by_label["fear"] == 1
 
 
 def test_the_real_corpus_is_accounted_for_line_by_line(shared_data: Path, tmp_path: Path):
