@@ -35,7 +35,7 @@ def experts_and_context() -> np.ndarray:
     runs = [train_expert(data, ExpertJob(modality, rows, rows, seed=modality), params, config) for modality in range(len(MODALITIES))]
     log_p = np.stack([log_softmax(run.logits[-1]) for run in runs], axis=1)
     prior = np.full((UNITS, len(EMOTIONS)), np.log(1 / len(EMOTIONS)), np.float32)
-    opinions = Opinions(log_p, np.stack([run.strengths[-1] for run in runs], axis=1), data.present, prior)
+    opinions = Opinions(log_p, np.stack([run.levels[-1] for run in runs], axis=1), data.present, prior)
     learnt = train_context(data, opinions, rows, rows, ContextParams(steps=4, every=2), config, seed=0)
     return join([learnt.state], data, opinions, rows, config).logits
 

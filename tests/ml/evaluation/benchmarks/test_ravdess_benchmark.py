@@ -58,7 +58,7 @@ def test_made_voices_are_told_apart_by_actors_never_heard(tmp_path: Path, option
 
 
 def test_actors_are_dealt_whole_and_anew_for_each_seed(tmp_path: Path):
-    own = ravdess._read(write_actors(tmp_path, range(1, 13)), None)
+    own = ravdess.read_clips(write_actors(tmp_path, range(1, 13)), None)
     first, second = own.folds(1), own.folds(2)
     for fold in (first, second):
         assert set(fold.tolist()) == set(range(5))
@@ -101,7 +101,7 @@ def test_files_that_are_no_speech_of_the_set_are_told_and_too_few_actors_refused
     data = write_actors(tmp_path / "data", range(1, 7))
     (data / "Actor_01" / "03-02-01-01-01-01-01.wav").write_bytes(b"sung")
     (data / "interview.wav").write_bytes(b"other")
-    notes = ravdess._read(data, None).notes
+    notes = ravdess.read_clips(data, None).notes
     assert notes == ("not named by seven pairs of digits, as 03-01-05-02-01-02-07: 1 files", "sung, not spoken: 1 files")
     with pytest.raises(FeelmError, match="speech of 2 actors of RAVDESS: at least 5 are needed"):
         run_benchmark("ravdess", write_actors(tmp_path / "few", range(1, 3)), None, options())
