@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml tools/install.sh corpus/weights.py corpus/packages.
 	@bash tools/install.sh $(PYTHON) $(VENV)
 	@touch $@
 
-asr: install ## speech recognition for films without subtitles: the packages of feelm[asr] and their weights, 220 MB
+asr: install ## speech recognition for films without subtitles: the packages of feelm[asr], 150 MB
 	@$(BIN)/python -m pip install --quiet $$($(BIN)/python tools/extra.py asr)
 
 demo: install ## make films, run the whole chain, show the result
