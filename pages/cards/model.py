@@ -218,7 +218,8 @@ def _notice(card: ModelCard) -> str | None:
 
 def _what(card: ModelCard) -> Section:
     paragraph = (
-        "For each line, scene or span it gives the probability of seven emotions, an intensity from 0 to 1, valence and arousal from -1 to 1, and the probability of the "
+        "For each line, scene or span it gives the probability of seven emotions, an intensity from 0 to 1, valence and arousal "
+        "from -1 to 1, and the probability of the "
         "next unit's emotion. A network for each modality reads the unit, and a network over the sequence of units joins what they say; "
         "any modality may be missing. It is a folder of safetensors and JSON with a sha256 manifest, and loads no pickle."
     )
