@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from corpus.terms import EMOTIONS
-from ml.evaluation.groups import groups_of
 from ml.evaluation.report import CorpusReport, SystemScore, ValidationReport
 from ml.models.grounds import Ground, allows, named, narrower
 
@@ -166,8 +165,8 @@ def _check_emotions(own: SystemScore, other: SystemScore, bounds: Bounds, agains
 
 def _check_groups(own: CorpusReport, other: CorpusReport, bounds: Bounds, against: list[str]) -> None:
     """Groups that both reports measured."""
-    before = {group.name: group.uar.value for group in groups_of(other)}
-    for group in groups_of(own):
+    before = {group.name: group.uar.value for group in other.groups}
+    for group in own.groups:
         if group.name not in before or group.n_units < bounds.min_group_units:
             continue
         if group.uar.value < before[group.name] - bounds.group_uar_loss:

@@ -95,9 +95,11 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def raw_features(data: UnitArrays, modality: int) -> FloatArray:
-    """Raw features (n, d) of a modality; the voice's measures come before what the speech network hears."""
-    return (data.face, np.concatenate([data.voice, data.speech], axis=1), data.text)[modality]
+def raw_features(data: UnitArrays, modality: int, rows: IntArray) -> FloatArray:
+    """Raw features (n, d) of some units in a modality; the voice's measures come before what the speech network hears."""
+    if modality == VOICE:
+        return np.concatenate([data.voice[rows], data.speech[rows]], axis=1)
+    return (data.face if modality == FACE else data.text)[rows]
 
 
 def make_expert(modality: int, features: int, sources: int, config: NetworkConfig, speech: int) -> Expert:
@@ -123,8 +125,8 @@ def unit_weights(soft: FloatArray, source: IntArray, balance: float) -> FloatArr
 def train_expert(data: UnitArrays, job: ExpertJob, params: ExpertParams, config: NetworkConfig) -> ExpertRun:
     """Train on the job's labelled rows that have the modality and state opinions on its test rows."""
     rows = job.train_rows[data.present[job.train_rows, job.modality] & np.isfinite(data.soft[job.train_rows, 0])]
-    features = raw_features(data, job.modality)
-    standardiser = Standardiser.fit(features[rows])
+    features = raw_features(data, job.modality, rows)
+    standardiser = Standardiser.fit(features)
     with seeded(job.seed):
         network = make_expert(job.modality, features.shape[1], int(data.source.max()) + 1, config, data.speech.shape[1])
     learner = _Learner(network, data, job, rows, standardiser, params)
@@ -157,7 +159,7 @@ def state_opinions(
     with torch.no_grad():
         for chunk in np.array_split(there, -(-len(there) // 256)) if len(there) else []:
             own = rows[chunk]
-            features = torch.from_numpy(standardiser.apply(raw_features(data, modality)[own]))
+            features = torch.from_numpy(standardiser.apply(raw_features(data, modality, own)))
             crops, mask = gather_crops(data, own) if modality == FACE else (None, None)
             emotion, level = network(features, torch.from_numpy(data.source[own]), crops, mask)
             logits[chunk], levels[chunk] = emotion.numpy(), level.numpy()
@@ -186,7 +188,7 @@ class _Learner:
         self, network: Expert, data: UnitArrays, job: ExpertJob, rows: IntArray, standardiser: Standardiser, params: ExpertParams
     ) -> None:
         self.network, self.data, self.job, self.standardiser, self.params = network, data, job, standardiser, params
-        self.features = torch.from_numpy(standardiser.apply(raw_features(data, job.modality)[rows]))
+        self.features = torch.from_numpy(standardiser.apply(raw_features(data, job.modality, rows)))
         self.crops = gather_crops(data, rows) if job.modality == FACE else None
         self.source = torch.from_numpy(data.source[rows])
         self.soft = torch.from_numpy(data.soft[rows])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from corpus.contracts import TRAINING_UNITS
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, MODALITIES, FeelmError
-from ml.evaluation.groups import GroupScore, groups_of
+from ml.evaluation.findings import GroupScore
 from ml.evaluation.report import CorpusReport, Interval, SystemScore, ValidationReport
 from ml.models.grounds import Ground, GroundKind, named, narrower, read_grounds
 from ml.models.training_set import Manifest
@@ -304,7 +304,7 @@ def _calibration(corpus: CorpusReport, score: SystemScore) -> Section:
 
 
 def _groups(corpus: CorpusReport) -> list[Section]:
-    groups = groups_of(corpus)
+    groups = corpus.groups
     if not groups:
         return []
     head = ("Group", "Units", "Accuracy", "UAR", "Calibration error", "One rater", "False distress")
@@ -341,7 +341,7 @@ def _limits(card: ModelCard) -> Section:
     bullets = [
         f"It learned from films and dialogue in {spoken}; other languages, cultures and real life are untested.",
         "Labels are what raters saw portrayed. It does not know what anybody feels, and raters differ.",
-        *(() if any(groups_of(corpus) for corpus in card.report.corpora) else (NO_GROUPS,)),
+        *(() if any(corpus.groups for corpus in card.report.corpora) else (NO_GROUPS,)),
         *card.report.notes,
         *(f"Left out: {name}: {reason}" for name, reason in card.report.left_out.items()),
     ]

@@ -84,6 +84,8 @@ class Rows:
 
 def _make(folder: Path, job: Job, tell: TellRow | None = None) -> None:
     """Make one row and write it; without somebody to tell, its share is written beside it."""
+    from threadpoolctl import threadpool_limits
+
     started, told = monotonic(), folder / f"{job.name}.share"
     checkpoint = folder / f"{job.name}.checkpoint"
 
@@ -93,7 +95,8 @@ def _make(folder: Path, job: Job, tell: TellRow | None = None) -> None:
         else:
             tell(job.name, done / total)
 
-    logits = np.ascontiguousarray(job.run(checkpoint, rounds), np.float32)
+    with threadpool_limits(1):  # what scikit-learn computes with; torch's threads are the loop's own affair
+        logits = np.ascontiguousarray(job.run(checkpoint, rounds), np.float32)
     write_bytes(_path(folder, job.name), save({"logits": logits}, {"seconds": f"{monotonic() - started:.1f}"}))
     for path in (checkpoint, told):
         path.unlink(missing_ok=True)

@@ -127,7 +127,7 @@ class Bert:
         """States of the tokens, float32 (sentences, length, width), for training: the length is the longest one's or a little more.
 
         `layers` are of this network's shape, `drop` is their dropout. What stands behind a sentence's end is meaningless and unseen by it:
-        many lengths would each want a program of their own from oneDNN, forward and backward, which costs more than the padding.
+        for many lengths oneDNN keeps a program each, forward and backward (4.0 GB were seen, 1.7 GB so), and is no faster.
         """
         length = min(-(-max(map(len, sentences)) // _FILLED) * _FILLED, len(self.positions))
         filled = [[*sentence, *[0] * (length - len(sentence))] for sentence in sentences]

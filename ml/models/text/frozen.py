@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -70,12 +71,18 @@ class FrozenText:
         """Sparse columns (n, d) of all lines."""
         from scipy.sparse import csr_matrix, hstack
 
-        embedding = sentence_encoder(self.encoder).encode(list(lines.texts))
+        embedding = _embedded(tuple(lines.texts), self.encoder)
         cues = np.clip((word_columns(lines.texts) - self.cue_mean) * self.cue_scale, -CUE_CLIP * CUE_SCALE, CUE_CLIP * CUE_SCALE)
         who = np.array([[name == speaker for name in self.speakers] for speaker in lines.speakers], np.float32).reshape(len(lines), -1)
         before, after = (NEIGHBOURS * _mean_beside(embedding, lines.dialogue, sign) for sign in (-1, 1))
         dense = np.concatenate([embedding, before, after, cues, SPEAKER_SCALE * who], axis=1)
         return hstack([csr_matrix(dense), self.vectors.transform(lines.texts)]).tocsr()
+
+
+@lru_cache(maxsize=1)
+def _embedded(texts: tuple[str, ...], encoder: str) -> FloatArray:
+    """Embeddings (n, width); the same lines are fitted on and answered for, fold after fold."""
+    return sentence_encoder(encoder).encode(texts)
 
 
 def _mean_beside(embedding: FloatArray, dialogue: IntArray, sign: int) -> FloatArray:
