@@ -205,8 +205,8 @@ class _Learner:
         self.network, self.feed, self.validation, self.params, self.in_dialogue = network, feed, validation, params, in_dialogue
 
     def groups(self, params: LoopParams) -> list[dict[str, object]]:
-        """The few figures of the hidden Markov model learn fast; the transformer slowly and kept small, since films are few; the characters'
-        tables hardly leave what was counted, since each of their cells is met a few times.
+        """The few figures of the hidden Markov model learn fast; the transformer slowly and kept small, since films are few; what the
+        characters' tables begin with, counted, hardly changes, since each of their cells is met a few times.
         """
         network, own = self.network, self.params
         quick = [network.trust, network.bias, network.heed, network.transitions.logits]

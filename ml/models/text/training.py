@@ -8,7 +8,7 @@ use each dialogue is cut in several ways, and what a line's windows say of it is
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +96,7 @@ def tune(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = trainable_encoder(params.encoder, device)
+        params = replace(params, reach=params.reach.within(encoder.network.shape.longest))
         network = TextNetwork(encoder.network, soft.shape[1], number_type(device), params.dropout).to(device)
     turns = Turns.of(lines, encoder.tokens, params.reach)
     learner = _Learner(network, turns, soft, train, validation, params)

@@ -90,6 +90,14 @@ def test_an_ended_run_gives_the_same_logits_when_it_goes_on(params: TextParams, 
     assert np.array_equal(again.logits(lines, rows(15, 20)), whole.logits(lines, rows(15, 20)))
 
 
+def test_an_encoder_with_few_places_is_given_windows_that_fit(params: TextParams, tmp_path: Path):
+    lines, soft = talk(10)
+    short = replace(params, encoder=str(write_encoder(tmp_path / "short", places=21)), reach=Reach(longest=64, line=32))
+    tuned = tune(lines, soft, rows(0, 10), rows(0, 0), replace(short, loop=replace(params.loop, rounds=1)), 1, device="cpu")
+    assert tuned.params.reach == Reach(longest=21, line=21)
+    assert np.isfinite(tuned.logits(lines, rows(0, 10))).all()
+
+
 def test_logits_come_in_the_order_of_the_rows_asked_for(params: TextParams):
     lines, soft = talk(40)
     tuned = tune(lines, soft, rows(0, 40), rows(0, 0), replace(params, loop=replace(params.loop, rounds=1)), 1, device="cpu")
