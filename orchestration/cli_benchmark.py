@@ -58,23 +58,29 @@ def _set_command(name: str, about: str) -> None:
         as_json: Json = False,
     ) -> None:
         from ml.evaluation.benchmarks import Options, run_benchmark
+        from ml.models.loop import met
         from orchestration.progress import row_bars
 
-        with row_bars(err) as tell:
+        with met() as share, row_bars(err, quiet=share.rank > 0) as tell:
             options = Options(
                 work=work or Home.from_environment().benchmarks,
                 seeds=tuple(range(1, seeds + 1)),
                 fine_tunes=not quick,
                 encoder=encoder.value,
-                workers=workers,
+                workers=workers if share.count == 1 else 1,
                 tell=tell,
             )
             found = run_benchmark(name, data, test, options)
-        if as_json:
-            typer.echo(found.to_json())
-        else:
-            out.print(_scores(found))
-            out.print(_protocol(found))
+        if share.rank == 0:
+            _tell(found, as_json)
+
+
+def _tell(found: "BenchmarkResult", as_json: bool) -> None:
+    if as_json:
+        typer.echo(found.to_json())
+    else:
+        out.print(_scores(found))
+        out.print(_protocol(found))
 
 
 def _scores(found: "BenchmarkResult") -> Table:

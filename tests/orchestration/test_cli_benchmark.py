@@ -1,10 +1,15 @@
 """`feelm benchmark` on small copies of sets: figures with their baselines and how they came about, for people and for programs."""
 
 import json
+import os
+import socket
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -88,6 +93,28 @@ def test_people_see_the_system_its_baselines_and_how_the_figures_came_about(meld
     told = json.loads(feelm(*arguments, "--json"))
     assert told["protocol"]["system"] == "frozen" and told["per_class"]["joy"]["n"] == 2
     assert list(told["baselines"]) == ["majority", "persistence", "tfidf_svm"]
+
+
+def one_of_two(rank: int, port: int, arguments: Sequence[str]) -> subprocess.Popen[str]:
+    """The command as torchrun starts it: its agent keeps the meeting place, which the processes find by these variables."""
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True", "GLOO_SOCKET_IFNAME": "lo"}
+    place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    command = [str(Path(sys.executable).with_name("feelm")), *arguments]
+    return subprocess.Popen(command, env={**os.environ, **meeting, **place}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_processes_that_torchrun_starts_train_together_and_one_of_them_tells(meld: Path, tmp_path: Path, need_minilm: None):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        store = torch.distributed.TCPStore("127.0.0.1", port, is_master=True, master_listen_fd=os.dup(listening.fileno()))
+        arguments = ("benchmark", "meld", "--data", str(meld), "--seeds", "1", "--json")
+        processes = [one_of_two(rank, port, arguments) for rank in range(2)]
+        told, silent = (process.communicate(timeout=240) for process in processes)
+        del store
+    assert [process.returncode for process in processes] == [0, 0], told[1] + silent[1]
+    assert json.loads(told[0])["protocol"]["system"] == "fine_tuned_and_frozen" and silent[0] == ""
+    (rows,) = (tmp_path / "home" / "benchmarks").iterdir()
+    assert sorted(path.name for path in rows.iterdir()) == [*(f"fine-tuned-1-{k}.safetensors" for k in range(3)), "frozen.safetensors"]
 
 
 @pytest.fixture
