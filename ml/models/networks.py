@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from corpus.terms import ROLES
+from corpus.terms import ROLES, FaceNetwork
 from ml.models.cast import PRESENT
+from ml.models.face.track import TrackEncoder, mean_and_peak
 
 EMOTION_COUNT = 7
 MODALITY_COUNT = 3
@@ -27,8 +28,9 @@ WIDE_DROPOUT, WIDE_SCALE = 0.5, 0.05
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the networks. `window` is how many preceding units a unit attends to."""
+    """Sizes of the networks, and which sees the faces. `window` is how many preceding units a unit attends to."""
 
+    face_network: FaceNetwork = FaceNetwork.SMALL
     face_channels: tuple[int, int, int] = (12, 24, 32)
     face_width: int = 48
     voice_width: int = 48
@@ -75,10 +77,7 @@ class CropEncoder(nn.Module):
         flat = crops.flatten(0, 1).unsqueeze(1)
         flat = (flat - flat.mean((2, 3), keepdim=True)) / (flat.std((2, 3), keepdim=True) + 0.05)
         each = self.project(self.convolutions(flat)).unflatten(0, crops.shape[:2])
-        weight = mask.unsqueeze(-1).float()
-        mean = (each * weight).sum(1) / weight.sum(1).clamp(min=1)
-        peak = each.masked_fill(~mask.unsqueeze(-1), -1e4).amax(1) * mask.any(1, keepdim=True)
-        return torch.cat([mean, peak], dim=1)
+        return mean_and_peak(each, mask)
 
 
 class Expert(nn.Module):
@@ -88,7 +87,7 @@ class Expert(nn.Module):
     `wide` of the features are many and each says little: they add a linear reading of their own, which begins at nothing.
     """
 
-    def __init__(self, features: int, width: int, dropout: float, sources: int, crops: CropEncoder | None = None, wide: int = 0) -> None:
+    def __init__(self, features: int, width: int, dropout: float, sources: int, crops: CropEncoder | TrackEncoder | None = None, wide: int = 0) -> None:
         super().__init__()
         self.crops = crops
         features -= wide
@@ -104,7 +103,7 @@ class Expert(nn.Module):
         self.source_bias = nn.Parameter(torch.zeros(sources, EMOTION_COUNT))
 
     def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Standardised features (b, d), source numbers (b,), and crops with their mask where the expert sees faces."""
+        """Standardised features (b, d), source numbers (b,), and crops (or the backbone's maps of them) with their mask where the expert sees faces."""
         narrow, wide = features.split(self.split, dim=1)
         parts = [self.features(narrow)] if self.features is not None else []
         if self.crops is not None and crops is not None and mask is not None:

@@ -1,0 +1,39 @@
+"""From the crops of a face's track to one vector a unit, by the upper layers of the backbone.
+
+The upper layers begin with their ImageNet weights and are fine-tuned, more slowly than what stands on them; each crop gives a vector, and the
+mean and the maximum over those that are there tell of the track.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+
+def mean_and_peak(each: Tensor, mask: Tensor) -> Tensor:
+    """Mean and maximum (b, 2 d) over time of vectors (b, t, d) where the mask (b, t) has one; zeros where it has none."""
+    weight = mask.unsqueeze(-1).float()
+    mean = (each * weight).sum(1) / weight.sum(1).clamp(min=1)
+    peak = each.masked_fill(~mask.unsqueeze(-1), -1e4).amax(1) * mask.any(1, keepdim=True)
+    return torch.cat([mean, peak], dim=1)
+
+
+class TrackEncoder(nn.Module):
+    """Maps of a unit's crops (b, k, channels, h, w) with a mask (b, k) to one vector (b, 2 * width)."""
+
+    def __init__(self, upper: nn.Sequential, width: int, dropout: float) -> None:
+        super().__init__()
+        self.upper = deepcopy(upper).requires_grad_(True)
+        channels = upper[-1].project.out_channels
+        self.norm = nn.LayerNorm(channels)
+        self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, width), nn.GELU())
+        self.width, self.each = 2 * width, width
+
+    def forward(self, maps: Tensor, mask: Tensor) -> Tensor:
+        """Shape (b, 2 * width); zeros where no crop is there."""
+        found = self.upper(maps[mask]).mean((2, 3))
+        each = maps.new_zeros(*mask.shape, self.each)
+        each[mask] = self.project(self.norm(found))
+        return mean_and_peak(each, mask)
