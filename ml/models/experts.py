@@ -22,8 +22,7 @@ from corpus.terms import EMOTIONS, MODALITIES, FaceNetwork
 from corpus.threads import one_torch_thread
 from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.face.augment import augment_crops
-from ml.models.face.backbone import pretrained
-from ml.models.face.seen import FROZEN, see
+from ml.models.face.seen import see
 from ml.models.face.track import TrackEncoder
 from ml.models.loop import LoopParams, Share, fit
 from ml.models.networks import LEVEL_COUNT, CropEncoder, Expert, NetworkConfig, squashed
@@ -122,7 +121,7 @@ def face_encoder(config: NetworkConfig) -> CropEncoder | TrackEncoder:
     """What turns a unit's crops into a vector."""
     if config.face_network is FaceNetwork.SMALL:
         return CropEncoder(config)
-    return TrackEncoder(pretrained()[FROZEN:], config.face_width, config.dropout)
+    return TrackEncoder(config.face_width, config.dropout)
 
 
 def with_maps(data: UnitArrays, config: NetworkConfig, store: ChunkStore | None = None, views: int = 1) -> UnitArrays:

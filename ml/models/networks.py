@@ -87,7 +87,9 @@ class Expert(nn.Module):
     `wide` of the features are many and each says little: they add a linear reading of their own, which begins at nothing.
     """
 
-    def __init__(self, features: int, width: int, dropout: float, sources: int, crops: CropEncoder | TrackEncoder | None = None, wide: int = 0) -> None:
+    def __init__(
+        self, features: int, width: int, dropout: float, sources: int, crops: CropEncoder | TrackEncoder | None = None, wide: int = 0
+    ) -> None:
         super().__init__()
         self.crops = crops
         features -= wide

@@ -9,6 +9,7 @@ variants (relu6, no squeeze-and-excitation); the weights are those of the packag
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,9 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from corpus.weights import weight_path
+from corpus.weights import FACE_BACKBONE, weight_path
 
-WEIGHT = "efficientnet-lite0"
+FROZEN = 16
+"""Layers that stay as they are; those above are fine-tuned."""
+
 EPSILON = 1e-3
 """Of the batch norm that the weights were trained with."""
 
@@ -108,9 +111,14 @@ def layers(stages: tuple[Stage, ...] = LITE0, stem: int = STEM_WIDTH) -> nn.Sequ
     return nn.Sequential(*made)
 
 
+def width_of(network: nn.Sequential) -> int:
+    """Channels of the last layer's maps."""
+    return [module for module in network.modules() if isinstance(module, Filter)][-1].out_channels
+
+
 @lru_cache(maxsize=1)
 def pretrained() -> nn.Sequential:
-    """EfficientNet-Lite0 with its ImageNet weights, to be copied by whoever changes it.
+    """EfficientNet-Lite0 with its ImageNet weights, which nobody changes.
 
     Raises:
         WeightError: the weights are not in the cache, or damaged.
@@ -118,15 +126,29 @@ def pretrained() -> nn.Sequential:
     from safetensors.torch import load_file
 
     network = layers()
-    network.load_state_dict(folded(load_file(weight_path(WEIGHT)), len(network) - 1))
+    network.load_state_dict(folded(load_file(weight_path(FACE_BACKBONE)), len(network) - 1))
     return network.eval().requires_grad_(False)
+
+
+def lower() -> nn.Sequential:
+    """The layers that stay as they are."""
+    return pretrained()[:FROZEN]
+
+
+def upper() -> nn.Sequential:
+    """A copy of the layers that are fine-tuned."""
+    return deepcopy(pretrained()[FROZEN:]).requires_grad_(True)
 
 
 def folded(stored: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:
     """The package's tensors by the names that `layers` has, batch norm folded into the filters."""
     found = _fold(stored, "_conv_stem", "_bn0", "0.filter")
     for number in range(blocks):
-        for theirs, norm, ours in (("_expand_conv", "_bn0", "expand"), ("_depthwise_conv", "_bn1", "depthwise"), ("_project_conv", "_bn2", "project")):
+        for theirs, norm, ours in (
+            ("_expand_conv", "_bn0", "expand"),
+            ("_depthwise_conv", "_bn1", "depthwise"),
+            ("_project_conv", "_bn2", "project"),
+        ):
             head = f"_blocks.{number}."
             if f"{head}{theirs}.weight" in stored:
                 found |= _fold(stored, head + theirs, head + norm, f"{number + 1}.{ours}")

@@ -12,14 +12,11 @@ import torch
 
 from corpus.chunks import ChunkStore, Work, content_digest
 from corpus.threads import one_torch_thread
-from corpus.weights import weight
+from corpus.weights import FACE_BACKBONE, weight
+from ml.models.face import backbone
 from ml.models.face.augment import augment_crops
-from ml.models.face.backbone import WEIGHT, pretrained, standardised
 
 FloatMaps = npt.NDArray[np.float16]
-
-FROZEN = 16
-"""Layers of the backbone that stay as they are."""
 
 SIDE_PX = 96
 """What crops are resized to."""
@@ -35,7 +32,8 @@ def see(crops: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_], views: int = 
     Raises:
         WeightError: the backbone's weights are not in the cache, or damaged.
     """
-    work = Work("face backbone", VERSION, {"weight": weight(WEIGHT).archive_sha256, "frozen": FROZEN, "side_px": SIDE_PX, "views": views})
+    settings = {"weight": weight(FACE_BACKBONE).archive_sha256, "frozen": backbone.FROZEN, "side_px": SIDE_PX, "views": views}
+    work = Work("face backbone", VERSION, settings)
     starts = range(0, max(len(crops), 1), UNITS_EACH)
     return np.concatenate([_kept(crops[at : at + UNITS_EACH], mask[at : at + UNITS_EACH], views, work, store) for at in starts])
 
@@ -52,13 +50,13 @@ def _kept(crops: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_], views: int,
 
 
 def _see(crops: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_], views: int) -> FloatMaps:
-    frozen = pretrained()[:FROZEN]
+    frozen = backbone.lower()
     plain = torch.from_numpy(crops.astype(np.float32) / 255)
     there = torch.from_numpy(mask)
     with torch.random.fork_rng(devices=[]), one_torch_thread(), torch.no_grad():
         torch.manual_seed(0)
         each = [plain, *(augment_crops(plain) for _ in range(views - 1))]
-        seen = [frozen(standardised(view[there], SIDE_PX)) for view in each]
+        seen = [frozen(backbone.standardised(view[there], SIDE_PX)) for view in each]
     maps = torch.zeros(*crops.shape[:2], views, *seen[0].shape[1:], dtype=torch.float16)
     maps[there] = torch.stack(seen, dim=1).to(torch.float16)
     return maps.numpy()

@@ -6,10 +6,10 @@ mean and the maximum over those that are there tell of the track.
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import torch
 from torch import Tensor, nn
+
+from ml.models.face import backbone
 
 
 def mean_and_peak(each: Tensor, mask: Tensor) -> Tensor:
@@ -23,10 +23,10 @@ def mean_and_peak(each: Tensor, mask: Tensor) -> Tensor:
 class TrackEncoder(nn.Module):
     """Maps of a unit's crops (b, k, channels, h, w) with a mask (b, k) to one vector (b, 2 * width)."""
 
-    def __init__(self, upper: nn.Sequential, width: int, dropout: float) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.upper = deepcopy(upper).requires_grad_(True)
-        channels = upper[-1].project.out_channels
+        self.upper = backbone.upper()
+        channels = backbone.width_of(self.upper)
         self.norm = nn.LayerNorm(channels)
         self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, width), nn.GELU())
         self.width, self.each = 2 * width, width
