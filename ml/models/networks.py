@@ -105,7 +105,7 @@ class Expert(nn.Module):
         self.source_bias = nn.Parameter(torch.zeros(sources, EMOTION_COUNT))
 
     def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Standardised features (b, d), source numbers (b,), and crops (or the backbone's maps of them) with their mask where the expert sees faces."""
+        """Standardised features (b, d), source numbers (b,), and for an expert on faces crops, or a backbone's maps of them, and mask."""
         narrow, wide = features.split(self.split, dim=1)
         parts = [self.features(narrow)] if self.features is not None else []
         if self.crops is not None and crops is not None and mask is not None:

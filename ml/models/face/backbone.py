@@ -25,8 +25,8 @@ FROZEN = 16
 EPSILON = 1e-3
 """Of the batch norm that the weights were trained with."""
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Red, green and blue of ImageNet's pictures, by which the network's input is standardised."""
+MIDDLE, SPAN = 127.0, 128.0
+"""Colours in 0..255 enter as (colour - MIDDLE) / SPAN: so Google trained the Lite variants, other than what the package's text says."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,6 @@ def _fold(stored: Mapping[str, Tensor], convolution: str, norm: str, name: str) 
 
 
 def standardised(grey: Tensor, side: int) -> Tensor:
-    """Grey pictures (b, h, w) in 0..1 as the network takes them: (b, 3, side, side), each channel standardised as ImageNet's."""
+    """Grey pictures (b, h, w) in 0..1 as the network takes them: (b, 3, side, side), about -1..1, the channels alike."""
     resized = functional.interpolate(grey.unsqueeze(1), size=(side, side), mode="bilinear", align_corners=False)
-    mean, deviation = (torch.tensor(values)[None, :, None, None] for values in (MEAN, DEVIATION))
-    return (resized - mean) / deviation
+    return ((255 * resized - MIDDLE) / SPAN).expand(-1, 3, -1, -1)

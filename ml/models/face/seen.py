@@ -1,7 +1,7 @@
 """What the backbone's frozen layers see in face crops: computed once a crop, so that an epoch costs only the layers that learn.
 
-Augmentation must come before frozen layers, so each crop is seen in a few views, the first as it is and the others augmented; training draws
-one of them each time. Chunks of units are kept in a store by their content, where there is one.
+Augmentation must come before frozen layers, so each crop is seen in a few views, the first as it is and the others augmented; training
+draws one of them each time. Chunks of units are kept in a store by their content, where there is one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From the crops of a face's track to one vector a unit, by the upper layers of the backbone.
 
-The upper layers begin with their ImageNet weights and are fine-tuned, more slowly than what stands on them; each crop gives a vector, and the
-mean and the maximum over those that are there tell of the track.
+The upper layers begin with their ImageNet weights and are fine-tuned, more slowly than what stands on them; each crop gives a vector, and
+the mean and the maximum over those that are there tell of the track.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ml.models.face import backbone
+
+NARROW, PLACES = 32, 3
+"""Channels a place, and places along a side of the face, that are read."""
 
 
 def mean_and_peak(each: Tensor, mask: Tensor) -> Tensor:
@@ -21,19 +24,26 @@ def mean_and_peak(each: Tensor, mask: Tensor) -> Tensor:
 
 
 class TrackEncoder(nn.Module):
-    """Maps of a unit's crops (b, k, channels, h, w) with a mask (b, k) to one vector (b, 2 * width)."""
+    """Maps of a unit's crops (b, k, channels, h, w) with a mask (b, k) to one vector (b, 2 * width).
+
+    What the upper layers see is narrowed and read place by place, since a mouth and brows are not told apart by what is anywhere in the face.
+    """
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.upper = backbone.upper()
-        channels = backbone.width_of(self.upper)
-        self.norm = nn.LayerNorm(channels)
-        self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, width), nn.GELU())
+        self.narrow = nn.Sequential(
+            nn.Conv2d(backbone.width_of(self.upper), NARROW, 1),
+            nn.GroupNorm(2, NARROW),
+            nn.GELU(),
+            nn.AdaptiveAvgPool2d(PLACES),
+            nn.Flatten(),
+        )
+        self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(NARROW * PLACES**2, width), nn.GELU())
         self.width, self.each = 2 * width, width
 
     def forward(self, maps: Tensor, mask: Tensor) -> Tensor:
         """Shape (b, 2 * width); zeros where no crop is there."""
-        found = self.upper(maps[mask]).mean((2, 3))
         each = maps.new_zeros(*mask.shape, self.each)
-        each[mask] = self.project(self.norm(found))
+        each[mask] = self.project(self.narrow(self.upper(maps[mask])))
         return mean_and_peak(each, mask)

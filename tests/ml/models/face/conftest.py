@@ -22,6 +22,8 @@ def tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> Iterator[nn.Sequential]:
     with torch.random.fork_rng():
         torch.manual_seed(4)
         network = layers(TINY, stem=4).eval().requires_grad_(False)
+        for parameter in network.parameters():
+            parameter *= 2.0  # torch draws weights so small that eight layers leave nothing of a picture
     monkeypatch.setattr(backbone, "pretrained", lambda: network)
     monkeypatch.setattr(backbone, "FROZEN", 3)
     monkeypatch.setattr(seen, "SIDE_PX", 24)
@@ -34,7 +36,7 @@ def config() -> NetworkConfig:
 
 
 def planted(n: int, emotions: int = 2) -> UnitArrays:
-    """n units with three crops each, grey noise but for one, in which a bright bar lies where the emotion says; their features say nothing."""
+    """n units with three crops each, grey noise but for one, in which a bright bar lies where the emotion says; features say nothing."""
     drawn = np.random.default_rng(3)
     label = np.arange(n) % emotions
     crops = drawn.integers(90, 110, (n, CROPS, CROP_PX, CROP_PX), dtype=np.uint8)

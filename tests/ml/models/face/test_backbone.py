@@ -22,9 +22,9 @@ def test_its_output_on_a_drawn_picture_is_that_of_the_package(need_weights) -> N
         found = pretrained()(standardised(rings(48), 96))
     # Of efficientnet-lite-pytorch 0.1.0 on the same pictures, 2026-11-27
     assert found.shape == (2, 320, 3, 3)
-    assert found.mean((1, 2, 3)).tolist() == pytest.approx([0.01997, -0.06730], abs=1e-4)
-    assert found.std((1, 2, 3)).tolist() == pytest.approx([3.83652, 4.16501], rel=1e-4)
-    assert found[0, :4, 1, 1].tolist() == pytest.approx([-2.57810, -12.58353, -1.50591, 0.69585], abs=1e-3)
+    assert found.mean((1, 2, 3)).tolist() == pytest.approx([0.03618, -0.09490], abs=1e-4)
+    assert found.std((1, 2, 3)).tolist() == pytest.approx([3.93051, 4.14061], rel=1e-4)
+    assert found[0, :4, 1, 1].tolist() == pytest.approx([-1.64204, -13.55950, -1.51723, 2.63853], abs=1e-3)
 
 
 def test_the_weights_are_the_pinned_ones(need_weights) -> None:
@@ -74,8 +74,8 @@ def test_whoever_fine_tunes_leaves_the_pretrained_weights_as_they_are(tiny_backb
     assert torch.equal(tiny_backbone[3].project.weight, before)
 
 
-def test_grey_becomes_three_channels_standardised_as_imagenets() -> None:
-    found = standardised(torch.full((2, 48, 48), 0.485), 96)
-    assert found.shape == (2, 3, 96, 96)
-    assert found[0, 0].abs().max() < 1e-5
-    assert found[0, 2, 0, 0].item() == pytest.approx((0.485 - 0.406) / 0.225, abs=1e-5)
+def test_grey_becomes_three_channels_from_minus_one_to_one() -> None:
+    found = standardised(torch.tensor([0.0, 127 / 255, 1.0])[:, None, None].expand(3, 48, 48), 96)
+    assert found.shape == (3, 3, 96, 96)
+    assert found[:, 0, 0, 0].tolist() == pytest.approx([-127 / 128, 0, 1], abs=1e-5)
+    assert torch.equal(found[:, 0], found[:, 2])
