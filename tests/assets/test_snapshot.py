@@ -61,7 +61,8 @@ def test_no_section_of_the_settings_is_named_like_a_list_of_the_stages(workspace
     assert not set(listing) & set(settings), "DVC merges params.yaml into the variables that dvc.yaml ranges over"
 
 
-def test_a_home_may_have_any_name_and_dvc_ranges_over_its_films(workspace: Workspace) -> None:
+def test_a_home_may_have_any_name_and_dvc_ranges_over_its_films(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").unlink()
     write_stage_list(workspace)
     with _repository(workspace, workspace.home.root.parent) as repo:
         stages = {stage.addressing: stage for stage in repo.index.stages}
