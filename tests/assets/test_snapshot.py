@@ -61,13 +61,12 @@ def test_no_section_of_the_settings_is_named_like_a_list_of_the_stages(workspace
     assert not set(listing) & set(settings), "DVC merges params.yaml into the variables that dvc.yaml ranges over"
 
 
-def test_a_home_may_have_any_name_and_dvc_ranges_over_its_films(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_home_may_have_any_name_and_dvc_finds_its_artifacts(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").unlink()
     write_stage_list(workspace)
     with _repository(workspace, workspace.home.root.parent) as repo:
-        stages = {stage.addressing: stage for stage in repo.index.stages}
-    assert {"film@free", "film@held"} <= stages.keys()
-    assert [Path(str(out.fs_path)) for out in stages["film@free"].outs] == [workspace.home.artifact("film", "free")]
+        stages = {stage.addressing.rpartition(":")[2]: stage for stage in repo.index.stages}
+    assert [Path(str(out.fs_path)) for out in stages["model_card"].outs] == [workspace.home.artifact("model_card")]
 
 
 def test_a_second_home_of_another_name_in_the_same_folder_is_refused(workspace: Workspace, tmp_path: Path) -> None:
