@@ -125,7 +125,8 @@ def pretrained() -> nn.Sequential:
     """
     from safetensors.torch import load_file
 
-    network = layers()
+    with torch.random.fork_rng(devices=[]):  # or who asks first would go on with other chances than who asks later
+        network = layers()
     network.load_state_dict(folded(load_file(weight_path(FACE_BACKBONE)), len(network) - 1))
     return network.eval().requires_grad_(False)
 

@@ -26,7 +26,7 @@ def mean_and_peak(each: Tensor, mask: Tensor) -> Tensor:
 class TrackEncoder(nn.Module):
     """Maps of a unit's crops (b, k, channels, h, w) with a mask (b, k) to one vector (b, 2 * width).
 
-    What the upper layers see is narrowed and read place by place, since a mouth and brows are not told apart by what is anywhere in the face.
+    What the upper layers see is narrowed and read place by place: the mean over a face would not tell a mouth from brows.
     """
 
     def __init__(self, width: int, dropout: float) -> None:

@@ -74,6 +74,16 @@ def test_whoever_fine_tunes_leaves_the_pretrained_weights_as_they_are(tiny_backb
     assert torch.equal(tiny_backbone[3].project.weight, before)
 
 
+def test_reading_the_weights_draws_no_chances(need_weights) -> None:
+    need_weights(FACE_BACKBONE)
+    pretrained.cache_clear()
+    torch.manual_seed(1)
+    pretrained()
+    drawn = torch.rand(2)
+    torch.manual_seed(1)
+    assert torch.equal(drawn, torch.rand(2))
+
+
 def test_grey_becomes_three_channels_from_minus_one_to_one() -> None:
     found = standardised(torch.tensor([0.0, 127 / 255, 1.0])[:, None, None].expand(3, 48, 48), 96)
     assert found.shape == (3, 3, 96, 96)
