@@ -69,9 +69,16 @@ class CropEncoder(nn.Module):
 
     def forward(self, crops: Tensor, mask: Tensor) -> Tensor:
         """Shape (b, 2 * face_width); zeros where no crop is there."""
+        return self.pool(self.each(crops), mask)
+
+    def each(self, crops: Tensor) -> Tensor:
+        """What is seen in each crop by itself, (b, 8, face_width)."""
         flat = crops.flatten(0, 1).unsqueeze(1)
         flat = (flat - flat.mean((2, 3), keepdim=True)) / (flat.std((2, 3), keepdim=True) + 0.05)
-        each = self.project(self.convolutions(flat)).unflatten(0, crops.shape[:2])
+        return self.project(self.convolutions(flat)).unflatten(0, crops.shape[:2])
+
+    def pool(self, each: Tensor, mask: Tensor) -> Tensor:
+        """Mean and maximum over the crops that are there, (b, 2 * face_width)."""
         weight = mask.unsqueeze(-1).float()
         mean = (each * weight).sum(1) / weight.sum(1).clamp(min=1)
         peak = each.masked_fill(~mask.unsqueeze(-1), -1e4).amax(1) * mask.any(1, keepdim=True)
@@ -102,10 +109,15 @@ class Expert(nn.Module):
 
     def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Standardised features (b, d), source numbers (b,), and crops with their mask where the expert sees faces."""
+        seen = self.crops(crops, mask) if self.crops is not None and crops is not None and mask is not None else None
+        return self.read(features, source, seen)
+
+    def read(self, features: Tensor, source: Tensor, seen: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The same of what was `seen` in the crops (b, width of the encoder), None for an expert that sees no faces."""
         narrow, wide = features.split(self.split, dim=1)
         parts = [self.features(narrow)] if self.features is not None else []
-        if self.crops is not None and crops is not None and mask is not None:
-            parts.append(self.crops(crops, mask))
+        if seen is not None:
+            parts.append(seen)
         hidden = self.dropout(torch.cat(parts, dim=1))
         emotion = self.emotion(hidden) + self.source_bias[source]
         if self.wide is not None:
@@ -140,6 +152,20 @@ class ContextOutput:
     reaction: Tensor
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What each unit says by its own evidence and the transformer (`alone`, b, t, 7), with those before it in its scene as well (`past`,
+    b, t, 7), and the transformer's output (`hidden`, b, t, width).
+    """
+
+    hidden: Tensor
+    alone: Tensor
+    past: Tensor
+
+
+STEPS_BACK = 2
+"""How many units before it a unit is told by directly, each in turn by the one before."""
+
 TURNS = 3
 """How a unit stands to the one before: speakers unknown, the same, another."""
 
@@ -160,13 +186,13 @@ class Transitions(nn.Module):
         """Log-probability of the following emotion (b, t, 7) for emotions `now` (b, t, 7) and the kind of turn (b, t)."""
         tables = self.logits.softmax(-1)
         each = torch.einsum("bti,kij->btkj", now, tables)
-        return each.gather(2, turn[..., None, None].expand(-1, -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
+        return each.gather(2, turn[..., None, None].expand(len(each), -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
 
     def backward_from(self, following: Tensor, turn: Tensor) -> Tensor:
         """Log-likelihood (b, t, 7), up to a constant, of each emotion now, given evidence (b, t, 7) about the following unit."""
         tables = self.logits.softmax(-1)
         each = torch.einsum("btj,kij->btki", following, tables)
-        return each.gather(2, turn[..., None, None].expand(-1, -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
+        return each.gather(2, turn[..., None, None].expand(len(each), -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
 
 
 class ContextNetwork(nn.Module):
@@ -198,6 +224,15 @@ class ContextNetwork(nn.Module):
 
     def forward(self, batch: ContextBatch) -> ContextOutput:
         """All heads for each unit; what stands in the padding is meaningless."""
+        heard = self.hear(batch)
+        levels = (batch.levels * batch.present.unsqueeze(-1)).sum(2) / batch.present.sum(2, keepdim=True).clamp(min=1)
+        so_far, elsewhere = self._scene(heard.past, batch)
+        followed = self.transitions(heard.past.softmax(-1), self._unknown_turns(batch))
+        reaction = followed + self.heed[3] * so_far + self.reaction(heard.hidden)
+        return ContextOutput(self._conclude(heard, elsewhere, batch), levels + self.levels(heard.hidden), reaction)
+
+    def hear(self, batch: ContextBatch) -> Heard:
+        """The part that rests on the past alone: a unit is reached by `window` units before it, in each layer, and STEPS_BACK further."""
         turns = self._turns(batch)
         hidden = self._tokens(batch) + self.previous(turns)
         relation, allowed = self._relations(batch)
@@ -207,13 +242,16 @@ class ContextNetwork(nn.Module):
         evidence = ((batch.opinions - batch.prior.unsqueeze(2)) * (batch.present * self.trust).unsqueeze(-1)).sum(2)
         alone = batch.prior + evidence + self.bias + self.emotion(hidden)
         past = alone
-        for _ in range(2):
+        for _ in range(STEPS_BACK):
             past = alone + self.heed[0] * self._before(past, batch, turns)
-        levels = (batch.levels * batch.present.unsqueeze(-1)).sum(2) / batch.present.sum(2, keepdim=True).clamp(min=1)
-        so_far, elsewhere = self._scene(past, batch)
-        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.heed[3] * so_far + self.reaction(hidden)
-        emotion = past + self.heed[1] * self._after(alone, batch, turns) + self.heed[2] * elsewhere
-        return ContextOutput(emotion, levels + self.levels(hidden), reaction)
+        return Heard(hidden, alone, past)
+
+    def conclude(self, heard: Heard, batch: ContextBatch) -> Tensor:
+        """Emotion logits (b, t, 7) of what was heard; of `batch`, which may stand for all b (1, t), only who speaks where counts."""
+        return self._conclude(heard, self._scene(heard.past, batch)[1], batch)
+
+    def _conclude(self, heard: Heard, elsewhere: Tensor, batch: ContextBatch) -> Tensor:
+        return heard.past + self.heed[1] * self._after(heard.alone, batch, self._turns(batch)) + self.heed[2] * elsewhere
 
     def _before(self, past: Tensor, batch: ContextBatch, turns: Tensor) -> Tensor:
         """What the unit before makes likely, (b, t, 7); zero where a scene begins."""

@@ -162,6 +162,7 @@ def _units() -> UnitArrays:
     return UnitArrays(
         crops=drawn.integers(0, 256, (UNITS, CROPS, CROP_PX, CROP_PX), dtype=np.uint8),
         crop_mask=np.ones((UNITS, CROPS), bool),
+        crop_t_ms=1000 * place[:, None] + 100 * np.arange(CROPS),
         crop_row=place,
         face=drawn.normal(size=(UNITS, 2 * FACE)).astype(np.float32),
         voice=drawn.normal(size=(UNITS, 2 * VOICE)).astype(np.float32),
