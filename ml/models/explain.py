@@ -7,6 +7,7 @@ emotion it named fall. Attention weights would be cheaper and tell less: other w
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from ml.models.calibration import log_softmax
 from ml.models.context import Opinions, State, context_batch, join, padded, runs_of
 from ml.models.dataset import CROPS, FloatArray, IntArray, UnitArrays
 from ml.models.experts import FACE, state_without_crops
-from ml.models.networks import STEPS_BACK, ContextBatch, ContextNetwork, Heard, NetworkConfig
+from ml.models.networks import STEPS_BACK, ContextBatch, ContextNetwork, Heard, NetworkConfig, same_scene
 from ml.models.predict import EmotionModel, ModelFacts, expert_network, model_opinions
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def explain(reader: Reader, data: UnitArrays, opinions: Opinions, without_crops:
     whole = reader.logits(data, opinions, rows)
     emotion = whole.argmax(axis=1)
     lines, line_rows = line_effects(reader, data, opinions, rows, emotion)
-    frames = _effects(opinions.log_p[rows, FACE], without_crops, emotion)
+    frames = _effects(opinions.log_p[rows, FACE, None], without_crops, emotion)
     return Explanation(rows, emotion, modality_effects(reader, data, opinions, rows, whole), lines, line_rows, frames)
 
 
@@ -114,7 +115,7 @@ def modality_effects(reader: Reader, data: UnitArrays, opinions: Opinions, rows:
         if there.any():
             others = tuple(m for m in range(len(MODALITIES)) if m != modality)
             rest[there, modality] = reader.logits(data, opinions.only(others), rows)[there]
-    return _effects(whole, rest, whole.argmax(axis=1))
+    return _effects(whole[:, None], rest, whole.argmax(axis=1))
 
 
 def shares(effects: Effects) -> FloatArray:
@@ -138,42 +139,45 @@ def line_effects(reader: Reader, data: UnitArrays, opinions: Opinions, rows: Int
     reach = reader.config.window
     steps = np.array([*range(-reach, 0), *range(1, reach + 1)])
     found = np.full((len(data), len(steps)), -1, np.int64)
-    probability, log_odds = (np.full((len(data), len(steps)), np.nan, np.float32) for _ in range(2))
+    probability, log_odds = (np.full(found.shape, np.nan, np.float32) for _ in range(2))
     named = np.zeros(len(data), np.int64)
     named[rows] = emotion
     for run in runs_of(data, rows):
-        said = _each_silenced(reader, data, opinions, run) / reader.temperatures[data.source[run]][None, :, None]
-        at = np.arange(len(run))[:, None] + steps
-        there = (at >= 0) & (at < len(run))
-        other = run[np.where(there, at, 0)]
-        there &= (steps < 0) | (data.scene[other] == data.scene[run][:, None])
-        silenced = np.where(there[..., None], said[np.where(there, at, 0), np.arange(len(run))[:, None]], np.nan)
-        found[run] = np.where(there, other, -1)
-        effects = _effects(said[-1], silenced, named[run])
-        probability[run], log_odds[run] = effects.probability, effects.log_odds
+        line = np.arange(len(run))[:, None] + steps
+        there = (line >= 0) & (line < len(run))
+        line = np.where(there, line, 0)
+        there &= (steps < 0) | (data.scene[run[line]] == data.scene[run][:, None])
+        heard, silent, at = _each_silenced(reader, data, opinions, run)
+        place = np.where(there, at[line] - steps, 0)
+        before, after = (said[line, place] / reader.temperatures[data.source[run]][:, None, None] for said in (heard, silent))
+        fell = _effects(before, np.where(there[..., None], after, np.nan), named[run])
+        found[run], probability[run], log_odds[run] = np.where(there, run[line], -1), fell.probability, fell.log_odds
     return Effects(probability[rows], log_odds[rows]), found[rows]
 
 
-def _each_silenced(reader: Reader, data: UnitArrays, opinions: Opinions, run: IntArray) -> FloatArray:
-    """Mean log-probabilities (t + 1, t, 7) of the units of a run with the first, second, ... of them silenced, and with none.
+def _each_silenced(reader: Reader, data: UnitArrays, opinions: Opinions, run: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """What is said of the units around each line (t, l, 7) when it is heard and when it is silenced, and its own place there (t,).
 
-    What a silenced line says is heard by few units, so that only a stretch around it is heard anew; the scene's mood is made of all.
+    Few units hear the line, so that only a stretch around it is read anew. The units before it are what they are in the whole run, and so
+    is the mood of the rest of the scene.
     """
     network = ContextNetwork(reader.config).eval()
-    whole, t = context_batch(data, opinions, run[None]), len(run)
     further = reader.config.window * reader.config.context_layers + STEPS_BACK
-    table = padded([run[max(0, at - further - 1) : at + further + 1] for at in range(t)])
-    at = np.minimum(np.arange(t), further + 1)
-    near = silenced(context_batch(data, opinions, table), torch.from_numpy(at))
-    said = np.zeros((t + 1, t, len(EMOTIONS)), np.float32)
+    back = max(reader.config.window, further + 1)
+    places = padded([np.arange(max(0, at - back), min(len(run), at + further + 1)) for at in range(len(run))])
+    at = np.minimum(np.arange(len(run)), back)
+    whole, near = context_batch(data, opinions, run[None]), context_batch(data, opinions, np.where(places >= 0, run[places], -1))
+    silent, anew = silenced(near, torch.from_numpy(at)), torch.arange(places.shape[1]) >= torch.from_numpy(at)[:, None]
+    said = np.zeros((2, *places.shape, len(EMOTIONS)), np.float32)
     for state in reader.contexts:
         network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
         with torch.no_grad():
-            heard, anew = network.hear(whole), network.hear(near)
-            alone, past = (_put(part, new, at, further) for part, new in ((heard.alone, anew.alone), (heard.past, anew.past)))
-            emotion = network.conclude(Heard(heard.hidden, alone, past), whole)
-        said += emotion.log_softmax(-1).numpy() / len(reader.contexts)
-    return said
+            heard = network.hear(whole)
+            around = Heard(heard.hidden, heard.alone[0, places], heard.past[0, places])
+            outside = _scene_sums(heard, whole)[0, places] - _scene_sums(around, near)
+            for i, one in enumerate((around, _replaced(around, network.hear(silent), anew))):
+                said[i] += network.conclude(one, near, outside).log_softmax(-1).numpy() / len(reader.contexts)
+    return said[0], said[1], at
 
 
 def silenced(batch: ContextBatch, at: Tensor) -> ContextBatch:
@@ -182,23 +186,25 @@ def silenced(batch: ContextBatch, at: Tensor) -> ContextBatch:
     present, opinions, levels = batch.present.clone(), batch.opinions.clone(), batch.levels.clone()
     present[each, at], levels[each, at] = 0, 0
     opinions[each, at] = batch.prior[each, at][:, None]
-    return ContextBatch(opinions, levels, present, batch.prior, batch.speaker, batch.scene, batch.real)
+    return dataclasses.replace(batch, opinions=opinions, levels=levels, present=present)
 
 
-def _put(whole: Tensor, near: Tensor, at: IntArray, further: int) -> Tensor:
-    """The run's values (1, t, 7) once for each silenced line and once for none (t + 1, t, 7), those heard anew in their places."""
-    t = whole.shape[1]
-    values = whole.repeat(t + 1, 1, 1)
-    for step in range(further + 1):
-        lines = np.arange(max(t - step, 0))
-        values[lines, lines + step] = near[lines, at[lines] + step]
-    return values
+def _replaced(around: Heard, other: Heard, where: Tensor) -> Heard:
+    """What was heard, in some places (b, t) that of another hearing."""
+    alone, past = (torch.where(where[..., None], b, a) for a, b in ((around.alone, other.alone), (around.past, other.past)))
+    return Heard(around.hidden, alone, past)
+
+
+def _scene_sums(heard: Heard, batch: ContextBatch) -> Tensor:
+    """For each unit the sum of the shares of the emotions in its scene, itself among them, and how many units that are (b, t, 8)."""
+    among = same_scene(batch).float()
+    return torch.cat([among @ heard.past.softmax(-1), among.sum(-1, keepdim=True)], dim=-1)
 
 
 def _effects(before: FloatArray, after: FloatArray, emotion: IntArray) -> Effects:
-    """Of logits `before` (n, 7) that become `after` (n, k, 7)."""
+    """Of logits `before` (n, k or 1, 7) that become `after` (n, k, 7)."""
     own = np.broadcast_to(emotion[:, None], after.shape[:2])
-    was, is_now = _standing(before[:, None], emotion[:, None]), _standing(after, own)
+    was, is_now = _standing(before, own[:, : before.shape[1]]), _standing(after, own)
     return Effects(*((one - other).astype(np.float32) for one, other in zip(was, is_now, strict=True)))
 
 

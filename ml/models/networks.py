@@ -186,13 +186,18 @@ class Transitions(nn.Module):
         """Log-probability of the following emotion (b, t, 7) for emotions `now` (b, t, 7) and the kind of turn (b, t)."""
         tables = self.logits.softmax(-1)
         each = torch.einsum("bti,kij->btkj", now, tables)
-        return each.gather(2, turn[..., None, None].expand(len(each), -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
+        return each.gather(2, turn[..., None, None].expand(-1, -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
 
     def backward_from(self, following: Tensor, turn: Tensor) -> Tensor:
         """Log-likelihood (b, t, 7), up to a constant, of each emotion now, given evidence (b, t, 7) about the following unit."""
         tables = self.logits.softmax(-1)
         each = torch.einsum("btj,kij->btki", following, tables)
-        return each.gather(2, turn[..., None, None].expand(len(each), -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
+        return each.gather(2, turn[..., None, None].expand(-1, -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
+
+
+def same_scene(batch: ContextBatch) -> Tensor:
+    """Whether two units of a run are of one scene, (b, t, t); with none in the padding."""
+    return (batch.scene.unsqueeze(2) == batch.scene.unsqueeze(1)) & batch.real.unsqueeze(1)
 
 
 class ContextNetwork(nn.Module):
@@ -226,10 +231,10 @@ class ContextNetwork(nn.Module):
         """All heads for each unit; what stands in the padding is meaningless."""
         heard = self.hear(batch)
         levels = (batch.levels * batch.present.unsqueeze(-1)).sum(2) / batch.present.sum(2, keepdim=True).clamp(min=1)
-        so_far, elsewhere = self._scene(heard.past, batch)
+        so_far = self._mood(heard.past, batch, torch.ones(batch.real.shape[1], batch.real.shape[1], dtype=torch.bool).tril())
         followed = self.transitions(heard.past.softmax(-1), self._unknown_turns(batch))
         reaction = followed + self.heed[3] * so_far + self.reaction(heard.hidden)
-        return ContextOutput(self._conclude(heard, elsewhere, batch), levels + self.levels(heard.hidden), reaction)
+        return ContextOutput(self.conclude(heard, batch), levels + self.levels(heard.hidden), reaction)
 
     def hear(self, batch: ContextBatch) -> Heard:
         """The part that rests on the past alone: a unit is reached by `window` units before it, in each layer, and STEPS_BACK further."""
@@ -246,11 +251,13 @@ class ContextNetwork(nn.Module):
             past = alone + self.heed[0] * self._before(past, batch, turns)
         return Heard(hidden, alone, past)
 
-    def conclude(self, heard: Heard, batch: ContextBatch) -> Tensor:
-        """Emotion logits (b, t, 7) of what was heard; of `batch`, which may stand for all b (1, t), only who speaks where counts."""
-        return self._conclude(heard, self._scene(heard.past, batch)[1], batch)
+    def conclude(self, heard: Heard, batch: ContextBatch, outside: Tensor | None = None) -> Tensor:
+        """Emotion logits (b, t, 7) of what was heard.
 
-    def _conclude(self, heard: Heard, elsewhere: Tensor, batch: ContextBatch) -> Tensor:
+        Where runs are stretches of longer ones, `outside` (b, t, 8) are the sum of the shares of the emotions in those units of the scene
+        that lie outside, and how many they are.
+        """
+        elsewhere = self._mood(heard.past, batch, ~torch.eye(batch.real.shape[1], dtype=torch.bool), outside)
         return heard.past + self.heed[1] * self._after(heard.alone, batch, self._turns(batch)) + self.heed[2] * elsewhere
 
     def _before(self, past: Tensor, batch: ContextBatch, turns: Tensor) -> Tensor:
@@ -265,18 +272,13 @@ class ContextNetwork(nn.Module):
         there = functional.pad(self._continues(batch)[:, 1:], (0, 1))
         return torch.where(there.unsqueeze(-1), told, 0.0)
 
-    def _scene(self, past: Tensor, batch: ContextBatch) -> tuple[Tensor, Tensor]:
-        """The scene's mood, as log-share of its emotions over the prior (b, t, 7): up to the unit, and in all its other units."""
-        t = batch.real.shape[1]
-        same = (batch.scene.unsqueeze(2) == batch.scene.unsqueeze(1)) & batch.real.unsqueeze(1)
-        earlier = torch.ones(t, t, dtype=torch.bool).tril()
-        prior = batch.prior.exp()
-        moods = []
-        for among in (same & earlier, same & ~torch.eye(t, dtype=torch.bool)):
-            weight = among.float()
-            mean = (weight @ past.softmax(-1) + prior) / (weight.sum(-1, keepdim=True) + 1)
-            moods.append(mean.log() - batch.prior)
-        return moods[0], moods[1]
+    def _mood(self, past: Tensor, batch: ContextBatch, among: Tensor, outside: Tensor | None = None) -> Tensor:
+        """The scene's mood, as log-share of its emotions over the prior (b, t, 7), in those units that `among` (t, t) allows each."""
+        weight = (same_scene(batch) & among).float()
+        shares, count = weight @ past.softmax(-1) + batch.prior.exp(), weight.sum(-1, keepdim=True) + 1
+        if outside is not None:
+            shares, count = shares + outside[..., :-1], count + outside[..., -1:]
+        return (shares / count).log() - batch.prior
 
     def _continues(self, batch: ContextBatch) -> Tensor:
         """Whether the unit before is of the same scene, (b, t)."""
