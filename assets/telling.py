@@ -45,7 +45,7 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "text": (("features.parquet", contracts.UNIT_FEATURES),),
     "voice": (("features.parquet", contracts.UNIT_FEATURES),),
     "training_set": (("manifest.parquet", contracts.TRAINING_UNITS),),
-    "emotion_model": (("predictions.parquet", contracts.PREDICTIONS),),
+    "emotion_model": (("predictions.parquet", contracts.PREDICTIONS), ("reactions.parquet", contracts.REACTIONS)),
     "dataset_card": (("units.parquet", CARD_UNITS), ("gold.parquet", CARD_GOLD)),
     "film_report": (("predictions.parquet", contracts.PREDICTIONS),),
 }

@@ -78,7 +78,7 @@ def _meld(cache: Path, workers: int) -> tuple[str, str]:
     found = _run("meld", "meld", cache, workers)
     frozen = found.variants["frozen"]
     asked = [
-        _asked("weighted F1, fine-tuned and frozen together", found.metrics["weighted_f1"], 0.61),
+        _asked("weighted F1, fine-tuned and frozen together, mean of seeds", found.metrics["weighted_f1"], 0.61),
         _asked("weighted F1, frozen", frozen["weighted_f1"], 0.55),
         _asked("seconds of the frozen variant", found.seconds["frozen"], 60, at_most=True),
         _asked("ECE", found.metrics["ece"], 0.05, at_most=True),

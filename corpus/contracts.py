@@ -20,6 +20,7 @@ from corpus.terms import (
     MODALITIES,
     MODALITIES_SEEN,
     PERSPECTIVES,
+    ROLES,
     DeclaredUse,
     ExplainedPart,
     FeelmError,
@@ -575,6 +576,19 @@ EXPLANATIONS = TableSchema(
         _number("share", "signed part of what all modalities did; null for lines and frames", nullable=True, minimum=-1, maximum=1),
     ),
     key=("unit_id", "part", "name"),
+)
+
+REACTIONS = TableSchema(
+    "reactions",
+    (
+        _text("unit_id", "the unit that is heard"),
+        _text("film_id", "the film"),
+        _text("character_id", "who is present and will speak again, or may"),
+        _text("role", "speaker of the unit, addressee (who spoke last beside them), or present", allowed=ROLES),
+        Column("fold", "int32", "fold in which the film was unseen; -1 where the model is the final one", minimum=-1),
+        *_probabilities("p_", "probability of what they feel when they speak next"),
+    ),
+    key=("unit_id", "character_id"),
 )
 
 FACE_COURSE = TableSchema(

@@ -15,7 +15,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from corpus.paths import Home, write_json, write_text
-from corpus.terms import EMOTIONS, FeelmError
+from corpus.terms import EMOTIONS, ROLES, FeelmError
 from ml.evaluation.report import CorpusReport, ValidationReport
 from pages.annotators import Ceiling, write_annotators
 from pages.cards.document import CardLink, copy_cards
@@ -30,6 +30,7 @@ from pages.rights import RIGHTS
 from pages.squares import Bin, confusion, reliability
 from pages.systems import (
     FILMS,
+    ROLE_NAMES,
     EmotionRow,
     FilmDots,
     SliceTable,
@@ -101,6 +102,11 @@ class ReportPage:
     def reaction(self) -> list[SystemRow]:
         """Who foresees the next emotion."""
         return rows_of(self.report.reaction, {}, None, "macro_f1")
+
+    def characters(self) -> list[tuple[str, int, list[SystemRow]]]:
+        """By role: its name, how many reactions were foreseen, and who foresees them."""
+        found = self.report.characters
+        return [(ROLE_NAMES[role], found[role][0].n_units, rows_of(found[role], {}, None, "macro_f1")) for role in ROLES if role in found]
 
     def confusion(self, corpus: CorpusReport) -> Markup | None:
         """The fused model's confusions."""

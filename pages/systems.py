@@ -30,10 +30,16 @@ SYSTEM_NAMES = {
     "bigram": "Usual next emotion",
     "tfidf": "Word counts (TF-IDF, SVM)",
     "transitions": "Usual next emotion",
+    "answer": "Usual answer to what was heard",
     "reaction": "The model",
     "human": "One rater against the others",
     "fused_no_context": "All together, line by line",
     "fused_shuffled": "All together, neighbours shuffled",
+}
+ROLE_NAMES = {
+    "speaker": "What the speaker feels next",
+    "addressee": "What the addressee feels next",
+    "present": "What others present feel next",
 }
 KIND_ORDER = ("fused", "human", "modality", "baseline")
 KIND_CSS = {"fused": "k-fused", "human": "k-human", "modality": "k-modality", "baseline": "k-baseline"}

@@ -1,9 +1,11 @@
 """A film's course of valence: what the predictions imply against what the raters' votes imply.
 
 Each unit's probabilities are read as valence; the course is brought to 100 times between the film's first line and its last and smoothed
-over 5 % of it. Six shapes are told apart by the nearest of the six modes that most stories follow.
+over 5 % of it. Six shapes are told apart by the nearest of the six modes that most stories follow; how far courses are apart where a turn
+may come a little early or late is told by dynamic time warping.
 
-Source: Reagan et al., EPJ Data Science 5:31 (2016).
+Sources: Reagan et al., EPJ Data Science 5:31 (2016); Sakoe and Chiba, IEEE Transactions on Acoustics, Speech and Signal Processing 26
+(1978), the band around the diagonal.
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ WINDOW = 5
 
 TOLERANCE = 2
 """Points by which turning points may be apart: 2 % of the film."""
+
+WARP = 0.05
+"""Share of the film by which dynamic time warping may move a point."""
 
 PROMINENCE = 0.1
 """Valence by which a course must turn to count as a turn."""
@@ -152,7 +157,16 @@ def _score(system: str, gold: list[FloatArray], own: list[FloatArray]) -> ArcSco
         ccc=mean_interval(np.nan_to_num([concordance(a, b) for a, b in pairs])),
         turning_f1=_turning_f1(pairs),
         same_shape=float(np.mean([shape(a) == shape(b) for a, b in pairs])),
+        warped=mean_interval(np.array([warped_distance(a, b) for a, b in pairs])),
     )
+
+
+def warped_distance(first: FloatArray, second: FloatArray) -> float:
+    """Mean difference of two courses of equal length along the alignment that makes its sum least, moving no point by more than WARP."""
+    from librosa.sequence import dtw
+
+    total, path = dtw(first[None], second[None], metric="cityblock", global_constraints=True, band_rad=WARP)
+    return float(total[-1, -1]) / len(path)
 
 
 def _turning_f1(pairs: list[tuple[FloatArray, FloatArray]]) -> float | None:

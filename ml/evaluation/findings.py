@@ -188,6 +188,8 @@ class LevelScore:
 class ArcScore:
     """A system's courses of valence against the raters', by film, then averaged: `r` and `ccc` -1..1.
 
+    `warped` (0..2) is how far apart in valence the courses are once their turns may come up to 5 % of the film early or late; null in a
+    report of before that was measured.
     `turning_f1` (0..1) is that of the turning points of all films, matched within 2 % of the film; null where there are none.
     `same_shape` (0..1) is the share of films whose course has the same of six shapes, by chance 0.17.
     """
@@ -198,6 +200,7 @@ class ArcScore:
     ccc: Interval
     turning_f1: float | None
     same_shape: float
+    warped: Interval | None = None
 
 
 @dataclass(frozen=True)

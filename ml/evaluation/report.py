@@ -32,7 +32,7 @@ from ml.evaluation.findings import (
 )
 from ml.evaluation.typed import typed
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,7 @@ class ValidationReport:
     reaction: list[SystemScore]  # next-emotion scores: model, persistence, majority
     left_out: dict[str, str]  # film_id or corpus -> why it could not be used
     notes: list[str]
+    characters: dict[str, list[SystemScore]] = field(default_factory=dict)  # next-emotion scores of a character present, by role
     schema_version: int = SCHEMA_VERSION
 
     def corpus(self, name: str) -> CorpusReport | None:
@@ -150,7 +151,7 @@ class ValidationReport:
 
     @classmethod
     def read(cls, path: Path) -> ValidationReport:
-        """Read what `write` wrote; a report of schema 1 lacks what schema 2 added.
+        """Read what `write` wrote; a report of an earlier schema lacks what later ones added.
 
         Raises:
             FeelmError: a later version wrote it.

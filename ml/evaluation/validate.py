@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from corpus.contracts import PREDICTIONS, TRAINING_UNITS
+from corpus.contracts import PREDICTIONS, REACTIONS, TRAINING_UNITS
 from corpus.films.catalogue.groups import FilmGroups, film_groups
 from corpus.paths import Home, write_json
 from corpus.terms import LEVELS, MODALITIES, FeelmError
@@ -27,7 +27,7 @@ from ml.evaluation.group_scores import group_scores
 from ml.evaluation.humans import Ballots, compare_with_humans, human_score, read_ballots, soft_label_fit
 from ml.evaluation.levels import level_score
 from ml.evaluation.metrics import score
-from ml.evaluation.reaction import reaction_scores
+from ml.evaluation.reaction import character_scores, reaction_scores
 from ml.evaluation.report import Agreement, CorpusReport, ValidationReport
 from ml.evaluation.scored import BASELINES, FILMS_NAME, HUMAN, Scored, read_scored
 from ml.evaluation.slices import slice_scores
@@ -78,6 +78,7 @@ def build_report(
         corpora=[_corpus_report(one, ballots if one.name == FILMS_NAME else None, groups) for one in tested],
         agreement=_agreement(gold_dir),
         reaction=reaction_scores(tested, rows, predictions),
+        characters=character_scores(tested, rows, predictions, REACTIONS.read(model_dir / "reactions.parquet")),
         left_out=manifest.left_out,
         notes=_notes(scored, ballots),
     )

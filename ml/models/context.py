@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from corpus.chunks import Arrays
 from corpus.terms import EMOTIONS, MODALITIES
+from ml.models.cast import PRESENT
 from ml.models.dataset import BoolArray, FloatArray, IntArray, UnitArrays
 from ml.models.experts import State, opinion_loss, seeded, state_of, unit_weights
 from ml.models.loop import LoopParams, Share, fit
@@ -92,11 +92,29 @@ class ContextRun:
 
 @dataclass(frozen=True)
 class Joined:
-    """What the context network says of n units: emotion logits (n, 7), levels (n, 3), logits of the next unit's emotion (n, 7)."""
+    """What the context network says of n units: emotion logits (n, 7), levels (n, 3), logits of the next unit's emotion (n, 7), and of what
+    each character present feels when they speak next (n, PRESENT, 7), NaN for nobody.
+    """
 
     logits: FloatArray
     levels: FloatArray
     reaction: FloatArray
+    characters: FloatArray
+
+    @classmethod
+    def blank(cls, n: int) -> Joined:
+        """Nothing said of n units."""
+        shapes = ((len(EMOTIONS),), (LEVEL_COUNT,), (len(EMOTIONS),), (PRESENT, len(EMOTIONS)))
+        return cls(*(np.full((n, *shape), np.nan, np.float32) for shape in shapes))
+
+    def parts(self) -> tuple[FloatArray, ...]:
+        """Its arrays."""
+        return self.logits, self.levels, self.reaction, self.characters
+
+    def put(self, rows: IntArray, of: Joined) -> None:
+        """Set what is said of some rows."""
+        for own, other in zip(self.parts(), of.parts(), strict=True):
+            own[rows] = other
 
 
 def runs_of(data: UnitArrays, rows: IntArray, alone: bool = False) -> list[IntArray]:
@@ -137,8 +155,20 @@ def context_batch(data: UnitArrays, opinions: Opinions, table: IntArray, present
         prior=torch.from_numpy(opinions.prior[table]),
         speaker=torch.from_numpy(data.speaker[table]),
         scene=torch.from_numpy(data.scene[table]),
+        when=torch.from_numpy(data.when[table]),
+        spoke=torch.from_numpy(_spoke(data, table)),
         real=torch.from_numpy(table >= 0),
     )
+
+
+def _spoke(data: UnitArrays, table: IntArray) -> IntArray:
+    """Where in its run each character present spoke last (b, t, PRESENT); -1 for nobody, and for who spoke before the run was cut."""
+    run, place = (np.full(len(data), -1, np.int64) for _ in range(2))
+    there = table >= 0
+    run[table[there]], place[table[there]] = np.nonzero(there)
+    last = np.where(there[..., None], data.last_of[table], -1)
+    known = (last >= 0) & (run[last] == np.arange(len(table))[:, None, None])
+    return np.where(known, place[last], -1)
 
 
 def train_context(
@@ -154,6 +184,7 @@ def train_context(
     with seeded(seed):
         network = ContextNetwork(config)
     network.transitions.start_from(torch.from_numpy(transition_counts(data, train_rows)))
+    network.characters.start_from(*(torch.from_numpy(counts) for counts in character_counts(data, train_rows)))
     feed, validation = (_Feed(data, opinions, rows, params) for rows in (train_rows, validation_rows))
     learner = _Learner(network, feed, validation, params, _in_dialogue(data, train_rows))
     found = fit(learner, LoopParams(params.steps // params.every, params.learning_rate, ema=params.ema), seed)
@@ -174,7 +205,8 @@ class _Learner:
     def groups(self, params: LoopParams) -> list[dict[str, object]]:
         """The few figures of the hidden Markov model learn fast; the transformer slowly and kept small, since films are few."""
         network, own = self.network, self.params
-        quick = [network.trust, network.bias, network.heed, network.transitions.logits]
+        of_characters = [network.characters.own, network.characters.heard, network.characters.heed]
+        quick = [network.trust, network.bias, network.heed, network.transitions.logits, *of_characters]
         slow = [p for p in network.parameters() if all(p is not other for other in quick)]
         rate = min(own.transformer_rate * (self.in_dialogue / 250) ** 0.5, HIGHEST_RATE)
         return [
@@ -205,8 +237,18 @@ class _Learner:
 
 def transition_counts(data: UnitArrays, rows: IntArray) -> FloatArray:
     """How often a gold emotion (row) is followed by another (column) within a scene, (7, 7): soft labels would blur what follows what."""
-    here = rows[data.next_row[rows] >= 0]
-    pairs = np.stack([data.label[here], data.label[data.next_row[here]]])
+    return _counted(data, rows, data.next_row[rows])
+
+
+def character_counts(data: UnitArrays, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    """How often a character's next gold emotion (column) follows their own (row), and how often an addressee's answers the speaker's."""
+    last, following = data.last_of[rows], data.next_of[rows]
+    return _counted(data, last.ravel(), following.ravel()), _counted(data, rows, following[:, 1])
+
+
+def _counted(data: UnitArrays, rows: IntArray, following: IntArray) -> FloatArray:
+    there = (rows >= 0) & (following >= 0)
+    pairs = np.stack([data.label[rows[there]], data.label[following[there]]])
     first, second = pairs[:, (pairs >= 0).all(axis=0)]
     counts = np.zeros((len(EMOTIONS), len(EMOTIONS)), np.float32)
     np.add.at(counts, (first, second), 1)
@@ -243,10 +285,18 @@ class _Feed:
         soft = torch.from_numpy(np.nan_to_num(self.data.soft[table])).flatten(0, 1)
         gold = torch.from_numpy(np.where(table[..., None] >= 0, self.data.levels[table], np.nan).astype(np.float32)).flatten(0, 1)
         loss = opinion_loss(output.emotion.flatten(0, 1), output.levels.flatten(0, 1), soft, gold, weight * weight.numel())
-        following, there = _following(self.data, table)
-        cross = -(torch.from_numpy(following) * output.reaction.log_softmax(-1)).sum(-1)
-        reaction = (cross * torch.from_numpy(there)).sum() / max(float(there.sum()), 1.0)
-        return loss + self.params.reaction_weight * reaction
+        there = table >= 0
+        reaction = self._foreseen(output.reaction, np.where(there, self.data.next_row[table], -1))
+        known = there[..., None] & (_spoke(self.data, table) >= 0)
+        characters = self._foreseen(output.characters, np.where(known, self.data.next_of[table], -1))
+        return loss + self.params.reaction_weight * (reaction + characters)
+
+    def _foreseen(self, logits: Tensor, rows: IntArray) -> Tensor:
+        """Mean cross-entropy of logits (..., 7) against the soft labels of `rows` (...), where there is one with a label."""
+        soft = self.data.soft[rows]
+        there = (rows >= 0) & np.isfinite(soft[..., 0])
+        target = torch.from_numpy(np.where(there[..., None], soft, 0).astype(np.float32))
+        return -(target * logits.log_softmax(-1)).sum() / max(int(there.sum()), 1)
 
 
 def _dropped(present: BoolArray, table: IntArray, params: ContextParams) -> BoolArray:
@@ -262,28 +312,25 @@ def _dropped(present: BoolArray, table: IntArray, params: ContextParams) -> Bool
     return dropped
 
 
-def _following(data: UnitArrays, table: IntArray) -> tuple[FloatArray, npt.NDArray[np.float32]]:
-    """Soft labels (b, t, 7) of the following units and 1 where there is one."""
-    after = np.where(table >= 0, data.next_row[table], -1)
-    soft = data.soft[after]
-    there = (after >= 0) & np.isfinite(soft[..., 0])
-    return np.where(there[..., None], np.nan_to_num(soft), 0).astype(np.float32), there.astype(np.float32)
-
-
 def join(states: list[State], data: UnitArrays, opinions: Opinions, rows: IntArray, config: NetworkConfig, alone: bool = False) -> Joined:
     """The mean opinion of several context networks on `rows`; with `alone` each unit is seen without its neighbours."""
     network = ContextNetwork(config).eval()
-    emotion, reaction = (np.zeros((len(data), len(EMOTIONS)), np.float32) for _ in range(2))
-    levels = np.zeros((len(data), LEVEL_COUNT), np.float32)
     runs = sorted(runs_of(data, rows, alone), key=len)
-    tables = [padded(runs[i : i + 64]) for i in range(0, len(runs), 64)]
-    for state in states:
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
-        for table in tables:
-            with torch.no_grad():
-                output = network(context_batch(data, opinions, table))
-            real = table >= 0
-            emotion[table[real]] += output.emotion.log_softmax(-1).numpy()[real] / len(states)
-            levels[table[real]] += squashed(output.levels).numpy()[real] / len(states)
-            reaction[table[real]] += output.reaction.log_softmax(-1).numpy()[real] / len(states)
-    return Joined(emotion[rows], levels[rows], reaction[rows])
+    said = Joined.blank(len(data))
+    for table in [padded(runs[i : i + 64]) for i in range(0, len(runs), 64)]:
+        batch, real = context_batch(data, opinions, table), table >= 0
+        each = [_answer(network, state, batch) for state in states]
+        mean = Joined(*(np.mean([part[real] for part in parts], axis=0) for parts in zip(*each, strict=True)))
+        mean.characters[batch.spoke.numpy()[real] < 0] = np.nan
+        said.put(table[real], mean)
+    return Joined(*(part[rows] for part in said.parts()))
+
+
+def _answer(network: ContextNetwork, state: State, batch: ContextBatch) -> list[FloatArray]:
+    """The parts of `Joined` that a network with that state says of a batch, (b, t, ...) each."""
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    with torch.no_grad():
+        output = network(batch)
+    logits = (output.emotion, output.reaction, output.characters)
+    emotion, reaction, characters = (part.log_softmax(-1).numpy() for part in logits)
+    return [emotion, squashed(output.levels).numpy(), reaction, characters]

@@ -22,6 +22,7 @@ from corpus.contracts import UNIT_FEATURES, UNITS
 from corpus.paths import Home
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus, TextEncoder
 from ml.features.frame import EMBEDDING_FILE, SPEECH_FILE
+from ml.models.cast import Cast, present_characters
 from ml.models.training_set import FILMS
 
 if TYPE_CHECKING:
@@ -61,8 +62,10 @@ class UnitArrays:
     `crops` uint8 (m, 8, 48, 48), `crop_mask` and `crop_t_ms` (m, 8) hold the m units with a face, `crop_row` (n,) points into them; `face`
     (n, 2 f), `voice` (n, 2 v), `speech` (n, width of the speech network) and `text` (n, width of the embedding + cues) are raw features;
     `present` (n, 3) is in the order of MODALITIES. `sequence` (n,) numbers the runs of neighbouring units, `place` (n,) counts within;
-    `source` (n,) numbers the sources, films being 0. `soft` (n, 7), `label` (n,) and `levels` (n, 3: LEVELS) are gold; `next_row` (n,) is
-    the row of the following unit of the same scene.
+    `when` (n, 3) is how far into its film the unit begins (0..1), the log of 1 + the seconds since the unit before ended, and that of its
+    own length; `source` (n,) numbers the sources, films being 0. `soft` (n, 7), `label` (n,) and `levels` (n, 3: LEVELS) are gold;
+    `next_row` (n,) is the row of the following unit of the same scene; `last_of` and `next_of` (n, PRESENT) are the rows where each
+    character present spoke last and speaks next (`ml.models.cast`).
     """
 
     crops: npt.NDArray[np.uint8]
@@ -76,6 +79,7 @@ class UnitArrays:
     present: BoolArray
     sequence: IntArray
     place: IntArray
+    when: FloatArray
     scene: IntArray
     speaker: IntArray
     source: IntArray
@@ -83,6 +87,8 @@ class UnitArrays:
     label: IntArray
     levels: FloatArray
     next_row: IntArray
+    last_of: IntArray
+    next_of: IntArray
 
     def __len__(self) -> int:
         return len(self.present)
@@ -327,7 +333,7 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
     }
     crops, mask, t_ms, crop_row = _ordered_crops(parts, order)
     sequence, place = _sequences(rows)
-    speaker = _speakers(rows)
+    speaker, cast = _speakers(rows), cast_of(rows)
     soft, label, levels = _gold(rows)
     return UnitArrays(
         crops=crops,
@@ -341,10 +347,13 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
         present=joined["present"],
         sequence=sequence,
         place=place,
+        when=_when(rows, sequence, place),
         scene=_codes(rows["scene_id"]),
         speaker=speaker,
         source=_source_codes(rows["source"]),
         next_row=_next_rows(rows, sequence, place),
+        last_of=cast.last,
+        next_of=cast.next,
         soft=soft,
         label=label,
         levels=levels,
@@ -377,6 +386,23 @@ def _source_codes(sources: pd.Series) -> IntArray:
 
 def _speakers(rows: pd.DataFrame) -> IntArray:
     return _codes((rows["film_id"] + "/" + rows["character_id"]).where(rows["character_id"].notna()))
+
+
+def cast_of(rows: pd.DataFrame) -> Cast:
+    """Who is present at each unit of UNITS, by row."""
+    return present_characters(*_sequences(rows), _codes(rows["scene_id"]), _speakers(rows))
+
+
+def _when(rows: pd.DataFrame, sequence: IntArray, place: IntArray) -> FloatArray:
+    """Where each unit stands in time (n, 3), NaN where that is not known; the units of a corpus are of no film that runs."""
+    start_s, end_s = (rows[name].to_numpy(np.float64, na_value=np.nan) / 1000 for name in ("start_ms", "end_ms"))
+    through = start_s / rows["end_ms"].groupby(rows["film_id"]).transform("max").to_numpy(np.float64, na_value=np.nan) * 1000
+    order = np.lexsort((place, sequence))
+    here, following = order[:-1], order[1:]
+    gap_s = np.full(len(rows), np.nan)
+    gap_s[following] = np.where(sequence[here] == sequence[following], start_s[following] - end_s[here], np.nan)
+    through[rows["source"].to_numpy() != FILMS] = np.nan
+    return np.stack([through, np.log1p(np.maximum(gap_s, 0)), np.log1p(end_s - start_s)], axis=1).astype(np.float32)
 
 
 def _sequences(rows: pd.DataFrame) -> tuple[IntArray, IntArray]:

@@ -176,7 +176,8 @@ def _each_silenced(reader: Reader, data: UnitArrays, opinions: Opinions, run: In
             around = Heard(heard.hidden, heard.alone[0, places], heard.past[0, places])
             outside = _scene_sums(heard, whole)[0, places] - _scene_sums(around, near)
             for i, one in enumerate((around, _replaced(around, network.hear(silent), anew))):
-                said[i] += network.conclude(one, near, outside).log_softmax(-1).numpy() / len(reader.contexts)
+                logits = network.conclude(one, network.elsewhere(one.past, near, outside), near)
+                said[i] += logits.log_softmax(-1).numpy() / len(reader.contexts)
     return said[0], said[1], at
 
 

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from corpus.terms import ROLES
+from ml.models.cast import PRESENT
+
 EMOTION_COUNT = 7
 MODALITY_COUNT = 3
 LEVEL_COUNT = 3
@@ -131,7 +134,8 @@ class ContextBatch:
 
     `opinions` (b, t, 3, 7) are the experts' log-probabilities, `levels` (b, t, 3, 3) what they say of the levels, `present` (b, t, 3) says
     which are there; `prior` (b, t, 7) are the log-shares of the emotions in the unit's source; `speaker` and `scene` (b, t) number who
-    and where (-1 unknown); `real` (b, t) is false in the padding.
+    and where (-1 unknown); `when` (b, t, 3) is where the unit stands in time, as in `UnitArrays`, NaN unknown; `spoke` (b, t, PRESENT) is
+    where in the run each character present spoke last (-1 nobody); `real` (b, t) is false in the padding.
     """
 
     opinions: Tensor
@@ -140,16 +144,21 @@ class ContextBatch:
     prior: Tensor
     speaker: Tensor
     scene: Tensor
+    when: Tensor
+    spoke: Tensor
     real: Tensor
 
 
 @dataclass(frozen=True)
 class ContextOutput:
-    """Emotion logits (b, t, 7), levels before `squashed` (b, t, 3), next unit's emotion logits (b, t, 7)."""
+    """Emotion logits (b, t, 7), levels before `squashed` (b, t, 3), logits of the next unit's emotion (b, t, 7), and of what each character
+    present feels when they speak next (b, t, PRESENT, 7).
+    """
 
     emotion: Tensor
     levels: Tensor
     reaction: Tensor
+    characters: Tensor
 
 
 @dataclass(frozen=True)
@@ -200,11 +209,65 @@ def same_scene(batch: ContextBatch) -> Tensor:
     return (batch.scene.unsqueeze(2) == batch.scene.unsqueeze(1)) & batch.real.unsqueeze(1)
 
 
+class CharacterReactions(nn.Module):
+    """What each character present feels when they speak next, from what they felt, what they hear now, and the scene's mood.
+
+    Two tables (7, 7) say how an emotion follows one's own and how it answers another's, from counts on; how far each is heeded depends on
+    the role, and a linear reading of both units' states corrects it.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.own, self.heard = (nn.Parameter(torch.zeros(EMOTION_COUNT, EMOTION_COUNT)) for _ in range(2))
+        self.heed = nn.Parameter(torch.tensor([[0.7, 0.0, 0.3], [0.4, 0.5, 0.3], [0.6, 0.2, 0.3]]))
+        self.correction = nn.Linear(2 * width, len(ROLES) * EMOTION_COUNT)
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+
+    def start_from(self, own: Tensor, heard: Tensor) -> None:
+        """Begin with the logs of counts (7, 7) of one's next emotion (column) after one's own and after another's (row)."""
+        with torch.no_grad():
+            self.own.copy_((own + 1).log())
+            self.heard.copy_((heard + 1).log())
+
+    def forward(self, past: Tensor, hidden: Tensor, mood: Tensor, prior: Tensor, spoke: Tensor) -> Tensor:
+        """Logits (b, t, PRESENT, 7) from emotion logits `past` (b, t, 7), states `hidden` (b, t, width), the scene's mood and the prior
+        (b, t, 7), and where each character spoke last; what stands for nobody is meaningless.
+        """
+        felt, state = (_at(each, spoke.clamp(min=0)) for each in (past, hidden))
+        own = (felt.softmax(-1) @ self.own.softmax(-1)).log() - prior.unsqueeze(2)
+        heard = (past.softmax(-1) @ self.heard.softmax(-1)).log() - prior
+        role = torch.arange(PRESENT).clamp(max=len(ROLES) - 1)
+        heed = self.heed[role]
+        told = heed[:, :1] * own + heed[:, 1:2] * heard.unsqueeze(2) + heed[:, 2:] * mood.unsqueeze(2)
+        both = torch.cat([hidden.unsqueeze(2).expand_as(state), state], dim=-1)
+        corrected = self.correction(both).unflatten(-1, (len(ROLES), EMOTION_COUNT))[:, :, torch.arange(PRESENT), role]
+        return prior.unsqueeze(2) + told + corrected
+
+
+def _at(sequence: Tensor, place: Tensor) -> Tensor:
+    """What stands in `sequence` (b, t, d) at each `place` (b, t, k): (b, t, k, d)."""
+    flat = place.flatten(1).unsqueeze(-1).expand(-1, -1, sequence.shape[-1])
+    return sequence.gather(1, flat).unflatten(1, place.shape[1:])
+
+
+TIME_FEATURES = 8
+
+
+def time_features(when: Tensor) -> Tensor:
+    """Numbers (..., 8) of where a unit stands in time (..., 3): place in the film, pause and length, and which of them are known."""
+    known = when.isfinite()
+    through, pause, length = when.nan_to_num().unbind(-1)
+    turn = 2 * torch.pi * through
+    numbers = torch.stack([through, turn.sin(), turn.cos() * known[..., 0], pause, length], dim=-1)
+    return torch.cat([numbers, known.float()], dim=-1)
+
+
 class ContextNetwork(nn.Module):
     """Joins the experts' opinions over a run of units.
 
     It starts as a hidden Markov model (product of opinions, transitions between emotions) and learns a correction by a transformer that
-    sees the past only. The reaction head rests on the past alone; only the unit's own emotion is also told by what follows in its scene.
+    sees the past only. The reaction heads rest on the past alone; only the unit's own emotion is also told by what follows in its scene.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -218,28 +281,33 @@ class ContextNetwork(nn.Module):
         self.tokens = nn.ModuleList(nn.Linear(EMOTION_COUNT + LEVEL_COUNT, width) for _ in range(MODALITY_COUNT))
         self.absent = nn.Parameter(torch.zeros(MODALITY_COUNT, width))
         self.previous = nn.Embedding(3, width)
+        self.when = nn.Linear(TIME_FEATURES, width, bias=False)
+        nn.init.zeros_(self.when.weight)
         self.blocks = nn.ModuleList(ContextBlock(config) for _ in range(config.context_layers))
         self.norm = nn.LayerNorm(width)
         self.emotion = nn.Linear(width, EMOTION_COUNT)
         self.levels = nn.Linear(width, LEVEL_COUNT)
         self.reaction = nn.Linear(width, EMOTION_COUNT)
+        self.characters = CharacterReactions(width)
         for head in (self.emotion, self.levels, self.reaction):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
 
     def forward(self, batch: ContextBatch) -> ContextOutput:
         """All heads for each unit; what stands in the padding is meaningless."""
-        heard = self.hear(batch)
+        heard, t = self.hear(batch), batch.real.shape[1]
+        past, hidden = heard.past, heard.hidden
         levels = (batch.levels * batch.present.unsqueeze(-1)).sum(2) / batch.present.sum(2, keepdim=True).clamp(min=1)
-        so_far = self._mood(heard.past, batch, torch.ones(batch.real.shape[1], batch.real.shape[1], dtype=torch.bool).tril())
-        followed = self.transitions(heard.past.softmax(-1), self._unknown_turns(batch))
-        reaction = followed + self.heed[3] * so_far + self.reaction(heard.hidden)
-        return ContextOutput(self.conclude(heard, batch), levels + self.levels(heard.hidden), reaction)
+        so_far, elsewhere = self._mood(past, batch, torch.ones(t, t, dtype=torch.bool).tril()), self.elsewhere(past, batch)
+        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.heed[3] * so_far + self.reaction(hidden)
+        emotion = self.conclude(heard, elsewhere, batch)
+        characters = self.characters(past, hidden, so_far, batch.prior, batch.spoke)
+        return ContextOutput(emotion, levels + self.levels(hidden), reaction, characters)
 
     def hear(self, batch: ContextBatch) -> Heard:
         """The part that rests on the past alone: a unit is reached by `window` units before it, in each layer, and STEPS_BACK further."""
         turns = self._turns(batch)
-        hidden = self._tokens(batch) + self.previous(turns)
+        hidden = self._tokens(batch) + self.previous(turns) + self.when(time_features(batch.when))
         relation, allowed = self._relations(batch)
         for block in self.blocks:
             hidden = block(hidden, relation, allowed)
@@ -251,14 +319,17 @@ class ContextNetwork(nn.Module):
             past = alone + self.heed[0] * self._before(past, batch, turns)
         return Heard(hidden, alone, past)
 
-    def conclude(self, heard: Heard, batch: ContextBatch, outside: Tensor | None = None) -> Tensor:
-        """Emotion logits (b, t, 7) of what was heard.
+    def conclude(self, heard: Heard, elsewhere: Tensor, batch: ContextBatch) -> Tensor:
+        """Emotion logits (b, t, 7) of what was heard and the mood elsewhere in the scene (b, t, 7)."""
+        return heard.past + self.heed[1] * self._after(heard.alone, batch, self._turns(batch)) + self.heed[2] * elsewhere
+
+    def elsewhere(self, past: Tensor, batch: ContextBatch, outside: Tensor | None = None) -> Tensor:
+        """The mood (b, t, 7) of all other units of the scene.
 
         Where runs are stretches of longer ones, `outside` (b, t, 8) are the sum of the shares of the emotions in those units of the scene
         that lie outside, and how many they are.
         """
-        elsewhere = self._mood(heard.past, batch, ~torch.eye(batch.real.shape[1], dtype=torch.bool), outside)
-        return heard.past + self.heed[1] * self._after(heard.alone, batch, self._turns(batch)) + self.heed[2] * elsewhere
+        return self._mood(past, batch, ~torch.eye(batch.real.shape[1], dtype=torch.bool), outside)
 
     def _before(self, past: Tensor, batch: ContextBatch, turns: Tensor) -> Tensor:
         """What the unit before makes likely, (b, t, 7); zero where a scene begins."""

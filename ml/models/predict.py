@@ -18,10 +18,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from corpus.contracts import PREDICTIONS
+from corpus.contracts import PREDICTIONS, REACTIONS
 from corpus.paths import file_digest, write_json
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
 from ml.models.calibration import log_softmax, softmax
+from ml.models.cast import role_of
 from ml.models.context import Joined, Opinions, State, join
 from ml.models.dataset import Columns, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.experts import make_expert, state_opinions
@@ -30,18 +31,10 @@ from ml.models.networks import ContextNetwork, Expert, NetworkConfig
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 4
+FORMAT = 5
 FILES = ("weights.safetensors", "model.json")
-COMPANIONS = (
-    "predictions.parquet",
-    "explanations.parquet",
-    "curves.json",
-    "summary.json",
-    "report.json",
-    "decision.json",
-    "README.md",
-    "grounds.json",
-)
+TABLES = ("predictions.parquet", "reactions.parquet", "explanations.parquet")
+COMPANIONS = (*TABLES, "curves.json", "summary.json", "report.json", "decision.json", "README.md", "grounds.json")
 """What else may lie in a model's folder: nothing that is run or unpickled."""
 
 PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".joblib", ".npy", ".npz", ".dill", ".model")
@@ -262,3 +255,16 @@ def prediction_rows(
     table[list(LEVELS)] = np.full((len(table), len(LEVELS)), np.nan) if levels is None else levels
     table[list(NEXT_COLUMNS)] = np.full((len(table), len(EMOTIONS)), np.nan) if reaction is None else reaction
     return table[PREDICTIONS.names]
+
+
+def reaction_rows(rows: pd.DataFrame, data: UnitArrays, fold: IntArray, characters: FloatArray) -> pd.DataFrame:
+    """Rows of REACTIONS from log-probabilities (n, PRESENT, 7), NaN for nobody; `rows` are the UNITS and `fold` (n,) their folds."""
+    import pandas as pd
+
+    unit, place = np.nonzero(np.isfinite(characters[..., 0]))
+    heard = rows.iloc[unit]
+    table = pd.DataFrame({"unit_id": heard["unit_id"].to_numpy(), "film_id": heard["film_id"].to_numpy()})
+    table["character_id"] = rows["character_id"].to_numpy()[data.last_of[unit, place]]
+    table["role"], table["fold"] = [role_of(at) for at in place.tolist()], fold[unit]
+    table[list(PROBABILITY_COLUMNS)] = softmax(characters[unit, place])
+    return table[REACTIONS.names]

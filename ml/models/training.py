@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpus.chunks import ChunkStore
-from corpus.contracts import PREDICTIONS, TRAINING_UNITS
+from corpus.contracts import PREDICTIONS, REACTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, DeclaredUse, FeelmError
 from corpus.weights import WEIGHTS
@@ -27,7 +27,17 @@ from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join,
 from ml.models.dataset import BoolArray, Columns, FloatArray, IntArray, UnitArrays, load_training, source_names, training_columns
 from ml.models.experts import ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs
 from ml.models.networks import NetworkConfig
-from ml.models.predict import FUSED, NO_CONTEXT, SHUFFLED, ModelFacts, TrainedExpert, calibrated_opinions, prediction_rows, save_model
+from ml.models.predict import (
+    FUSED,
+    NO_CONTEXT,
+    SHUFFLED,
+    ModelFacts,
+    TrainedExpert,
+    calibrated_opinions,
+    prediction_rows,
+    reaction_rows,
+    save_model,
+)
 from ml.models.splits import assign_folds
 from ml.models.training_set import FILMS, Manifest
 from ml.models.workers import ContextJob, Workers
@@ -116,7 +126,7 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
     """Train, test on unseen films, and write the model's folder.
 
     Writes weights.safetensors, model.json, manifest.json (sha256), predictions.parquet (PREDICTIONS of all systems, every film unseen),
-    curves.json and summary.json into `out`.
+    reactions.parquet (REACTIONS likewise), curves.json and summary.json into `out`.
 
     Raises:
         FeelmError: fewer than three films (or groups) have gold labels, or no unit has features.
@@ -141,6 +151,7 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
     save_model(facts, experts, [run.state for run in contexts], out)
     table = _predictions(rows, data, folds, unseen, facts, tested)
     PREDICTIONS.write(table, out / "predictions.parquet")
+    REACTIONS.write(reaction_rows(rows, data, folds.number, tested.whole.characters), out / "reactions.parquet")
     write_json(out / "curves.json", _curves(unseen, contexts))
     summary = _summary(rows, data, folds, table, unseen, facts)
     write_json(out / "summary.json", dataclasses.asdict(summary))
@@ -376,15 +387,9 @@ class _Gathered:
         self.joined: dict[str | tuple[int, ...], Joined] = {}
         self.singles: dict[int, FloatArray] = {}
 
-    def _blank(self) -> Joined:
-        wide = (self.n, len(EMOTIONS))
-        emotion, levels, reaction = (np.full(shape, np.nan, np.float32) for shape in (wide, (self.n, len(LEVELS)), wide))
-        return Joined(emotion, levels, reaction)
-
     def put(self, name: str | tuple[int, ...], rows: IntArray, joined: Joined) -> None:
         """Store one fold's part of a system."""
-        whole = self.joined.setdefault(name, self._blank())
-        whole.logits[rows], whole.levels[rows], whole.reaction[rows] = joined.logits, joined.levels, joined.reaction
+        self.joined.setdefault(name, Joined.blank(self.n)).put(rows, joined)
 
     def put_single(self, modality: int, rows: IntArray, log_p: FloatArray) -> None:
         """Store one fold's part of a single modality's system."""

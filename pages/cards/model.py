@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.contracts import TRAINING_UNITS
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, MODALITIES, FeelmError
+from corpus.terms import EMOTIONS, MODALITIES, ROLES, FeelmError
 from ml.evaluation.findings import GroupScore
 from ml.evaluation.report import CorpusReport, Interval, SystemScore, ValidationReport
 from ml.models.grounds import Ground, GroundKind, named, narrower, read_grounds
@@ -23,7 +23,7 @@ from ml.models.training_set import Manifest
 from pages.cards.document import Card, CardTable, Section, write_card
 from pages.cards.sources import SourceSet, languages, source_sets, sources_table, weights_table
 from pages.render import percent, plural
-from pages.systems import fused, human, ordered, system_name
+from pages.systems import ROLE_NAMES, fused, human, ordered, system_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -319,9 +319,17 @@ def _group(group: GroupScore) -> tuple[str, ...]:
 def _reaction(report: ValidationReport) -> list[Section]:
     if not report.reaction:
         return []
-    rows = [(system_name(one.system), _figure(one.accuracy), _figure(one.macro_f1)) for one in ordered(report.reaction)]
     about = "Who foresees the next unit's emotion; a model that does not beat persistence should not be used for it."
-    return [Section("The next emotion", (about,), tables=(CardTable(("System", "Accuracy", "Macro-F1"), tuple(rows)),))]
+    sections = [Section("The next emotion", (about,), tables=(_foreseeing(report.reaction),))]
+    for role in ROLES:
+        if role in report.characters:
+            sections.append(Section(ROLE_NAMES[role], tables=(_foreseeing(report.characters[role]),)))
+    return sections
+
+
+def _foreseeing(scores: list[SystemScore]) -> CardTable:
+    rows = [(system_name(one.system), _figure(one.accuracy), _figure(one.macro_f1)) for one in ordered(scores)]
+    return CardTable(("System", "Accuracy", "Macro-F1"), tuple(rows))
 
 
 def _raters(card: ModelCard) -> Section:

@@ -447,7 +447,7 @@ def _found() -> dict[str, Any]:
         "incongruence": Incongruence(120, 12, {"fused": 0.8, "face": 0.5, "text": 0.4}, {"face": 0.55, "text": 0.5}, 0.04),
         "intensity": LevelScore(5, 12, 212, Interval(0.46), None, Interval(0.15), 0.89),
         "arcs": ArcComparison(
-            [ArcScore("fused", 12, Interval(0.87, 0.8, 0.9), Interval(0.85), 0.61, 0.92)],
+            [ArcScore("fused", 12, Interval(0.87, 0.8, 0.9), Interval(0.85), 0.61, 0.92, Interval(0.08, 0.06, 0.1))],
             [
                 FilmArc(TALK, 14, course, course[::-1], -0.62, "icarus", "man_in_a_hole"),
                 FilmArc("made-1-02", 20, course, course, None, "icarus", "icarus"),
@@ -487,6 +487,10 @@ def sample_report() -> ValidationReport:
         ],
         agreement=Agreement({"category": 0.71, "intensity": 0.58}, 4, 848, {"rater-4": f"agrees no more than chance {HOSTILE}"}),
         reaction=[_score("fused", "fused", 0.42, 190, films), _score("persistence", "baseline", 0.31, 190, films)],
+        characters={
+            "speaker": [_score("reaction", "fused", 0.4, 171, films), _score("transitions", "baseline", 0.3, 171, films)],
+            "addressee": [_score("reaction", "fused", 0.44, 160, films), _score("answer", "baseline", 0.35, 160, films)],
+        },
         left_out={SILENT: "nobody has judged it", "x": HOSTILE},
         notes=[f"Films of one series never stand on both sides. {HOSTILE}"],
     )

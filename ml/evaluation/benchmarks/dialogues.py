@@ -1,6 +1,6 @@
 """MELD and EmoryNLP: each line of a television dialogue is given one of the set's classes from its words, its speaker and its neighbours.
 
-The system is fine-tuned on the training file of DIR and averaged with the quick linear one; the development file chooses the temperature.
+The system is the mean of a few fine-tuned networks and the quick linear one; the development file of DIR chooses the temperature.
 With a test file that is what is scored, once; without one the development file is, with its temperature fitted on its other half.
 """
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from corpus.datasets.dialogues import Format, Line
 
 HALVES = 2
+
+MEMBERS = 3
+"""Networks that are fine-tuned for one seed and averaged: they differ by how they began and by what they met when (a deep ensemble,
+Lakshminarayanan et al. 2017)."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +71,26 @@ def run_dialogues(name: str, data: Path, test: Path | None, options: Options) ->
     own, params = _read(form, paths), options.text_params(TextParams())
     key = run_key(data_digest(*paths.values()), repr(params), encoder_facts(params.encoder).digest)
     rows = Rows(options.work / f"{name}-{key}", options.workers, options.tell)
-    jobs = [Job("frozen", partial(_frozen, own, params))]
-    if options.fine_tunes:
-        jobs += [Job(f"fine-tuned-{seed}", partial(_tuned, own, params, seed)) for seed in options.seeds]
+    frozen = Job("frozen", partial(_frozen, own, params))
+    seeds = options.seeds if options.fine_tunes else ()
+    members = [[Job(f"fine-tuned-{seed}-{k}", partial(_tuned, own, params, seed * MEMBERS + k)) for k in range(MEMBERS)] for seed in seeds]
+    jobs = [frozen, *(job for each in members for job in each)]
     made = rows.make(jobs)
-    frozen, tuned = made["frozen"], [made[job.name] for job in jobs[1:]]
-    systems = {"frozen": [frozen]}
-    if tuned:
-        systems |= {"fine_tuned": tuned, "fine_tuned_and_frozen": [mean_logits([one, frozen]) for one in tuned]}
-    main = "fine_tuned_and_frozen" if tuned else "frozen"
+    systems = _systems(made["frozen"], [[made[job.name] for job in each] for each in members])
+    main = list(systems)[-1]
     calibrated = {system: [_calibrated(own, logits) for logits in each] for system, each in systems.items()}
     protocol, seconds = _protocol(own, paths, params, main, options), rows.seconds([job.name for job in jobs])
     return scores.result_of(name, calibrated, own.label[own.scored], protocol, _baselines(own), seconds)
+
+
+def _systems(frozen: FloatArray, members: Sequence[Sequence[FloatArray]]) -> dict[str, list[FloatArray]]:
+    """Logits by system, one for each seed, what the benchmark is of last; `members` are those of each seed's networks."""
+    systems = {"frozen": [frozen]}
+    if members:
+        systems["fine_tuned_one"] = [each[0] for each in members]
+        systems["fine_tuned"] = [mean_logits(each) for each in members]
+        systems["fine_tuned_and_frozen"] = [mean_logits([*each, frozen]) for each in members]
+    return systems
 
 
 def _format(name: str) -> Format:

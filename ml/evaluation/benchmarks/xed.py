@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from corpus.datasets.summary import Notes
 
 PARAMS = TextParams(
-    reach=Reach(before=0, after=0, longest=96),
+    reach=Reach(longest=96, line=96),
     loop=LoopParams(rounds=4, learning_rate=1e-4, weight_decay=0.01, warm_up=0.06, decays=True),
+    batch=32,
     balance=0.4,
 )
 FROZEN_STRENGTH = 2.0

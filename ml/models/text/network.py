@@ -1,7 +1,8 @@
-"""The encoder as a network that learns, and its head: from the tokens of a line in its dialogue to logits of its class.
+"""The encoder as a network that learns, and its head: from the tokens of a stretch of dialogue to logits of each of its lines.
 
 It computes what `ml.features.text.bert` computes, with the matrices as float32 parameters that each step casts to the device's fast number
-type; word vectors stay as they are, since few lines name few words. The head sees the first token and the mean of the line's own tokens.
+type; word vectors stay as they are, since few lines name few words. The head sees a line's first token, the mark that ends it, and the mean
+of its tokens.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from ml.features.text.bert import Bert, Layer
-
-IntArray = npt.NDArray[np.int64]
+from ml.models.text.turns import Window
 
 POOL = 1 << 22
 
@@ -43,7 +42,7 @@ class PooledDropout(nn.Module):
 
 
 class TextNetwork(nn.Module):
-    """A network of BERT's kind with its head: logits (n, classes) of lines laid out by `turns.lay_out`."""
+    """A network of BERT's kind with its head: logits of the lines of windows."""
 
     def __init__(self, bert: Bert, classes: int, number: torch.dtype, dropout: float = 0.1) -> None:
         super().__init__()
@@ -52,15 +51,14 @@ class TextNetwork(nn.Module):
         self.layers = nn.ModuleList(LearningLayer(layer) for layer in bert.layers)
         width = bert.width
         self.head = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(2 * width, width), nn.Tanh(), nn.Dropout(dropout), nn.Linear(width, classes)
+            nn.Dropout(dropout), nn.Linear(3 * width, width), nn.Tanh(), nn.Dropout(dropout), nn.Linear(width, classes)
         )
 
-    def forward(self, tokens: Sequence[Sequence[int]], own: IntArray) -> Tensor:
-        """Logits (n, classes) of token ids, of which the first `own` (n,) are the line's; those of like length together cost least."""
+    def forward(self, windows: Sequence[Window]) -> Tensor:
+        """Logits (lines, classes) of all lines of the windows in their order; windows of like length cost least."""
         layers = [layer.cast(self.number) for layer in self.layers.children() if isinstance(layer, LearningLayer)]
-        states = self._bert[0].filled_states(tokens, layers, self.drop)
-        means = _mean_of(states, torch.from_numpy(own).to(states.device))
-        return self.head(torch.cat([states[:, 0], means], dim=1))
+        states = self._bert[0].filled_states([window.tokens for window in windows], layers, self.drop)
+        return self.head(torch.cat(_seen(states, [window.lengths for window in windows]), dim=1))
 
 
 class LearningLayer(nn.Module):
@@ -78,7 +76,12 @@ class LearningLayer(nn.Module):
         return Layer(mixed, attended, attended_norm, up, down, down_norm).cast(number)
 
 
-def _mean_of(states: Tensor, count: Tensor) -> Tensor:
-    """Mean (n, width) over the first `count` (n,) tokens of states (n, length, width)."""
-    own = torch.arange(states.shape[1], device=states.device) < count.unsqueeze(1)
-    return (states * own.unsqueeze(2)).sum(1) / count.unsqueeze(1)
+def _seen(states: Tensor, lengths: Sequence[Sequence[int]]) -> list[Tensor]:
+    """First state, last state and mean, each (lines, width), of lines of so many tokens in states (windows, tokens, width)."""
+    count = np.concatenate(lengths)
+    start = np.repeat(np.arange(len(lengths)) * states.shape[1], [len(own) for own in lengths])
+    last = start + np.concatenate([np.cumsum(own) for own in lengths])
+    first, flat = last - count + 1, states.flatten(0, 1)
+    place = np.arange(len(flat))
+    share = ((place >= first[:, None]) & (place <= last[:, None])) / count[:, None].astype(np.float32)
+    return [flat[torch.from_numpy(first)], flat[torch.from_numpy(last)], torch.from_numpy(share.astype(np.float32)).to(flat.device) @ flat]

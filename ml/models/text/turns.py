@@ -1,7 +1,8 @@
-"""A line in its dialogue as tokens: the line itself first, then what was said before, then what was said after.
+"""Lines as an encoder reads them: stretches of a dialogue, windows, in which every line ends with a mark and is answered for.
 
-The speaker's name goes before each line, as a screenplay writes it. The nearest lines come first into what room there is, and a line
-that does not fit whole is left out with all that lie beyond it.
+A line is read with what stands in its window before and after it, and no line is read again for each of its neighbours (Cohan et al.
+2019, sequential sentence classification). Where windows begin is drawn at random in training and varied in use, so that each line is seen
+with more past and with more future. The speaker's name goes before each line, as a screenplay writes it.
 """
 
 from __future__ import annotations
@@ -35,46 +36,65 @@ class Lines:
 
 @dataclass(frozen=True)
 class Reach:
-    """How much of the dialogue is read with a line: turns `before` and `after` it, all within `longest` tokens, a line cut at `line`."""
+    """How much of a dialogue is read at once: windows of at most `longest` tokens, of which a line has at most `line`."""
 
-    before: int = 3
-    after: int = 1
-    longest: int = 96
-    line: int = 64
+    longest: int = 128
+    line: int = 48
+
+    def __post_init__(self) -> None:
+        if not 2 < self.line <= self.longest:
+            raise ValueError(
+                f"a line of up to {self.line} tokens must hold one beside its two marks and fit into a window of {self.longest}"
+            )
 
 
 @dataclass(frozen=True)
-class Laid:
-    """Token ids of each line with its neighbours, and how many of them (from the first on) are the line's own."""
+class Window:
+    """Rows (k,) of successive lines, the tokens of all, and how many are each line's, its closing mark included; the first is a mark."""
 
-    tokens: list[list[int]]
-    own: IntArray
-
-
-def lay_out(lines: Lines, tokenise: Tokenise, reach: Reach) -> Laid:
-    """Each line's tokens in its dialogue."""
-    said = tokenise([f"{who}: {text}" if who else text for who, text in zip(lines.speakers, lines.texts, strict=True)], reach.line)
-    first, last = tokenise([""], 2)[0]
-    bare = [tokens[1:-1] for tokens in said]
-    laid = []
-    for row in range(len(lines)):
-        room = reach.longest - len(bare[row]) - 2
-        before, room = _neighbours(bare, lines.dialogue, range(row - 1, row - 1 - reach.before, -1), row, room)
-        after, _ = _neighbours(bare, lines.dialogue, range(row + 1, row + 1 + reach.after), row, room - 1)
-        laid.append([first, *bare[row], last, *_joined(before[::-1], last), *([last] if after else []), *_joined(after, last)])
-    return Laid(laid, np.array([len(tokens) + 2 for tokens in bare], np.int64))
+    rows: IntArray
+    tokens: list[int]
+    lengths: list[int]
 
 
-def _neighbours(bare: list[list[int]], dialogue: IntArray, rows: range, of: int, room: int) -> tuple[list[list[int]], int]:
-    """The lines of the same dialogue in this order for as long as there is room, and the room that is left."""
-    found = []
-    for row in rows:
-        if not 0 <= row < len(bare) or dialogue[row] != dialogue[of] or len(bare[row]) + 1 > room:
-            break
-        found.append(bare[row])
-        room -= len(bare[row]) + 1
-    return found, room
+@dataclass(frozen=True)
+class Turns:
+    """Lines as token ids without marks, those of one dialogue together; `first` and `last` are the encoder's marks."""
 
+    said: list[list[int]]
+    dialogues: list[IntArray]
+    first: int
+    last: int
+    longest: int
 
-def _joined(lines: list[list[int]], mark: int) -> list[int]:
-    return [token for line in lines for token in (*line, mark)]
+    @classmethod
+    def of(cls, lines: Lines, tokenise: Tokenise, reach: Reach) -> Turns:
+        """Tokenise `lines`."""
+        named = [f"{who}: {text}" if who else text for who, text in zip(lines.speakers, lines.texts, strict=True)]
+        first, last = tokenise([""], 2)[0]
+        dialogues = np.split(np.arange(len(lines)), np.flatnonzero(np.diff(lines.dialogue)) + 1)
+        return cls([tokens[1:-1] for tokens in tokenise(named, reach.line)], dialogues, first, last, reach.longest)
+
+    def around(self, rows: IntArray) -> list[IntArray]:
+        """The dialogues that hold any of `rows`."""
+        wanted = np.zeros(len(self.said), bool)
+        wanted[rows] = True
+        return [dialogue for dialogue in self.dialogues if wanted[dialogue].any()]
+
+    def cut(self, dialogue: IntArray, first_longest: int) -> list[Window]:
+        """A dialogue in windows as long as they may be; the first has at most `first_longest` tokens, if its first line allows."""
+        windows: list[list[int]] = []
+        room = 0
+        for row in dialogue.tolist():
+            needed = len(self.said[row]) + 1
+            if windows and needed <= room:
+                windows[-1].append(row)
+            else:
+                room = (self.longest if windows else first_longest) - 1
+                windows.append([row])
+            room -= needed
+        return [self._window(rows) for rows in windows]
+
+    def _window(self, rows: list[int]) -> Window:
+        tokens = [self.first, *(token for row in rows for token in (*self.said[row], self.last))]
+        return Window(np.array(rows, np.int64), tokens, [len(self.said[row]) + 1 for row in rows])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.terms import EMOTIONS, ArcShape
-from ml.evaluation.arcs import arc_comparison, matched, shape, smoothed_course, turning_points
+from ml.evaluation.arcs import arc_comparison, matched, shape, smoothed_course, turning_points, warped_distance
 from ml.evaluation.humans import Ballots
 from ml.evaluation.scored import Scored
 from ml.models.reading import AFFECT
@@ -91,3 +91,31 @@ def test_raters_who_agree_have_a_ceiling_of_one_and_guessers_one_near_nought() -
     guessed = Ballots(unit, rater, np.random.default_rng(0).integers(7, size=216), np.full(216, np.nan), table.film[unit])
     random = arc_comparison(table, guessed)
     assert random is not None and random.human_r is not None and random.human_r < 0.5
+
+
+def cheapest_alignment(first: np.ndarray, second: np.ndarray, band: int) -> tuple[float, int]:
+    """Least sum of differences over all alignments that stay within the band, and the length of that one, cell by cell."""
+    n = len(first)
+    best: dict[tuple[int, int], tuple[float, int]] = {}
+    for i in range(n):
+        for j in range(max(0, i - band), min(n, i + band + 1)):
+            before = [best[cell] for cell in ((i - 1, j - 1), (i - 1, j), (i, j - 1)) if cell in best] or [(0.0, 0)]
+            cost, length = min(before)
+            best[i, j] = cost + abs(first[i] - second[j]), length + 1
+    return best[n - 1, n - 1]
+
+
+def test_warped_distance_is_that_of_the_cheapest_alignment_near_the_diagonal():
+    drawn = np.random.default_rng(3)
+    for _ in range(5):
+        first, second = drawn.uniform(-1, 1, (2, 100))
+        total, length = cheapest_alignment(first, second, 4)
+        assert warped_distance(first, second) == pytest.approx(total / length)
+
+
+def test_a_course_a_little_late_is_hardly_apart_and_one_much_too_late_is():
+    t = np.linspace(0, 4 * np.pi, 100)
+    late, too_late = np.sin(t - 3 * t[1]), np.sin(t - 20 * t[1])
+    assert warped_distance(np.sin(t), late) < 0.2 * np.abs(np.sin(t) - late).mean()
+    assert warped_distance(np.sin(t), too_late) > 0.5
+    assert warped_distance(t, t) == 0

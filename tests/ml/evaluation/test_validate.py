@@ -123,6 +123,15 @@ def test_reactions_are_scored_beside_their_baselines(built: tuple[ValidationRepo
     assert reaction["reaction"].n_units == 6 * (16 - 3)
 
 
+def test_reactions_of_each_character_are_scored_by_role(built: tuple[ValidationReport, ReportSummary]) -> None:
+    characters = built[0].characters
+    assert set(characters) == {"speaker", "addressee"}
+    # Scenes of 7, 7 and 2 lines by two who take turns: five speakers speak again, and five addressees, of whom the first line has none.
+    assert {score.n_units for score in characters["speaker"]} == {6 * (5 + 5 + 0)}
+    assert {score.n_units for score in characters["addressee"]} == {6 * (5 + 5 + 0)}
+    assert {score.system for score in characters["addressee"]} == {"reaction", "persistence", "transitions", "answer", "majority"}
+
+
 def test_agreement_and_spammer_are_in_the_report(built: tuple[ValidationReport, ReportSummary]) -> None:
     agreement = built[0].agreement
     assert agreement is not None

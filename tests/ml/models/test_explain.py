@@ -8,6 +8,7 @@ import torch
 
 from corpus.contracts import EXPLANATIONS
 from corpus.terms import EMOTIONS, MODALITIES
+from ml.models.cast import PRESENT
 from ml.models.context import Opinions, join
 from ml.models.dataset import CROPS, Standardiser, UnitArrays, load_film
 from ml.models.experts import FACE, TEXT, VOICE, make_expert, state_opinions, state_without_crops
@@ -36,6 +37,7 @@ def units(scenes: list[int], seed: int = 0) -> UnitArrays:
         present=np.ones((n, 3), bool),
         sequence=np.zeros(n, np.int64),
         place=np.arange(n),
+        when=drawn.random((n, 3)).astype(np.float32),
         scene=np.repeat(np.arange(len(scenes)), scenes),
         speaker=np.arange(n) % 2,
         source=np.zeros(n, np.int64),
@@ -43,6 +45,8 @@ def units(scenes: list[int], seed: int = 0) -> UnitArrays:
         label=np.full(n, -1),
         levels=none[:, :3],
         next_row=np.full(n, -1),
+        last_of=np.full((n, PRESENT), -1),
+        next_of=np.full((n, PRESENT), -1),
     )
 
 
@@ -59,7 +63,7 @@ def reader(count: int = 2, **changes: object) -> Reader:
     for seed in range(count):
         torch.manual_seed(seed)
         network = ContextNetwork(dataclasses.replace(CONFIG, **changes))
-        states.append({name: (t + 0.3 * torch.randn_like(t)).numpy() for name, t in network.state_dict().items()})
+        states.append({name: (t + 0.6 * torch.randn_like(t)).numpy() for name, t in network.state_dict().items()})
     return Reader(states, dataclasses.replace(CONFIG, **changes), np.array([1.3], np.float32))
 
 

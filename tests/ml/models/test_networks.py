@@ -6,7 +6,16 @@ import torch
 
 from corpus.statistics import concordance
 from ml.models.experts import discord, opinion_loss
-from ml.models.networks import ContextBatch, ContextNetwork, CropEncoder, Expert, NetworkConfig, squashed
+from ml.models.networks import (
+    CharacterReactions,
+    ContextBatch,
+    ContextNetwork,
+    CropEncoder,
+    Expert,
+    NetworkConfig,
+    squashed,
+    time_features,
+)
 
 CONFIG = NetworkConfig.debug()
 
@@ -29,6 +38,8 @@ def batch(t: int = 6, seed: int = 1) -> ContextBatch:
         prior=torch.full((1, t, 7), 1 / 7).log(),
         speaker=torch.arange(t).remainder(2)[None],
         scene=torch.zeros(1, t, dtype=torch.long),
+        when=torch.rand(1, t, 3),
+        spoke=torch.tensor([[[i, i - 1, -1, -1] for i in range(t)]]),
         real=torch.ones(1, t, dtype=torch.bool),
     )
 
@@ -44,6 +55,8 @@ def test_a_reaction_is_foreseen_without_looking_at_what_follows() -> None:
     before, after = network(batch()), network(changed(batch(), 4))
     assert torch.allclose(before.reaction[0, :4], after.reaction[0, :4])
     assert not torch.allclose(before.reaction[0, 4], after.reaction[0, 4])
+    assert torch.allclose(before.characters[0, :4], after.characters[0, :4])
+    assert not torch.allclose(before.characters[0, 5, 1], after.characters[0, 5, 1])
 
 
 def test_an_emotion_is_told_by_its_scene_and_by_the_past_only() -> None:
@@ -82,12 +95,15 @@ def test_padding_changes_nothing() -> None:
             longer(given.prior, -2.0),
             longer(given.speaker, -1),
             longer(given.scene, -1),
+            longer(given.when, float("nan")),
+            longer(given.spoke, -1),
             longer(given.real, 0),
         )
 
     alone, padded = network(given), network(pad(-1.0))
     assert torch.allclose(alone.emotion, padded.emotion[:, :5], atol=1e-5)
     assert torch.allclose(alone.reaction, padded.reaction[:, :5], atol=1e-5)
+    assert torch.allclose(alone.characters, padded.characters[:, :5], atol=1e-5)
 
 
 def test_untrained_it_is_the_product_of_the_opinions() -> None:
@@ -162,3 +178,27 @@ def test_a_wide_reading_begins_at_nothing_and_is_learned() -> None:
     assert torch.equal(with_many, without)
     with_many.sum().backward()
     assert expert.wide is not None and expert.wide.weight.grad is not None and float(expert.wide.weight.grad.abs().sum()) > 0
+
+
+def test_a_characters_next_emotion_starts_from_their_own_last_one_and_from_what_they_hear() -> None:
+    head = CharacterReactions(8)
+    own, heard = torch.zeros(7, 7), torch.zeros(7, 7)
+    own[1, 4] = heard[2, 6] = 1e6
+    head.start_from(own, heard)
+    with torch.no_grad():
+        head.heed.copy_(torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]]))
+    felt = torch.full((1, 3, 7), -20.0)
+    felt[0, 0, 1] = felt[0, 1, 2] = felt[0, 2, 0] = 20.0
+    mood = torch.zeros(1, 3, 7)
+    mood[..., 5] = 4.0
+    spoke = torch.tensor([[[0, -1, -1, -1], [0, 0, -1, -1], [0, 1, 0, -1]]])
+    found = head(felt, torch.zeros(1, 3, 8), mood, torch.full((1, 3, 7), 1 / 7).log(), spoke).softmax(-1)
+    assert found[0, 1, 0].argmax() == 4  # whose last emotion was 1
+    assert found[0, 1, 1].argmax() == 6  # who hears 2
+    assert found[0, 2, 2].argmax() == 5  # whom nothing is heeded of but the mood
+
+
+def test_time_is_told_smoothly_and_as_nothing_where_it_is_unknown() -> None:
+    told = time_features(torch.tensor([[0.25, 1.5, 0.5], [float("nan"), float("nan"), 2.0]]))
+    assert torch.allclose(told[0], torch.tensor([0.25, 1, 0, 1.5, 0.5, 1, 1, 1]), atol=1e-6)
+    assert told[1].tolist() == [0, 0, 0, 0, 2, 0, 0, 1]

@@ -87,9 +87,9 @@ def test_fine_tuning_is_a_mean_over_seeds_beside_the_quick_variant(meld: Path, o
     told: list[tuple[str, float]] = []
     found = run_benchmark("meld", meld, None, options(seeds=(1, 2), fine_tunes=True, tell=lambda row, share: told.append((row, share))))
     assert found.protocol.system == "fine_tuned_and_frozen" and found.protocol.seeds == (1, 2)
-    assert found.variants.keys() == {"frozen", "fine_tuned"}
+    assert found.variants.keys() == {"frozen", "fine_tuned_one", "fine_tuned"}
     assert found.spread["nll_nats"] > 0
-    assert [share for row, share in told if row == "fine-tuned-2"] == pytest.approx([0.0, 1 / 3, 2 / 3, 1.0, 1.0])
+    assert [share for row, share in told if row == "fine-tuned-2-1"] == pytest.approx([0.0, 1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1.0, 1.0])
 
 
 def test_what_was_trained_is_not_trained_again(meld: Path, options, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,6 @@
 """The text network: what it computes for training is what the encoder computes for reading, and everything in it learns."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from ml.features.text.bert import Bert
 from ml.features.text.encoder import trainable_encoder
 from ml.models.text.network import PooledDropout, TextNetwork
+from ml.models.text.turns import Window
 from tests.ml.tiny_encoder import MARKS, WIDTH, WORDS, write_encoder
 
 LENGTHS = (3, 5, 5, 9, 17, 24)
@@ -41,24 +43,31 @@ def test_token_states_with_padding_are_those_of_the_encoder_without_it(bert: Ber
         assert torch.allclose(embedded, bert.embed([own])[0], atol=2e-5)
 
 
+def windows(*lengths: Sequence[int]) -> list[Window]:
+    """Windows whose lines have so many tokens, the mark at their end included."""
+    tokens = sentences(*(1 + sum(own) for own in lengths))
+    return [Window(np.arange(len(own)), ids, list(own)) for own, ids in zip(lengths, tokens, strict=True)]
+
+
 @torch.no_grad()
-def test_logits_are_the_head_over_the_first_state_and_the_mean_of_the_lines_own(bert: Bert):
-    ids, own = sentences(*LENGTHS), np.array([3, 2, 5, 4, 17, 8])
-    found = network(bert).eval()(ids, own)
+def test_logits_are_the_head_over_a_lines_first_state_its_last_and_their_mean(bert: Bert):
+    read = windows((2, 5, 3), (8,), (4, 4))
+    found = network(bert).eval()(read)
     first, second = (network(bert).head[place] for place in (1, 4))
-    for row, tokens in enumerate(ids):
-        state = bert.states([tokens], bert.layers)[0][0]
-        seen = torch.cat([state[0], state[: own[row]].mean(0)])
-        expected = second.weight @ torch.tanh(first.weight @ seen + first.bias) + second.bias
-        assert torch.allclose(found[row], expected, atol=2e-5)
+    expected = []
+    for window in read:
+        state = bert.states([window.tokens], bert.layers)[0][0]
+        for own in state[1:].split(window.lengths):
+            expected.append(second.weight @ torch.tanh(first.weight @ torch.cat([own[0], own[-1], own.mean(0)]) + first.bias) + second.bias)
+    assert torch.allclose(found, torch.stack(expected), atol=2e-5)
 
 
 @torch.no_grad()
-def test_a_lines_logits_do_not_depend_on_the_company_that_pads_it(bert: Bert):
-    ids, own = sentences(*LENGTHS), np.array(LENGTHS)
+def test_a_windows_logits_do_not_depend_on_the_company_that_pads_it(bert: Bert):
+    read = windows((2,), (3, 4), (23,), (5, 5, 5))
     model = network(bert).eval()
-    together = model(ids, own)
-    alone = torch.cat([model([tokens], own[row : row + 1]) for row, tokens in enumerate(ids)])
+    together = model(read)
+    alone = torch.cat([model([window]) for window in read])
     assert together.std() > 0.05 and torch.allclose(together, alone, atol=1e-5)
 
 
@@ -72,7 +81,7 @@ def test_sentences_as_long_as_the_encoder_reads_need_no_place_beyond_its_last(tm
 @pytest.mark.parametrize("number", [torch.float32, torch.bfloat16])
 def test_gradients_reach_every_parameter(bert: Bert, number: torch.dtype):
     model = network(bert, 0.1, number).train()
-    logits = model(sentences(*LENGTHS), np.array(LENGTHS))
+    logits = model(windows((2, 5, 3), (8,), (1, 4)))
     torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 3, 0, 1])).backward()
     silent = [name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.abs().max() > 0]
     assert silent == []

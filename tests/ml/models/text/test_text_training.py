@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from corpus.terms import FeelmError
 from ml.features.text.encoder import trainable_encoder
 from ml.models.loop import LoopParams, Share, fit
 from ml.models.text.network import TextNetwork
 from ml.models.text.training import TextParams, _Learner, class_weights, mean_logits, tune
-from ml.models.text.turns import Lines, Reach, lay_out
+from ml.models.text.turns import Lines, Reach, Turns, Window
 from tests.ml.tiny_encoder import write_encoder
 
 KINDS = ("good", "bad", "odd")
@@ -21,7 +22,7 @@ KINDS = ("good", "bad", "odd")
 def params(tmp_path_factory: pytest.TempPathFactory) -> TextParams:
     encoder = write_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
     loop = LoopParams(rounds=5, learning_rate=0.01, warm_up=0.1, decays=True)
-    return TextParams(str(encoder), Reach(before=1, after=0, longest=32), loop, batch=16, head_rate=0.02)
+    return TextParams(str(encoder), Reach(longest=32, line=24), loop, batch=16, head_rate=0.02)
 
 
 def talk(n: int, said_before: bool = False) -> tuple[Lines, np.ndarray]:
@@ -96,27 +97,79 @@ def test_logits_come_in_the_order_of_the_rows_asked_for(params: TextParams):
     assert np.allclose(tuned.logits(lines, asked), tuned.logits(lines, np.arange(80))[asked], atol=1e-4)
 
 
-def test_every_training_line_is_in_one_batch_of_a_round(params: TextParams):
-    learner, train = made_learner(params)
-    whole = list(learner.batches(Share()))
-    assert len(whole) == learner.batches_each
-    assert sorted(np.concatenate(whole).tolist()) == sorted(train.tolist())
+def windows_of(learner: _Learner, seed: int) -> list[list[Window]]:
+    torch.manual_seed(seed)
+    return list(learner.batches(Share()))
+
+
+def test_every_training_line_is_in_one_window_of_a_round_and_where_dialogues_are_cut_changes(params: TextParams):
+    learner, train = made_learner(replace(params, reach=Reach(longest=32, line=24)))
+    seen = []
+    for seed in (1, 2):
+        batches = windows_of(learner, seed)
+        assert len(batches) == learner.batches_each
+        rows = [row for batch in batches for window in batch for row in window.rows.tolist()]
+        assert len(rows) == len(set(rows)) and set(train.tolist()) <= set(rows)
+        seen.append({tuple(window.rows.tolist()) for batch in batches for window in batch})
+    assert seen[0] != seen[1]
+
+
+def test_processes_share_each_batch_out_among_them(params: TextParams):
+    learner, _ = made_learner(params)
+    whole = windows_of(learner, 1)
+    shares = []
+    for rank in range(2):
+        torch.manual_seed(1)
+        shares.append(list(learner.batches(Share(rank, 2))))
+    for batch, one, other in zip(whole, *shares, strict=True):
+        assert sorted(w.rows[0] for w in batch) == sorted(w.rows[0] for w in one + other)
 
 
 def test_a_process_whose_share_of_a_batch_is_empty_adds_nothing(params: TextParams):
-    learner, train = made_learner(params)
-    loss, weight = learner.loss(learner.network, train[:0])
+    learner, _ = made_learner(params)
+    loss, weight = learner.loss(learner.network, [])
     loss.backward()
     assert (float(loss.detach()), weight) == (0.0, 0.0)
     assert all(parameter.grad is None or not parameter.grad.any() for parameter in learner.network.parameters())
 
 
 def made_learner(params: TextParams) -> tuple[_Learner, np.ndarray]:
-    """A learner over 33 lines, so that a batch of 16 leaves one over."""
+    """A learner over 33 dialogues of 40, so that batches of 16 windows leave one over."""
     lines, soft = talk(40)
     encoder = trainable_encoder(params.encoder)
     network = TextNetwork(encoder.network, 3, encoder.network.number)
-    return _Learner(network, lay_out(lines, encoder.tokens, params.reach), soft, rows(0, 33), rows(0, 0), params), rows(0, 33)
+    return _Learner(network, Turns.of(lines, encoder.tokens, params.reach), soft, rows(0, 33), rows(0, 0), params), rows(0, 33)
+
+
+def test_lines_that_are_context_alone_add_nothing_to_the_loss(params: TextParams):
+    learner, train = made_learner(params)
+    batch = [window for each in windows_of(learner, 1) for window in each]
+    assert any(len(window.rows) == 2 for window in batch)
+    learner.network.eval()
+    before = float(learner.loss(learner.network, batch)[0].detach())
+    others = np.setdiff1d(np.arange(80), train)
+    learner.soft[others] = learner.soft[others][:, ::-1]
+    assert float(learner.loss(learner.network, batch)[0].detach()) == before
+    learner.soft[train] = learner.soft[train][:, ::-1]
+    assert float(learner.loss(learner.network, batch)[0].detach()) != before
+
+
+def test_what_is_said_of_a_line_is_the_mean_over_its_windows(params: TextParams):
+    lines, soft = talk(6)
+    lines = Lines(lines.texts, lines.speakers, np.zeros(12, np.int64))
+    cut = replace(params, reach=Reach(longest=24, line=12), cuts=2, loop=replace(params.loop, rounds=1))
+    tuned = tune(lines, soft, np.arange(12), rows(0, 0), cut, 1, device="cpu")
+    turns = Turns.of(lines, tuned.encoder.tokens, cut.reach)
+    said: dict[int, list[np.ndarray]] = {}
+    for first in (12, 24):
+        for window in turns.cut(turns.dialogues[0], first):
+            with torch.no_grad():
+                found = tuned.network([window]).log_softmax(1).numpy()
+            for row, logits in zip(window.rows.tolist(), found, strict=True):
+                said.setdefault(row, []).append(logits)
+    assert any(len(each) == 2 and not np.allclose(*each, atol=1e-3) for each in said.values())
+    expected = np.stack([np.mean(np.unique(np.stack(said[row]).round(5), axis=0), axis=0) for row in range(12)])
+    assert np.allclose(tuned.logits(lines, np.arange(12)), expected, atol=1e-3)
 
 
 def test_the_head_learns_at_its_own_rate_and_the_encoder_at_the_loops(params: TextParams):

@@ -1,13 +1,14 @@
-"""A line in its dialogue as tokens: nothing of another dialogue, nothing over the limit, the nearest lines first."""
+"""Lines in windows of their dialogue: nothing of another dialogue, nothing over the limit, nothing left out."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.models.text.turns import Lines, Reach, lay_out
+from ml.models.text.turns import Lines, Reach, Turns
 
 FIRST, LAST = 1, 2
 
@@ -22,61 +23,76 @@ def lines(*texts: str, speakers: Sequence[str] = (), dialogue: Sequence[int] = (
     return Lines(texts, speakers or [""] * len(texts), np.array(dialogue or [0] * len(texts)))
 
 
-def test_the_line_comes_first_then_the_past_in_order_then_a_mark_and_the_future():
-    laid = lay_out(lines("10", "20 21", "30", "40", "50"), tokenise, Reach(before=2, after=2))
-    assert laid.tokens[2] == [1, 30, 2, 10, 2, 20, 21, 2, 2, 40, 2, 50, 2]
-    assert laid.tokens[0] == [1, 10, 2, 2, 20, 21, 2, 30, 2]
-    assert laid.tokens[4] == [1, 50, 2, 30, 2, 40, 2]
-    assert laid.own.tolist() == [3, 4, 3, 3, 3]
+def windows(turns: Turns, first_longest: int) -> list[tuple[list[int], list[int], list[int]]]:
+    return [
+        (window.rows.tolist(), window.tokens, window.lengths)
+        for dialogue in turns.dialogues
+        for window in turns.cut(dialogue, first_longest)
+    ]
 
 
-def test_a_known_speaker_is_named_before_the_line_and_before_its_neighbours():
-    laid = lay_out(lines("10", "20", speakers=("Ross", "")), tokenise, Reach(before=1, after=1))
+def test_a_window_begins_with_a_mark_and_each_of_its_lines_ends_with_one():
+    turns = Turns.of(lines("10", "20 21", "30"), tokenise, Reach(longest=20, line=9))
+    assert windows(turns, 20) == [([0, 1, 2], [1, 10, 2, 20, 21, 2, 30, 2], [2, 3, 2])]
+
+
+def test_a_known_speaker_is_named_before_the_line():
+    turns = Turns.of(lines("10", "20", speakers=("Ross", "")), tokenise, Reach(longest=20, line=9))
     ross = tokenise(["Ross:"], 9)[0][1]
-    assert laid.tokens == [[1, ross, 10, 2, 2, 20, 2], [1, 20, 2, ross, 10, 2]]
-    assert laid.own.tolist() == [4, 3]
+    assert windows(turns, 20) == [([0, 1], [1, ross, 10, 2, 20, 2], [3, 2])]
 
 
-def test_a_line_that_does_not_fit_ends_the_past_even_if_an_earlier_one_would():
-    reach = Reach(before=3, after=0, longest=8)
-    assert lay_out(lines("10", "20 21 22 23 24 25", "30", "40"), tokenise, reach).tokens[3] == [1, 40, 2, 30, 2]
+def test_the_first_window_is_cut_where_it_is_told_and_the_others_where_they_are_full():
+    turns = Turns.of(lines("10", "20", "30", "40", "50"), tokenise, Reach(longest=5, line=4))
+    assert [rows for rows, _, _ in windows(turns, 5)] == [[0, 1], [2, 3], [4]]
+    assert [rows for rows, _, _ in windows(turns, 3)] == [[0], [1, 2], [3, 4]]
+
+
+def test_a_line_longer_than_the_first_window_may_be_stands_there_by_itself():
+    turns = Turns.of(lines("10 11 12", "20"), tokenise, Reach(longest=9, line=9))
+    assert [rows for rows, _, _ in windows(turns, 3)] == [[0], [1]]
 
 
 def test_lines_alone_have_no_neighbours_and_are_cut_at_their_own_limit():
-    laid = lay_out(lines("10 11 12 13", "20").alone(), tokenise, Reach(line=5))
-    assert laid.tokens == [[1, 10, 11, 12, 2], [1, 20, 2]] and laid.own.tolist() == [5, 3]
+    turns = Turns.of(lines("10 11 12 13", "20").alone(), tokenise, Reach(line=5))
+    assert windows(turns, 128) == [([0], [1, 10, 11, 12, 2], [4]), ([1], [1, 20, 2], [2])]
 
 
-@st.composite
-def dialogues(draw: st.DrawFn) -> tuple[Lines, Reach]:
-    """Lines whose every token is of one line alone: its number times 100 and more."""
-    lengths = draw(st.lists(st.integers(1, 12), min_size=1, max_size=12))
-    texts = [" ".join(str(100 * row + place + 100) for place in range(length)) for row, length in enumerate(lengths)]
-    parted = np.cumsum([draw(st.booleans()) for _ in lengths])
-    line = draw(st.integers(3, 14))
-    reach = Reach(draw(st.integers(0, 4)), draw(st.integers(0, 3)), draw(st.integers(line, 40)), line)
-    return Lines(texts, [""] * len(texts), parted), reach
+def test_dialogues_around_rows_are_those_that_hold_one():
+    turns = Turns.of(lines("10", "20", "30", "40", dialogue=(3, 3, 5, 3)), tokenise, Reach())
+    assert [dialogue.tolist() for dialogue in turns.around(np.array([1, 3]))] == [[0, 1], [3]]
 
 
-@given(dialogues())
-def test_whatever_the_dialogue_and_the_room_a_line_has_its_own_neighbours_nearest_first(case):
-    said, reach = case
-    bare = [tokens[1:-1] for tokens in tokenise(said.texts, reach.line)]
-    laid = lay_out(said, tokenise, reach)
-    for row, tokens in enumerate(laid.tokens):
-        assert len(tokens) <= reach.longest
-        assert tokens[: laid.own[row]] == [FIRST, *bare[row], LAST] and tokens[-1] == LAST
-        # Whole lines by their numbers; None is the mark between past and future.
-        rest = [(*own,) for mark, own in groupby(tokens[laid.own[row] :], lambda token: token == LAST) if not mark]
-        near = [own[0] // 100 - 1 for own in rest]
-        assert [list(own) for own in rest] == [bare[other] for other in near]
-        past, future = [other for other in near if other < row], [other for other in near if other > row]
-        assert near == past + future == [*range(row - len(past), row), *range(row + 1, row + 1 + len(future))]
-        assert len(past) <= reach.before and len(future) <= reach.after
-        assert all(said.dialogue[other] == said.dialogue[row] for other in near)
-        assert tokens.count(LAST) == 1 + len(near) + bool(future)
-        # Where less of the past is there than was asked for, the next line is of another dialogue or does not fit.
-        further = row - len(past) - 1
-        room = reach.longest - laid.own[row] - sum(len(bare[other]) + 1 for other in past)
-        if len(past) < reach.before and further >= 0 and said.dialogue[further] == said.dialogue[row]:
-            assert len(bare[further]) + 1 > room
+@pytest.mark.parametrize(("longest", "line"), [(10, 11), (10, 2)])
+def test_a_line_that_could_not_fit_into_a_window_is_refused(longest: int, line: int):
+    with pytest.raises(ValueError, match="must hold one"):
+        Reach(longest, line)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_size=12),
+    st.integers(3, 14),
+    st.integers(0, 20),
+    st.integers(3, 60),
+)
+def test_whatever_the_cut_every_line_is_in_one_window_whole_and_in_order(case, line, more, first_longest):
+    parted = np.cumsum([new for _, new in case])
+    said = Lines(
+        [" ".join(str(100 * row + place + 100) for place in range(length)) for row, (length, _) in enumerate(case)],
+        [""] * len(case),
+        parted,
+    )
+    reach = Reach(line + more, line)
+    turns = Turns.of(said, tokenise, reach)
+    found = windows(turns, min(first_longest, reach.longest))
+    assert [row for rows, _, _ in found for row in rows] == list(range(len(case)))
+    for rows, tokens, lengths in found:
+        assert len(tokens) <= reach.longest and len(set(parted[rows])) == 1
+        ends = np.cumsum(lengths)
+        assert tokens[0] == FIRST and len(tokens) == 1 + ends[-1]
+        for row, end, length in zip(rows, ends.tolist(), lengths, strict=True):
+            assert tokens[end + 1 - length : end + 1] == [*tokenise([said.texts[row]], line)[0][1:]]
+    for (rows, tokens, _), (following, _, lengths) in pairwise(found[1:]):
+        # A window that is not its dialogue's first ends where the next line would not fit.
+        if parted[rows[0] - 1] == parted[rows[0]] == parted[following[0]]:
+            assert len(tokens) + lengths[0] > reach.longest
