@@ -126,6 +126,13 @@ def make_expert(modality: int, features: int, sources: int, config: NetworkConfi
     return Expert(features, config.text_width, config.dropout, sources)
 
 
+def restored_expert(data: UnitArrays, modality: int, standardiser: Standardiser, state: State, config: NetworkConfig) -> Expert:
+    """The expert that was trained on those units, with weights of its run."""
+    network = make_expert(modality, len(standardiser.mean), int(data.source.max()) + 1, config, data.speech.shape[1])
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    return network
+
+
 def unit_weights(soft: FloatArray, source: IntArray, balance: float) -> FloatArray:
     """Loss weight of each unit, mean 1: rare emotions count more by `balance`, and a source by the square root of its size."""
     weights = np.ones(len(soft), np.float32)

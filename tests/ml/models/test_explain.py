@@ -181,6 +181,7 @@ def test_the_one_picture_that_differs_is_the_one_that_decided() -> None:
     crops[np.arange(6), planted, :20] = 255
     data = dataclasses.replace(data, crops=crops)
     network, standardiser = face_expert(data)
+    network.emotion.weight.data[:, -CONFIG.face_width :] = 0  # it reads the crops' mean, where a peak could undo what the mean says
     rows = np.arange(6)
     logits, _ = state_opinions(network, data, FACE, standardiser, rows)
     said = opinions(data)
