@@ -23,9 +23,9 @@ from corpus.paths import file_digest, write_json
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
 from ml.models.calibration import log_softmax, softmax
 from ml.models.cast import role_of
-from ml.models.context import Joined, Opinions, State, join
+from ml.models.context import Joined, Opinions, join
 from ml.models.dataset import Columns, FloatArray, IntArray, Standardiser, UnitArrays
-from ml.models.experts import make_expert, state_opinions
+from ml.models.experts import State, make_expert, state_opinions
 from ml.models.networks import ContextNetwork, Expert, NetworkConfig
 
 if TYPE_CHECKING:
