@@ -22,6 +22,7 @@ from assets.versions import CARD_PART, DECISION_FILE, DECISION_PART, REPORT_FILE
 from assets.workspace import Workspace
 from corpus.contracts import EXPLANATIONS, PREDICTIONS
 from corpus.paths import Home, write_json
+from corpus.sources import source_digest
 from corpus.terms import MODALITIES, FeelmError
 from ml.evaluation.promotion import Decision, decide
 from ml.evaluation.report import ValidationReport
@@ -88,11 +89,18 @@ def build_champion(workspace: Workspace, out: Path) -> ChampionSummary:
 
 def _register(workspace: Workspace, revision: str) -> RegisteredVersion:
     from ml.models import registry
+    from ml.models.predict import load_model
+    from ml.models.signature import Environment, signature
 
     home = workspace.home
     model_dir = home.artifact("emotion_model")
-    tags = {"feelm.data_revision": revision, "feelm.training_set": workspace.versions.of(home.artifact("training_set"))}
-    return registry.log_training(home, model_dir, workspace.params.raw["training"], _curves(model_dir), tags)
+    tags = {
+        "feelm.data_revision": revision,
+        "feelm.training_set": workspace.versions.of(home.artifact("training_set")),
+        "feelm.code_sha256": source_digest(),
+    }
+    beside = {"signature.json": signature(load_model(model_dir).facts), "environment.json": dataclasses.asdict(Environment.here())}
+    return registry.log_training(home, model_dir, workspace.params.raw["training"], _curves(model_dir), tags, beside)
 
 
 def _keep(home: Home, registered: RegisteredVersion, decision: Decision) -> None:

@@ -25,6 +25,7 @@ SETS = {
     "studyforrest": "How far the observers of Forrest Gump agree.",
     "faces": "Pictures of faces in a folder for each expression, read by the packaged networks.",
 }
+ENCODERS = f"{', '.join(one.value for one in TextEncoder)}, or a folder with one of BERT's kind as transformers writes it"
 HEADLINE = ("accuracy", "uar", "macro_f1", "weighted_f1", "ece")
 
 
@@ -52,29 +53,35 @@ def _set_command(name: str, about: str) -> None:
         test: Annotated[Path | None, typer.Option(exists=True, help="Data that nobody has tuned on: what is scored.")] = None,
         seeds: Annotated[int, typer.Option(min=1, help="How many seeds: 1, 2, 3 and so on.")] = 3,
         quick: Annotated[bool, typer.Option("--quick", help="Only what trains in a minute.")] = False,
-        encoder: Annotated[TextEncoder, typer.Option(help="The text encoder that is fine-tuned.")] = TextEncoder.MINILM,
+        encoder: Annotated[str, typer.Option(help=f"The text encoder that is fine-tuned: {ENCODERS}.")] = TextEncoder.MINILM.value,
         workers: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 2,
         work: Annotated[Path | None, typer.Option(help="Where finished rows are kept; in FEELM_HOME where it is not given.")] = None,
         as_json: Json = False,
     ) -> None:
         from ml.evaluation.benchmarks import Options, run_benchmark
+        from ml.models.loop import met
         from orchestration.progress import row_bars
 
-        with row_bars(err) as tell:
+        with met() as share, row_bars(err, quiet=share.rank > 0) as tell:
             options = Options(
                 work=work or Home.from_environment().benchmarks,
                 seeds=tuple(range(1, seeds + 1)),
                 fine_tunes=not quick,
-                encoder=encoder.value,
-                workers=workers,
+                encoder=encoder,
+                workers=workers if share.count == 1 else 1,
                 tell=tell,
             )
             found = run_benchmark(name, data, test, options)
-        if as_json:
-            typer.echo(found.to_json())
-        else:
-            out.print(_scores(found))
-            out.print(_protocol(found))
+        if share.rank == 0:
+            _tell(found, as_json)
+
+
+def _tell(found: "BenchmarkResult", as_json: bool) -> None:
+    if as_json:
+        typer.echo(found.to_json())
+    else:
+        out.print(_scores(found))
+        out.print(_protocol(found))
 
 
 def _scores(found: "BenchmarkResult") -> Table:

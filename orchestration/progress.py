@@ -75,10 +75,10 @@ def fetch_with_progress(home: Home, film_ids: Sequence[str], console: Console) -
 
 
 @contextmanager
-def row_bars(console: Console) -> Iterator[Callable[[str, float], None]]:
+def row_bars(console: Console, quiet: bool = False) -> Iterator[Callable[[str, float], None]]:
     """One bar for each row of a benchmark; call it with a row's name and the share of it that is done, 0..1."""
     columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bars:
+    with Progress(*columns, console=console, disable=quiet) as bars:
         tasks: dict[str, TaskID] = {}
 
         def tell(row: str, share: float) -> None:

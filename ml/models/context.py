@@ -203,14 +203,17 @@ class _Learner:
         self.network, self.feed, self.validation, self.params, self.in_dialogue = network, feed, validation, params, in_dialogue
 
     def groups(self, params: LoopParams) -> list[dict[str, object]]:
-        """The few figures of the hidden Markov model learn fast; the transformer slowly and kept small, since films are few."""
+        """The few figures of the hidden Markov model learn fast; the transformer slowly and kept small, since films are few; what the
+        characters' tables begin with, counted, hardly changes, since each of their cells is met a few times.
+        """
         network, own = self.network, self.params
-        of_characters = [network.characters.own, network.characters.heard, network.characters.heed]
-        quick = [network.trust, network.bias, network.heed, network.transitions.logits, *of_characters]
-        slow = [p for p in network.parameters() if all(p is not other for other in quick)]
+        quick = [network.trust, network.bias, network.heed, network.transitions.logits]
+        counted = [network.characters.own, network.characters.heard, network.characters.heed]
+        slow = [p for p in network.parameters() if all(p is not other for other in (*quick, *counted))]
         rate = min(own.transformer_rate * (self.in_dialogue / 250) ** 0.5, HIGHEST_RATE)
         return [
             {"params": quick, "lr": params.learning_rate, "weight_decay": 0.0},
+            {"params": counted, "lr": rate, "weight_decay": 0.0},
             {"params": slow, "lr": rate, "weight_decay": own.weight_decay},
         ]
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +147,22 @@ def world() -> Share:
     if not (distributed.is_available() and distributed.is_initialized()):
         return Share()
     return Share(distributed.get_rank(), distributed.get_world_size())
+
+
+@contextmanager
+def met() -> Iterator[Share]:
+    """Meet the processes that torchrun started beside this one, where it did: until the end of it, what is trained is trained together."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Share()
+        return
+    gpu = torch.cuda.is_available()
+    if gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group("nccl" if gpu else "gloo")
+    try:
+        yield world()
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def rate_at(step: int, steps: int, params: LoopParams) -> float:

@@ -65,8 +65,10 @@ def log_training(
     params: Mapping[str, object],
     curves: Mapping[str, Sequence[float]],
     tags: Mapping[str, str],
+    beside: Mapping[str, object] | None = None,
 ) -> RegisteredVersion:
-    """Log a trained model's folder, parameters and curves (name to values by step), and register it.
+    """Log a trained model's folder, parameters and curves (name to values by step), and register it; `beside` are JSON files by name that
+    the version keeps.
 
     A model whose content version is registered already is not logged again.
     """
@@ -78,6 +80,8 @@ def log_training(
         return known[0]
     run_id = _log_run(client, home, params, curves, {**tags, VERSION_TAG: version})
     _put(model_dir, _run_folder(home, run_id) / MODEL_PART)
+    for name, content in (beside or {}).items():
+        write_json(_run_folder(home, run_id) / name, content)
     client.set_terminated(run_id)
     if not client.search_registered_models(f"name = '{MODEL}'"):
         client.create_registered_model(MODEL)

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from assets.versions import list_versions, note_rollback, plan_rollback, read_rollback, show_version
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
+from corpus.sources import source_digest
 from corpus.terms import FeelmError
 from ml.models import registry
 from tests.assets.conftest import judge, seed_in_use, teach
@@ -42,6 +44,16 @@ def test_the_reason_is_kept_with_the_decision(two: Workspace) -> None:
     assert any("rolled back to version 1" in reason and "it sees joy everywhere" in reason for reason in decision["reasons"])
     rollback = read_rollback(two.home)
     assert rollback is not None and rollback.reason == "it sees joy everywhere"
+
+
+def test_a_version_keeps_its_signature_its_environment_and_the_digest_of_the_code(two: Workspace) -> None:
+    registered = registry.records(two.home)[0].registered
+    folder = registry.check_files(two.home, registered)
+    inputs = {one["name"] for one in json.loads(json.loads((folder / "signature.json").read_text())["inputs"])}
+    assert {"crops", "face", "voice", "text"} <= inputs
+    assert json.loads((folder / "environment.json").read_text())["packages"]["torch"]
+    tags = MlflowClient(registry.tracking_uri(two.home)).get_run(registered.run_id).data.tags
+    assert tags["feelm.code_sha256"] == source_digest()
 
 
 def test_judging_again_does_not_undo_it(two: Workspace) -> None:

@@ -1,10 +1,15 @@
 """`feelm benchmark` on small copies of sets: figures with their baselines and how they came about, for people and for programs."""
 
 import json
+import os
+import socket
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -13,6 +18,7 @@ from ml.evaluation.benchmarks import BENCHMARKS
 from orchestration import cli
 from orchestration.cli_benchmark import SETS
 from orchestration.progress import row_bars
+from tests.ml.tiny_encoder import write_encoder
 
 CREMA_D = """,A,D,F,H,N,S,fileName
 100001,0,0,0,0,9,1,1001_IEO_NEU_XX
@@ -88,6 +94,34 @@ def test_people_see_the_system_its_baselines_and_how_the_figures_came_about(meld
     told = json.loads(feelm(*arguments, "--json"))
     assert told["protocol"]["system"] == "frozen" and told["per_class"]["joy"]["n"] == 2
     assert list(told["baselines"]) == ["majority", "persistence", "tfidf_svm"]
+
+
+def one_of_two(rank: int, port: int, arguments: Sequence[str]) -> subprocess.Popen[str]:
+    """The command as torchrun starts it: its agent keeps the meeting place, which the processes find by these variables."""
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True", "GLOO_SOCKET_IFNAME": "lo"}
+    place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    command = [str(Path(sys.executable).with_name("feelm")), *arguments]
+    return subprocess.Popen(command, env={**os.environ, **meeting, **place}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_processes_that_torchrun_starts_train_a_folders_encoder_together_and_one_of_them_tells(meld: Path, tmp_path: Path):
+    encoder = write_encoder(tmp_path / "tiny", places=160)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        store = torch.distributed.TCPStore("127.0.0.1", port, is_master=True, master_listen_fd=os.dup(listening.fileno()))
+        arguments = ("benchmark", "meld", "--data", str(meld), "--seeds", "1", "--encoder", str(encoder), "--json")
+        processes = [one_of_two(rank, port, arguments) for rank in range(2)]
+        told, silent = (process.communicate(timeout=240) for process in processes)
+        del store
+    assert [process.returncode for process in processes] == [0, 0], told[1] + silent[1]
+    assert json.loads(told[0])["protocol"]["system"] == "fine_tuned_and_frozen" and silent[0] == ""
+    (rows,) = (tmp_path / "home" / "benchmarks").iterdir()
+    assert sorted(path.name for path in rows.iterdir()) == [*(f"fine-tuned-1-{k}.safetensors" for k in range(3)), "frozen.safetensors"]
+
+
+def test_an_encoder_that_is_neither_packaged_nor_a_folder_is_refused_by_name(meld: Path, tmp_path: Path):
+    with pytest.raises(FeelmError, match=r"no encoder 'minlm': it must be one of minilm, multilingual-e5, or a folder"):
+        feelm("benchmark", "meld", "--data", str(meld), "--quick", "--encoder", "minlm")
 
 
 @pytest.fixture

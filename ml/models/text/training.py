@@ -7,8 +7,8 @@ use each dialogue is cut in several ways, and what a line's windows say of it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +96,7 @@ def tune(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = trainable_encoder(params.encoder, device)
+        params = replace(params, reach=params.reach.within(encoder.network.shape.longest))
         network = TextNetwork(encoder.network, soft.shape[1], number_type(device), params.dropout).to(device)
     turns = Turns.of(lines, encoder.tokens, params.reach)
     learner = _Learner(network, turns, soft, train, validation, params)
@@ -177,9 +178,3 @@ def _windows(turns: Turns, rows: IntArray, cuts: int) -> list[Window]:
         for first in firsts:
             found |= {(int(window.rows[0]), len(window.rows)): window for window in turns.cut(dialogue, first)}
     return list(found.values())
-
-
-def mean_logits(tuned: Sequence[FloatArray]) -> FloatArray:
-    """The mean of several networks' log-probabilities (n, classes)."""
-    shifted = [logits - np.logaddexp.reduce(logits, axis=1, keepdims=True) for logits in tuned]
-    return np.mean(shifted, axis=0).astype(np.float32)

@@ -47,6 +47,10 @@ class Reach:
                 f"a line of up to {self.line} tokens must hold one beside its two marks and fit into a window of {self.longest}"
             )
 
+    def within(self, places: int) -> Reach:
+        """The same for an encoder that reads so many tokens at most."""
+        return Reach(min(self.longest, places), min(self.line, places))
+
 
 @dataclass(frozen=True)
 class Window:

@@ -11,7 +11,7 @@ from corpus.terms import FeelmError
 from ml.features.text.encoder import trainable_encoder
 from ml.models.loop import LoopParams, Share, fit
 from ml.models.text.network import TextNetwork
-from ml.models.text.training import TextParams, _Learner, class_weights, mean_logits, tune
+from ml.models.text.training import TextParams, _Learner, class_weights, tune
 from ml.models.text.turns import Lines, Reach, Turns, Window
 from tests.ml.tiny_encoder import write_encoder
 
@@ -88,6 +88,14 @@ def test_an_ended_run_gives_the_same_logits_when_it_goes_on(params: TextParams, 
     )
     assert told == [4, 5] and again.fit == whole.fit
     assert np.array_equal(again.logits(lines, rows(15, 20)), whole.logits(lines, rows(15, 20)))
+
+
+def test_an_encoder_with_few_places_is_given_windows_that_fit(params: TextParams, tmp_path: Path):
+    lines, soft = talk(10)
+    short = replace(params, encoder=str(write_encoder(tmp_path / "short", places=21)), reach=Reach(longest=64, line=32))
+    tuned = tune(lines, soft, rows(0, 10), rows(0, 0), replace(short, loop=replace(params.loop, rounds=1)), 1, device="cpu")
+    assert tuned.params.reach == Reach(longest=21, line=21)
+    assert np.isfinite(tuned.logits(lines, rows(0, 10))).all()
 
 
 def test_logits_come_in_the_order_of_the_rows_asked_for(params: TextParams):
@@ -198,10 +206,3 @@ def test_rare_classes_weigh_more_by_the_power_of_their_inverse_share():
     assert halved[3] / halved[0] == pytest.approx((0.751 / 0.251) ** 0.5, rel=1e-5)
     mixed = class_weights(np.array([[1, 0], [0.5, 0.5]], np.float32), 1.0)
     assert mixed[1] / mixed[0] == pytest.approx((0.5 * 0.501 / 0.751 + 0.5 * 0.501 / 0.251) / (0.501 / 0.751), rel=1e-5)
-
-
-def test_networks_are_averaged_by_their_log_probabilities_whatever_their_logits_scale_begins_at():
-    one, other = np.log([[0.8, 0.2]]), np.log([[0.5, 0.5]])
-    expected = [[(np.log(0.8) + np.log(0.5)) / 2, (np.log(0.2) + np.log(0.5)) / 2]]
-    assert mean_logits([one, other]) == pytest.approx(np.array(expected), rel=1e-5)
-    assert mean_logits([one + 100, other - 7]) == pytest.approx(np.array(expected), rel=1e-5)
