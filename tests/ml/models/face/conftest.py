@@ -48,6 +48,7 @@ def planted(n: int, emotions: int = 2) -> UnitArrays:
     return UnitArrays(
         crops=crops,
         crop_mask=np.tile(np.arange(CROPS) < 3, (n, 1)),
+        crop_t_ms=np.zeros((n, CROPS), np.int64),
         crop_row=np.arange(n),
         face=nothing,
         voice=nothing,

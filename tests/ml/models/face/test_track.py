@@ -7,7 +7,19 @@ import pytest
 import torch
 
 from corpus.terms import MODALITIES
-from ml.models.experts import FACE, FINE_TUNING, ExpertJob, ExpertParams, ExpertRun, make_expert, state_opinions, train_expert, with_maps
+from ml.models.experts import (
+    FACE,
+    FINE_TUNING,
+    ExpertJob,
+    ExpertParams,
+    ExpertRun,
+    gather_maps,
+    make_expert,
+    state_opinions,
+    state_without_crops,
+    train_expert,
+    with_maps,
+)
 from ml.models.face.track import TrackEncoder, mean_and_peak
 from ml.models.networks import NetworkConfig
 from tests.ml.models.face.conftest import planted
@@ -100,13 +112,23 @@ def test_the_small_network_asks_for_no_maps() -> None:
     assert with_maps(data, NetworkConfig()) is data and not len(data.maps)
 
 
-@pytest.mark.parametrize("count", [3])
-def test_crops_are_drawn_with_their_own_view(tiny_backbone: torch.nn.Sequential, config: NetworkConfig, count: int) -> None:
-    from ml.models.experts import gather_maps
-
-    data = with_maps(planted(2), config, views=count)
+def test_crops_are_drawn_with_their_own_view(tiny_backbone: torch.nn.Sequential, config: NetworkConfig) -> None:
+    data = with_maps(planted(2), config, views=3)
     pick, view = np.array([[2, 0], [1, 7]]), np.array([[1, 2], [0, 0]])
     maps, mask = gather_maps(data, np.array([1, 0]), pick, view)
     assert mask.tolist() == [[True, True], [True, False]]
     assert np.array_equal(maps[0, 1].numpy(), data.maps[1, 0, 2].astype(np.float32))
     assert np.array_equal(maps[1, 0].numpy(), data.maps[0, 1, 0].astype(np.float32))
+
+
+def test_a_crop_left_out_is_one_that_never_was(tiny_backbone: torch.nn.Sequential, config: NetworkConfig) -> None:
+    data = with_maps(planted(6), config)
+    trained, _ = run(config, n=24, params=dataclasses.replace(PARAMS, epochs=1))
+    network = make_expert(FACE, 1, 1, config, 0)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in trained.state.items()})
+    rest = state_without_crops(network, data, trained.standardiser, np.arange(6))
+    mask = data.crop_mask.copy()
+    mask[:, 1] = False
+    without, _ = state_opinions(network, dataclasses.replace(data, crop_mask=mask), FACE, trained.standardiser, np.arange(6))
+    assert rest[:, 1] == pytest.approx(without, abs=1e-5)
+    assert np.isnan(rest[:, 3:]).all()
