@@ -327,6 +327,7 @@ class _Learner:
     def validate(self, network: torch.nn.Module) -> None:
         """State opinions where a checkpoint is; the caller judges them."""
         self.epoch += 1
+        assert isinstance(network, Expert)
         if self.job.epochs is None and self.epoch in checkpoint_epochs(self.params):
             self.stated.append(state_opinions(network, self.data, self.job.modality, self.standardiser, self.job.test_rows))
             self.checkpoints += [state_of(network)] if self.job.modality == FACE else []

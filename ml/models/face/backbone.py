@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -133,12 +134,12 @@ def pretrained() -> nn.Sequential:
 
 def lower() -> nn.Sequential:
     """The layers that stay as they are."""
-    return pretrained()[:FROZEN]
+    return cast(nn.Sequential, pretrained()[:FROZEN])
 
 
 def upper() -> nn.Sequential:
     """A copy of the layers that are fine-tuned."""
-    return deepcopy(pretrained()[FROZEN:]).requires_grad_(True)
+    return cast(nn.Sequential, deepcopy(pretrained()[FROZEN:]).requires_grad_(True))
 
 
 def folded(stored: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:
