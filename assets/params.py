@@ -16,7 +16,7 @@ from corpus.annotations.delay import LONGEST_LAG_MS
 from corpus.dialogue.recognise import Recognition
 from corpus.films.shots.shots import ShotSetting
 from corpus.paths import Home
-from corpus.terms import DeclaredUse, FeelmError, Rights, TextEncoder
+from corpus.terms import DeclaredUse, FaceNetwork, FeelmError, Rights, TextEncoder
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -30,6 +30,7 @@ class Params:
     declared_use: DeclaredUse
     seed: int
     folds: int
+    face_network: FaceNetwork
     min_new_gold: int
     recognition: Recognition
     shots: ShotSetting
@@ -53,6 +54,7 @@ class Params:
                 declared_use=DeclaredUse(raw["declared_use"]),
                 seed=int(raw["training"]["seed"]),
                 folds=int(raw["training"]["folds"]),
+                face_network=FaceNetwork(raw["training"]["face_network"]),
                 min_new_gold=int(raw["retrain"]["min_new_gold"]),
                 recognition=Recognition(raw["dialogue"]["recognition"]),
                 shots=ShotSetting(raw["scan"]["shots"]),

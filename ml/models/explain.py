@@ -21,7 +21,7 @@ from corpus.threads import one_torch_thread
 from ml.models.calibration import log_softmax
 from ml.models.context import Opinions, context_batch, join, padded, runs_of
 from ml.models.dataset import CROPS, FloatArray, IntArray, UnitArrays
-from ml.models.experts import FACE, State, state_without_crops
+from ml.models.experts import FACE, State, state_without_crops, with_maps
 from ml.models.networks import STEPS_BACK, ContextBatch, ContextNetwork, Heard, NetworkConfig, same_scene
 from ml.models.predict import EmotionModel, ModelFacts, expert_network, model_opinions
 
@@ -73,7 +73,7 @@ class Explanation:
 
 def explain_units(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd.DataFrame:
     """EXPLANATIONS of what `predict` says of the same units; `unit_ids` holds unit_id and film_id, row by row."""
-    facts, rows = model.facts, np.arange(len(data))
+    facts, rows, data = model.facts, np.arange(len(data)), with_maps(data, model.facts.config)
     reader = Reader(model.contexts, facts.config, np.array([facts.temperatures[source] for source in facts.sources], np.float32))
     with one_torch_thread():
         without = calibrated_without_crops(facts, data, rows, _without_crops(model, data, rows))

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from corpus.paths import Home
-from corpus.terms import DeclaredUse, TextEncoder
-from corpus.weights import WEIGHTS
+from corpus.terms import DeclaredUse, FaceNetwork, TextEncoder
+from corpus.weights import FACE_BACKBONE, WEIGHTS
 from ml.models.training_set import Manifest
 
 USES = tuple(use.value for use in DeclaredUse)
@@ -52,14 +52,16 @@ class Ground:
     language: str | None = None
 
 
-def read_grounds(home: Home, manifest: Manifest, text_encoder: str) -> list[Ground]:
-    """Films and corpora of a training set, then the weights; of the text encoders only the one that read the words."""
-    return [*_films(home, manifest), *_corpora(home, manifest), *weight_grounds(text_encoder)]
+def read_grounds(home: Home, manifest: Manifest, text_encoder: str, face_network: str) -> list[Ground]:
+    """Films and corpora of a training set, then the weights: of the text encoders the one that read the words, a backbone where one is."""
+    return [*_films(home, manifest), *_corpora(home, manifest), *weight_grounds(text_encoder, face_network)]
 
 
-def weight_grounds(text_encoder: str) -> list[Ground]:
-    """The pretrained weights that features come from."""
+def weight_grounds(text_encoder: str, face_network: str) -> list[Ground]:
+    """The pretrained weights that features and networks come from."""
     others = {encoder.value for encoder in TextEncoder} - {text_encoder}
+    if face_network != FaceNetwork.LITE0:
+        others.add(FACE_BACKBONE)
     return [
         Ground(weight.name, GroundKind.WEIGHT, weight.licence, weight.declared_use.value, weight.purpose, weight.origin)
         for weight in WEIGHTS

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from corpus.terms import ROLES
+from corpus.terms import ROLES, FaceNetwork
 from ml.models.cast import PRESENT
+from ml.models.face.track import TrackEncoder, mean_and_peak
 
 EMOTION_COUNT = 7
 MODALITY_COUNT = 3
@@ -27,8 +28,9 @@ WIDE_DROPOUT, WIDE_SCALE = 0.5, 0.05
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the networks. `window` is how many preceding units a unit attends to."""
+    """Sizes of the networks, and which sees the faces. `window` is how many preceding units a unit attends to."""
 
+    face_network: FaceNetwork = FaceNetwork.SMALL
     face_channels: tuple[int, int, int] = (12, 24, 32)
     face_width: int = 48
     voice_width: int = 48
@@ -82,10 +84,7 @@ class CropEncoder(nn.Module):
 
     def pool(self, each: Tensor, mask: Tensor) -> Tensor:
         """Mean and maximum over the crops that are there, (b, 2 * face_width)."""
-        weight = mask.unsqueeze(-1).float()
-        mean = (each * weight).sum(1) / weight.sum(1).clamp(min=1)
-        peak = each.masked_fill(~mask.unsqueeze(-1), -1e4).amax(1) * mask.any(1, keepdim=True)
-        return torch.cat([mean, peak], dim=1)
+        return mean_and_peak(each, mask)
 
 
 class Expert(nn.Module):
@@ -95,7 +94,9 @@ class Expert(nn.Module):
     `wide` of the features are many and each says little: they add a linear reading of their own, which begins at nothing.
     """
 
-    def __init__(self, features: int, width: int, dropout: float, sources: int, crops: CropEncoder | None = None, wide: int = 0) -> None:
+    def __init__(
+        self, features: int, width: int, dropout: float, sources: int, crops: CropEncoder | TrackEncoder | None = None, wide: int = 0
+    ) -> None:
         super().__init__()
         self.crops = crops
         features -= wide
@@ -111,7 +112,7 @@ class Expert(nn.Module):
         self.source_bias = nn.Parameter(torch.zeros(sources, EMOTION_COUNT))
 
     def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Standardised features (b, d), source numbers (b,), and crops with their mask where the expert sees faces."""
+        """Standardised features (b, d), source numbers (b,), and for an expert on faces crops, or a backbone's maps of them, and mask."""
         seen = self.crops(crops, mask) if self.crops is not None and crops is not None and mask is not None else None
         return self.read(features, source, seen)
 

@@ -20,12 +20,12 @@ from safetensors.numpy import load_file, save_file
 
 from corpus.contracts import PREDICTIONS, REACTIONS
 from corpus.paths import file_digest, write_json
-from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
+from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FaceNetwork, FeelmError
 from ml.models.calibration import log_softmax, softmax
 from ml.models.cast import role_of
 from ml.models.context import Joined, Opinions, join
 from ml.models.dataset import Columns, FloatArray, IntArray, Standardiser, UnitArrays
-from ml.models.experts import State, make_expert, state_opinions
+from ml.models.experts import State, make_expert, state_opinions, with_maps
 from ml.models.networks import ContextNetwork, Expert, NetworkConfig
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def load_model(folder: Path) -> EmotionModel:
     facts = ModelFacts(
         **{
             **raw,
-            "config": NetworkConfig(**{**raw["config"], "face_channels": tuple(raw["config"]["face_channels"])}),
+            "config": _config(raw["config"]),
             "columns": _columns(raw["columns"]),
             "emotions": EMOTIONS,
         }
@@ -128,6 +128,11 @@ def load_model(folder: Path) -> EmotionModel:
     except RuntimeError as error:
         raise FeelmError(f"the model at {folder} is of another shape than this version's networks: train again (feelm run)") from error
     return model
+
+
+def _config(raw: dict[str, Any]) -> NetworkConfig:
+    face_network = FaceNetwork(raw.get("face_network", FaceNetwork.SMALL))
+    return NetworkConfig(**{**raw, "face_network": face_network, "face_channels": tuple(raw["face_channels"])})
 
 
 def _columns(raw: dict[str, Any]) -> Columns:
@@ -202,6 +207,7 @@ def calibrated_opinions(facts: ModelFacts, data: UnitArrays, logits: FloatArray,
 
 def expert_logits(model: EmotionModel, data: UnitArrays) -> tuple[FloatArray, FloatArray]:
     """Mean logits (n, 3, 7) and levels before `squashed` (n, 3, 3) of each modality's experts; NaN where the modality is absent."""
+    data = with_maps(data, model.facts.config)
     n, rows = len(data), np.arange(len(data))
     logits, levels = (np.zeros((n, len(MODALITIES), width), np.float32) for width in (len(EMOTIONS), len(LEVELS)))
     counts = np.bincount([expert.modality for expert in model.experts], minlength=len(MODALITIES))

@@ -25,8 +25,9 @@ from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
 from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, shuffled_places
 from ml.models.dataset import CROPS, BoolArray, Columns, FloatArray, IntArray, UnitArrays, load_training, source_names, training_columns
-from ml.models.experts import FACE, ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs, restored_expert, state_without_crops
+from ml.models.experts import FACE, ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs, restored_expert, state_without_crops, with_maps
 from ml.models.explain import Explanation, Reader, calibrated_without_crops, explain, explanation_rows
+from ml.models.face.seen import VIEWS
 from ml.models.networks import NetworkConfig
 from ml.models.predict import (
     FUSED,
@@ -138,12 +139,13 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
     manifest = Manifest.read(training_set_dir)
     rows = TRAINING_UNITS.read(training_set_dir / "manifest.parquet")
     columns = training_columns(home, rows)
-    data = load_training(home, rows, columns)
+    store = ChunkStore(home.chunks)
+    data = with_maps(load_training(home, rows, columns), params.networks, store, VIEWS)
     if not data.present[data.label >= 0].any():
         raise FeelmError("no labelled unit has features of face, voice or text: run the feature stages (feelm run)")
     numbers = assign_folds(rows, params.folds, params.seed)
     folds = Folds(numbers, int(numbers.max()) + 1)
-    with Workers(data, params.workers, params.networks, ChunkStore(home.chunks)) as workers:
+    with Workers(data, params.workers, params.networks, store) as workers:
         unseen = _unseen_opinions(workers, data, folds, params, tell)
         facts = _facts(rows, data, folds, unseen, params, manifest, columns)
         fused = _Fusion(workers, data, folds, unseen, facts, params)

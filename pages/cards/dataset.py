@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from corpus.contracts import ANNOTATIONS, TRAINING_UNITS, UNITS, TableSchema
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, GoldStatus, TextEncoder
+from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FaceNetwork, GoldStatus, TextEncoder
 from ml.models.grounds import Ground, GroundKind, read_grounds
 from ml.models.training_set import FILMS, Manifest
 from pages.cards.croissant import DescribedTable, Description, write_croissant
@@ -123,7 +123,8 @@ def build_dataset_card(home: Home, version: str, export_rights: Collection[str],
     folder = home.artifact("training_set")
     manifest = Manifest.read(folder)
     rows: pd.DataFrame = TRAINING_UNITS.read(folder / "manifest.parquet")
-    grounds = [ground for ground in read_grounds(home, manifest, TextEncoder.MINILM.value) if ground.kind is not GroundKind.WEIGHT]
+    every = read_grounds(home, manifest, TextEncoder.MINILM.value, FaceNetwork.SMALL.value)
+    grounds = [ground for ground in every if ground.kind is not GroundKind.WEIGHT]
     withheld = words_withheld(grounds, export_rights)
     units = CARD_UNITS.write(_without_words(rows, withheld)[CARD_UNITS.names], out / TABLES[0].file)
     gold = CARD_GOLD.write(rows.loc[rows["status"].notna(), CARD_GOLD.names], out / TABLES[1].file)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.contracts import TRAINING_UNITS
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, MODALITIES, ROLES, FeelmError
+from corpus.terms import EMOTIONS, MODALITIES, ROLES, FaceNetwork, FeelmError
 from ml.evaluation.findings import GroupScore
 from ml.evaluation.report import CorpusReport, Interval, SystemScore, ValidationReport
 from ml.models.grounds import Ground, GroundKind, named, narrower, read_grounds
@@ -107,7 +107,8 @@ def read_model_card(home: Home, data_version: str, code: str) -> ModelCard:
         raise FeelmError(f"no tested model in {home.data}: train and test one first (feelm run)")
     facts: dict[str, Any] = json.loads(model_file.read_text(encoding="utf-8"))
     folder = home.artifact("training_set")
-    grounds = read_grounds(home, Manifest.read(folder), str(facts["columns"]["text_encoder"]))
+    face_network = str(facts["config"].get("face_network", FaceNetwork.SMALL))
+    grounds = read_grounds(home, Manifest.read(folder), str(facts["columns"]["text_encoder"]), face_network)
     networks = tuple(name for name in MODALITIES if facts["expert_temperatures"].get(name))
     rows: pd.DataFrame = TRAINING_UNITS.read(folder / "manifest.parquet")
     return ModelCard(

@@ -32,9 +32,10 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     train(home, write_films(home, 3, 8), [])
     write_json(home.artifact("dataset_snapshot") / "snapshot.json", {"revision": "r"})
     registry._client(home)  # MLflow's tables, which take seconds to make
-    settings = "rights: {train: [cc0], export: [cc0]}\ndeclared_use: research\ntraining: {seed: 0, folds: 3}\nretrain: {min_new_gold: 1}\n"
+    settings = "rights: {train: [cc0], export: [cc0]}\ndeclared_use: research\ntraining: {seed: 0, folds: 3, face_network: small}\n"
     (home.root.parent / "params.yaml").write_text(
-        settings + "scan: {shots: fast}\ndialogue: {recognition: auto}\ngold: {trace_lag_ms: 3000}\ntext: {encoder: minilm}\n"
+        settings + "retrain: {min_new_gold: 1}\nscan: {shots: fast}\n"
+        "dialogue: {recognition: auto}\ngold: {trace_lag_ms: 3000}\ntext: {encoder: minilm}\n"
     )
     return home
 

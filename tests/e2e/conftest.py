@@ -40,8 +40,9 @@ def small_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose `.feelm` holds three made films, their annotations, a model and the pages."""
     root = tmp_path_factory.mktemp("chain")
     (root / "params.yaml").write_text(
-        "rights: {train: [cc0], export: [cc0]}\ndeclared_use: research\ntraining: {seed: 0, folds: 3}\nretrain: {min_new_gold: 1}\n"
-        "scan: {shots: fast}\ndialogue: {recognition: auto}\ngold: {trace_lag_ms: 3000}\ntext: {encoder: minilm}\n"
+        "rights: {train: [cc0], export: [cc0]}\ndeclared_use: research\ntraining: {seed: 0, folds: 3, face_network: small}\n"
+        "retrain: {min_new_gold: 1}\nscan: {shots: fast}\ndialogue: {recognition: auto}\n"
+        "gold: {trace_lag_ms: 3000}\ntext: {encoder: minilm}\n"
     )
     for arguments in (
         ("films", "make", "--films", str(FILMS), "--seed", str(SEED), "--out", "made"),

@@ -24,7 +24,7 @@ from tests.pages.sample import HOSTILE, sample_report
 FILM = Ground("made-1-01", GroundKind.FILM, "cc0", "commercial", f"The cup {HOSTILE}", "The studio", "en")
 
 
-def sample(report: ValidationReport | None = None, grounds: tuple[Ground, ...] = (FILM, *weight_grounds("minilm"))) -> ModelCard:
+def sample(report: ValidationReport | None = None, grounds: tuple[Ground, ...] = (FILM, *weight_grounds("minilm", "small"))) -> ModelCard:
     origin = Origin("abc.dir", "c0de", 3, "research", ("face", "voice", "text"))
     sources = (SourceSet(f"1 film: {HOSTILE}", "CC0", "commercial", f"credit {HOSTILE}", 20, 12),)
     return ModelCard(report or sample_report(), origin, grounds, sources, 0.83)
@@ -63,9 +63,10 @@ def test_hugging_faces_own_reader_reads_it(text: str) -> None:
 def test_every_weight_stands_with_licence_origin_and_declared_use() -> None:
     page = Outline(render("card.html", model_card(sample()))).words
     for weight in WEIGHTS:
-        if weight.name != "multilingual-e5":
+        if weight.name not in ("multilingual-e5", "efficientnet-lite0"):
             assert weight.name in page and weight.origin in page
-    assert "intfloat/multilingual-e5" not in page
+    assert "intfloat/multilingual-e5" not in page and "ImageNet" not in page
+    assert "efficientnet-lite0" in {ground.name for ground in weight_grounds("minilm", "lite0")}
     assert "Declared for research use because of: weights expression-fer (research)" in page
 
 
