@@ -20,7 +20,6 @@ from corpus.chunks import ChunkStore
 from corpus.contracts import EXPLANATIONS, PREDICTIONS, REACTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, DeclaredUse, FeelmError
-from corpus.weights import WEIGHTS
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
 from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, shuffled_places
@@ -28,6 +27,7 @@ from ml.models.dataset import CROPS, BoolArray, Columns, FloatArray, IntArray, U
 from ml.models.experts import FACE, ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs, restored_expert, state_without_crops, with_maps
 from ml.models.explain import Explanation, Reader, calibrated_without_crops, explain, explanation_rows
 from ml.models.face.seen import VIEWS
+from ml.models.grounds import weight_grounds
 from ml.models.networks import NetworkConfig
 from ml.models.predict import (
     FUSED,
@@ -247,6 +247,7 @@ def _facts(
     """Priors and temperatures of the kept model; those of a fold are taken from the other folds in `_Fusion`."""
     sources = source_names(rows["source"])
     tested = {MODALITIES[m]: opinions.tested for m, opinions in unseen.items()}
+    brought = weight_grounds(columns.text_encoder, params.networks.face_network)
     return ModelFacts(
         config=params.networks,
         columns=columns,
@@ -255,7 +256,7 @@ def _facts(
         expert_temperatures={m: _temperatures(data, sources, tested[m]) if m in tested else {} for m in MODALITIES},
         temperatures=dict.fromkeys(sources, 1.0),
         trained_on=_trained_on(manifest),
-        declared_use=_narrowest([*manifest.declared_uses.values(), *(weight.declared_use.value for weight in WEIGHTS)]),
+        declared_use=_narrowest([*manifest.declared_uses.values(), *(weight.declared_use for weight in brought)]),
         seed=params.seed,
     )
 
