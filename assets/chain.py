@@ -538,7 +538,7 @@ _STAGES = (
         "film_report",
         Scope.FILM,
         ("film_report",),
-        ("pages.film", "ml.models.predict"),
+        ("pages.film", "ml.models.explain"),
         _film_report_inputs,
         _build_film_report,
         data=("pages/**/*.html", "pages/**/*.css", "pages/**/*.js"),

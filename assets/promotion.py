@@ -20,7 +20,7 @@ import pandas as pd
 
 from assets.versions import CARD_PART, DECISION_FILE, DECISION_PART, REPORT_FILE, REPORT_PART, Rollback, read_rollback, version_in_use
 from assets.workspace import Workspace
-from corpus.contracts import PREDICTIONS
+from corpus.contracts import EXPLANATIONS, PREDICTIONS
 from corpus.paths import Home, write_json
 from corpus.sources import source_digest
 from corpus.terms import MODALITIES, FeelmError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ml.models.registry import RegisteredVersion
 
 CARD_FILES = ("README.md", GROUNDS_FILE)
-MODEL_FILES = ("weights.safetensors", "model.json", "manifest.json", "predictions.parquet")
+MODEL_FILES = ("weights.safetensors", "model.json", "manifest.json", "predictions.parquet", "explanations.parquet")
 
 
 @dataclass(frozen=True)
@@ -190,11 +190,13 @@ def _read(path: Path) -> Any:
 
 
 def build_film_report(workspace: Workspace, film_id: str, out: Path) -> FilmReportSummary:
-    """Predict the film's units, by a model that never saw the film where there is one, and write predictions.parquet and film.html."""
+    """Predict the film's units, by a model that never saw the film where there is one, and write predictions.parquet, explanations.parquet
+    of the same networks, and film.html."""
     from pages.film import build_film_page
 
-    predictions = _predictions(workspace, film_id)
+    predictions, explanations = _read_film(workspace, film_id)
     PREDICTIONS.write(predictions, out / "predictions.parquet")
+    EXPLANATIONS.write(explanations, out / "explanations.parquet")
     build_film_page(workspace.home, film_id, out / "predictions.parquet", out)
     fused = predictions[predictions["system"] == "fused"]
     missing = None if len(fused) else "no unit, or no champion model"
@@ -203,21 +205,24 @@ def build_film_report(workspace: Workspace, film_id: str, out: Path) -> FilmRepo
     return summary
 
 
-def _predictions(workspace: Workspace, film_id: str) -> pd.DataFrame:
-    """Predictions of one film: fused and by modality where it was left out, the champion's fused ones for all other units."""
+def _read_film(workspace: Workspace, film_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Predictions of one film, fused and by modality where it was left out, the champion's fused ones for all other units; and why."""
     from ml.models.dataset import load_film
+    from ml.models.explain import explain_units
     from ml.models.predict import FUSED, load_model, predict
 
     folder = workspace.home.artifact("champion")
     if not (folder / "model.json").is_file():
-        return PREDICTIONS.empty()
+        return PREDICTIONS.empty(), EXPLANATIONS.empty()
     model = load_model(folder)
     rows, data = load_film(workspace.home, film_id, model.facts.columns)
     if rows.empty:
-        return PREDICTIONS.empty()
-    unseen = PREDICTIONS.read(folder / "predictions.parquet")
-    shown = unseen["system"].isin((FUSED, *MODALITIES)) & unseen["unit_id"].isin(rows["unit_id"])
-    unseen = unseen[(unseen["film_id"] == film_id) & shown]
-    now = predict(model, rows, data)
-    both = pd.concat([unseen, now[~now["unit_id"].isin(unseen["unit_id"])]], ignore_index=True)
-    return both.sort_values(["unit_id", "system"], ignore_index=True)
+        return PREDICTIONS.empty(), EXPLANATIONS.empty()
+    said, why = (schema.read(folder / f"{schema.name}.parquet") for schema in (PREDICTIONS, EXPLANATIONS))
+    said, why = (table[(table["film_id"] == film_id) & table["unit_id"].isin(rows["unit_id"])] for table in (said, why))
+    said = said[said["system"].isin((FUSED, *MODALITIES))]
+    if not rows["unit_id"].isin(said["unit_id"]).all():
+        now, because = predict(model, rows, data), explain_units(model, rows, data)
+        why = pd.concat([why, because[~because["unit_id"].isin(said["unit_id"])]])
+        said = pd.concat([said, now[~now["unit_id"].isin(said["unit_id"])]])
+    return said.sort_values(["unit_id", "system"], ignore_index=True), why.reset_index(drop=True)

@@ -45,9 +45,13 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "text": (("features.parquet", contracts.UNIT_FEATURES),),
     "voice": (("features.parquet", contracts.UNIT_FEATURES),),
     "training_set": (("manifest.parquet", contracts.TRAINING_UNITS),),
-    "emotion_model": (("predictions.parquet", contracts.PREDICTIONS), ("reactions.parquet", contracts.REACTIONS)),
+    "emotion_model": (
+        ("predictions.parquet", contracts.PREDICTIONS),
+        ("reactions.parquet", contracts.REACTIONS),
+        ("explanations.parquet", contracts.EXPLANATIONS),
+    ),
     "dataset_card": (("units.parquet", CARD_UNITS), ("gold.parquet", CARD_GOLD)),
-    "film_report": (("predictions.parquet", contracts.PREDICTIONS),),
+    "film_report": (("predictions.parquet", contracts.PREDICTIONS), ("explanations.parquet", contracts.EXPLANATIONS)),
 }
 """The tables in each artifact; the first is the one whose rows and columns Dagster shows."""
 

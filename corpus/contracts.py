@@ -22,6 +22,7 @@ from corpus.terms import (
     PERSPECTIVES,
     ROLES,
     DeclaredUse,
+    ExplainedPart,
     FeelmError,
     GoldStatus,
     UnitLevel,
@@ -558,6 +559,23 @@ PREDICTIONS = TableSchema(
         *_probabilities("next_", "probability of the next unit's emotion, the reaction", nullable=True),
     ),
     key=("unit_id", "system"),
+)
+
+EXPLANATIONS = TableSchema(
+    "explanations",
+    (
+        _text("unit_id", "the unit"),
+        _text("film_id", "the film"),
+        Column("fold", "int32", "fold of the networks that are explained; -1 where it is the final model", minimum=-1),
+        _text("emotion", "the emotion that they name, which is explained", allowed=EMOTIONS),
+        _text("part", "what was left out", allowed=[part.value for part in ExplainedPart]),
+        _text("name", "the modality, the line's unit_id, or the frame's number among the unit's crops, from 0"),
+        _ms("t_ms", "when the frame is shown; null for modalities and lines", nullable=True),
+        _number("probability", "by how much the emotion's probability falls without it (a frame: the face's own)", minimum=-1, maximum=1),
+        _number("log_odds", "by how much its log-odds fall without it; below 0: it spoke against the emotion", unit="nat"),
+        _number("share", "signed part of what all modalities did; null for lines and frames", nullable=True, minimum=-1, maximum=1),
+    ),
+    key=("unit_id", "part", "name"),
 )
 
 REACTIONS = TableSchema(

@@ -88,6 +88,14 @@ class GoldStatus(StrEnum):
     INSUFFICIENT = "insufficient"
 
 
+class ExplainedPart(StrEnum):
+    """What is left out to see what it did: a modality of the film, a line near the unit, a picture of the unit's face."""
+
+    MODALITY = "modality"
+    LINE = "line"
+    FRAME = "frame"
+
+
 MINIMUM_RATERS = 3
 """A unit that fewer raters judged is `GoldStatus.INSUFFICIENT`."""
 

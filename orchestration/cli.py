@@ -104,10 +104,11 @@ def report(as_json: Json = False) -> None:
 def detect(
     what: Annotated[str, typer.Argument(help="A media file, a text file, or the text itself.")],
     subtitles: Annotated[Path | None, typer.Option(help="Subtitles of the media file.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each answer rests on.")] = False,
     as_json: Json = False,
 ) -> None:
     """Recognise emotion in a film, a clip, a sound or a text, with the champion model."""
-    from orchestration.summary import detection_table
+    from orchestration.summary import detection_tables
     from service.detect import detect_file, detect_text
 
     home = Home.from_environment()
@@ -118,8 +119,8 @@ def detect(
         is_file = False
     if not is_file and ("/" in what or path.suffix) and " " not in what.strip():
         raise FeelmError(f"there is no file {what}; a text of one word needs no '/' or '.'")
-    detection = detect_file(home, path, subtitles) if is_file else detect_text(home, what)
-    show(asdict(detection), detection_table(detection), as_json)
+    detection = detect_file(home, path, subtitles, explain) if is_file else detect_text(home, what, explain)
+    show(asdict(detection), detection_tables(detection), as_json)
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """What the command line shows of a finished run: films, units, agreement, scores, cost, and where the pages are."""
 
+import math
+import textwrap
 from dataclasses import asdict
 from typing import Any
 
@@ -8,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.workspace import Workspace
-from corpus.terms import EMOTIONS, FeelmError
+from corpus.terms import EMOTIONS, MODALITIES, FeelmError
 from ml.evaluation.findings import Interval
 from ml.evaluation.report import CorpusReport, ValidationReport
+from ml.models.reasons import Effect, Why
 from orchestration.run import RunReport, costs
-from service.detect import Detection
+from service.detect import DetectedUnit, Detection
 
 WORDY = ("words", "emotion", "next best", "from")
 """Columns of words stand to the left, figures to the right."""
@@ -115,17 +118,64 @@ def _stages(workspace: Workspace) -> Table:
     return table
 
 
-def detection_table(detection: Detection) -> Table:
-    """Detected emotions, a row a unit."""
+def detection_tables(detection: Detection) -> Group:
+    """Detected emotions, a row a unit, and where they were asked for the reasons."""
+    explained = [unit for unit in detection.units if unit.why is not None]
+    return Group(_detected(detection), *([_reasons(explained), REASONS_READ] if explained else []))
+
+
+def _detected(detection: Detection) -> Table:
     table = _table(
         f"{detection.source} (trained on: {detection.trained_on})", "time", "words", "emotion", "confidence", "next best", "from"
     )
     for unit in detection.units:
         ranked = sorted(zip(unit.probabilities, EMOTIONS, strict=True), reverse=True)
-        span = f"{unit.start_ms / 1000:.1f}-{unit.end_ms / 1000:.1f} s" if unit.start_ms is not None and unit.end_ms is not None else "-"
         best = "uncertain" if unit.uncertain else ranked[0][1]
-        words = unit.text or "-"
-        table.add_row(span, words, best, f"{ranked[0][0]:.2f}", f"{ranked[1][1]} {ranked[1][0]:.2f}", ", ".join(unit.modalities))
+        next_best = f"{ranked[1][1]} {ranked[1][0]:.2f}"
+        table.add_row(_span(unit), Text(unit.text or "-"), best, f"{ranked[0][0]:.2f}", next_best, ", ".join(unit.modalities))
     for modality, why in detection.missing.items():
         table.caption = "; ".join(filter(None, [str(table.caption or ""), f"{modality}: {why}"]))
     return table
+
+
+def _span(unit: DetectedUnit) -> str:
+    return f"{unit.start_ms / 1000:.1f}-{unit.end_ms / 1000:.1f} s" if unit.start_ms is not None and unit.end_ms is not None else "-"
+
+
+REASONS_READ = Text(
+    "Shares: what leaving the modality out takes from the odds, of what all do; below 0 it speaks against the emotion. Lines and moments "
+    "of the face: by what factor the odds fall without them.",
+    style="dim",
+)
+
+
+def _reasons(units: list[DetectedUnit]) -> Table:
+    """Why each unit's emotion is named, narrow enough for 80 columns."""
+    table = Table(title="Why", title_justify="left")
+    for name in ("time", "emotion", *MODALITIES, "lines and moments"):
+        table.add_column(name, justify="right" if name in MODALITIES else "left", no_wrap=name != "lines and moments", overflow="fold")
+    for unit in units:
+        assert unit.why is not None
+        shares = {effect.name: effect.share for effect in unit.why.modalities}
+        start = "-" if unit.start_ms is None else f"{unit.start_ms / 1000:.1f} s"
+        table.add_row(start, unit.why.emotion, *(_share(shares, name) for name in MODALITIES), Text("\n".join(_moved(unit.why)) or "-"))
+    return table
+
+
+def _share(shares: dict[str, float | None], modality: str) -> str:
+    share = shares.get(modality)
+    return f"{100 * share:+.0f} %" if share is not None else "none" if modality in shares else "-"
+
+
+def _moved(why: Why) -> list[str]:
+    lines = [f"{_factor(line)} {_at(line)}{textwrap.shorten(line.name, 60, placeholder='…')}" for line in why.lines]
+    return lines + [f"{_factor(frame)} face at {(frame.t_ms or 0) / 1000:.1f} s" for frame in why.frames]
+
+
+def _at(line: Effect) -> str:
+    return "" if line.t_ms is None else f"{line.t_ms / 1000:.1f} s: "
+
+
+def _factor(effect: Effect) -> str:
+    """By what the odds are divided without it; below 1 they grow."""
+    return f"{math.exp(effect.log_odds):.2f}x"

@@ -54,5 +54,9 @@
     const frame = timeline.parentElement;
     frame.scrollLeft = scrub.value / duration * timeline.offsetWidth - frame.clientWidth / 2;
   });
+  document.addEventListener("click", event => {
+    const moment = event.target.closest("[data-t]");
+    if (moment) at(Number(moment.dataset.t));
+  });
   at(rows.length ? Number(rows[0].dataset.start) : 0);
 })();

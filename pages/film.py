@@ -113,6 +113,11 @@ class FilmPage:
         """Whether the model read a line of this film."""
         return any(line.model for line in self.lines)
 
+    @property
+    def has_reasons(self) -> bool:
+        """Whether a line's reading is explained."""
+        return any(line.why for line in self.lines)
+
 
 def parted(lines: Sequence[Line]) -> list[Line]:
     """At most six lines where model and raters part, the model's surest errors first."""

@@ -15,8 +15,10 @@ from typing import Any
 import pandas as pd
 
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
+from ml.models.reasons import reasons
 from pages.charts import Span
 from pages.material import Material
+from pages.reasons import Reasons, frame_pictures, line_reasons, places_of
 
 FUSED = "fused"
 
@@ -86,6 +88,7 @@ class Line:
     modalities: tuple[Reading, ...]
     notes: tuple[Note, ...]
     shot: int | None
+    why: Reasons | None
 
     @property
     def agrees(self) -> bool | None:
@@ -110,6 +113,7 @@ def read_lines(material: Material) -> list[Line]:
     notes, confidence = _notes(material.annotations), _text_confidence(material.utterances)
     rows = units.to_dict("records")
     shots = shots_at(material.shots, [(row["start_ms"] + row["end_ms"]) / 2 for row in rows])
+    why = _why(material, units, _parted(gold, readings))
     lines = []
     for index, (unit, shot) in enumerate(zip(rows, shots, strict=True)):
         unit_id, start_ms, end_ms = str(unit["unit_id"]), int(unit["start_ms"]), int(unit["end_ms"])
@@ -128,6 +132,7 @@ def read_lines(material: Material) -> list[Line]:
                 modalities=tuple(said[name] for name in MODALITIES if name in said),
                 notes=notes.of(unit_id, start_ms, end_ms),
                 shot=shot,
+                why=why.get(unit_id),
             )
         )
     return lines
@@ -209,6 +214,23 @@ def _readings(table: pd.DataFrame | None) -> dict[str, dict[str, Reading]]:
     for unit_id, system, fold, row in zip(table["unit_id"], table["system"], table["fold"], probabilities, strict=True):
         found.setdefault(str(unit_id), {})[str(system)] = Reading(str(system), tuple(row.tolist()), bool(fold >= 0))
     return found
+
+
+def _parted(gold: dict[str, Gold], readings: dict[str, dict[str, Reading]]) -> set[str]:
+    """Units on which raters and model name different emotions."""
+    model = {unit_id: said[FUSED].emotion for unit_id, said in readings.items() if FUSED in said}
+    return {unit_id for unit_id, one in gold.items() if one.emotion is not None and model.get(unit_id, one.emotion) != one.emotion}
+
+
+def _why(material: Material, units: pd.DataFrame, first: set[str]) -> dict[str, Reasons]:
+    """By unit what its reading rests on; pictures go to the units `first` before others."""
+    if material.explanations is None:
+        return {}
+    places = places_of(units, [anchor(index) for index in range(len(units))])
+    told = {unit_id: why for unit_id, why in reasons(material.explanations).items() if unit_id in places}
+    order = sorted(told.items(), key=lambda item: (item[0] not in first, places[item[0]].start_ms, item[0]))
+    pictures = frame_pictures(material.face_features, order)
+    return {unit_id: line_reasons(why, places, pictures.get(unit_id, {})) for unit_id, why in told.items()}
 
 
 @dataclass(frozen=True)

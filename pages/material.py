@@ -16,6 +16,7 @@ import pandas as pd
 
 from corpus.contracts import (
     ANNOTATIONS,
+    EXPLANATIONS,
     FACE_COURSE,
     GOLD_LABELS,
     PICTURES,
@@ -73,6 +74,8 @@ class Material:
     votes: pd.DataFrame | None
     annotations: pd.DataFrame | None
     predictions: pd.DataFrame | None
+    explanations: pd.DataFrame | None
+    face_features: Path
     present: dict[str, frozenset[str]]
     """By features artifact whose stage ran, the units that it found something for."""
     reasons: dict[str, str]
@@ -93,7 +96,7 @@ class Material:
 
 
 def read_material(home: Home, film_id: str, predictions: Path) -> Material:
-    """Read what there is about a film.
+    """Read what there is about a film; why the model says what it says lies beside the `predictions`.
 
     Raises:
         FeelmError: nothing at all is known about the film.
@@ -124,6 +127,10 @@ def read_material(home: Home, film_id: str, predictions: Path) -> Material:
         votes=_of_film(_table(VOTES, gold / "votes.parquet"), film_id),
         annotations=_of_film(_table(ANNOTATIONS, home.artifact("annotations") / "annotations.parquet"), film_id),
         predictions=_of_film(_table(PREDICTIONS, predictions), film_id),
+        explanations=_of_film(_table(EXPLANATIONS, predictions.parent / "explanations.parquet"), film_id)
+        if predictions.is_file()
+        else None,
+        face_features=home.artifact("face_features", film_id),
         present={name: units for name in FEATURES if (units := _present(home.artifact(name, film_id))) is not None},
         reasons=_reasons(home, film_id),
     )

@@ -6,6 +6,7 @@ through the champion. The answer says which modalities each unit had, which were
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from collections.abc import Callable
@@ -19,7 +20,9 @@ from corpus.films.catalogue.entries import Film
 from corpus.paths import Home
 from corpus.terms import MODALITIES, PROBABILITY_COLUMNS, FeelmError, TextEncoder, UnitLevel
 from ml.models.dataset import load_film
+from ml.models.explain import explain_units
 from ml.models.predict import EmotionModel, load_model, predict
+from ml.models.reasons import Effect, Why, reasons
 
 UNCERTAIN_BELOW = 0.4
 """A top probability below this is shown as uncertain."""
@@ -31,7 +34,10 @@ LONGEST_TEXT_CHARACTERS = 1_000_000
 
 @dataclass(frozen=True)
 class DetectedUnit:
-    """One line, scene or span: seven probabilities in the order of EMOTIONS, intensity 0..1, and what they rest on."""
+    """One line, scene or span: seven probabilities in the order of EMOTIONS, intensity 0..1, what they rest on, and where asked `why`.
+
+    There a line is named by its words, with the time at which it begins.
+    """
 
     start_ms: int | None
     end_ms: int | None
@@ -42,6 +48,7 @@ class DetectedUnit:
     intensity: float | None
     uncertain: bool
     modalities: tuple[str, ...]
+    why: Why | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,8 @@ class Detection:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def detect_text(home: Home, text: str) -> Detection:
-    """Emotion of each non-empty line of a text, read as turns of one dialogue.
+def detect_text(home: Home, text: str, explain: bool = False) -> Detection:
+    """Emotion of each non-empty line of a text, read as turns of one dialogue; with `explain` each says why.
 
     Raises:
         FeelmError: there is no text, too much of it, or no champion yet.
@@ -66,21 +73,21 @@ def detect_text(home: Home, text: str) -> Detection:
         raise FeelmError("there is no text to read: give a sentence, a text file or a media file")
     if len(text) > LONGEST_TEXT_CHARACTERS:
         raise FeelmError(f"the text has {len(text)} characters, more than {LONGEST_TEXT_CHARACTERS}: give it in parts")
-    return _detect(home, "text", lambda scratch, encoder: _text_units(scratch, encoder, [(None, None, line) for line in lines]))
+    return _detect(home, "text", lambda scratch, encoder: _text_units(scratch, encoder, [(None, None, line) for line in lines]), explain)
 
 
-def detect_file(home: Home, path: Path, subtitles: Path | None = None) -> Detection:
-    """Emotion over a media file, subtitles or text file.
+def detect_file(home: Home, path: Path, subtitles: Path | None = None, explain: bool = False) -> Detection:
+    """Emotion over a media file, subtitles or text file; with `explain` each unit says why.
 
     Raises:
         FeelmError: the file cannot be read as any of these, or there is no champion yet.
     """
     suffix = path.suffix.lower()
     if suffix in TEXT_SUFFIXES:
-        return detect_text(home, path.read_text(encoding="utf-8", errors="replace"))
+        return detect_text(home, path.read_text(encoding="utf-8", errors="replace"), explain)
     if suffix in SUBTITLE_SUFFIXES:
-        return _detect(home, path.name, lambda scratch, encoder: _subtitle_units(scratch, encoder, path))
-    return _detect(home, path.name, lambda scratch, encoder: _film_units(scratch, encoder, path, subtitles))
+        return _detect(home, path.name, lambda scratch, encoder: _subtitle_units(scratch, encoder, path), explain)
+    return _detect(home, path.name, lambda scratch, encoder: _film_units(scratch, encoder, path, subtitles), explain)
 
 
 FILM_ID = "detected"
@@ -89,12 +96,12 @@ Prepare = Callable[[Home, TextEncoder], dict[str, str]]
 """Writes the artifacts of what came in, its words by the champion's encoder, and tells what is missing."""
 
 
-def _detect(home: Home, source: str, prepare: Prepare) -> Detection:
+def _detect(home: Home, source: str, prepare: Prepare, explain: bool) -> Detection:
     model = load_model(_champion(home))
     with tempfile.TemporaryDirectory(prefix="feelm-detect-") as scratch_root:
         scratch = Home(Path(scratch_root))
         missing = prepare(scratch, TextEncoder(model.facts.columns.text_encoder))
-        units = _units(scratch, model)
+        units = _units(scratch, model, explain)
     return Detection(source, model.version, ", ".join(sorted(model.facts.trained_on)), units, missing)
 
 
@@ -108,18 +115,35 @@ def _champion(home: Home) -> Path:
     return folder
 
 
-def _units(scratch: Home, model: EmotionModel) -> tuple[DetectedUnit, ...]:
+def _units(scratch: Home, model: EmotionModel, explain: bool) -> tuple[DetectedUnit, ...]:
     rows, data = load_film(scratch, FILM_ID, model.facts.columns)
     predicted = predict(model, rows, data)
-    units = [_unit(row, prediction, data.present[i]) for i, (row, prediction) in enumerate(_pairs(rows, predicted))]
+    why = _reasons(rows, explain_units(model, rows, data)) if explain else {}
+    units = [
+        _unit(row, prediction, data.present[i], why.get(row["unit_id"])) for i, (row, prediction) in enumerate(_pairs(rows, predicted))
+    ]
     return tuple(sorted(units, key=lambda unit: (unit.level, unit.start_ms or 0)))
+
+
+def _reasons(rows: pd.DataFrame, table: pd.DataFrame) -> dict[str, Why]:
+    """By unit, with lines told by what they say."""
+    said = rows.set_index("unit_id")
+    return {
+        unit_id: dataclasses.replace(why, lines=tuple(_told(line, said.loc[line.name]) for line in why.lines))
+        for unit_id, why in reasons(table).items()
+    }
+
+
+def _told(line: Effect, unit: pd.Series) -> Effect:
+    words = unit["text"] if isinstance(unit["text"], str) else "(no words)"
+    return dataclasses.replace(line, name=words, t_ms=None if pd.isna(unit["start_ms"]) else int(unit["start_ms"]))
 
 
 def _pairs(rows: pd.DataFrame, predicted: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
     return [(rows.iloc[i], predicted.iloc[i]) for i in range(len(rows))]
 
 
-def _unit(row: pd.Series, prediction: pd.Series, present: list[bool]) -> DetectedUnit:
+def _unit(row: pd.Series, prediction: pd.Series, present: list[bool], why: Why | None) -> DetectedUnit:
     probabilities = tuple(round(float(prediction[column]), 4) for column in PROBABILITY_COLUMNS)
     return DetectedUnit(
         start_ms=None if pd.isna(row["start_ms"]) else int(row["start_ms"]),
@@ -131,6 +155,7 @@ def _unit(row: pd.Series, prediction: pd.Series, present: list[bool]) -> Detecte
         intensity=None if pd.isna(prediction["intensity"]) else round(float(prediction["intensity"]), 3),
         uncertain=max(probabilities) < UNCERTAIN_BELOW or not any(present),
         modalities=tuple(name for name, there in zip(MODALITIES, present, strict=True) if there),
+        why=why,
     )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -18,7 +17,7 @@ from corpus.chunks import Arrays
 from corpus.terms import EMOTIONS, MODALITIES
 from ml.models.cast import PRESENT
 from ml.models.dataset import BoolArray, FloatArray, IntArray, UnitArrays
-from ml.models.experts import opinion_loss, seeded, unit_weights
+from ml.models.experts import State, opinion_loss, seeded, state_of, unit_weights
 from ml.models.loop import LoopParams, Share, fit
 from ml.models.networks import LEVEL_COUNT, ContextBatch, ContextNetwork, NetworkConfig, squashed
 
@@ -26,8 +25,6 @@ LONGEST_RUN = 512
 """Longer runs are cut: a unit at a cut loses its context, in exchange for memory that does not grow with the film."""
 
 HIGHEST_RATE = 2e-3
-
-State = dict[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,7 @@ def shuffled_places(data: UnitArrays, rows: IntArray, seed: int) -> IntArray:
     return places[rows]
 
 
-def _padded(runs: list[IntArray]) -> IntArray:
+def padded(runs: list[IntArray]) -> IntArray:
     """Rows (b, t), -1 in the padding."""
     table = np.full((len(runs), max(len(run) for run in runs)), -1, np.int64)
     for i, run in enumerate(runs):
@@ -148,7 +145,8 @@ def _padded(runs: list[IntArray]) -> IntArray:
     return table
 
 
-def _batch(data: UnitArrays, opinions: Opinions, table: IntArray, present: BoolArray | None = None) -> ContextBatch:
+def context_batch(data: UnitArrays, opinions: Opinions, table: IntArray, present: BoolArray | None = None) -> ContextBatch:
+    """Runs as the network takes them: rows (b, t), -1 in the padding, with other presence (n, 3) than the opinions' own where given."""
     present = (opinions.present if present is None else present)[table] & (table >= 0)[..., None]
     return ContextBatch(
         opinions=torch.from_numpy(np.where(present[..., None], np.nan_to_num(opinions.log_p[table]), opinions.prior[table][..., None, :])),
@@ -190,7 +188,7 @@ def train_context(
     feed, validation = (_Feed(data, opinions, rows, params) for rows in (train_rows, validation_rows))
     learner = _Learner(network, feed, validation, params, _in_dialogue(data, train_rows))
     found = fit(learner, LoopParams(params.steps // params.every, params.learning_rate, ema=params.ema), seed)
-    return ContextRun(_state(network), found.losses, found.validation)
+    return ContextRun(state_of(network), found.losses, found.validation)
 
 
 def _in_dialogue(data: UnitArrays, rows: IntArray) -> int:
@@ -236,7 +234,7 @@ class _Learner:
     def validate(self, network: torch.nn.Module) -> float:
         """Loss on the validation rows with all that they have."""
         feed = self.validation
-        tables = ([_padded(feed.runs)] if feed.runs else []) + ([feed.singles[:, None]] if len(feed.singles) else [])
+        tables = ([padded(feed.runs)] if feed.runs else []) + ([feed.singles[:, None]] if len(feed.singles) else [])
         return sum(float(feed.loss(network, table, augment=False)) for table in tables)
 
 
@@ -260,10 +258,6 @@ def _counted(data: UnitArrays, rows: IntArray, following: IntArray) -> FloatArra
     return counts
 
 
-def _state(network: torch.nn.Module) -> State:
-    return {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}
-
-
 class _Feed:
     """Training runs, and the loss on a table of them."""
 
@@ -280,7 +274,7 @@ class _Feed:
     def tables(self) -> Iterator[IntArray]:
         """The tables of one step."""
         if self.runs:
-            yield _padded(self.runs)
+            yield padded(self.runs)
         if len(self.singles):
             pick = torch.randperm(len(self.singles))[: self.params.singles].numpy()
             yield self.singles[pick][:, None]
@@ -288,7 +282,7 @@ class _Feed:
     def loss(self, network: torch.nn.Module, table: IntArray, augment: bool) -> Tensor:
         """Weighted loss of all heads over a table of rows (b, t)."""
         present = _dropped(self.opinions.present, table, self.params) if augment else None
-        output = network(_batch(self.data, self.opinions, table, present))
+        output = network(context_batch(self.data, self.opinions, table, present))
         scale = len(self.singles) / len(table) if table.shape[1] == 1 and len(self.singles) else 1.0
         weight = torch.from_numpy(np.where(table >= 0, self.weight[table], 0) * np.float32(scale)).flatten()
         soft = torch.from_numpy(np.nan_to_num(self.data.soft[table])).flatten(0, 1)
@@ -326,8 +320,8 @@ def join(states: list[State], data: UnitArrays, opinions: Opinions, rows: IntArr
     network = ContextNetwork(config).eval()
     runs = sorted(runs_of(data, rows, alone), key=len)
     said = Joined.blank(len(data))
-    for table in [_padded(runs[i : i + 64]) for i in range(0, len(runs), 64)]:
-        batch, real = _batch(data, opinions, table), table >= 0
+    for table in [padded(runs[i : i + 64]) for i in range(0, len(runs), 64)]:
+        batch, real = context_batch(data, opinions, table), table >= 0
         each = [_answer(network, state, batch) for state in states]
         mean = Joined(*(np.mean([part[real] for part in parts], axis=0) for parts in zip(*each, strict=True)))
         mean.characters[batch.spoke.numpy()[real] < 0] = np.nan

@@ -59,17 +59,18 @@ class Columns:
 class UnitArrays:
     """n units as arrays; -1 stands for none in the integer arrays, NaN for not measured in the others.
 
-    `crops` uint8 (m, 8, 48, 48) and `crop_mask` (m, 8) hold the m units with a face, `crop_row` (n,) points into them; `face` (n, 2 f),
-    `voice` (n, 2 v), `speech` (n, width of the speech network) and `text` (n, width of the embedding + cues) are raw features; `present`
-    (n, 3) is in the order of MODALITIES. `sequence` (n,) numbers the runs of neighbouring units, `place` (n,) counts within; `when` (n, 3)
-    is how far into its film the unit begins (0..1), the log of 1 + the seconds since the unit before ended, and that of its own length;
-    `source` (n,) numbers the sources, films being 0. `soft` (n, 7), `label` (n,) and `levels` (n, 3: LEVELS) are gold; `next_row` (n,) is
-    the row of the following unit of the same scene; `last_of` and `next_of` (n, PRESENT) are the rows where each character present spoke
-    last and speaks next (`ml.models.cast`).
+    `crops` uint8 (m, 8, 48, 48), `crop_mask` and `crop_t_ms` (m, 8) hold the m units with a face, `crop_row` (n,) points into them; `face`
+    (n, 2 f), `voice` (n, 2 v), `speech` (n, width of the speech network) and `text` (n, width of the embedding + cues) are raw features;
+    `present` (n, 3) is in the order of MODALITIES. `sequence` (n,) numbers the runs of neighbouring units, `place` (n,) counts within;
+    `when` (n, 3) is how far into its film the unit begins (0..1), the log of 1 + the seconds since the unit before ended, and that of its
+    own length; `source` (n,) numbers the sources, films being 0. `soft` (n, 7), `label` (n,) and `levels` (n, 3: LEVELS) are gold;
+    `next_row` (n,) is the row of the following unit of the same scene; `last_of` and `next_of` (n, PRESENT) are the rows where each
+    character present spoke last and speaks next (`ml.models.cast`).
     """
 
     crops: npt.NDArray[np.uint8]
     crop_mask: BoolArray
+    crop_t_ms: IntArray
     crop_row: IntArray
     face: FloatArray
     voice: FloatArray
@@ -138,6 +139,7 @@ class _Part:
 
     crops: npt.NDArray[np.uint8]
     crop_mask: BoolArray
+    crop_t_ms: IntArray
     has_crops: BoolArray
     face: pd.DataFrame
     voice: pd.DataFrame
@@ -228,11 +230,12 @@ def _read_part(home: Home, key: tuple[str, str], rows: pd.DataFrame, columns: Co
     folders = _folders(home, *key)
     unit_ids = rows["unit_id"].to_numpy()
     tables = {modality: _read_features(folders.get(modality), unit_ids) for modality in MODALITIES}
-    crops, mask, has_crops = _read_crops(folders.get("face"), tables["face"])
+    crops, mask, t_ms, has_crops = _read_crops(folders.get("face"), tables["face"])
     present = np.stack([tables[modality]["present"].to_numpy(bool) for modality in MODALITIES], axis=1)
     return _Part(
         crops,
         mask,
+        t_ms,
         has_crops & present[:, 0],
         _ordered(tables["face"], columns.face),
         _ordered(tables["voice"], columns.voice),
@@ -268,12 +271,16 @@ def _blank(n: int, names: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(np.full((n, len(names)), np.nan, np.float32), columns=list(names))
 
 
-def _no_crops(n: int) -> tuple[npt.NDArray[np.uint8], BoolArray, BoolArray]:
-    return np.zeros((0, CROPS, CROP_PX, CROP_PX), np.uint8), np.zeros((0, CROPS), bool), np.zeros(n, bool)
+Crops = tuple[npt.NDArray[np.uint8], BoolArray, IntArray, BoolArray]
+"""Crops, masks and times of the units that have a face, and which units those are."""
 
 
-def _read_crops(folder: Path | None, table: pd.DataFrame) -> tuple[npt.NDArray[np.uint8], BoolArray, BoolArray]:
-    """Crops and masks of the units that have a face, and which units those are."""
+def _no_crops(n: int) -> Crops:
+    none = np.zeros((0, CROPS), np.int64)
+    return np.zeros((0, CROPS, CROP_PX, CROP_PX), np.uint8), none.astype(bool), none, np.zeros(n, bool)
+
+
+def _read_crops(folder: Path | None, table: pd.DataFrame) -> Crops:
     path = folder / "crops.safetensors" if folder is not None else None
     if path is None or not path.is_file():
         return _no_crops(len(table))
@@ -281,7 +288,7 @@ def _read_crops(folder: Path | None, table: pd.DataFrame) -> tuple[npt.NDArray[n
     row = table["stored_row"].to_numpy()
     has = (row >= 0) & table["present"].to_numpy(bool)
     has[has] = stored["mask"][row[has]].any(axis=1)
-    return stored["crops"][row[has]], stored["mask"][row[has]].astype(bool), has
+    return stored["crops"][row[has]], stored["mask"][row[has]].astype(bool), stored["t_ms"][row[has]].astype(np.int64), has
 
 
 def _read_speech(folder: Path | None, table: pd.DataFrame, columns: Columns) -> FloatArray:
@@ -324,13 +331,14 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
         name: np.concatenate([np.asarray(getattr(part, name)) for part in parts])[order]
         for name in ("face", "voice", "speech", "cues", "embedding", "present", "has_crops")
     }
-    crops, mask, crop_row = _ordered_crops(parts, order)
+    crops, mask, t_ms, crop_row = _ordered_crops(parts, order)
     sequence, place = _sequences(rows)
     speaker, cast = _speakers(rows), cast_of(rows)
     soft, label, levels = _gold(rows)
     return UnitArrays(
         crops=crops,
         crop_mask=mask,
+        crop_t_ms=t_ms,
         crop_row=crop_row,
         face=_with_relative(joined["face"], speaker, joined["present"][:, 0]),
         voice=_with_relative(joined["voice"], speaker, joined["present"][:, 1]),
@@ -352,10 +360,12 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
     )
 
 
-def _ordered_crops(parts: list[_Part], order: IntArray) -> tuple[npt.NDArray[np.uint8], BoolArray, IntArray]:
+def _ordered_crops(parts: list[_Part], order: IntArray) -> tuple[npt.NDArray[np.uint8], BoolArray, IntArray, IntArray]:
+    """All crops, masks and times one below the other, and the row of each unit in them."""
     has = np.concatenate([part.has_crops for part in parts])
-    row = np.where(has, np.cumsum(has) - 1, -1)
-    return np.concatenate([part.crops for part in parts]), np.concatenate([part.crop_mask for part in parts]), row[order].astype(np.int64)
+    row = np.where(has, np.cumsum(has) - 1, -1)[order].astype(np.int64)
+    crops, mask, t_ms = (np.concatenate([getattr(part, name) for part in parts]) for name in ("crops", "crop_mask", "crop_t_ms"))
+    return crops, mask, t_ms, row
 
 
 def _codes(values: pd.Series) -> IntArray:

@@ -30,6 +30,9 @@ AFFECT_WEIGHT = 0.2
 MIN_JUDGED = 8
 """A concordance over fewer units says nothing of how a network orders them."""
 
+State = dict[str, npt.NDArray[np.float32]]
+"""A network's weights by name."""
+
 
 @dataclass(frozen=True)
 class ExpertParams:
@@ -65,26 +68,38 @@ class ExpertJob:
 
 @dataclass(frozen=True)
 class ExpertRun:
-    """Logits (checkpoints, n, 7) and levels (checkpoints, n, 3) on the test rows, training loss by epoch, and the trained parts."""
+    """Logits (checkpoints, n, 7) and levels (checkpoints, n, 3) on the test rows, training loss by epoch, and the trained parts.
+
+    `checkpoints` are the weights of a face expert as it stated its opinions, empty for other modalities: which pictures decided is asked
+    of them later.
+    """
 
     logits: FloatArray
     levels: FloatArray
     losses: list[float]
-    state: dict[str, npt.NDArray[np.float32]]
+    state: State
     standardiser: Standardiser
+    checkpoints: list[State]
 
     def arrays(self) -> Arrays:
         """All of it by name, as a store keeps it."""
         own = {"logits": self.logits, "levels": self.levels, "losses": np.array(self.losses)}
         scaled = {"mean": self.standardiser.mean, "scale": self.standardiser.scale}
-        return own | scaled | {f"state/{name}": array for name, array in self.state.items()}
+        stated = {f"checkpoint/{i}/{name}": array for i, state in enumerate(self.checkpoints) for name, array in state.items()}
+        return own | scaled | stated | {f"state/{name}": array for name, array in self.state.items()}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> ExpertRun:
         """The run that `arrays` made them of."""
         state = {name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")}
         standardiser = Standardiser(arrays["mean"], arrays["scale"])
-        return cls(arrays["logits"], arrays["levels"], arrays["losses"].tolist(), state, standardiser)
+        checkpoints: dict[int, State] = {}
+        for name in arrays:
+            if name.startswith("checkpoint/"):
+                _, number, parameter = name.split("/", 2)
+                checkpoints.setdefault(int(number), {})[parameter] = arrays[name]
+        stated = [checkpoints[number] for number in sorted(checkpoints)]
+        return cls(arrays["logits"], arrays["levels"], arrays["losses"].tolist(), state, standardiser, stated)
 
 
 @contextmanager
@@ -109,6 +124,13 @@ def make_expert(modality: int, features: int, sources: int, config: NetworkConfi
     if modality == VOICE:
         return Expert(features, config.voice_width, config.dropout, sources, wide=speech)
     return Expert(features, config.text_width, config.dropout, sources)
+
+
+def restored_expert(data: UnitArrays, modality: int, standardiser: Standardiser, state: State, config: NetworkConfig) -> Expert:
+    """The expert that was trained on those units, with weights of its run."""
+    network = make_expert(modality, len(standardiser.mean), int(data.source.max()) + 1, config, data.speech.shape[1])
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    return network
 
 
 def unit_weights(soft: FloatArray, source: IntArray, balance: float) -> FloatArray:
@@ -137,9 +159,15 @@ def train_expert(data: UnitArrays, job: ExpertJob, params: ExpertParams, config:
         np.stack([logits for logits, _ in learner.stated]) if learner.stated else nothing,
         np.stack([levels for _, levels in learner.stated]) if learner.stated else nothing[..., :LEVEL_COUNT],
         found.losses,
-        {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()},
+        state_of(network),
         standardiser,
+        learner.checkpoints,
     )
+
+
+def state_of(network: torch.nn.Module) -> State:
+    """A copy of the weights."""
+    return {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}
 
 
 def checkpoint_epochs(params: ExpertParams) -> list[int]:
@@ -167,6 +195,33 @@ def state_opinions(
     return logits, levels
 
 
+def state_without_crops(network: Expert, data: UnitArrays, standardiser: Standardiser, rows: IntArray) -> FloatArray:
+    """Logits (n, 8, 7) of a trained face expert with each of a unit's crops left out in turn; NaN where there is no such crop.
+
+    A crop is read by itself before all are pooled, so that leaving one out costs a pooling and no convolution. What the face features
+    measured of the pictures stays.
+    """
+    logits = np.full((len(rows), CROPS, len(EMOTIONS)), np.nan, np.float32)
+    there = np.flatnonzero(data.present[rows, FACE] & (data.crop_row[rows] >= 0))
+    network.eval()
+    with torch.no_grad():
+        for chunk in np.array_split(there, -(-len(there) // 256)) if len(there) else []:
+            logits[chunk] = _without_each(network, data, standardiser, rows[chunk])
+    network.train()
+    return logits
+
+
+def _without_each(network: Expert, data: UnitArrays, standardiser: Standardiser, rows: IntArray) -> FloatArray:
+    assert network.crops is not None
+    features = torch.from_numpy(standardiser.apply(raw_features(data, FACE, rows)))
+    source, (crops, mask) = torch.from_numpy(data.source[rows]), gather_crops(data, rows)
+    each, logits = network.crops.each(crops), torch.full((len(rows), CROPS, len(EMOTIONS)), torch.nan)
+    for place in range(CROPS):
+        rest = mask & (torch.arange(CROPS) != place)
+        logits[:, place] = network.read(features, source, network.crops.pool(each, rest))[0]
+    return np.where(mask[..., None], logits, np.nan).astype(np.float32)
+
+
 def gather_crops(data: UnitArrays, rows: IntArray) -> tuple[Tensor, Tensor]:
     """Crops (b, 8, 48, 48) in 0..1 and mask (b, 8) of some units; zeros for a unit without."""
     crops = np.zeros((len(rows), CROPS, CROP_PX, CROP_PX), np.float32)
@@ -182,7 +237,9 @@ Examples = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor, Tensor, T
 
 
 class _Learner:
-    """Shuffled, augmented batches of the training rows; `stated` are the opinions at the checkpoints so far."""
+    """Shuffled, augmented batches of the training rows; `stated` are the opinions at the checkpoints so far, `checkpoints` the weights of a
+    face expert there.
+    """
 
     def __init__(
         self, network: Expert, data: UnitArrays, job: ExpertJob, rows: IntArray, standardiser: Standardiser, params: ExpertParams
@@ -196,6 +253,7 @@ class _Learner:
         self.weight = torch.from_numpy(unit_weights(data.soft[rows], data.source[rows], params.balance))
         self.batch = params.batch if len(rows) < 2000 else params.batch * 4
         self.stated: list[tuple[FloatArray, FloatArray]] = []
+        self.checkpoints: list[State] = []
         self.epoch = 0
 
     def groups(self, params: LoopParams) -> list[dict[str, object]]:
@@ -226,6 +284,7 @@ class _Learner:
         self.epoch += 1
         if self.job.epochs is None and self.epoch in checkpoint_epochs(self.params):
             self.stated.append(state_opinions(network, self.data, self.job.modality, self.standardiser, self.job.test_rows))
+            self.checkpoints += [state_of(network)] if self.job.modality == FACE else []
 
     def _mixed(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Noise, and mixup where no crops are there to contradict it."""

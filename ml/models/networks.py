@@ -72,9 +72,16 @@ class CropEncoder(nn.Module):
 
     def forward(self, crops: Tensor, mask: Tensor) -> Tensor:
         """Shape (b, 2 * face_width); zeros where no crop is there."""
+        return self.pool(self.each(crops), mask)
+
+    def each(self, crops: Tensor) -> Tensor:
+        """What is seen in each crop by itself, (b, 8, face_width)."""
         flat = crops.flatten(0, 1).unsqueeze(1)
         flat = (flat - flat.mean((2, 3), keepdim=True)) / (flat.std((2, 3), keepdim=True) + 0.05)
-        each = self.project(self.convolutions(flat)).unflatten(0, crops.shape[:2])
+        return self.project(self.convolutions(flat)).unflatten(0, crops.shape[:2])
+
+    def pool(self, each: Tensor, mask: Tensor) -> Tensor:
+        """Mean and maximum over the crops that are there, (b, 2 * face_width)."""
         weight = mask.unsqueeze(-1).float()
         mean = (each * weight).sum(1) / weight.sum(1).clamp(min=1)
         peak = each.masked_fill(~mask.unsqueeze(-1), -1e4).amax(1) * mask.any(1, keepdim=True)
@@ -105,10 +112,15 @@ class Expert(nn.Module):
 
     def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Standardised features (b, d), source numbers (b,), and crops with their mask where the expert sees faces."""
+        seen = self.crops(crops, mask) if self.crops is not None and crops is not None and mask is not None else None
+        return self.read(features, source, seen)
+
+    def read(self, features: Tensor, source: Tensor, seen: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The same of what was `seen` in the crops (b, width of the encoder), None for an expert that sees no faces."""
         narrow, wide = features.split(self.split, dim=1)
         parts = [self.features(narrow)] if self.features is not None else []
-        if self.crops is not None and crops is not None and mask is not None:
-            parts.append(self.crops(crops, mask))
+        if seen is not None:
+            parts.append(seen)
         hidden = self.dropout(torch.cat(parts, dim=1))
         emotion = self.emotion(hidden) + self.source_bias[source]
         if self.wide is not None:
@@ -149,6 +161,20 @@ class ContextOutput:
     characters: Tensor
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What each unit says by its own evidence and the transformer (`alone`, b, t, 7), with those before it in its scene as well (`past`,
+    b, t, 7), and the transformer's output (`hidden`, b, t, width).
+    """
+
+    hidden: Tensor
+    alone: Tensor
+    past: Tensor
+
+
+STEPS_BACK = 2
+"""How many units before it a unit is told by directly, each in turn by the one before."""
+
 TURNS = 3
 """How a unit stands to the one before: speakers unknown, the same, another."""
 
@@ -176,6 +202,11 @@ class Transitions(nn.Module):
         tables = self.logits.softmax(-1)
         each = torch.einsum("btj,kij->btki", following, tables)
         return each.gather(2, turn[..., None, None].expand(-1, -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
+
+
+def same_scene(batch: ContextBatch) -> Tensor:
+    """Whether two units of a run are of one scene, (b, t, t); with none in the padding."""
+    return (batch.scene.unsqueeze(2) == batch.scene.unsqueeze(1)) & batch.real.unsqueeze(1)
 
 
 class CharacterReactions(nn.Module):
@@ -264,6 +295,17 @@ class ContextNetwork(nn.Module):
 
     def forward(self, batch: ContextBatch) -> ContextOutput:
         """All heads for each unit; what stands in the padding is meaningless."""
+        heard, t = self.hear(batch), batch.real.shape[1]
+        past, hidden = heard.past, heard.hidden
+        levels = (batch.levels * batch.present.unsqueeze(-1)).sum(2) / batch.present.sum(2, keepdim=True).clamp(min=1)
+        so_far, elsewhere = self._mood(past, batch, torch.ones(t, t, dtype=torch.bool).tril()), self.elsewhere(past, batch)
+        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.heed[3] * so_far + self.reaction(hidden)
+        emotion = self.conclude(heard, elsewhere, batch)
+        characters = self.characters(past, hidden, so_far, batch.prior, batch.spoke)
+        return ContextOutput(emotion, levels + self.levels(hidden), reaction, characters)
+
+    def hear(self, batch: ContextBatch) -> Heard:
+        """The part that rests on the past alone: a unit is reached by `window` units before it, in each layer, and STEPS_BACK further."""
         turns = self._turns(batch)
         hidden = self._tokens(batch) + self.previous(turns) + self.when(time_features(batch.when))
         relation, allowed = self._relations(batch)
@@ -273,14 +315,21 @@ class ContextNetwork(nn.Module):
         evidence = ((batch.opinions - batch.prior.unsqueeze(2)) * (batch.present * self.trust).unsqueeze(-1)).sum(2)
         alone = batch.prior + evidence + self.bias + self.emotion(hidden)
         past = alone
-        for _ in range(2):
+        for _ in range(STEPS_BACK):
             past = alone + self.heed[0] * self._before(past, batch, turns)
-        levels = (batch.levels * batch.present.unsqueeze(-1)).sum(2) / batch.present.sum(2, keepdim=True).clamp(min=1)
-        so_far, elsewhere = self._scene(past, batch)
-        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.heed[3] * so_far + self.reaction(hidden)
-        emotion = past + self.heed[1] * self._after(alone, batch, turns) + self.heed[2] * elsewhere
-        characters = self.characters(past, hidden, so_far, batch.prior, batch.spoke)
-        return ContextOutput(emotion, levels + self.levels(hidden), reaction, characters)
+        return Heard(hidden, alone, past)
+
+    def conclude(self, heard: Heard, elsewhere: Tensor, batch: ContextBatch) -> Tensor:
+        """Emotion logits (b, t, 7) of what was heard and the mood elsewhere in the scene (b, t, 7)."""
+        return heard.past + self.heed[1] * self._after(heard.alone, batch, self._turns(batch)) + self.heed[2] * elsewhere
+
+    def elsewhere(self, past: Tensor, batch: ContextBatch, outside: Tensor | None = None) -> Tensor:
+        """The mood (b, t, 7) of all other units of the scene.
+
+        Where runs are stretches of longer ones, `outside` (b, t, 8) are the sum of the shares of the emotions in those units of the scene
+        that lie outside, and how many they are.
+        """
+        return self._mood(past, batch, ~torch.eye(batch.real.shape[1], dtype=torch.bool), outside)
 
     def _before(self, past: Tensor, batch: ContextBatch, turns: Tensor) -> Tensor:
         """What the unit before makes likely, (b, t, 7); zero where a scene begins."""
@@ -294,18 +343,13 @@ class ContextNetwork(nn.Module):
         there = functional.pad(self._continues(batch)[:, 1:], (0, 1))
         return torch.where(there.unsqueeze(-1), told, 0.0)
 
-    def _scene(self, past: Tensor, batch: ContextBatch) -> tuple[Tensor, Tensor]:
-        """The scene's mood, as log-share of its emotions over the prior (b, t, 7): up to the unit, and in all its other units."""
-        t = batch.real.shape[1]
-        same = (batch.scene.unsqueeze(2) == batch.scene.unsqueeze(1)) & batch.real.unsqueeze(1)
-        earlier = torch.ones(t, t, dtype=torch.bool).tril()
-        prior = batch.prior.exp()
-        moods = []
-        for among in (same & earlier, same & ~torch.eye(t, dtype=torch.bool)):
-            weight = among.float()
-            mean = (weight @ past.softmax(-1) + prior) / (weight.sum(-1, keepdim=True) + 1)
-            moods.append(mean.log() - batch.prior)
-        return moods[0], moods[1]
+    def _mood(self, past: Tensor, batch: ContextBatch, among: Tensor, outside: Tensor | None = None) -> Tensor:
+        """The scene's mood, as log-share of its emotions over the prior (b, t, 7), in those units that `among` (t, t) allows each."""
+        weight = (same_scene(batch) & among).float()
+        shares, count = weight @ past.softmax(-1) + batch.prior.exp(), weight.sum(-1, keepdim=True) + 1
+        if outside is not None:
+            shares, count = shares + outside[..., :-1], count + outside[..., -1:]
+        return (shares / count).log() - batch.prior
 
     def _continues(self, batch: ContextBatch) -> Tensor:
         """Whether the unit before is of the same scene, (b, t)."""

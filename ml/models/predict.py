@@ -1,7 +1,7 @@
-"""The trained model as a thing to use: loading, predicting, explaining.
+"""The trained model as a thing to use: loading and predicting.
 
 A model is a folder of safetensors and JSON with a sha256 manifest; a flipped byte is refused. One model takes whatever a unit has, a face,
-a voice, words or all three, alone or in its dialogue, and says what each modality contributed by leaving it out.
+a voice, words or all three, alone or in its dialogue; why it says what it says is told by `explain`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ml.models.cast import role_of
 from ml.models.context import Joined, Opinions, State, join
 from ml.models.dataset import Columns, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.experts import make_expert, state_opinions
-from ml.models.networks import ContextNetwork, NetworkConfig
+from ml.models.networks import ContextNetwork, Expert, NetworkConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 5
 FILES = ("weights.safetensors", "model.json")
-TABLES = ("predictions.parquet", "reactions.parquet")
+TABLES = ("predictions.parquet", "reactions.parquet", "explanations.parquet")
 COMPANIONS = (*TABLES, "curves.json", "summary.json", "report.json", "decision.json", "README.md", "grounds.json")
 """What else may lie in a model's folder: nothing that is run or unpickled."""
 
@@ -122,7 +122,7 @@ def load_model(folder: Path) -> EmotionModel:
     model = EmotionModel(facts, experts, contexts, file_digest(folder / "manifest.json")[:12])
     try:
         for expert in experts:
-            _network(model, expert)
+            expert_network(model, expert)
         for state in contexts:
             ContextNetwork(facts.config).load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
     except RuntimeError as error:
@@ -207,14 +207,14 @@ def expert_logits(model: EmotionModel, data: UnitArrays) -> tuple[FloatArray, Fl
     counts = np.bincount([expert.modality for expert in model.experts], minlength=len(MODALITIES))
     logits[:, counts == 0], levels[:, counts == 0] = np.nan, np.nan
     for expert in model.experts:
-        network = _network(model, expert)
+        network = expert_network(model, expert)
         own, level = state_opinions(network, data, expert.modality, expert.standardiser, rows)
         logits[:, expert.modality] += own / counts[expert.modality]
         levels[:, expert.modality] += level / counts[expert.modality]
     return logits, levels
 
 
-def _network(model: EmotionModel, expert: TrainedExpert) -> torch.nn.Module:
+def expert_network(model: EmotionModel, expert: TrainedExpert) -> Expert:
     """The expert's network with its weights; RuntimeError where they are of another shape."""
     facts = model.facts
     network = make_expert(expert.modality, len(expert.standardiser.mean), len(facts.sources), facts.config, facts.columns.speech_width)
@@ -236,31 +236,6 @@ def predict(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd
 def _probabilities(model: EmotionModel, data: UnitArrays, joined: Joined) -> FloatArray:
     temperature = np.array([model.facts.temperatures[source] for source in model.facts.sources], np.float32)
     return softmax(joined.logits / temperature[data.source][:, None]).astype(np.float32)
-
-
-def modality_shares(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd.DataFrame:
-    """What each modality contributed to each unit's top emotion: `unit_id`, `label`, and for each modality `share_<m>` and `drop_<m>`.
-
-    `drop` (-1..1) is how much the emotion's probability falls when the modality is left out of the whole film; `share` (0..1, adding to
-    1) is its part of all falls. Both are null where the unit lacks the modality, shares also where nothing falls.
-    """
-    import pandas as pd
-
-    opinions, rows = model_opinions(model, data), np.arange(len(data))
-    whole = _probabilities(model, data, join(model.contexts, data, opinions, rows, model.facts.config))
-    top = whole.argmax(axis=1)
-    drops = np.full((len(data), len(MODALITIES)), np.nan)
-    for modality in range(len(MODALITIES)):
-        others = tuple(m for m in range(len(MODALITIES)) if m != modality)
-        rest = _probabilities(model, data, join(model.contexts, data, opinions.only(others), rows, model.facts.config))
-        drops[:, modality] = np.where(opinions.present[:, modality], (whole - rest)[rows, top], np.nan)
-    falls = np.clip(drops, 0, None)
-    total = np.nansum(falls, axis=1, keepdims=True)
-    shares = np.divide(falls, total, out=np.full_like(falls, np.nan), where=total > 1e-6)
-    table = pd.DataFrame({"unit_id": unit_ids["unit_id"].to_numpy(), "label": [EMOTIONS[i] for i in top]})
-    for i, name in enumerate(MODALITIES):
-        table[f"share_{name}"], table[f"drop_{name}"] = shares[:, i], drops[:, i]
-    return table
 
 
 def prediction_rows(

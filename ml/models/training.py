@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpus.chunks import ChunkStore
-from corpus.contracts import PREDICTIONS, REACTIONS, TRAINING_UNITS
+from corpus.contracts import EXPLANATIONS, PREDICTIONS, REACTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, DeclaredUse, FeelmError
 from corpus.weights import WEIGHTS
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
 from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, shuffled_places
-from ml.models.dataset import BoolArray, Columns, FloatArray, IntArray, UnitArrays, load_training, source_names, training_columns
-from ml.models.experts import ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs
+from ml.models.dataset import CROPS, BoolArray, Columns, FloatArray, IntArray, UnitArrays, load_training, source_names, training_columns
+from ml.models.experts import FACE, ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs, restored_expert, state_without_crops
+from ml.models.explain import Explanation, Reader, calibrated_without_crops, explain, explanation_rows
 from ml.models.networks import NetworkConfig
 from ml.models.predict import (
     FUSED,
@@ -112,6 +113,7 @@ class Folds:
 class UnseenOpinions:
     """A modality's opinions on unseen films. `tested` (n, 7) and `tested_levels` (n, 3) are each row's when its fold is the test;
     `inner[f]` (n, 7) and `inner_levels[f]` those of the other folds' rows when fold f is the test; `epochs[f]` where f stopped.
+    `without_crops` (n, 8, 7) are `tested` with each crop of a face left out; NaN where there is none.
     """
 
     tested: FloatArray
@@ -120,13 +122,14 @@ class UnseenOpinions:
     inner_levels: FloatArray
     epochs: list[int]
     losses: dict[str, list[float]]
+    without_crops: FloatArray
 
 
 def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out: Path, progress: Progress | None = None) -> ModelSummary:
     """Train, test on unseen films, and write the model's folder.
 
     Writes weights.safetensors, model.json, manifest.json (sha256), predictions.parquet (PREDICTIONS of all systems, every film unseen),
-    reactions.parquet (REACTIONS likewise), curves.json and summary.json into `out`.
+    reactions.parquet and explanations.parquet (REACTIONS and EXPLANATIONS likewise), curves.json and summary.json into `out`.
 
     Raises:
         FeelmError: fewer than three films (or groups) have gold labels, or no unit has features.
@@ -152,6 +155,7 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
     table = _predictions(rows, data, folds, unseen, facts, tested)
     PREDICTIONS.write(table, out / "predictions.parquet")
     REACTIONS.write(reaction_rows(rows, data, folds.number, tested.whole.characters), out / "reactions.parquet")
+    EXPLANATIONS.write(_explanations(rows, data, tested), out / "explanations.parquet")
     write_json(out / "curves.json", _curves(unseen, contexts))
     summary = _summary(rows, data, folds, table, unseen, facts)
     write_json(out / "summary.json", dataclasses.asdict(summary))
@@ -175,14 +179,17 @@ def _unseen_opinions(workers: Workers, data: UnitArrays, folds: Folds, params: T
     for i, (job, run) in enumerate(zip(jobs, workers.experts(jobs, params.expert), strict=True)):
         runs.setdefault(job.modality, {})[pairs[i % len(pairs)]] = run
         tell(f"{MODALITIES[job.modality]} networks", i + 1, len(jobs))
-    return {m: _gather(data, folds, params.expert(m), by_pair) for m, by_pair in runs.items()}
+    return {m: _gather(data, folds, params, m, by_pair) for m, by_pair in runs.items()}
 
 
-def _gather(data: UnitArrays, folds: Folds, params: ExpertParams, runs: dict[tuple[int, int], ExpertRun]) -> UnseenOpinions:
+def _gather(
+    data: UnitArrays, folds: Folds, params: TrainingParams, modality: int, runs: dict[tuple[int, int], ExpertRun]
+) -> UnseenOpinions:
     """Choose each test fold's checkpoint on the other folds, then collect tested and inner opinions."""
     n, k = len(data), folds.count
     tested, tested_levels = (np.full((n, width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
     inner, inner_levels = (np.full((k, n, width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
+    without_crops = np.full((n, CROPS, len(EMOTIONS)), np.nan, np.float32)
     epochs, losses = [], {}
     for fold in range(k):
         stated, levels = _stated(data, folds, runs, fold)
@@ -193,9 +200,17 @@ def _gather(data: UnitArrays, folds: Folds, params: ExpertParams, runs: dict[tup
         members = [(runs[pair], folds.rows(*pair)) for pair in runs if fold in pair]
         tested[own] = np.mean([run.logits[best][np.isin(rows, own)] for run, rows in members], axis=0)
         tested_levels[own] = np.mean([run.levels[best][np.isin(rows, own)] for run, rows in members], axis=0)
-        epochs.append(checkpoint_epochs(params)[best])
+        if modality == FACE:
+            without_crops[own] = np.mean([_without_crops(data, params, run, best, own) for run, _ in members], axis=0)
+        epochs.append(checkpoint_epochs(params.expert(modality))[best])
         losses[f"validation, fold {fold} unseen"] = validation
-    return UnseenOpinions(tested, tested_levels, inner, inner_levels, epochs, losses)
+    return UnseenOpinions(tested, tested_levels, inner, inner_levels, epochs, losses, without_crops)
+
+
+def _without_crops(data: UnitArrays, params: TrainingParams, run: ExpertRun, checkpoint: int, rows: IntArray) -> FloatArray:
+    """Logits (n, 8, 7) of a face expert as it was at a checkpoint, with each crop left out."""
+    network = restored_expert(data, FACE, run.standardiser, run.checkpoints[checkpoint], params.networks)
+    return state_without_crops(network, data, run.standardiser, rows)
 
 
 def _stated(data: UnitArrays, folds: Folds, runs: dict[tuple[int, int], ExpertRun], fold: int) -> tuple[FloatArray, FloatArray]:
@@ -277,8 +292,8 @@ def _narrowest(uses: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Tested:
-    """The fused system on unseen films: with all it has, each subset of modalities, no context, shuffled neighbours, and the
-    temperatures.
+    """The fused system on unseen films: with all it has, each subset of modalities, no context, shuffled neighbours, the temperatures, and
+    by fold why it says so of the units of films.
     """
 
     whole: Joined
@@ -288,6 +303,7 @@ class Tested:
     singles: dict[int, FloatArray]
     fold_temperatures: FloatArray
     temperatures: dict[str, float]
+    explanations: list[Explanation]
 
 
 class _Fusion:
@@ -352,6 +368,7 @@ class _Fusion:
             own = slice(fold * each, (fold + 1) * each)
             temperatures[fold] = self._validated_temperatures(jobs[own], runs[own])
             self._test_fold(fold, facts[fold], runs[own], gathered)
+            gathered.explanations.append(self._explain_fold(fold, facts[fold], runs[own], temperatures[fold]))
         return gathered.finish(temperatures, self.facts.sources)
 
     def _validated_temperatures(self, jobs: list[ContextJob], runs: list[ContextRun]) -> FloatArray:
@@ -374,6 +391,17 @@ class _Fusion:
         for m in self.unseen:
             gathered.put_single(m, rows, np.where(opinions.present[rows, m, None], opinions.log_p[rows, m], opinions.prior[rows]))
 
+    def _explain_fold(self, fold: int, facts: ModelFacts, runs: list[ContextRun], temperatures: FloatArray) -> Explanation:
+        """Why the fold's networks say what they say of its films; corpora have no page that would tell it."""
+        rows = self.folds.rows(fold)
+        rows = rows[self.data.source[rows] == 0]
+        logits = (
+            self.unseen[FACE].without_crops if FACE in self.unseen else np.full((len(self.data), CROPS, len(EMOTIONS)), np.nan, np.float32)
+        )
+        reader = Reader([run.state for run in runs], self.params.networks, temperatures)
+        without = calibrated_without_crops(facts, self.data, rows, logits[rows])
+        return explain(reader, self.data, self._opinions(facts, None), without, rows)
+
     def final_contexts(self) -> list[ContextRun]:
         """The kept context networks: one for each fold that stops it, from the tested opinions of the others."""
         return list(self.workers.contexts(self._jobs(self._opinions(self.facts, None), None), self.params.context))
@@ -386,6 +414,7 @@ class _Gathered:
         self.n = n
         self.joined: dict[str | tuple[int, ...], Joined] = {}
         self.singles: dict[int, FloatArray] = {}
+        self.explanations: list[Explanation] = []
 
     def put(self, name: str | tuple[int, ...], rows: IntArray, joined: Joined) -> None:
         """Store one fold's part of a system."""
@@ -400,7 +429,7 @@ class _Gathered:
         subsets = {subset: self.joined[subset] for subset in SUBSETS}
         means = {source: float(temperatures[:, i].mean()) for i, source in enumerate(sources)}
         whole, alone, shuffled = (self.joined[name] for name in ("whole", "alone", "shuffled"))
-        return Tested(whole, subsets, alone, shuffled, self.singles, temperatures, means)
+        return Tested(whole, subsets, alone, shuffled, self.singles, temperatures, means, self.explanations)
 
 
 def _final_experts(
@@ -450,6 +479,14 @@ def _predictions(
         if len(films) and set(subset) <= set(unseen):
             tables.append(table(f"{FUSED}_{'_'.join(MODALITIES[m] for m in subset)}", softmax(joined.logits / by_row), films, joined))
     return pd.concat([*tables, *_baseline_tables(rows, data, folds)], ignore_index=True)
+
+
+def _explanations(rows: pd.DataFrame, data: UnitArrays, tested: Tested) -> pd.DataFrame:
+    """EXPLANATIONS of the films' units as they were predicted unseen."""
+    import pandas as pd
+
+    tables = [explanation_rows(rows, data, said, fold) for fold, said in enumerate(tested.explanations)]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _source_has(data: UnitArrays, modality: int) -> BoolArray:

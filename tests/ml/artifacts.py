@@ -117,7 +117,8 @@ def _write_face(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.ran
     crops = rng.integers(90, 110, size=(len(seen), 8, 48, 48)).astype(np.uint8)
     for i, emotion in enumerate(seen):
         crops[i, :, 6 * emotion : 6 * emotion + 6, :] = 220
-    save_file({"crops": crops, "mask": np.ones((len(seen), 8), bool)}, folder / "crops.safetensors")
+    t_ms = 2000 * np.arange(len(seen))[:, None] + 150 * np.arange(8)
+    save_file({"crops": crops, "mask": np.ones((len(seen), 8), bool), "t_ms": t_ms}, folder / "crops.safetensors")
 
 
 def _write_voice(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.random.Generator) -> None:

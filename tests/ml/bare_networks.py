@@ -154,6 +154,7 @@ def _tone() -> np.ndarray:
 def _units() -> UnitArrays:
     """Units of one run in two scenes, all modalities there, gold drawn at random."""
     from corpus.terms import EMOTIONS, MODALITIES
+    from ml.models.cast import PRESENT
     from ml.models.dataset import CROP_PX, CROPS, UnitArrays
 
     drawn = np.random.default_rng(7)
@@ -162,6 +163,7 @@ def _units() -> UnitArrays:
     return UnitArrays(
         crops=drawn.integers(0, 256, (UNITS, CROPS, CROP_PX, CROP_PX), dtype=np.uint8),
         crop_mask=np.ones((UNITS, CROPS), bool),
+        crop_t_ms=1000 * place[:, None] + 100 * np.arange(CROPS),
         crop_row=place,
         face=drawn.normal(size=(UNITS, 2 * FACE)).astype(np.float32),
         voice=drawn.normal(size=(UNITS, 2 * VOICE)).astype(np.float32),
@@ -170,6 +172,7 @@ def _units() -> UnitArrays:
         present=np.ones((UNITS, len(MODALITIES)), bool),
         sequence=np.zeros(UNITS, np.int64),
         place=place,
+        when=np.random.default_rng(9).random((UNITS, 3)).astype(np.float32),
         scene=place // (UNITS // 2),
         speaker=place % 2,
         source=np.zeros(UNITS, np.int64),
@@ -177,6 +180,8 @@ def _units() -> UnitArrays:
         label=soft.argmax(1),
         levels=np.stack([drawn.random(UNITS, np.float32), *(2 * drawn.random((2, UNITS), np.float32) - 1)], axis=1),
         next_row=np.where((place + 1) % (UNITS // 2), place + 1, -1),
+        last_of=np.full((UNITS, PRESENT), -1),
+        next_of=np.full((UNITS, PRESENT), -1),
     )
 
 

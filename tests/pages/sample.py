@@ -17,6 +17,7 @@ from corpus.annotations.decisions import Example, Outcome, write_decision
 from corpus.contracts import (
     ANNOTATION_SCHEMA_VERSION,
     ANNOTATIONS,
+    EXPLANATIONS,
     FACE_COURSE,
     FAILING_ROWS,
     GOLD_LABELS,
@@ -228,6 +229,23 @@ def _predict(home: Home, film_id: str, lines: list[dict[str, object]], rng: np.r
             emotion = truth if right else EMOTIONS[(index + 3) % 7]
             rows.append({"unit_id": line["unit_id"], "film_id": film_id, "system": system, "fold": fold} | one_hot(emotion, 0.7))
     PREDICTIONS.write(PREDICTIONS.frame(rows), home.artifact("film_report", film_id) / "predictions.parquet")
+    why = [row for index, line in enumerate(lines) for row in _why(lines, index, fold)]
+    EXPLANATIONS.write(EXPLANATIONS.frame(why), home.artifact("film_report", film_id) / "explanations.parquet")
+
+
+def _why(lines: list[dict[str, object]], index: int, fold: int) -> list[dict[str, object]]:
+    """A face that speaks for it and a voice against, the lines before and after, two pictures; the last lines have no face."""
+    faced, start = index < len(lines) - FACELESS, int(str(lines[index]["start_ms"]))
+    emotion = EMOTIONS[index % 7] if index % 5 != 2 else EMOTIONS[(index + 3) % 7]
+    same = {"unit_id": lines[index]["unit_id"], "film_id": lines[index]["film_id"], "fold": fold, "emotion": emotion}
+    shares = {"face": 0.6, "voice": -0.1, "text": 0.3} if faced else {"voice": 0.25, "text": 0.75}
+    told = [("modality", name, None, share, share) for name, share in shares.items()]
+    near = [
+        ("line", lines[at]["unit_id"], None, effect, None) for at, effect in ((index - 1, 0.7), (index + 1, -0.5)) if 0 <= at < len(lines)
+    ]
+    frames = [("frame", str(number), start + 300 * number, effect, None) for number, effect in ((2, 1.1), (5, -0.4)) if faced]
+    columns = ("part", "name", "t_ms", "log_odds", "share")
+    return [same | dict(zip(columns, row, strict=True)) | {"probability": 0.1} for row in (*told, *near, *frames)]
 
 
 def _judge(home: Home, lines: list[dict[str, object]], rng: np.random.Generator) -> None:
@@ -324,9 +342,16 @@ def _people(home: Home, rng: np.random.Generator) -> None:
     save_file({"crops": faces, "t_ms": moments}, folder / "people_faces.safetensors")
 
 
+FACELESS = 2
+"""So many lines at the end have no face."""
+
+
 def _features(home: Home, lines: list[str]) -> None:
     """Faces in all lines but the last two, and why not; voices in all."""
-    _measured(home, "face_features", lines, len(lines) - 2, f"no face found in 2 of {len(lines)} units {HOSTILE}")
+    _measured(home, "face_features", lines, len(lines) - FACELESS, f"no face found in 2 of {len(lines)} units {HOSTILE}")
+    crops = np.zeros((len(lines), 8, 48, 48), np.uint8) + np.arange(0, 240, 30, np.uint8)[:, None, None]
+    mask = np.arange(len(lines))[:, None].repeat(8, 1) < len(lines) - FACELESS
+    save_file({"crops": crops, "mask": mask}, home.artifact("face_features", TALK) / "crops.safetensors")
     _measured(home, "voice_features", lines, len(lines), None)
 
 

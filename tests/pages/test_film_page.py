@@ -20,9 +20,10 @@ from pages.film import build_film_page, read_film_page, render_film
 from pages.lines import read_lines
 from pages.material import read_material, read_missing
 from pages.people import Cast, read_cast
+from pages.reasons import Reasons, absence
 from pages.timeline import face_strip, read_face_course, read_lanes, sentence
 from tests.pages.outline import Outline
-from tests.pages.sample import BARE, HOSTILE, HOSTILE_MARKUP, N_LINES, SILENT, TALK, make_home, one_hot
+from tests.pages.sample import BARE, FACELESS, HOSTILE, HOSTILE_MARKUP, N_LINES, SILENT, TALK, make_home, one_hot
 
 
 def page_of(home: Home, film_id: str) -> Outline:
@@ -292,3 +293,57 @@ def test_what_was_measured_is_counted_by_modality_with_the_reason_for_the_rest(h
     assert f"Face {N_LINES - 2} of {N_LINES}" in words and f"no face found in 2 of {N_LINES} units {HOSTILE}" in words
     assert f"Voice {N_LINES} of {N_LINES}" in words
     assert "What was measured" not in page_of(home, BARE).words
+
+
+def reasons_of(home: Home, index: int) -> Reasons:
+    page = read_film_page(home, TALK, home.artifact("film_report", TALK) / "predictions.parquet")
+    why = page.lines[index].why
+    assert why is not None
+    return why
+
+
+def test_a_line_tells_the_signed_share_of_each_modality_for_the_emotion_that_is_shown(home: Home) -> None:
+    page = read_film_page(home, TALK, home.artifact("film_report", TALK) / "predictions.parquet")
+    assert all(line.why and line.model and line.why.emotion == line.model.emotion for line in page.lines)
+    why = reasons_of(home, 2)
+    assert [(bar.name, bar.told) for bar in why.bars] == [("face", "60\xa0%"), ("voice", "−10\xa0%"), ("text", "30\xa0%")]
+    against = [attributes for tag, attributes in page_of(home, TALK).tags if tag == "li" and attributes.get("class") == "against"]
+    assert len(against) == N_LINES - FACELESS
+
+
+def test_lines_that_moved_a_reading_are_quoted_and_lead_to_their_place(home: Home) -> None:
+    before, after = reasons_of(home, 2).lines
+    assert (before.anchor, before.t_ms, before.told) == ("line-2", 4000, "for it, odds ×2")
+    assert (after.anchor, after.text, after.told) == ("line-4", HOSTILE_MARKUP, "against it, odds ×0.61")
+    assert [one.anchor for one in reasons_of(home, 0).lines] == ["line-2"]
+
+
+def test_pictures_that_decided_are_shown_as_the_network_saw_them_with_their_time(home: Home) -> None:
+    first, second = reasons_of(home, 2).frames
+    assert (first.t_ms, first.told, second.t_ms, second.told) == (7600, "for it, odds ×3", 8500, "against it, odds ×0.67")
+    coded = base64.b64decode(str(second.picture).partition(",")[2])
+    picture = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None and picture.shape == (48, 48, 3) and abs(int(picture[20, 20, 0]) - 150) < 4
+
+
+def test_pictures_beyond_the_budget_are_told_by_their_time_and_lines_that_part_come_first(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(str(reasons_of(home, 2).frames[0].picture))
+    monkeypatch.setattr("pages.reasons.FRAME_BUDGET", 2 * size + 10)
+    page = read_film_page(home, TALK, home.artifact("film_report", TALK) / "predictions.parquet")
+    shown = [index for index, line in enumerate(page.lines) if line.why and any(frame.picture for frame in line.why.frames)]
+    assert shown == [2] and page.lines[2].agrees is False
+    assert "face at 0:01.6" in page_of(home, TALK).words
+
+
+def test_a_line_without_a_face_says_so(home: Home) -> None:
+    why = reasons_of(home, N_LINES - 1)
+    assert [bar.name for bar in why.bars] == ["voice", "text"] and why.frames == ()
+    assert page_of(home, TALK).words.count("No face here; the shares are of what is there.") == FACELESS
+    assert absence(["text"]) == "No face and no voice here: text alone decides."
+
+
+def test_a_film_that_no_model_read_explains_nothing(home: Home) -> None:
+    assert "is found by leaving it out" in page_of(home, TALK).words
+    assert "is found by leaving it out" not in page_of(home, SILENT).words

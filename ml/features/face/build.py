@@ -308,18 +308,19 @@ def _write_course(readings: Readings, people: People, out: Path) -> None:
 
 
 def _write_unit_crops(readings: Readings, crops: np.ndarray, chosen: list[Choice | None], out: Path) -> None:
-    """Grey 48x48 crops of the speaker, at most eight evenly in time, padded with zeros where the mask is false."""
+    """Grey 48x48 crops of the speaker and their times, at most eight evenly in time; where the mask is false zeros and -1 stand."""
     import cv2
     from safetensors.numpy import save_file
 
     pictures = np.zeros((len(chosen), CROPS_PER_UNIT, CROP_SIZE, CROP_SIZE), np.uint8)
     mask = np.zeros((len(chosen), CROPS_PER_UNIT), bool)
+    t_ms, times = np.full((len(chosen), CROPS_PER_UNIT), -1, np.int64), readings.faces["t_ms"].to_numpy(np.int64)
     for unit, choice in enumerate(chosen):
         for place, row in enumerate(_spread(choice.speaker) if choice is not None else ()):
             grey = (crops[row] @ np.array(LUMA, np.float32)).round().astype(np.uint8)
             pictures[unit, place] = cv2.resize(grey, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)
-            mask[unit, place] = True
-    save_file({"crops": pictures, "mask": mask}, out / CROPS_FILE)
+            mask[unit, place], t_ms[unit, place] = True, times[row]
+    save_file({"crops": pictures, "mask": mask, "t_ms": t_ms}, out / CROPS_FILE)
 
 
 def _spread(rows: np.ndarray) -> np.ndarray:

@@ -95,6 +95,7 @@ def test_unit_crops_are_eight_of_the_speaker_in_time_order_and_masked_where_fewe
     assert stored["crops"].shape == (3, 8, 48, 48) and stored["mask"].sum(1).tolist() == [8, 3, 0]
     assert stored["crops"][0, :, 0, 0].tolist() == [100, 103, 105, 108, 111, 114, 116, 119]
     assert stored["crops"][1, :4, 0, 0].tolist() == [117, 118, 119, 0]
+    assert stored["t_ms"][:2].tolist() == [[0, 600, 1000, 1600, 2200, 2800, 3200, 3800], [3400, 3600, 3800, *[-1] * 5]]
 
 
 def test_units_without_a_face_are_absent_and_null_and_the_summary_says_so(faces, scenes, out):

@@ -8,9 +8,9 @@ import torch
 
 from corpus.contracts import PREDICTIONS
 from corpus.paths import file_digest, write_json
-from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
+from corpus.terms import MODALITIES, PROBABILITY_COLUMNS, FeelmError
 from ml.models.dataset import load_film
-from ml.models.predict import load_model, modality_shares, predict
+from ml.models.predict import load_model, predict
 from tests.ml.conftest import Trained
 
 
@@ -111,14 +111,3 @@ def test_words_alone_are_predicted(trained: Trained) -> None:
     data = film.without("face").without("voice")
     assert data.present.tolist() == [[False, False, True]] * len(rows)
     assert predict(model, rows, data)[list(PROBABILITY_COLUMNS)].to_numpy().sum(axis=1) == pytest.approx(1.0, abs=1e-4)
-
-
-def test_shares_say_what_each_modality_contributed(trained: Trained) -> None:
-    model = load_model(trained.model)
-    rows, data = load_film(trained.home, "film-02", model.facts.columns)
-    shares = modality_shares(model, rows, data.without("voice"))
-    assert shares["share_voice"].isna().all() and shares["drop_voice"].isna().all()
-    known = shares.dropna(subset=["share_face"])
-    assert len(known) > 0
-    assert (known["share_face"] + known["share_text"]).to_numpy() == pytest.approx(1.0)
-    assert set(shares["label"]) <= set(EMOTIONS)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from corpus.contracts import GOLD_LABELS, PREDICTIONS, TRAINING_UNITS
+from corpus.contracts import EXPLANATIONS, GOLD_LABELS, PREDICTIONS, TRAINING_UNITS
 from corpus.paths import Home, file_digest
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, FeelmError
 from ml.models import workers
@@ -83,7 +83,7 @@ def test_a_film_is_predicted_without_its_own_labels(small: Home, tmp_path: Path)
 def test_the_same_seed_gives_the_same_bytes(small: Home, tmp_path: Path) -> None:
     home = Home(tmp_path / "again")
     train(home, write_films(home, 3, 8), [])
-    for name in ("weights.safetensors", "model.json", "predictions.parquet", "curves.json", "summary.json"):
+    for name in ("weights.safetensors", "model.json", "predictions.parquet", "explanations.parquet", "curves.json", "summary.json"):
         assert file_digest(home.artifact("emotion_model") / name) == file_digest(small.artifact("emotion_model") / name), name
 
 
@@ -182,3 +182,22 @@ def test_in_shuffled_order_each_unit_of_a_run_takes_anothers_place_once(small: H
     assert sorted(places) == sorted(own) and (places != own).all()
     assert (data.sequence[places] == data.sequence[own]).all()
     assert np.array_equal(places, shuffled_places(data, own, seed=3)) and not np.array_equal(places, shuffled_places(data, own, seed=4))
+
+
+def test_what_was_said_of_unseen_films_is_explained_by_the_networks_that_said_it(trained: Trained) -> None:
+    table = EXPLANATIONS.read(trained.model / "explanations.parquet")
+    said = predictions(trained.home).set_index(["system", "unit_id"])
+    columns = list(PROBABILITY_COLUMNS)
+    fused = said.loc["fused"]
+    assert set(table["unit_id"]) == {unit_id for unit_id in fused.index if unit_id.startswith("film-")}
+    assert (table["fold"].to_numpy() == fused.loc[table["unit_id"], "fold"].to_numpy()).all()
+    top = fused.loc[table["unit_id"], columns].to_numpy().argmax(axis=1)
+    assert table["emotion"].tolist() == [EMOTIONS[index] for index in top]
+    for name, others in (("face", "voice_text"), ("voice", "face_text"), ("text", "face_voice")):
+        own = table[(table["part"] == "modality") & (table["name"] == name)]
+        at, column = own["unit_id"], [f"p_{emotion}" for emotion in own["emotion"]]
+        fell = [fused.at[unit, p] - said.at[(f"fused_{others}", unit), p] for unit, p in zip(at, column, strict=True)]
+        assert own["probability"].to_numpy() == pytest.approx(np.array(fell), abs=2e-4)
+    # Each line is explained by lines of its own film.
+    lines = table.query("part == 'line'")
+    assert len(lines) and (lines["name"].str[:7] == lines["film_id"]).all()
