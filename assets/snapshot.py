@@ -27,6 +27,9 @@ from corpus.terms import FeelmError
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
+HOME_NAME = ".feelm"
+"""What the project's own dvc.yaml calls the home."""
+
 RECORDED = (
     "film",
     "film_scan",
@@ -134,9 +137,9 @@ def _record(repo: Repo, root: Path, targets: set[str]) -> int:
 def write_stage_list(workspace: Workspace) -> None:
     """Write what dvc.yaml ranges over (films, batches, corpora, groups, code versions), and the files it expects beside the home."""
     home, root = workspace.home, workspace.home.root.parent
-    for name in ("dvc.yaml", "params.yaml"):
-        if not (root / name).is_file():
-            shutil.copyfile(PROJECT / name, root / name)
+    if not (root / "params.yaml").is_file():
+        shutil.copyfile(PROJECT / "params.yaml", root / "params.yaml")
+    _put_stages_file(home.root, root / "dvc.yaml")
     for kind in ("subtitles", "screenplay"):
         placeholder = home.root / "none" / kind
         if not placeholder.is_file():
@@ -151,6 +154,21 @@ def write_stage_list(workspace: Workspace) -> None:
         "code": {name: STAGES[name].code_version for name in RECORDED},
     }
     write_text(home.root / "stages.json", json.dumps(listing, indent=1, sort_keys=True))
+
+
+def _put_stages_file(home: Path, path: Path) -> None:
+    """Have the folder around the home hold a dvc.yaml that names the home as it is called.
+
+    Raises:
+        FeelmError: there is one for a home of another name.
+    """
+    if not path.is_file():
+        write_text(path, (PROJECT / "dvc.yaml").read_text(encoding="utf-8").replace(f"{HOME_NAME}/", f"{home.name}/"))
+    named = yaml.safe_load(path.read_text(encoding="utf-8"))["vars"]
+    if f"{home.name}/stages.json" not in named:
+        raise FeelmError(
+            f"{path} is of the home {named[0].split('/')[0]}, not of {home.name}: give FEELM_HOME a folder of its own to lie in"
+        )
 
 
 def _sources(workspace: Workspace, root: Path, film_id: str) -> dict[str, str]:

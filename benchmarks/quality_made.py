@@ -85,7 +85,7 @@ def _held(held: bool) -> str:
 
 
 def _chain(cache: Path, seed: int, workers: int) -> Chain:
-    home = Home(cache / f"made-{seed}")
+    home = Home(cache / f"made-{seed}" / ".feelm")
     if not (home.artifact("validation_report") / "report.json").is_file():
         command = [
             str(Path(sys.executable).with_name("feelm")),

@@ -25,6 +25,7 @@ SETS = {
     "studyforrest": "How far the observers of Forrest Gump agree.",
     "faces": "Pictures of faces in a folder for each expression, read by the packaged networks.",
 }
+ENCODERS = f"{', '.join(one.value for one in TextEncoder)}, or a folder with one of BERT's kind as transformers writes it"
 HEADLINE = ("accuracy", "uar", "macro_f1", "weighted_f1", "ece")
 
 
@@ -52,7 +53,7 @@ def _set_command(name: str, about: str) -> None:
         test: Annotated[Path | None, typer.Option(exists=True, help="Data that nobody has tuned on: what is scored.")] = None,
         seeds: Annotated[int, typer.Option(min=1, help="How many seeds: 1, 2, 3 and so on.")] = 3,
         quick: Annotated[bool, typer.Option("--quick", help="Only what trains in a minute.")] = False,
-        encoder: Annotated[TextEncoder, typer.Option(help="The text encoder that is fine-tuned.")] = TextEncoder.MINILM,
+        encoder: Annotated[str, typer.Option(help=f"The text encoder that is fine-tuned: {ENCODERS}.")] = TextEncoder.MINILM.value,
         workers: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 2,
         work: Annotated[Path | None, typer.Option(help="Where finished rows are kept; in FEELM_HOME where it is not given.")] = None,
         as_json: Json = False,
@@ -66,7 +67,7 @@ def _set_command(name: str, about: str) -> None:
                 work=work or Home.from_environment().benchmarks,
                 seeds=tuple(range(1, seeds + 1)),
                 fine_tunes=not quick,
-                encoder=encoder.value,
+                encoder=encoder,
                 workers=workers if share.count == 1 else 1,
                 tell=tell,
             )

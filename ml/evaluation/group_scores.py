@@ -13,7 +13,7 @@ import numpy as np
 
 from corpus.films.catalogue.groups import KINDS, FilmGroups
 from corpus.statistics import sign_flip_test
-from corpus.terms import EMOTIONS
+from corpus.terms import DISTRESS, EMOTIONS
 from ml.evaluation.findings import LEAST_GROUP, GroupScore, Interval
 from ml.evaluation.humans import Ballots, hits
 from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray, accuracy, confusions, optional, recalls, resampled, uar
@@ -22,8 +22,6 @@ from ml.evaluation.scored import BoolArray, Scored
 from ml.models.predict import FUSED
 
 GENDER, ACTOR = "speaker’s gender", "speaker’s actor"
-DISTRESS = ("fear", "sadness")
-"""Emotions on which a person is asked how they are."""
 
 UNITS_A_BIN = 10
 MOST_BINS = 15

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.terms import EMOTIONS
+from corpus.terms import DISTRESS, EMOTIONS
 from ml.evaluation.report import CorpusReport, SystemScore, ValidationReport
 from ml.models.grounds import Ground, allows, named, narrower
 
@@ -20,7 +20,9 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much worse a challenger may be: recall of an emotion, UAR of a group (points of 1), calibration error.
+    """How much worse a challenger may be: recall of an emotion and of distress, UAR of a group (points of 1), calibration error.
+
+    Distress is recognised where fear or sadness is read as either; by chance that is so in 2 of 7.
 
     It counts as better than the champion when it is so in `min_better` of the draws of films. On few units the calibration error is
     mostly chance (0.2 for an honest model on 60 units in 15 bins), so it binds from `min_calibration_units` on.
@@ -33,6 +35,9 @@ class Bounds:
     group_uar_loss: float = 0.10
     min_group_units: int = 30
     min_better: float = 0.95
+    min_distress_recall: float = 0.4
+    distress_recall_loss: float = 0.05
+    min_distress_units: int = 30
     baseline_p: float = 0.05
 
 
@@ -76,6 +81,7 @@ def decide(
     against, speaking = _check_use(model_use, declared_use, grounds)
     _check_ece(own, bounds, against, speaking)
     _check_baselines(own, bounds, against, speaking)
+    _check_distress(own, bounds, against, speaking)
     gain = _check_champion(own, champion, bounds, against, speaking)
     version = champion.model_version if champion is not None else None
     figures = (gain.mean, gain.low, gain.high) if gain is not None else (None, None, None)
@@ -122,6 +128,31 @@ def _check_baselines(own: CorpusReport, bounds: Bounds, against: list[str], spea
         (speaking if beaten else against).append(f"beats {said}" if beaten else f"does not surely beat {said}")
 
 
+def distress(score: SystemScore) -> tuple[int, float]:
+    """How many gold units are of fear or sadness, and the share (0..1) of them that is read as either; 0 where there are none."""
+    among = np.isin(EMOTIONS, DISTRESS)
+    rows = np.asarray(score.confusion, np.float64)[among]
+    return int(rows.sum()), float(rows[:, among].sum() / max(rows.sum(), 1))
+
+
+def _check_distress(own: CorpusReport, bounds: Bounds, against: list[str], speaking: list[str]) -> None:
+    units, recall = distress(_fused(own))
+    if units < bounds.min_distress_units:
+        speaking.append(f"{units} units of fear or sadness are too few to judge how it recognises distress")
+        return
+    said = f"fear or sadness in {100 * recall:.0f} % of {units} units"
+    enough = recall >= bounds.min_distress_recall
+    (speaking if enough else against).append(
+        f"recognises {said}" + ("" if enough else f", {100 * bounds.min_distress_recall:.0f} % are asked")
+    )
+
+
+def _check_distress_kept(own: SystemScore, other: SystemScore, bounds: Bounds, against: list[str]) -> None:
+    (units, recall), (_, before) = distress(own), distress(other)
+    if units >= bounds.min_distress_units and recall < before - bounds.distress_recall_loss:
+        against.append(f"it recognises distress less often than the champion: {100 * recall:.0f} % against {100 * before:.0f} %")
+
+
 def _check_champion(
     own: CorpusReport, champion: ValidationReport | None, bounds: Bounds, against: list[str], speaking: list[str]
 ) -> Gain | None:
@@ -140,6 +171,7 @@ def _check_champion(
     beaten = gain.mean > 0 and gain.better >= bounds.min_better
     (speaking if beaten else against).append(said if beaten else f"it is not surely better: {said}")
     _check_emotions(_fused(own), _fused(other), bounds, against)
+    _check_distress_kept(_fused(own), _fused(other), bounds, against)
     _check_groups(own, other, bounds, against)
     return gain
 

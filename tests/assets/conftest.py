@@ -78,7 +78,20 @@ def _score(system: str, kind: str, accuracy: float) -> SystemScore:
     same = Interval(accuracy)
     by_film = dict.fromkeys(FILMS, accuracy)
     return SystemScore(
-        system, kind, 210, same, same, same, accuracy, 0.2, 0.05, by_film, {}, dict.fromkeys(EMOTIONS, 0.7), {}, [[30] * 7] * 7
+        system,
+        kind,
+        210,
+        same,
+        same,
+        same,
+        accuracy,
+        0.2,
+        0.05,
+        by_film,
+        {},
+        dict.fromkeys(EMOTIONS, 0.7),
+        {},
+        [[30 if i == j else 0 for j in range(7)] for i in range(7)],
     )
 
 

@@ -5,11 +5,12 @@ import pytest
 import yaml
 
 from assets.params import PROJECT
-from assets.snapshot import _pushed, write_stage_list
+from assets.snapshot import _pushed, _repository, write_stage_list
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home, write_json
+from corpus.terms import FeelmError
 
 LINKS = ("film", "film_scan", "dialogue", "scenes", "face_features")
 WHOLE = ("annotations", "gold_labels", "training_set", "emotion_model", "validation_report", "dataset_card", "model_card")
@@ -58,3 +59,19 @@ def test_no_section_of_the_settings_is_named_like_a_list_of_the_stages(workspace
     listing = json.loads((workspace.home.root / "stages.json").read_text())
     settings = yaml.safe_load((PROJECT / "params.yaml").read_text())
     assert not set(listing) & set(settings), "DVC merges params.yaml into the variables that dvc.yaml ranges over"
+
+
+def test_a_home_may_have_any_name_and_dvc_finds_its_artifacts(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").unlink()
+    write_stage_list(workspace)
+    with _repository(workspace, workspace.home.root.parent) as repo:
+        stages = {stage.addressing.rpartition(":")[2]: stage for stage in repo.index.stages}
+    assert [Path(str(out.fs_path)) for out in stages["model_card"].outs] == [workspace.home.artifact("model_card")]
+
+
+def test_a_second_home_of_another_name_in_the_same_folder_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    write_stage_list(workspace)
+    other = Home(tmp_path / "other")
+    write_catalogue(other.catalogue, [])
+    with pytest.raises(FeelmError, match=r"dvc.yaml is of the home home, not of other: give FEELM_HOME a folder of its own"):
+        write_stage_list(Workspace(other))

@@ -18,6 +18,7 @@ from ml.evaluation.benchmarks import BENCHMARKS
 from orchestration import cli
 from orchestration.cli_benchmark import SETS
 from orchestration.progress import row_bars
+from tests.ml.tiny_encoder import write_encoder
 
 CREMA_D = """,A,D,F,H,N,S,fileName
 100001,0,0,0,0,9,1,1001_IEO_NEU_XX
@@ -103,11 +104,12 @@ def one_of_two(rank: int, port: int, arguments: Sequence[str]) -> subprocess.Pop
     return subprocess.Popen(command, env={**os.environ, **meeting, **place}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_processes_that_torchrun_starts_train_together_and_one_of_them_tells(meld: Path, tmp_path: Path, need_minilm: None):
+def test_processes_that_torchrun_starts_train_a_folders_encoder_together_and_one_of_them_tells(meld: Path, tmp_path: Path):
+    encoder = write_encoder(tmp_path / "tiny", places=160)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         store = torch.distributed.TCPStore("127.0.0.1", port, is_master=True, master_listen_fd=os.dup(listening.fileno()))
-        arguments = ("benchmark", "meld", "--data", str(meld), "--seeds", "1", "--json")
+        arguments = ("benchmark", "meld", "--data", str(meld), "--seeds", "1", "--encoder", str(encoder), "--json")
         processes = [one_of_two(rank, port, arguments) for rank in range(2)]
         told, silent = (process.communicate(timeout=240) for process in processes)
         del store
@@ -115,6 +117,11 @@ def test_processes_that_torchrun_starts_train_together_and_one_of_them_tells(mel
     assert json.loads(told[0])["protocol"]["system"] == "fine_tuned_and_frozen" and silent[0] == ""
     (rows,) = (tmp_path / "home" / "benchmarks").iterdir()
     assert sorted(path.name for path in rows.iterdir()) == [*(f"fine-tuned-1-{k}.safetensors" for k in range(3)), "frozen.safetensors"]
+
+
+def test_an_encoder_that_is_neither_packaged_nor_a_folder_is_refused_by_name(meld: Path, tmp_path: Path):
+    with pytest.raises(FeelmError, match=r"no encoder 'minlm': it must be one of minilm, multilingual-e5, or a folder"):
+        feelm("benchmark", "meld", "--data", str(meld), "--quick", "--encoder", "minlm")
 
 
 @pytest.fixture

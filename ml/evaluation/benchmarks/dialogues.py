@@ -20,11 +20,12 @@ from ml.evaluation.benchmarks import scores
 from ml.evaluation.benchmarks.options import Options
 from ml.evaluation.benchmarks.result import BenchmarkResult, Metrics, Protocol
 from ml.evaluation.benchmarks.rows import Job, Rows, data_digest, run_key
+from ml.evaluation.benchmarks.systems import text_systems
 from ml.features.text.encoder import encoder_facts
 from ml.models.calibration import fit_temperature
 from ml.models.loop import TellRound
 from ml.models.text.frozen import FrozenText
-from ml.models.text.training import FloatArray, TextParams, mean_logits, tune
+from ml.models.text.training import FloatArray, TextParams, tune
 from ml.models.text.turns import IntArray, Lines
 
 if TYPE_CHECKING:
@@ -76,21 +77,11 @@ def run_dialogues(name: str, data: Path, test: Path | None, options: Options) ->
     members = [[Job(f"fine-tuned-{seed}-{k}", partial(_tuned, own, params, seed * MEMBERS + k)) for k in range(MEMBERS)] for seed in seeds]
     jobs = [frozen, *(job for each in members for job in each)]
     made = rows.make(jobs)
-    systems = _systems(made["frozen"], [[made[job.name] for job in each] for each in members])
+    systems = text_systems(made["frozen"], [[made[job.name] for job in each] for each in members])
     main = list(systems)[-1]
     calibrated = {system: [_calibrated(own, logits) for logits in each] for system, each in systems.items()}
     protocol, seconds = _protocol(own, paths, params, main, options), rows.seconds([job.name for job in jobs])
     return scores.result_of(name, calibrated, own.label[own.scored], protocol, _baselines(own), seconds)
-
-
-def _systems(frozen: FloatArray, members: Sequence[Sequence[FloatArray]]) -> dict[str, list[FloatArray]]:
-    """Logits by system, one for each seed, what the benchmark is of last; `members` are those of each seed's networks."""
-    systems = {"frozen": [frozen]}
-    if members:
-        systems["fine_tuned_one"] = [each[0] for each in members]
-        systems["fine_tuned"] = [mean_logits(each) for each in members]
-        systems["fine_tuned_and_frozen"] = [mean_logits([*each, frozen]) for each in members]
-    return systems
 
 
 def _format(name: str) -> Format:

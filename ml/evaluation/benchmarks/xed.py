@@ -22,12 +22,13 @@ from ml.evaluation.benchmarks.folds import FOLDS, cross_fitted, group_folds
 from ml.evaluation.benchmarks.options import Options
 from ml.evaluation.benchmarks.result import BenchmarkResult, Metrics, Protocol
 from ml.evaluation.benchmarks.rows import Job, Rows, data_digest, run_key
+from ml.evaluation.benchmarks.systems import text_systems
 from ml.features.text.cues import tidied
 from ml.features.text.encoder import encoder_facts
 from ml.models.calibration import fit_temperature
 from ml.models.loop import LoopParams, TellRound
 from ml.models.text.frozen import FrozenText
-from ml.models.text.training import FloatArray, TextParams, mean_logits, tune
+from ml.models.text.training import FloatArray, TextParams, tune
 from ml.models.text.turns import IntArray, Lines, Reach
 
 if TYPE_CHECKING:
@@ -85,10 +86,8 @@ def run_xed(data: Path, test: Path | None, options: Options) -> BenchmarkResult:
     made = rows.make([*frozen.values(), *tuned.values()])
     of_frozen = _gathered(own, {name: made[job.name] for name, job in frozen.items()})
     of_tuned = [_gathered(own, {name: made[tuned[name, seed].name] for name, _, _ in own.parts()}) for seed in seeds]
-    systems = {"frozen": [of_frozen]}
-    if of_tuned:
-        systems |= {"fine_tuned": of_tuned, "fine_tuned_and_frozen": [mean_logits([one, of_frozen]) for one in of_tuned]}
-    main = "fine_tuned_and_frozen" if of_tuned else "frozen"
+    systems = text_systems(of_frozen, [[one] for one in of_tuned])
+    main = list(systems)[-1]
     scored = np.flatnonzero(own.fold < 0) if own.has_test else np.arange(len(own.label))
     calibrated = {name: [_calibrated(own, logits)[scored] for logits in each] for name, each in systems.items()}
     seconds = rows.seconds([job.name for job in (*frozen.values(), *tuned.values())])

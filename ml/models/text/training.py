@@ -7,7 +7,7 @@ use each dialogue is cut in several ways, and what a line's windows say of it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -178,9 +178,3 @@ def _windows(turns: Turns, rows: IntArray, cuts: int) -> list[Window]:
         for first in firsts:
             found |= {(int(window.rows[0]), len(window.rows)): window for window in turns.cut(dialogue, first)}
     return list(found.values())
-
-
-def mean_logits(tuned: Sequence[FloatArray]) -> FloatArray:
-    """The mean of several networks' log-probabilities (n, classes)."""
-    shifted = [logits - np.logaddexp.reduce(logits, axis=1, keepdims=True) for logits in tuned]
-    return np.mean(shifted, axis=0).astype(np.float32)

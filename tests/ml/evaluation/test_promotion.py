@@ -5,7 +5,7 @@ import pytest
 
 from corpus.terms import EMOTIONS
 from ml.evaluation.findings import Interval
-from ml.evaluation.promotion import Bounds, decide, paired_gain
+from ml.evaluation.promotion import Bounds, decide, distress, paired_gain
 from ml.evaluation.report import CorpusReport, PairedTest, SystemScore, ValidationReport
 from ml.models.grounds import Ground, GroundKind
 
@@ -56,6 +56,35 @@ def test_a_challenger_that_loses_an_emotion_does_not() -> None:
     decision = decide(report(0.85, recall=0.5), report(0.8), "commercial", "research")
     assert not decision.promoted
     assert any("neutral" in reason for reason in decision.reasons)
+
+
+def misread(report: ValidationReport, distress_as_neutral: int) -> ValidationReport:
+    """The report with so many of its 30 units each of fear and of sadness taken for neutral, and the others for one another."""
+    confusion = [list(row) for row in report.corpora[0].scores[0].confusion]
+    fear, sadness = EMOTIONS.index("fear"), EMOTIONS.index("sadness")
+    for own, other in ((fear, sadness), (sadness, fear)):
+        confusion[own] = [0] * 7
+        confusion[own][0], confusion[own][other] = distress_as_neutral, 30 - distress_as_neutral
+    first = dataclasses.replace(report.corpora[0].scores[0], confusion=confusion)
+    corpus = dataclasses.replace(report.corpora[0], scores=[first, *report.corpora[0].scores[1:]])
+    return dataclasses.replace(report, corpora=[corpus])
+
+
+def test_fear_taken_for_sadness_is_distress_recognised_all_the_same() -> None:
+    assert distress(misread(report(0.8), 12).corpora[0].scores[0]) == (60, 0.6)
+    decision = decide(misread(report(0.8), 12), None, "commercial", "research")
+    assert decision.promoted and any("fear or sadness in 60 % of 60 units" in reason for reason in decision.reasons)
+
+
+def test_a_model_that_misses_most_distress_is_not_promoted() -> None:
+    decision = decide(misread(report(0.8), 19), None, "commercial", "research")
+    assert not decision.promoted and "37 % of 60 units, 40 % are asked" in decision.reasons[0]
+
+
+def test_a_challenger_that_recognises_less_distress_than_the_champion_does_not_replace_it() -> None:
+    decision = decide(misread(report(0.9), 12), misread(report(0.8), 9), "commercial", "research")
+    assert not decision.promoted and "distress less often than the champion: 60 % against 70 %" in decision.reasons[0]
+    assert decide(misread(report(0.9), 10), misread(report(0.8), 9), "commercial", "research").promoted
 
 
 def test_units_of_an_emotion_are_counted_right_in_a_report_that_was_read_back(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from corpus.terms import FeelmError
 from ml.features.text.encoder import trainable_encoder
 from ml.models.loop import LoopParams, Share, fit
 from ml.models.text.network import TextNetwork
-from ml.models.text.training import TextParams, _Learner, class_weights, mean_logits, tune
+from ml.models.text.training import TextParams, _Learner, class_weights, tune
 from ml.models.text.turns import Lines, Reach, Turns, Window
 from tests.ml.tiny_encoder import write_encoder
 
@@ -206,10 +206,3 @@ def test_rare_classes_weigh_more_by_the_power_of_their_inverse_share():
     assert halved[3] / halved[0] == pytest.approx((0.751 / 0.251) ** 0.5, rel=1e-5)
     mixed = class_weights(np.array([[1, 0], [0.5, 0.5]], np.float32), 1.0)
     assert mixed[1] / mixed[0] == pytest.approx((0.5 * 0.501 / 0.751 + 0.5 * 0.501 / 0.251) / (0.501 / 0.751), rel=1e-5)
-
-
-def test_networks_are_averaged_by_their_log_probabilities_whatever_their_logits_scale_begins_at():
-    one, other = np.log([[0.8, 0.2]]), np.log([[0.5, 0.5]])
-    expected = [[(np.log(0.8) + np.log(0.5)) / 2, (np.log(0.2) + np.log(0.5)) / 2]]
-    assert mean_logits([one, other]) == pytest.approx(np.array(expected), rel=1e-5)
-    assert mean_logits([one + 100, other - 7]) == pytest.approx(np.array(expected), rel=1e-5)
