@@ -5,7 +5,7 @@ import textwrap
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -121,7 +121,8 @@ def _stages(workspace: Workspace) -> Table:
 def detection_tables(detection: Detection) -> Group:
     """Detected emotions, a row a unit, and where they were asked for the reasons."""
     explained = [unit for unit in detection.units if unit.why is not None]
-    return Group(_detected(detection), *([_reasons(explained), REASONS_READ] if explained else []))
+    reasons: list[RenderableType] = [_reasons(explained), REASONS_READ] if explained else []
+    return Group(_detected(detection), *reasons)
 
 
 def _detected(detection: Detection) -> Table:

@@ -30,7 +30,8 @@ THUMBNAIL_BUDGET = 1_000_000
 """Bytes of base64 that a page's pictures may take together."""
 
 MOST_FULL_LINES = 1000
-"""Beyond it lines are shown without their seven probabilities and the single modalities, to keep the page under 3 MB."""
+"""Beyond it lines are shown without their seven probabilities, the single modalities and the words of what moved them, to keep the page
+under 3 MB."""
 
 REPORT_LINK = "<!-- link to the report -->"
 """Stands in `film.html`; the report's copy puts the way back in its place."""

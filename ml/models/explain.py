@@ -19,9 +19,9 @@ from corpus.contracts import EXPLANATIONS
 from corpus.terms import EMOTIONS, MODALITIES, ExplainedPart
 from corpus.threads import one_torch_thread
 from ml.models.calibration import log_softmax
-from ml.models.context import Opinions, State, context_batch, join, padded, runs_of
+from ml.models.context import Opinions, context_batch, join, padded, runs_of
 from ml.models.dataset import CROPS, FloatArray, IntArray, UnitArrays
-from ml.models.experts import FACE, state_without_crops
+from ml.models.experts import FACE, State, state_without_crops
 from ml.models.networks import STEPS_BACK, ContextBatch, ContextNetwork, Heard, NetworkConfig, same_scene
 from ml.models.predict import EmotionModel, ModelFacts, expert_network, model_opinions
 

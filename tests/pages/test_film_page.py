@@ -232,7 +232,7 @@ def test_a_spammers_vote_is_shown_but_set_aside(tmp_path: Path) -> None:
 def test_the_contact_sheet_shows_each_person_with_times_and_a_name_where_one_is_known(home: Home) -> None:
     page = page_of(home, TALK)
     alts = [attributes.get("alt") or "" for tag, attributes in page.tags if tag == "img" and attributes.get("alt")]
-    assert alts == [
+    assert [alt for alt in alts if not alt.startswith("The face at")] == [
         f"mara at {', '.join(f'0:{second:02d}' for second in range(8))}",
         f"{HOSTILE} at 0:01, 0:03, 0:05, 0:07",
         "Person 3 at 0:02, 0:05",
