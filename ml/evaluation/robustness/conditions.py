@@ -22,25 +22,24 @@ class Disturbance(StrEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """What a dose of a disturbance means, the modalities that it meets, the doses that are tried, and the one that leaves all as it is."""
+    """What a dose of a disturbance means, which modalities it meets, and the doses that are tried."""
 
     dose: str
     touches: tuple[str, ...]
     doses: tuple[float, ...]
-    clean: float
 
 
 _BED = ("voice",)
 KINDS: dict[Disturbance, Kind] = {
-    Disturbance.NOISE: Kind("dB of sound over pink noise", _BED, (20, 10, 0), float("inf")),
-    Disturbance.MUSIC: Kind("dB of sound over music", _BED, (10, 0), float("inf")),
-    Disturbance.LAUGHTER: Kind("dB of sound over an audience's laughter", _BED, (10, 0), float("inf")),
-    Disturbance.MISHEARD: Kind("share of words that a recogniser gets wrong", ("text",), (0.1, 0.2, 0.4), 0),
-    Disturbance.TYPOS: Kind("share of longer words typed wrong", ("text",), (0.1, 0.3), 0),
-    Disturbance.BLUR: Kind("standard deviation of the blur in pixels of 64", ("face",), (1, 2, 4), 0),
-    Disturbance.DARK: Kind("share of the light that is left", ("face",), (0.25, 0.05), 1),
-    Disturbance.SMALL: Kind("width of the face in pixels", ("face",), (24, 12), 64),
-    Disturbance.DESYNC: Kind("seconds by which the words are late", ("face", "voice"), (-2, -1, -0.5, 0.5, 1, 2), 0),
+    Disturbance.NOISE: Kind("dB of sound over pink noise", _BED, (20, 10, 0)),
+    Disturbance.MUSIC: Kind("dB of sound over music", _BED, (10, 0)),
+    Disturbance.LAUGHTER: Kind("dB of sound over an audience's laughter", _BED, (10, 0)),
+    Disturbance.MISHEARD: Kind("share of words that a recogniser gets wrong", ("text",), (0.1, 0.2, 0.4)),
+    Disturbance.TYPOS: Kind("share of longer words typed wrong", ("text",), (0.1, 0.3)),
+    Disturbance.BLUR: Kind("standard deviation of the blur in pixels of 64", ("face",), (1, 2, 4)),
+    Disturbance.DARK: Kind("share of the light that is left", ("face",), (0.25, 0.05)),
+    Disturbance.SMALL: Kind("width of the face in pixels", ("face",), (24, 12)),
+    Disturbance.DESYNC: Kind("seconds by which the words are late", ("face", "voice"), (-2, -1, -0.5, 0.5, 1, 2)),
 }
 
 
