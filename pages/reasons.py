@@ -49,18 +49,21 @@ class Moved:
     @property
     def told(self) -> str:
         """The factor in words."""
-        return f"{'for' if self.factor >= 1 else 'against'} it, odds ×{self.factor:.2g}"
+        return f"{'for' if self.factor >= 1 else 'against'} it, odds ×{self.factor:.3g}"
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """What the reading of a line rests on; `missing` tells of the modalities that are not there."""
+    """What the reading of a line rests on; `missing` tells of the modalities that are not there, `undecided` is whether the face is and no
+    single picture of it weighs.
+    """
 
     emotion: str
     bars: tuple[ShareBar, ...]
     missing: str
     lines: tuple[Moved, ...]
     frames: tuple[Moved, ...]
+    undecided: bool
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def line_reasons(why: Why, places: Mapping[str, Place], pictures: Mapping[int, s
         missing=absence([one.name for one in why.modalities]),
         lines=tuple(_line(one, places[one.name]) for one in why.lines if one.name in places),
         frames=tuple(Moved(one.t_ms or 0, math.exp(one.log_odds), picture=pictures.get(int(one.name))) for one in why.frames),
+        undecided=not why.frames and any(one.name == MODALITIES[0] for one in why.modalities),
     )
 
 

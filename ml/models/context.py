@@ -29,7 +29,8 @@ HIGHEST_RATE = 2e-3
 
 @dataclass(frozen=True)
 class ContextParams:
-    """How the context network learns; a step sees all runs of neighbouring units and `singles` of the units that stand alone.
+    """How the context network learns; a step sees `runs` of each source's runs of neighbouring units, all where there are fewer, and
+    `singles` of the units that stand alone.
 
     `transformer_rate` is the learning rate of the transformer at 250 labelled units in dialogue; it grows with the root of their number.
     """
@@ -44,6 +45,7 @@ class ContextParams:
     drop_modality: float = 0.25
     drop_unit: float = 0.15
     reaction_weight: float = 0.5
+    runs: int = 64
     singles: int = 512
 
 
@@ -222,20 +224,19 @@ class _Learner:
         """Steps between two looks at the validation films."""
         return self.params.every
 
-    def batches(self, share: Share) -> Iterator[list[IntArray]]:
+    def batches(self, share: Share) -> Iterator[list[_Table]]:
         """The tables of each step, whole in every process: films are too few to be shared out."""
         for _ in range(self.params.every):
             yield list(self.feed.tables())
 
-    def loss(self, network: torch.nn.Module, batch: list[IntArray]) -> tuple[Tensor, float]:
+    def loss(self, network: torch.nn.Module, batch: list[_Table]) -> tuple[Tensor, float]:
         """The step's loss, whole as it is."""
         return torch.stack([self.feed.loss(network, table, augment=True) for table in batch]).sum(), 1.0
 
     def validate(self, network: torch.nn.Module) -> float:
         """Loss on the validation rows with all that they have."""
         feed = self.validation
-        tables = ([padded(feed.runs)] if feed.runs else []) + ([feed.singles[:, None]] if len(feed.singles) else [])
-        return sum(float(feed.loss(network, table, augment=False)) for table in tables)
+        return sum(float(feed.loss(network, table, augment=False)) for table in feed.whole())
 
 
 def transition_counts(data: UnitArrays, rows: IntArray) -> FloatArray:
@@ -258,6 +259,14 @@ def _counted(data: UnitArrays, rows: IntArray, following: IntArray) -> FloatArra
     return counts
 
 
+@dataclass(frozen=True)
+class _Table:
+    """Rows (b, t) of runs, -1 in the padding, each of which stands for `scale` runs."""
+
+    rows: IntArray
+    scale: float = 1.0
+
+
 class _Feed:
     """Training runs, and the loss on a table of them."""
 
@@ -265,26 +274,36 @@ class _Feed:
         self.data, self.opinions, self.params = data, opinions, params
         rows = rows[opinions.present[rows].any(axis=1)]
         runs = runs_of(data, rows)
-        self.runs = [run for run in runs if len(run) > 1]
+        by_source: dict[int, list[IntArray]] = {}
+        for run in runs:
+            if len(run) > 1:
+                by_source.setdefault(int(data.source[run[0]]), []).append(run)
+        self.runs = [by_source[source] for source in sorted(by_source)]
         self.singles = np.array([run[0] for run in runs if len(run) == 1], np.int64)
         labelled = rows[np.isfinite(data.soft[rows, 0])]
         self.weight = np.zeros(len(data), np.float32)
         self.weight[labelled] = unit_weights(data.soft[labelled], data.source[labelled], params.balance) / max(len(labelled), 1)
 
-    def tables(self) -> Iterator[IntArray]:
-        """The tables of one step."""
-        if self.runs:
-            yield padded(self.runs)
+    def tables(self) -> Iterator[_Table]:
+        """The tables of one step: runs and units drawn by source, since one with many would hold up every step."""
+        for own in self.runs:
+            pick = [own[i] for i in torch.randperm(len(own))[: self.params.runs].tolist()] if len(own) > self.params.runs else own
+            yield _Table(padded(pick), len(own) / len(pick))
         if len(self.singles):
-            pick = torch.randperm(len(self.singles))[: self.params.singles].numpy()
-            yield self.singles[pick][:, None]
+            alone = self.singles[torch.randperm(len(self.singles))[: self.params.singles].numpy()]
+            yield _Table(alone[:, None], len(self.singles) / len(alone))
 
-    def loss(self, network: torch.nn.Module, table: IntArray, augment: bool) -> Tensor:
-        """Weighted loss of all heads over a table of rows (b, t)."""
+    def whole(self) -> list[_Table]:
+        """All that there is."""
+        alone = [_Table(self.singles[:, None])] if len(self.singles) else []
+        return [_Table(padded(own)) for own in self.runs] + alone
+
+    def loss(self, network: torch.nn.Module, of: _Table, augment: bool) -> Tensor:
+        """Weighted loss of all heads over a table."""
+        table = of.rows
         present = _dropped(self.opinions.present, table, self.params) if augment else None
         output = network(context_batch(self.data, self.opinions, table, present))
-        scale = len(self.singles) / len(table) if table.shape[1] == 1 and len(self.singles) else 1.0
-        weight = torch.from_numpy(np.where(table >= 0, self.weight[table], 0) * np.float32(scale)).flatten()
+        weight = torch.from_numpy(np.where(table >= 0, self.weight[table], 0) * np.float32(of.scale)).flatten()
         soft = torch.from_numpy(np.nan_to_num(self.data.soft[table])).flatten(0, 1)
         gold = torch.from_numpy(np.where(table[..., None] >= 0, self.data.levels[table], np.nan).astype(np.float32)).flatten(0, 1)
         loss = opinion_loss(output.emotion.flatten(0, 1), output.levels.flatten(0, 1), soft, gold, weight * weight.numel())

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 MOST = 3
 """Lines and frames told of a unit, those of the greatest effect."""
 
-LEAST_LOG_ODDS = 0.1
-"""A line or frame that changes the odds by less than a tenth is not told."""
+LEAST_LOG_ODDS = {ExplainedPart.MODALITY: 0.0, ExplainedPart.LINE: 0.1, ExplainedPart.FRAME: 0.01}
+"""What changes the odds by less is not told: a tenth for lines, a hundredth for frames, of which eight alike share what the face says."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def _standing(logits: FloatArray, emotion: IntArray) -> tuple[FloatArray, FloatA
 
 
 def explanation_rows(unit_ids: pd.DataFrame, data: UnitArrays, said: Explanation, fold: int | IntArray) -> pd.DataFrame:
-    """Rows of EXPLANATIONS: every modality, and the MOST lines and frames that changed the odds by LEAST_LOG_ODDS or more.
+    """Rows of EXPLANATIONS: every modality, and the MOST lines and frames that changed the odds by their LEAST_LOG_ODDS or more.
 
     `fold` is one for all or one a unit.
     """
@@ -260,7 +260,7 @@ def _crop_times(data: UnitArrays, rows: IntArray) -> FloatArray:
 def _told(effects: Effects, part: ExplainedPart) -> tuple[IntArray, IntArray]:
     """Units and columns of the effects that are told, of each unit the greatest first."""
     size = np.nan_to_num(np.abs(effects.log_odds), nan=-1.0)
-    most, least = (len(MODALITIES), 0.0) if part is ExplainedPart.MODALITY else (MOST, LEAST_LOG_ODDS)
+    most, least = len(MODALITIES) if part is ExplainedPart.MODALITY else MOST, LEAST_LOG_ODDS[part]
     order = np.argsort(-size, axis=1, kind="stable")[:, :most]
     at, rank = np.nonzero(np.take_along_axis(size, order, axis=1) >= least)
     return at, order[at, rank]

@@ -313,8 +313,8 @@ def test_a_line_tells_the_signed_share_of_each_modality_for_the_emotion_that_is_
 
 def test_lines_that_moved_a_reading_are_quoted_and_lead_to_their_place(home: Home) -> None:
     before, after = reasons_of(home, 2).lines
-    assert (before.anchor, before.t_ms, before.told) == ("line-2", 4000, "for it, odds ×2")
-    assert (after.anchor, after.text, after.told) == ("line-4", HOSTILE_MARKUP, "against it, odds ×0.61")
+    assert (before.anchor, before.t_ms, before.told) == ("line-2", 4000, "for it, odds ×2.01")
+    assert (after.anchor, after.text, after.told) == ("line-4", HOSTILE_MARKUP, "against it, odds ×0.607")
     assert [one.anchor for one in reasons_of(home, 0).lines] == ["line-2"]
 
 

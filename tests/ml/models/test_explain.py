@@ -215,7 +215,7 @@ def test_the_picture_that_decided_is_told_with_its_time(trained: Trained) -> Non
     crops = data.crops.copy()
     crops[:, 5] = data.crops[::-1, 5]
     table = explain_units(model, rows, dataclasses.replace(data, crops=crops)).query("part == 'frame'")
-    first = table.groupby("unit_id").first()
+    first = table[table["log_odds"].abs() >= 0.1].groupby("unit_id").first()  # elsewhere the picture put in shows what the others show
     assert len(first) >= 3 and (first["name"] == "5").all()
     assert (first["t_ms"] == 2000 * first.index.str[-5:].astype(int) + 150 * 5).all()
 
