@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from assets.workspace import Workspace
 from corpus.paths import Home
-from corpus.terms import TextEncoder
+from corpus.terms import FeelmError, TextEncoder
 from orchestration.console import Json, err, out, rows_table, show
 
 if TYPE_CHECKING:
     from ml.evaluation.benchmarks import BenchmarkResult
+    from ml.evaluation.report import Interval
+    from ml.evaluation.robustness import Disturbance, RobustnessReport
 
 benchmark_app = typer.Typer(no_args_is_help=True, help="How good the models are on public data, and how fast this machine is.")
 
@@ -42,6 +45,59 @@ def benchmark_features(
     rates = measure(chosen)
     columns = ["network", "a second", "GPU busy", "farthest from the CPU"]
     show([asdict(rate) for rate in rates], rows_table(f"Features on {chosen}", columns, [told(rate) for rate in rates]), as_json)
+
+
+@benchmark_app.command("robustness")
+def benchmark_robustness(
+    only: Annotated[list[str] | None, typer.Option(help="A disturbance by name, such as noise; all where none is named.")] = None,
+    seed: Annotated[int, typer.Option(help="Draws the noise and the errors.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Conditions side by side.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """How far the readings of your own unseen films fall when sound, words, faces or times are disturbed; writes robustness.json."""
+    from ml.evaluation.robustness import conditions_of, measure_robustness
+    from ml.models.training import TrainingParams
+    from orchestration.progress import row_bars
+
+    workspace = Workspace.from_environment()
+    params = TrainingParams(seed=workspace.params.seed, folds=workspace.params.folds, workers=workers)
+    conditions = conditions_of(_disturbances(only or []))
+    with row_bars(err) as tell:
+        found = measure_robustness(
+            workspace.home, conditions, params, seed, tell, lambda what, done, total: tell(f"taught: {what}", done / total)
+        )
+    show(asdict(found), _robustness(found), as_json)
+
+
+def _disturbances(names: list[str]) -> "tuple[Disturbance, ...]":
+    from ml.evaluation.robustness import Disturbance
+
+    known = {one.value: one for one in Disturbance}
+    if unknown := [name for name in names if name not in known]:
+        raise FeelmError(f"there is no disturbance {unknown[0]!r}: choose among {', '.join(known)}")
+    return tuple(known[name] for name in names) or tuple(Disturbance)
+
+
+def _robustness(found: "RobustnessReport") -> Table:
+    """Each condition's systems: the UAR, its change, and how often the modality is still found."""
+    rows = [["clean", "", name, _bounds(value), "", f"{found.clean_present.get(name, 1):.0%}"] for name, value in found.clean.items()]
+    rows += [[f"without {name}", "", "fused", _bounds(value), "", ""] for name, value in found.without.items()]
+    rows += [
+        [one.disturbance, f"{one.dose:g}", change.system, _bounds(change.uar), _bounds(change.change, "+"), f"{change.present:.0%}"]
+        for one in found.conditions
+        for change in one.changes
+    ]
+    table = rows_table(
+        f"{found.n_units} units of {found.n_films} unseen films", ["disturbance", "dose", "system", "UAR", "change", "found"], rows
+    )
+    units = {one.disturbance: one.unit for one in found.conditions}
+    table.caption = "; ".join(f"{name}: {unit}" for name, unit in units.items())
+    return table
+
+
+def _bounds(value: "Interval", sign: str = "") -> str:
+    said = f"{value.value:{sign}.3f}"
+    return said if value.low is None or value.high is None else f"{said} ({value.low:{sign}.3f} to {value.high:{sign}.3f})"
 
 
 def _set_command(name: str, about: str) -> None:

@@ -53,7 +53,7 @@ def mix(performance: Performance) -> Stereo:
     rng = np.random.default_rng([performance.story.seed, 4, performance.story.index])
     for scene in performance.scenes:
         first, last = (round(ms * SAMPLE_RATE / 1000) for ms in (scene.start_ms, scene.end_ms))
-        music[first:last] += _faded(_score(scene.scene.mood, last - first, rng))
+        music[first:last] += _faded(score(scene.scene.mood, last - first, rng))
         place[first:last] += _faded(_ambience(scene.scene, last - first, rng))
     music[: round(performance.scenes[0].start_ms * SAMPLE_RATE / 1000)] += _opening(performance.scenes[0], rng)
     quiet = 1 - (1 - _DUCKED) * uniform_filter1d((np.abs(speech) > 0.004).astype(float), round(0.6 * SAMPLE_RATE))
@@ -77,10 +77,10 @@ def _faded(sound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _opening(scene: PlayedScene, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    return _faded(_score(scene.scene.mood, round(scene.start_ms * SAMPLE_RATE / 1000), rng))
+    return _faded(score(scene.scene.mood, round(scene.start_ms * SAMPLE_RATE / 1000), rng))
 
 
-def _score(mood: str, count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def score(mood: str, count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Chords of the mood, two beats each, every note a few decaying partials, panned over the stereo field."""
     chords, tempo, pluck = _MUSIC[mood]
     beat = round(60 / tempo * SAMPLE_RATE)

@@ -21,7 +21,7 @@ from ml.evaluation.resampling import holm, interval, mean_interval
 
 def paired_tests(judged: Sequence[Judged], scores: Sequence[SystemScore]) -> list[PairedTest]:
     """The first system against each other one, film by film; both lists hold the same systems in the same order, on the same units."""
-    tests = [_paired(scores[0], other, _uar_difference(judged[0], theirs)) for theirs, other in zip(judged[1:], scores[1:], strict=True)]
+    tests = [_paired(scores[0], other, uar_difference(judged[0], theirs)) for theirs, other in zip(judged[1:], scores[1:], strict=True)]
     adjusted = holm([test.p_value for test in tests])
     return [dataclasses.replace(test, p_holm=p) for test, p in zip(tests, adjusted, strict=True)]
 
@@ -33,9 +33,9 @@ def _paired(fused: SystemScore, other: SystemScore, uar_difference: Interval) ->
     return PairedTest(other.system, len(differences), spread.value, p_value, spread.low, spread.high, uar=uar_difference)
 
 
-def _uar_difference(fused: Judged, other: Judged) -> Interval:
-    """Difference in macro recall over all units, the same films drawn for both."""
-    films, film = np.unique(fused.film, return_inverse=True)
-    own, theirs = (confusions(one.label, one.top, film, len(films)) for one in (fused, other))
-    value = float(uar(own.sum(axis=0)) - uar(theirs.sum(axis=0)))
-    return interval(value, uar(resampled(own, 0)) - uar(resampled(theirs, 0)), len(films))
+def uar_difference(own: Judged, other: Judged) -> Interval:
+    """Macro recall of one system less that of another over the same units, the same films drawn for both."""
+    films, film = np.unique(own.film, return_inverse=True)
+    ours, theirs = (confusions(one.label, one.top, film, len(films)) for one in (own, other))
+    value = float(uar(ours.sum(axis=0)) - uar(theirs.sum(axis=0)))
+    return interval(value, uar(resampled(ours, 0)) - uar(resampled(theirs, 0)), len(films))

@@ -76,8 +76,8 @@ class ExpertJob:
 class ExpertRun:
     """Logits (checkpoints, n, 7) and levels (checkpoints, n, 3) on the test rows, training loss by epoch, and the trained parts.
 
-    `checkpoints` are the weights of a face expert as it stated its opinions, empty for other modalities: which pictures decided is asked
-    of them later.
+    `checkpoints` are the weights as they stated their opinions: what they say of the same units without a part, or disturbed, is asked of
+    them later.
     """
 
     logits: FloatArray
@@ -276,8 +276,8 @@ Examples = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor, Tensor, T
 
 
 class _Learner:
-    """Shuffled, augmented batches of the training rows; `stated` are the opinions at the checkpoints so far, `checkpoints` the weights of a
-    face expert there.
+    """Shuffled, augmented batches of the training rows; `stated` are the opinions at the checkpoints so far, `checkpoints` the weights
+    there.
     """
 
     def __init__(
@@ -330,7 +330,7 @@ class _Learner:
         assert isinstance(network, Expert)
         if self.job.epochs is None and self.epoch in checkpoint_epochs(self.params):
             self.stated.append(state_opinions(network, self.data, self.job.modality, self.standardiser, self.job.test_rows))
-            self.checkpoints += [state_of(network)] if self.job.modality == FACE else []
+            self.checkpoints.append(state_of(network))
 
     def _mixed(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Noise, and mixup where no crops are there to contradict it."""

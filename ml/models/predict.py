@@ -205,18 +205,18 @@ def calibrated_opinions(facts: ModelFacts, data: UnitArrays, logits: FloatArray,
     return Opinions(log_p.astype(np.float32), levels, present, prior[data.source])
 
 
-def expert_logits(model: EmotionModel, data: UnitArrays) -> tuple[FloatArray, FloatArray]:
-    """Mean logits (n, 3, 7) and levels before `squashed` (n, 3, 3) of each modality's experts; NaN where the modality is absent."""
+def expert_logits(model: EmotionModel, data: UnitArrays, rows: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """Mean logits (n, 3, 7) and levels before `squashed` (n, 3, 3) of each modality's experts on `rows`, or on all; NaN in other rows and
+    where the modality is absent.
+    """
     data = with_maps(data, model.facts.config)
-    n, rows = len(data), np.arange(len(data))
-    logits, levels = (np.zeros((n, len(MODALITIES), width), np.float32) for width in (len(EMOTIONS), len(LEVELS)))
-    counts = np.bincount([expert.modality for expert in model.experts], minlength=len(MODALITIES))
-    logits[:, counts == 0], levels[:, counts == 0] = np.nan, np.nan
-    for expert in model.experts:
-        network = expert_network(model, expert)
-        own, level = state_opinions(network, data, expert.modality, expert.standardiser, rows)
-        logits[:, expert.modality] += own / counts[expert.modality]
-        levels[:, expert.modality] += level / counts[expert.modality]
+    n, rows = len(data), np.arange(len(data)) if rows is None else rows
+    logits, levels = (np.full((n, len(MODALITIES), width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
+    for modality in sorted({expert.modality for expert in model.experts}):
+        experts = [expert for expert in model.experts if expert.modality == modality]
+        said = [state_opinions(expert_network(model, one), data, modality, one.standardiser, rows) for one in experts]
+        logits[rows, modality] = np.mean([own for own, _ in said], axis=0)
+        levels[rows, modality] = np.mean([level for _, level in said], axis=0)
     return logits, levels
 
 
@@ -228,9 +228,9 @@ def expert_network(model: EmotionModel, expert: TrainedExpert) -> Expert:
     return network
 
 
-def model_opinions(model: EmotionModel, data: UnitArrays) -> Opinions:
-    """What the model's experts say of each unit."""
-    return calibrated_opinions(model.facts, data, *expert_logits(model, data))
+def model_opinions(model: EmotionModel, data: UnitArrays, rows: IntArray | None = None) -> Opinions:
+    """What the model's experts say of each unit, or of some `rows` alone."""
+    return calibrated_opinions(model.facts, data, *expert_logits(model, data, rows))
 
 
 def predict(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd.DataFrame:

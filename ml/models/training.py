@@ -24,7 +24,17 @@ from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
 from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, shuffled_places
 from ml.models.dataset import CROPS, BoolArray, Columns, FloatArray, IntArray, UnitArrays, load_training, source_names, training_columns
-from ml.models.experts import FACE, ExpertJob, ExpertParams, ExpertRun, checkpoint_epochs, restored_expert, state_without_crops, with_maps
+from ml.models.experts import (
+    FACE,
+    ExpertJob,
+    ExpertParams,
+    ExpertRun,
+    State,
+    checkpoint_epochs,
+    restored_expert,
+    state_without_crops,
+    with_maps,
+)
 from ml.models.explain import Explanation, Reader, calibrated_without_crops, explain, explanation_rows
 from ml.models.face.seen import VIEWS
 from ml.models.grounds import weight_grounds
@@ -33,6 +43,7 @@ from ml.models.predict import (
     FUSED,
     NO_CONTEXT,
     SHUFFLED,
+    EmotionModel,
     ModelFacts,
     TrainedExpert,
     calibrated_opinions,
@@ -114,7 +125,8 @@ class Folds:
 class UnseenOpinions:
     """A modality's opinions on unseen films. `tested` (n, 7) and `tested_levels` (n, 3) are each row's when its fold is the test;
     `inner[f]` (n, 7) and `inner_levels[f]` those of the other folds' rows when fold f is the test; `epochs[f]` where f stopped.
-    `without_crops` (n, 8, 7) are `tested` with each crop of a face left out; NaN where there is none.
+    `without_crops` (n, 8, 7) are `tested` with each crop of a face left out; NaN where there is none. `experts[f]` are the networks that
+    never saw fold f, as they were at the checkpoint that spoke.
     """
 
     tested: FloatArray
@@ -124,6 +136,7 @@ class UnseenOpinions:
     epochs: list[int]
     losses: dict[str, list[float]]
     without_crops: FloatArray
+    experts: list[list[TrainedExpert]]
 
 
 def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out: Path, progress: Progress | None = None) -> ModelSummary:
@@ -136,18 +149,11 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
         FeelmError: fewer than three films (or groups) have gold labels, or no unit has features.
     """
     tell = progress or (lambda what, done, total: None)
-    manifest = Manifest.read(training_set_dir)
-    rows = TRAINING_UNITS.read(training_set_dir / "manifest.parquet")
-    columns = training_columns(home, rows)
-    store = ChunkStore(home.chunks)
-    data = with_maps(load_training(home, rows, columns), params.networks, store, VIEWS)
-    if not data.present[data.label >= 0].any():
-        raise FeelmError("no labelled unit has features of face, voice or text: run the feature stages (feelm run)")
-    numbers = assign_folds(rows, params.folds, params.seed)
-    folds = Folds(numbers, int(numbers.max()) + 1)
-    with Workers(data, params.workers, params.networks, store) as workers:
+    taught = _read_taught(home, training_set_dir, params)
+    rows, data, folds = taught.rows, taught.data, taught.folds
+    with Workers(data, params.workers, params.networks, ChunkStore(home.chunks)) as workers:
         unseen = _unseen_opinions(workers, data, folds, params, tell)
-        facts = _facts(rows, data, folds, unseen, params, manifest, columns)
+        facts = _facts(taught, unseen, params)
         fused = _Fusion(workers, data, folds, unseen, facts, params)
         tested = fused.test(tell)
         experts = _final_experts(workers, data, unseen, params, tell)
@@ -162,6 +168,55 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
     summary = _summary(rows, data, folds, table, unseen, facts)
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
+
+
+@dataclass(frozen=True)
+class UnseenModels:
+    """The systems that films were tested with: `models[f]` never saw the units of fold f, nor what was said of them.
+
+    `rows` are TRAINING_UNITS, `data` what the networks read of them, row by row, and `fold` (n,) the fold of each, -1 where it is never
+    left out.
+    """
+
+    rows: pd.DataFrame
+    data: UnitArrays
+    fold: IntArray
+    models: list[EmotionModel]
+
+
+def unseen_models(home: Home, training_set_dir: Path, params: TrainingParams, progress: Progress | None = None) -> UnseenModels:
+    """The systems of the test that `build_model` made with the same units, settings and code: their networks are in the home's store of
+    finished work, and are trained again where they are not.
+    """
+    tell = progress or (lambda what, done, total: None)
+    taught = _read_taught(home, training_set_dir, params)
+    with Workers(taught.data, params.workers, params.networks, ChunkStore(home.chunks)) as workers:
+        unseen = _unseen_opinions(workers, taught.data, taught.folds, params, tell)
+        fused = _Fusion(workers, taught.data, taught.folds, unseen, _facts(taught, unseen, params), params)
+        models = [fused.model(one) for one in fused.learn(tell)]
+    return UnseenModels(taught.rows, taught.data, taught.folds.number, models)
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """What is learned from: TRAINING_UNITS rows, their arrays, who is left out when, and where all of it comes from."""
+
+    rows: pd.DataFrame
+    columns: Columns
+    data: UnitArrays
+    folds: Folds
+    manifest: Manifest
+
+
+def _read_taught(home: Home, training_set_dir: Path, params: TrainingParams) -> _Taught:
+    manifest = Manifest.read(training_set_dir)
+    rows = TRAINING_UNITS.read(training_set_dir / "manifest.parquet")
+    columns = training_columns(home, rows)
+    data = with_maps(load_training(home, rows, columns), params.networks, ChunkStore(home.chunks), VIEWS)
+    if not data.present[data.label >= 0].any():
+        raise FeelmError("no labelled unit has features of face, voice or text: run the feature stages (feelm run)")
+    numbers = assign_folds(rows, params.folds, params.seed)
+    return _Taught(rows, columns, data, Folds(numbers, int(numbers.max()) + 1), manifest)
 
 
 def _modalities(data: UnitArrays) -> list[int]:
@@ -192,7 +247,7 @@ def _gather(
     tested, tested_levels = (np.full((n, width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
     inner, inner_levels = (np.full((k, n, width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
     without_crops = np.full((n, CROPS, len(EMOTIONS)), np.nan, np.float32)
-    epochs, losses = [], {}
+    epochs, losses, experts = [], {}, []
     for fold in range(k):
         stated, levels = _stated(data, folds, runs, fold)
         validation = [_source_loss(data, folds, logits, fold) for logits in stated]
@@ -202,17 +257,18 @@ def _gather(
         members = [(runs[pair], folds.rows(*pair)) for pair in runs if fold in pair]
         tested[own] = np.mean([run.logits[best][np.isin(rows, own)] for run, rows in members], axis=0)
         tested_levels[own] = np.mean([run.levels[best][np.isin(rows, own)] for run, rows in members], axis=0)
+        experts.append([TrainedExpert(modality, run.checkpoints[best], run.standardiser) for run, _ in members])
         if modality == FACE:
-            without_crops[own] = np.mean([_without_crops(data, params, run, best, own) for run, _ in members], axis=0)
+            without_crops[own] = np.mean([_without_crops(data, params, expert, own) for expert in experts[fold]], axis=0)
         epochs.append(checkpoint_epochs(params.expert(modality))[best])
         losses[f"validation, fold {fold} unseen"] = validation
-    return UnseenOpinions(tested, tested_levels, inner, inner_levels, epochs, losses, without_crops)
+    return UnseenOpinions(tested, tested_levels, inner, inner_levels, epochs, losses, without_crops, experts)
 
 
-def _without_crops(data: UnitArrays, params: TrainingParams, run: ExpertRun, checkpoint: int, rows: IntArray) -> FloatArray:
-    """Logits (n, 8, 7) of a face expert as it was at a checkpoint, with each crop left out."""
-    network = restored_expert(data, FACE, run.standardiser, run.checkpoints[checkpoint], params.networks)
-    return state_without_crops(network, data, run.standardiser, rows)
+def _without_crops(data: UnitArrays, params: TrainingParams, expert: TrainedExpert, rows: IntArray) -> FloatArray:
+    """Logits (n, 8, 7) of a face expert with each crop left out."""
+    network = restored_expert(data, FACE, expert.standardiser, expert.state, params.networks)
+    return state_without_crops(network, data, expert.standardiser, rows)
 
 
 def _stated(data: UnitArrays, folds: Folds, runs: dict[tuple[int, int], ExpertRun], fold: int) -> tuple[FloatArray, FloatArray]:
@@ -235,28 +291,20 @@ def _source_loss(data: UnitArrays, folds: Folds, logits: FloatArray, fold: int) 
     return float(np.nanmean(by_source))
 
 
-def _facts(
-    rows: pd.DataFrame,
-    data: UnitArrays,
-    folds: Folds,
-    unseen: dict[int, UnseenOpinions],
-    params: TrainingParams,
-    manifest: Manifest,
-    columns: Columns,
-) -> ModelFacts:
+def _facts(taught: _Taught, unseen: dict[int, UnseenOpinions], params: TrainingParams) -> ModelFacts:
     """Priors and temperatures of the kept model; those of a fold are taken from the other folds in `_Fusion`."""
-    sources = source_names(rows["source"])
+    data, sources = taught.data, source_names(taught.rows["source"])
     tested = {MODALITIES[m]: opinions.tested for m, opinions in unseen.items()}
-    brought = weight_grounds(columns.text_encoder, params.networks.face_network)
+    brought = weight_grounds(taught.columns.text_encoder, params.networks.face_network)
     return ModelFacts(
         config=params.networks,
-        columns=columns,
+        columns=taught.columns,
         sources=sources,
         priors=_priors(data, sources, np.arange(len(data)), params),
         expert_temperatures={m: _temperatures(data, sources, tested[m]) if m in tested else {} for m in MODALITIES},
         temperatures=dict.fromkeys(sources, 1.0),
-        trained_on=_trained_on(manifest),
-        declared_use=_narrowest([*manifest.declared_uses.values(), *(weight.declared_use for weight in brought)]),
+        trained_on=_trained_on(taught.manifest),
+        declared_use=_narrowest([*taught.manifest.declared_uses.values(), *(weight.declared_use for weight in brought)]),
         seed=params.seed,
     )
 
@@ -309,6 +357,16 @@ class Tested:
     explanations: list[Explanation]
 
 
+@dataclass(frozen=True)
+class _Learnt:
+    """The context networks that never saw a fold, with the facts that know nothing of it and the temperatures (sources,)."""
+
+    fold: int
+    facts: ModelFacts
+    states: list[State]
+    temperatures: FloatArray
+
+
 class _Fusion:
     """Trains and tests the context networks on unseen opinions."""
 
@@ -355,8 +413,8 @@ class _Fusion:
             for fold in folds
         ]
 
-    def test(self, tell: Progress) -> Tested:
-        """Every fold once by context networks that saw neither it nor its opinions."""
+    def learn(self, tell: Progress) -> list[_Learnt]:
+        """For every fold context networks that saw neither it nor its opinions."""
         facts = [self._fold_facts(fold) for fold in range(self.folds.count)]
         learnt = [self._opinions(facts[fold], fold) for fold in range(self.folds.count)]
         jobs = [job for fold in range(self.folds.count) for job in self._jobs(learnt[fold], fold)]
@@ -365,14 +423,27 @@ class _Fusion:
             runs.append(run)
             tell("context networks", i + 1, len(jobs))
         each = self.folds.count - 1
+        parts = [slice(fold * each, (fold + 1) * each) for fold in range(self.folds.count)]
+        return [
+            _Learnt(fold, facts[fold], [run.state for run in runs[own]], self._validated_temperatures(jobs[own], runs[own]))
+            for fold, own in enumerate(parts)
+        ]
+
+    def test(self, tell: Progress) -> Tested:
+        """Every fold once by what never saw it."""
         gathered = _Gathered(len(self.data))
-        temperatures = np.ones((self.folds.count, len(self.facts.sources)), np.float32)
-        for fold in range(self.folds.count):
-            own = slice(fold * each, (fold + 1) * each)
-            temperatures[fold] = self._validated_temperatures(jobs[own], runs[own])
-            self._test_fold(fold, facts[fold], runs[own], gathered)
-            gathered.explanations.append(self._explain_fold(fold, facts[fold], runs[own], temperatures[fold]))
-        return gathered.finish(temperatures, self.facts.sources)
+        learnt = self.learn(tell)
+        for one in learnt:
+            self._test_fold(one, gathered)
+            gathered.explanations.append(self._explain_fold(one))
+        return gathered.finish(np.stack([one.temperatures for one in learnt]), self.facts.sources)
+
+    def model(self, learnt: _Learnt) -> EmotionModel:
+        """What never saw a fold, as a model to use."""
+        temperatures = dict(zip(self.facts.sources, map(float, learnt.temperatures), strict=True))
+        experts = [expert for opinions in self.unseen.values() for expert in opinions.experts[learnt.fold]]
+        facts = dataclasses.replace(learnt.facts, temperatures=temperatures)
+        return EmotionModel(facts, experts, learnt.states, f"fold {learnt.fold} unseen")
 
     def _validated_temperatures(self, jobs: list[ContextJob], runs: list[ContextRun]) -> FloatArray:
         """Temperatures by source, from each network's own validation films."""
@@ -382,28 +453,28 @@ class _Fusion:
             logits[rows] = join([run.state], self.data, job.opinions, rows, self.params.networks).logits
         return np.array(list(_temperatures(self.data, self.facts.sources, logits).values()), np.float32)
 
-    def _test_fold(self, fold: int, facts: ModelFacts, runs: list[ContextRun], gathered: _Gathered) -> None:
-        rows = self.folds.rows(fold)
-        opinions, states = self._opinions(facts, None), [run.state for run in runs]
+    def _test_fold(self, learnt: _Learnt, gathered: _Gathered) -> None:
+        rows, states = self.folds.rows(learnt.fold), learnt.states
+        opinions = self._opinions(learnt.facts, None)
         gathered.put("whole", rows, join(states, self.data, opinions, rows, self.params.networks))
         gathered.put("alone", rows, join(states, self.data, opinions, rows, self.params.networks, alone=True))
-        places = shuffled_places(self.data, rows, self.params.seed * 10_007 + 9_001 + fold)
+        places = shuffled_places(self.data, rows, self.params.seed * 10_007 + 9_001 + learnt.fold)
         gathered.put("shuffled", rows, join(states, self.data, opinions.placed(rows, places), places, self.params.networks))
         for subset in SUBSETS:
             gathered.put(subset, rows, join(states, self.data, opinions.only(subset), rows, self.params.networks))
         for m in self.unseen:
             gathered.put_single(m, rows, np.where(opinions.present[rows, m, None], opinions.log_p[rows, m], opinions.prior[rows]))
 
-    def _explain_fold(self, fold: int, facts: ModelFacts, runs: list[ContextRun], temperatures: FloatArray) -> Explanation:
+    def _explain_fold(self, learnt: _Learnt) -> Explanation:
         """Why the fold's networks say what they say of its films; corpora have no page that would tell it."""
-        rows = self.folds.rows(fold)
+        rows = self.folds.rows(learnt.fold)
         rows = rows[self.data.source[rows] == 0]
         logits = (
             self.unseen[FACE].without_crops if FACE in self.unseen else np.full((len(self.data), CROPS, len(EMOTIONS)), np.nan, np.float32)
         )
-        reader = Reader([run.state for run in runs], self.params.networks, temperatures)
-        without = calibrated_without_crops(facts, self.data, rows, logits[rows])
-        return explain(reader, self.data, self._opinions(facts, None), without, rows)
+        reader = Reader(learnt.states, self.params.networks, learnt.temperatures)
+        without = calibrated_without_crops(learnt.facts, self.data, rows, logits[rows])
+        return explain(reader, self.data, self._opinions(learnt.facts, None), without, rows)
 
     def final_contexts(self) -> list[ContextRun]:
         """The kept context networks: one for each fold that stops it, from the tested opinions of the others."""

@@ -162,3 +162,15 @@ def test_each_row_has_one_bar_that_shows_its_share():
     frozen, tuned = console.export_text().splitlines()
     assert frozen.startswith("frozen ") and "100 %" in frozen
     assert tuned.startswith("fine-tuned-1 ") and " 25 %" in tuned
+
+
+def test_robustness_names_its_disturbances_where_one_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEELM_HOME", str(tmp_path / "home"))
+    with pytest.raises(FeelmError, match="choose among noise, music, laughter"):
+        feelm("benchmark", "robustness", "--only", "thunder")
+
+
+def test_robustness_asks_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEELM_HOME", str(tmp_path / "home"))
+    with pytest.raises(FeelmError, match="no model at"):
+        feelm("benchmark", "robustness", "--only", "noise")
