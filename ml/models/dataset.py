@@ -287,6 +287,8 @@ def _read_crops(folder: Path | None, table: pd.DataFrame) -> Crops:
     if path is None or not path.is_file():
         return _no_crops(len(table))
     stored = load_file(path)
+    if "t_ms" not in stored:
+        raise FeelmError(f"{path} does not say when its pictures are shown: make the face features again (feelm run)")
     row = table["stored_row"].to_numpy()
     has = (row >= 0) & table["present"].to_numpy(bool)
     has[has] = stored["mask"][row[has]].any(axis=1)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from corpus.contracts import TRAINING_UNITS, UNIT_FEATURES
 from corpus.paths import Home
@@ -35,6 +36,13 @@ def test_arrays_stand_in_the_order_of_the_manifest(home: Home) -> None:
     assert columns == tuple(sorted(VOICE_COLUMNS))
     assert data.voice[at, : len(columns)] == pytest.approx(features.loc["film-01.u00003", list(columns)].to_numpy(float))
     assert data.label[at] == EMOTIONS.index(rows.loc[at, "label"])
+
+
+def test_crops_of_before_their_times_were_kept_are_refused_by_name(home: Home) -> None:
+    path = home.artifact("face_features", "film-01") / "crops.safetensors"
+    save_file({name: array for name, array in load_file(path).items() if name != "t_ms"}, path)
+    with pytest.raises(FeelmError, match=r"film-01/crops.safetensors does not say when .* make the face features again"):
+        load(home)
 
 
 def test_a_missing_modality_is_absent_and_not_a_number(home: Home) -> None:
