@@ -2,7 +2,7 @@
 
 MLflow's database and files lie under FEELM_HOME. A version keeps the model's folder as it is (safetensors and JSON, no pickle), its report
 and its card, and the digest of all these files is a tag, so that a version is used again only as it was registered. The content version is
-a tag too: registering the same model twice gives the version that is there. The only importer of mlflow.
+a tag too: registering the same model twice gives the version that is there. With `signature` the only importer of mlflow.
 """
 
 from __future__ import annotations
