@@ -15,7 +15,8 @@ from orchestration.console import Json, err, out, rows_table, show
 if TYPE_CHECKING:
     from ml.evaluation.benchmarks import BenchmarkResult
     from ml.evaluation.report import Interval
-    from ml.evaluation.robustness import Disturbance, RobustnessReport
+    from ml.evaluation.robustness.conditions import Disturbance
+    from ml.evaluation.robustness.report import RobustnessReport
 
 benchmark_app = typer.Typer(no_args_is_help=True, help="How good the models are on public data, and how fast this machine is.")
 
@@ -55,7 +56,8 @@ def benchmark_robustness(
     as_json: Json = False,
 ) -> None:
     """How far the readings of your own unseen films fall when sound, words, faces or times are disturbed; writes robustness.json."""
-    from ml.evaluation.robustness import conditions_of, measure_robustness
+    from ml.evaluation.robustness.conditions import conditions_of
+    from ml.evaluation.robustness.measure import measure_robustness
     from ml.models.training import TrainingParams
     from orchestration.progress import row_bars
 
@@ -70,7 +72,7 @@ def benchmark_robustness(
 
 
 def _disturbances(names: list[str]) -> "tuple[Disturbance, ...]":
-    from ml.evaluation.robustness import Disturbance
+    from ml.evaluation.robustness.conditions import Disturbance
 
     known = {one.value: one for one in Disturbance}
     if unknown := [name for name in names if name not in known]:

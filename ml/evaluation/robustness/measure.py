@@ -28,7 +28,7 @@ from ml.evaluation.metrics import FloatArray, Judged, confusions, resampled, uar
 from ml.evaluation.resampling import interval
 from ml.evaluation.robustness.conditions import KINDS, Condition
 from ml.evaluation.robustness.disturbed import Setting, disturb
-from ml.evaluation.robustness.report import ConditionScore, RobustnessReport, SystemChange
+from ml.evaluation.robustness.report import REPORT_FILE, ConditionScore, RobustnessReport, SystemChange
 from ml.evaluation.robustness.words import vocabulary_of
 from ml.evaluation.scored import codes, kind_of
 from ml.models.calibration import softmax
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SYSTEMS = (FUSED, *MODALITIES)
-REPORT_FILE = "robustness.json"
 CLEAN = "clean"
 NEAR = 1e-3
 """The same networks on the same units differ by rounding alone."""

@@ -14,9 +14,10 @@ from corpus.contracts import FACES, PREDICTIONS, UNIT_FEATURES, UNITS
 from corpus.maker.voice import Espeak
 from corpus.paths import Home
 from corpus.terms import MODALITIES, PROBABILITY_COLUMNS, FeelmError
-from ml.evaluation.robustness import Condition, Disturbance, RobustnessReport, measure_robustness
+from ml.evaluation.robustness.conditions import Condition, Disturbance
 from ml.evaluation.robustness.disturbed import Setting, disturb
-from ml.evaluation.robustness.measure import REPORT_FILE, SYSTEMS, Unseen, read_unseen
+from ml.evaluation.robustness.measure import SYSTEMS, Unseen, measure_robustness, read_unseen
+from ml.evaluation.robustness.report import REPORT_FILE, RobustnessReport
 from ml.features.text import build_text_features
 from ml.features.voice import RATE_HZ, build_voice_features
 from ml.models.dataset import load_training
