@@ -52,6 +52,9 @@ def benchmark_features(
 def benchmark_robustness(
     only: Annotated[list[str] | None, typer.Option(help="A disturbance by name, such as noise; all where none is named.")] = None,
     seed: Annotated[int, typer.Option(help="Draws the noise and the errors.")] = 0,
+    units: Annotated[
+        int | None, typer.Option(min=1, help="So many labelled lines of whole films, two films at least; all if left out.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Conditions side by side.")] = 2,
     as_json: Json = False,
 ) -> None:
@@ -66,7 +69,7 @@ def benchmark_robustness(
     conditions = conditions_of(_disturbances(only or []))
     with row_bars(err) as tell:
         found = measure_robustness(
-            workspace.home, conditions, params, seed, tell, lambda what, done, total: tell(f"taught: {what}", done / total)
+            workspace.home, conditions, params, seed, units, tell, lambda what, done, total: tell(f"taught: {what}", done / total)
         )
     show(asdict(found), _robustness(found), as_json)
 
