@@ -29,8 +29,8 @@ HIGHEST_RATE = 2e-3
 
 @dataclass(frozen=True)
 class ContextParams:
-    """How the context network learns; a step sees `runs` of each source's runs of neighbouring units, all where there are fewer, and
-    `singles` of the units that stand alone.
+    """How the context network learns; a step sees of each source's runs of neighbouring units so many that their pairs of units are at
+    most `pairs` (64 runs of 64, one of 512; all where there are fewer), and `singles` of the units that stand alone.
 
     `transformer_rate` is the learning rate of the transformer at 250 labelled units in dialogue; it grows with the root of their number.
     """
@@ -45,7 +45,7 @@ class ContextParams:
     drop_modality: float = 0.25
     drop_unit: float = 0.15
     reaction_weight: float = 0.5
-    runs: int = 64
+    pairs: int = 512 * 512
     singles: int = 512
 
 
@@ -287,11 +287,23 @@ class _Feed:
     def tables(self) -> Iterator[_Table]:
         """The tables of one step: runs and units drawn by source, since one with many would hold up every step."""
         for own in self.runs:
-            pick = [own[i] for i in torch.randperm(len(own))[: self.params.runs].tolist()] if len(own) > self.params.runs else own
+            pick = self._drawn(own)
             yield _Table(padded(pick), len(own) / len(pick))
         if len(self.singles):
             alone = self.singles[torch.randperm(len(self.singles))[: self.params.singles].numpy()]
             yield _Table(alone[:, None], len(self.singles) / len(alone))
+
+    def _drawn(self, runs: list[IntArray]) -> list[IntArray]:
+        """Some runs, or all where they are not too much for a step: attention costs by pairs."""
+        if len(runs) * max(map(len, runs)) ** 2 <= self.params.pairs:
+            return runs
+        longest, drawn = 0, list[IntArray]()
+        for i in torch.randperm(len(runs)).tolist():
+            longest = max(longest, len(runs[i]))
+            if drawn and (len(drawn) + 1) * longest**2 > self.params.pairs:
+                break
+            drawn.append(runs[i])
+        return drawn
 
     def whole(self) -> list[_Table]:
         """All that there is."""

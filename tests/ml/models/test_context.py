@@ -33,7 +33,7 @@ def test_a_step_sees_every_run_where_there_are_few(data: UnitArrays):
 
 
 def test_runs_that_are_drawn_stand_for_all_of_their_source(data: UnitArrays):
-    few = feed(data, ContextParams(runs=2, singles=10, reaction_weight=0.0))
+    few = feed(data, ContextParams(pairs=2 * 16 * 16, singles=10, reaction_weight=0.0))  # films have 16 lines
     network = ContextNetwork(NetworkConfig.debug()).eval()
     torch.manual_seed(1)
     drawn, losses = set(), []
