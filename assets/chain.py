@@ -207,9 +207,17 @@ def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:
 
 
 def _validation_inputs(workspace: Workspace, _: str) -> dict[str, str]:
-    """With what the catalogue declares of each film's groups, which no artifact holds."""
+    """With what no artifact holds: the groups that the catalogue declares of each film, and what disturbed films were found to cost."""
     read = _of_whole("training_set", "gold_labels", "emotion_model")(workspace, _)
-    return {**read, **{f"{film_id}/groups": version for film_id, version in group_versions(workspace).items()}}
+    groups = {f"{film_id}/groups": version for film_id, version in group_versions(workspace).items()}
+    return {**read, "robustness": robustness_version(workspace), **groups}
+
+
+def robustness_version(workspace: Workspace) -> str:
+    """Of what `feelm benchmark robustness` wrote last."""
+    from ml.evaluation.robustness.report import REPORT_FILE
+
+    return workspace.versions.of(workspace.home.benchmarks / REPORT_FILE)
 
 
 def group_versions(workspace: Workspace) -> dict[str, str]:

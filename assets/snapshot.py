@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from assets.chain import STAGES, Scope, group_versions, is_fresh, keys_of
+from assets.chain import STAGES, Scope, group_versions, is_fresh, keys_of, robustness_version
 from assets.params import PROJECT
 from assets.workspace import Workspace
 from corpus.paths import file_digest, write_json, write_text
@@ -151,6 +151,7 @@ def write_stage_list(workspace: Workspace) -> None:
         "batches": {batch_id: _relative(path, root) for batch_id, path in sorted(workspace.inbox.items())},
         "corpora": {name: _relative(path, root) for name, path in sorted(workspace.corpora.items())},
         "groups": group_versions(workspace),
+        "robustness": robustness_version(workspace),
         "code": {name: STAGES[name].code_version for name in RECORDED},
     }
     write_text(home.root / "stages.json", json.dumps(listing, indent=1, sort_keys=True))

@@ -15,7 +15,8 @@ from orchestration.console import Json, err, out, rows_table, show
 if TYPE_CHECKING:
     from ml.evaluation.benchmarks import BenchmarkResult
     from ml.evaluation.report import Interval
-    from ml.evaluation.robustness import Disturbance, RobustnessReport
+    from ml.evaluation.robustness.conditions import Disturbance
+    from ml.evaluation.robustness.report import RobustnessReport
 
 benchmark_app = typer.Typer(no_args_is_help=True, help="How good the models are on public data, and how fast this machine is.")
 
@@ -51,11 +52,15 @@ def benchmark_features(
 def benchmark_robustness(
     only: Annotated[list[str] | None, typer.Option(help="A disturbance by name, such as noise; all where none is named.")] = None,
     seed: Annotated[int, typer.Option(help="Draws the noise and the errors.")] = 0,
+    units: Annotated[
+        int | None, typer.Option(min=1, help="So many labelled lines of whole films, two films at least; all if left out.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Conditions side by side.")] = 2,
     as_json: Json = False,
 ) -> None:
     """How far the readings of your own unseen films fall when sound, words, faces or times are disturbed; writes robustness.json."""
-    from ml.evaluation.robustness import conditions_of, measure_robustness
+    from ml.evaluation.robustness.conditions import conditions_of
+    from ml.evaluation.robustness.measure import measure_robustness
     from ml.models.training import TrainingParams
     from orchestration.progress import row_bars
 
@@ -64,13 +69,13 @@ def benchmark_robustness(
     conditions = conditions_of(_disturbances(only or []))
     with row_bars(err) as tell:
         found = measure_robustness(
-            workspace.home, conditions, params, seed, tell, lambda what, done, total: tell(f"taught: {what}", done / total)
+            workspace.home, conditions, params, seed, units, tell, lambda what, done, total: tell(f"taught: {what}", done / total)
         )
     show(asdict(found), _robustness(found), as_json)
 
 
 def _disturbances(names: list[str]) -> "tuple[Disturbance, ...]":
-    from ml.evaluation.robustness import Disturbance
+    from ml.evaluation.robustness.conditions import Disturbance
 
     known = {one.value: one for one in Disturbance}
     if unknown := [name for name in names if name not in known]:

@@ -27,6 +27,7 @@ from pages.material import read_json
 from pages.raters import RaterRow, read_raters
 from pages.render import percent, plural, render
 from pages.rights import RIGHTS
+from pages.robustness import Disturbed, disturbed
 from pages.squares import Bin, confusion, reliability
 from pages.systems import (
     FILMS,
@@ -150,6 +151,11 @@ class ReportPage:
     def found(self, corpus: CorpusReport) -> Findings:
         """What was found beyond scores: abstention, soft labels, people, groups, context, courses."""
         return findings(corpus, {film.film_id: film.title for film in self.films})
+
+    @property
+    def disturbed(self) -> Disturbed | None:
+        """What disturbed films cost, where it was measured."""
+        return disturbed(self.report.robustness) if self.report.robustness else None
 
     def name(self, system: str) -> str:
         """A system's name for people."""

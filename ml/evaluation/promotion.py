@@ -1,7 +1,8 @@
 """Promotion: pure rules on validation reports that say whether a challenger may become champion, and why.
 
-Without a champion the challenger must beat the baselines; against one it must be better on the unseen films that both were tested on, lose
-no emotion and no group beyond a bound and stay calibrated. In both cases its data and weights must allow the use that the team declares.
+A challenger must beat the baselines and be no worse than any of its modalities alone; against a champion it must be better on the unseen
+films that both were tested on, lose no emotion and no group beyond a bound and stay calibrated. In both cases its data and weights must
+allow the use that the team declares.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Bounds:
     distress_recall_loss: float = 0.05
     min_distress_units: int = 30
     baseline_p: float = 0.05
+    min_fusion_units: int = 30
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def decide(
     against, speaking = _check_use(model_use, declared_use, grounds)
     _check_ece(own, bounds, against, speaking)
     _check_baselines(own, bounds, against, speaking)
+    _check_modalities(own, bounds, against, speaking)
     _check_distress(own, bounds, against, speaking)
     gain = _check_champion(own, champion, bounds, against, speaking)
     version = champion.model_version if champion is not None else None
@@ -126,6 +129,20 @@ def _check_baselines(own: CorpusReport, bounds: Bounds, against: list[str], spea
         beaten = test.difference > 0 and (test.p_value < bounds.baseline_p or test.n_films < 5)
         said = f"the baseline {test.other} by {100 * test.difference:.1f} points (p = {test.p_value:.4f}, {test.n_films} films)"
         (speaking if beaten else against).append(f"beats {said}" if beaten else f"does not surely beat {said}")
+
+
+def _check_modalities(own: CorpusReport, bounds: Bounds, against: list[str], speaking: list[str]) -> None:
+    """Refuse a model that one of its modalities beats in macro recall: fusion does harm there, or a modality knows what it should not.
+
+    Where there is one modality alone, fusion has nothing to join.
+    """
+    fused, single = _fused(own), [score for score in own.scores if score.kind == "modality"]
+    if len(single) < 2 or fused.n_units < bounds.min_fusion_units:
+        return
+    best = max(single, key=lambda score: score.uar.value)
+    gap, names = fused.uar.value - best.uar.value, {"text": "words"}
+    said = f"{names.get(best.system, best.system)} alone by {100 * abs(gap):.1f} points of macro recall"
+    (against if gap < 0 else speaking).append(f"falls behind {said}" if gap < 0 else f"beats {said}, the best of its modalities")
 
 
 def distress(score: SystemScore) -> tuple[int, float]:

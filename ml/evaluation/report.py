@@ -30,9 +30,10 @@ from ml.evaluation.findings import (
 from ml.evaluation.findings import (
     Interval as Interval,
 )
+from ml.evaluation.robustness.report import RobustnessReport
 from ml.evaluation.typed import typed
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ class ValidationReport:
     left_out: dict[str, str]  # film_id or corpus -> why it could not be used
     notes: list[str]
     characters: dict[str, list[SystemScore]] = field(default_factory=dict)  # next-emotion scores of a character present, by role
+    robustness: RobustnessReport | None = None  # what disturbed films cost, where that was measured of this model
     schema_version: int = SCHEMA_VERSION
 
     def corpus(self, name: str) -> CorpusReport | None:

@@ -29,6 +29,7 @@ from ml.evaluation.levels import level_score
 from ml.evaluation.metrics import score
 from ml.evaluation.reaction import character_scores, reaction_scores
 from ml.evaluation.report import Agreement, CorpusReport, ValidationReport
+from ml.evaluation.robustness.report import REPORT_FILE, RobustnessReport
 from ml.evaluation.scored import BASELINES, FILMS_NAME, HUMAN, Scored, read_scored
 from ml.evaluation.slices import slice_scores
 from ml.models.predict import FUSED, load_model
@@ -57,7 +58,7 @@ def build_report(
 ) -> ReportSummary:
     """Write report.json (ValidationReport) and summary.json into `out`. `gold_dir` may lack where only corpora are labelled.
 
-    `films` are the catalogue's, for the groups that they declare.
+    `films` are the catalogue's, for the groups that they declare. What `feelm benchmark robustness` found of this model is taken in.
 
     Raises:
         FeelmError: the model or the training set is not there, or no gold unit was tested.
@@ -81,11 +82,23 @@ def build_report(
         characters=character_scores(tested, rows, predictions, REACTIONS.read(model_dir / "reactions.parquet")),
         left_out=manifest.left_out,
         notes=_notes(scored, ballots),
+        robustness=read_robustness(home, model.version),
     )
     report.write(out / "report.json")
     summary = _summary(report)
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
+
+
+def read_robustness(home: Home, model_version: str) -> RobustnessReport | None:
+    """What disturbed films cost that model; None where it was not measured, or only of another model.
+
+    Raises:
+        FeelmError: a later version wrote it.
+    """
+    path = home.benchmarks / REPORT_FILE
+    found = RobustnessReport.read(path) if path.is_file() else None
+    return found if found is not None and found.model_version == model_version else None
 
 
 def _corpus_report(scored: Scored, ballots: Ballots | None, groups: Mapping[str, FilmGroups]) -> CorpusReport:

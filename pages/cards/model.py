@@ -18,11 +18,14 @@ from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, MODALITIES, ROLES, FaceNetwork, FeelmError
 from ml.evaluation.findings import GroupScore
 from ml.evaluation.report import CorpusReport, Interval, SystemScore, ValidationReport
+from ml.evaluation.robustness.report import ConditionScore, RobustnessReport
 from ml.models.grounds import Ground, GroundKind, named, narrower, read_grounds
 from ml.models.training_set import Manifest
 from pages.cards.document import Card, CardTable, Section, write_card
 from pages.cards.sources import SourceSet, languages, source_sets, sources_table, weights_table
+from pages.findings import points
 from pages.render import percent, plural
+from pages.robustness import FUSED, better_without, fused_change, in_words, worst
 from pages.systems import ROLE_NAMES, fused, human, ordered, system_name
 
 if TYPE_CHECKING:
@@ -137,7 +140,7 @@ def model_card(card: ModelCard) -> Card:
     """The card's front matter and sections."""
     sections = [_what(card), _uses(card), _data(card), _weights(card)]
     sections += [section for corpus in card.report.corpora for section in _results(corpus)]
-    sections += [*_reaction(card.report), _raters(card), _limits(card), _origin(card)]
+    sections += [*_reaction(card.report), *_disturbed(card.report.robustness), _raters(card), _limits(card), _origin(card)]
     return Card(
         front=front_matter(card),
         title=f"{NAME} {card.report.model_version}",
@@ -333,6 +336,36 @@ def _foreseeing(scores: list[SystemScore]) -> CardTable:
     return CardTable(("System", "Accuracy", "Macro-F1"), tuple(rows))
 
 
+def _disturbed(found: RobustnessReport | None) -> list[Section]:
+    """What disturbed films cost, where it was measured."""
+    if found is None or not found.conditions:
+        return []
+    about = (
+        f"Change of macro recall in points on {plural(found.n_units, 'unit')} of {plural(found.n_films, 'film')}; on the clean films it is "
+        f"{_figure(found.clean[FUSED])}."
+    )
+    rows = tuple(_condition(one, found) for one in found.conditions)
+    head = ("What is worse", "How much", "All together", "What is disturbed", "Macro recall without it, if better")
+    return [Section("On disturbed films", (about,), tuple(found.notes), (CardTable(head, rows),))]
+
+
+def _condition(one: ConditionScore, found: RobustnessReport) -> tuple[str, ...]:
+    return (*in_words(one), points(fused_change(one).change), _alone(one), _number(better_without(one, found)))
+
+
+def _alone(one: ConditionScore) -> str:
+    return "; ".join(f"{system_name(change.system)} {points(change.change)}" for change in one.changes if change.system != FUSED)
+
+
+def _disturbed_limit(found: RobustnessReport | None) -> str:
+    """What its user must know of bad input."""
+    one = worst(found.conditions) if found is not None else None
+    if one is None:
+        return "What noise, wrong words, bad pictures or words out of step cost was not measured (`feelm benchmark robustness`)."
+    name, dose = in_words(one)
+    return f"Of all that films were disturbed with, it loses most by this: {name.lower()}, {dose}: {points(fused_change(one).change)}."
+
+
 def _raters(card: ModelCard) -> Section:
     agreement = card.report.agreement
     if agreement is None:
@@ -351,6 +384,7 @@ def _limits(card: ModelCard) -> Section:
         f"It learned from films and dialogue in {spoken}; other languages, cultures and real life are untested.",
         "Labels are what raters saw portrayed. It does not know what anybody feels, and raters differ.",
         *(() if any(corpus.groups for corpus in card.report.corpora) else (NO_GROUPS,)),
+        _disturbed_limit(card.report.robustness),
         *card.report.notes,
         *(f"Left out: {name}: {reason}" for name, reason in card.report.left_out.items()),
     ]

@@ -33,7 +33,7 @@ def test_the_report_is_stale_after_what_declares_a_group(tmp_path: Path, declare
     film = Film("a", "A", tmp_path / "a.mp4", language="en")
     before = STAGES["validation_report"].inputs(workspace(tmp_path / "one", film), "")
     after = STAGES["validation_report"].inputs(workspace(tmp_path / "two", replace(film, **declared)), "")
-    assert set(before) == {"training_set", "gold_labels", "emotion_model", "a/groups"}
+    assert set(before) == {"training_set", "gold_labels", "emotion_model", "robustness", "a/groups"}
     assert (before != after) == stale
 
 

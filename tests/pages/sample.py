@@ -55,6 +55,7 @@ from ml.evaluation.findings import (
     WorstError,
 )
 from ml.evaluation.report import Agreement, CorpusReport, PairedTest, SliceScore, SystemScore, ValidationReport
+from ml.evaluation.robustness.report import ConditionScore, RobustnessReport, SystemChange
 from pages.film import build_film_page
 from pages.report import build_report_page
 
@@ -450,6 +451,27 @@ def _score(system: str, kind: str, accuracy: float, n: int, films: list[str]) ->
     )  # fmt: skip
 
 
+def sample_robustness() -> RobustnessReport:
+    """Noise that costs the voice much and in the end more than the voice is worth, small faces without change, late words, wrong words."""
+    alone = {"face": 0.66, "voice": 0.58, "text": 0.72}
+
+    def around(value: float) -> Interval:
+        return Interval(value, round(value - 0.04, 3), round(value + 0.04, 3))
+
+    def one(disturbance: str, dose: float, fused: float, **parts: float) -> ConditionScore:
+        own = SystemChange("fused", around(0.87 + fused), around(fused), 1.0)
+        met = [SystemChange(name, around(alone[name] + lost), around(lost), 0.78 if lost < -0.3 else 1.0) for name, lost in parts.items()]
+        return ConditionScore(disturbance, dose, "of something", [own, *met], 40.0)
+
+    conditions = [
+        one("noise", 20, -0.021, voice=-0.1), one("noise", 0, -0.123, voice=-0.4), one("small faces", 12, 0.0, face=0.0),
+        one("late words", -2, -0.05, face=-0.1, voice=-0.2), one("misheard words", 0.4, -0.03, text=-0.2), one(HOSTILE, 1, 0.01, text=0.0),
+    ]  # fmt: skip
+    without = {name: around(value) for name, value in (("face", 0.8), ("voice", 0.79), ("text", 0.75))}
+    clean = {name: around(value) for name, value in {"fused": 0.87, **alone}.items()}
+    return RobustnessReport("3f1c9a", 0, 12, 212, clean, dict.fromkeys(alone, 1.0), without, conditions, [f"A note. {HOSTILE}"])
+
+
 def _found() -> dict[str, Any]:
     """Everything that the films' report has beyond scores."""
     points = [CoveragePoint(0.05 * k, 1 - 0.03 * k, 1 - 0.0065 * k) for k in range(1, 21)]
@@ -518,6 +540,7 @@ def sample_report() -> ValidationReport:
         },
         left_out={SILENT: "nobody has judged it", "x": HOSTILE},
         notes=[f"Films of one series never stand on both sides. {HOSTILE}"],
+        robustness=sample_robustness(),
     )
 
 

@@ -7,11 +7,14 @@ import pytest
 
 from corpus.paths import Home
 from ml.evaluation.findings import ContextUse, HumanComparison, Interval
+from ml.evaluation.robustness.conditions import conditions_of
+from ml.evaluation.robustness.report import ConditionScore
 from pages.errors import read_errors
 from pages.findings import context_told, findings, humans_told, points, sides_told, silence_told, sure
 from pages.report import ReportPage, render_report
+from pages.robustness import disturbed, in_words
 from tests.pages.outline import Outline
-from tests.pages.sample import HOSTILE_MARKUP, TALK, sample_report
+from tests.pages.sample import HOSTILE_MARKUP, TALK, sample_report, sample_robustness
 
 
 def compared(low: float | None, high: float | None, at_level: bool) -> str:
@@ -93,3 +96,36 @@ def test_a_report_of_schema_1_renders_without_what_it_lacks() -> None:
     old = [dataclasses.replace(one, scores=[dataclasses.replace(score, probability=None) for score in one.scores]) for one in old]
     words = Outline(render_report(ReportPage(dataclasses.replace(report, corpora=old, schema_version=1), (), (), {}))).words
     assert "Confusions" in words and "Does it understand the context?" not in words and "Its worst errors" not in words
+
+
+def test_what_disturbed_films_cost_stands_by_kind_and_dose() -> None:
+    found = disturbed(sample_robustness())
+    assert found.told == "212 lines of 12 films"
+    assert [(kind.name, [row.dose for row in kind.rows]) for kind in found.kinds[:4]] == [
+        ("Noise", ["20 dB below the film", "as loud as the film"]),
+        ("Small faces", ["12 pixels wide"]),
+        ("Words out of step", ["2 s early"]),
+        ("Misheard words", ["40\xa0% of words wrong"]),
+    ]
+    late = found.kinds[2].rows[0]
+    assert [(part.name, part.found) for part in late.parts] == [("Face alone", None), ("Voice alone", None)]
+
+
+def test_a_modality_that_had_better_be_left_out_is_told() -> None:
+    faint, loud = disturbed(sample_robustness()).kinds[0].rows
+    assert (faint.better_without, loud.better_without) == (None, 0.79)
+    assert faint.parts[0].found is None and loud.parts[0].found == 0.78
+
+
+def test_the_page_shows_the_loss_with_its_interval_and_nothing_where_nothing_was_measured() -> None:
+    report = sample_report()
+    words = Outline(render_report(ReportPage(report, (), (), {}))).words
+    assert "−12.3 −16.3 to −8.3" in words and "without it the model reaches 79 %" in words and "found in 78 % of lines" in words
+    bare = Outline(render_report(ReportPage(dataclasses.replace(report, robustness=None), (), (), {}))).words
+    assert "What disturbed films cost" in words and "What disturbed films cost" not in bare
+
+
+def test_every_disturbance_that_is_tried_has_a_name_for_people() -> None:
+    for condition in conditions_of():
+        name, dose = in_words(ConditionScore(condition.disturbance.value, condition.dose, "unit", [], 0.0))
+        assert name[0].isupper() and "unit" not in dose

@@ -3,9 +3,3 @@
 `conditions` says what is tried, `sounds`, `words` and `pictures` do it, `disturbed` has the features made anew, `measure` has unseen films
 read and scores them, `report` is what comes out.
 """
-
-from ml.evaluation.robustness.conditions import Condition, Disturbance, conditions_of
-from ml.evaluation.robustness.measure import measure_robustness
-from ml.evaluation.robustness.report import RobustnessReport
-
-__all__ = ["Condition", "Disturbance", "RobustnessReport", "conditions_of", "measure_robustness"]

@@ -28,7 +28,7 @@ from ml.evaluation.metrics import FloatArray, Judged, confusions, resampled, uar
 from ml.evaluation.resampling import interval
 from ml.evaluation.robustness.conditions import KINDS, Condition
 from ml.evaluation.robustness.disturbed import Setting, disturb
-from ml.evaluation.robustness.report import ConditionScore, RobustnessReport, SystemChange
+from ml.evaluation.robustness.report import REPORT_FILE, ConditionScore, RobustnessReport, SystemChange
 from ml.evaluation.robustness.words import vocabulary_of
 from ml.evaluation.scored import codes, kind_of
 from ml.models.calibration import softmax
@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SYSTEMS = (FUSED, *MODALITIES)
-REPORT_FILE = "robustness.json"
 CLEAN = "clean"
+LEAST_FILMS = 2
+"""Of fewer films no interval is known."""
+
 NEAR = 1e-3
 """The same networks on the same units differ by rounding alone."""
 
@@ -69,6 +71,14 @@ class Unseen:
         """Which rows are scored."""
         return ((self.rows["status"] == GoldStatus.GOLD.value) & self.rows["label"].notna()).to_numpy(bool) & (self.fold >= 0)
 
+    def sampled(self, most_units: int, seed: int) -> Unseen:
+        """Whole films in a seeded order as long as they bring no more than `most_units` units that are scored; two films at least."""
+        scored = self.rows.loc[self.gold, "film_id"].value_counts()
+        films = np.random.default_rng(seed).permutation(sorted(scored.index))
+        total = np.cumsum(scored[films].to_numpy())
+        kept = self.rows["film_id"].isin(films[(total <= most_units) | (np.arange(len(films)) < LEAST_FILMS)]).to_numpy(bool)
+        return Unseen(self.rows[kept].reset_index(drop=True), self.fold[kept], self.models)
+
     @classmethod
     def of(cls, models: UnseenModels) -> Unseen:
         """Only the films: corpora have nothing that could be disturbed."""
@@ -81,12 +91,14 @@ def measure_robustness(
     conditions: Sequence[Condition],
     params: TrainingParams,
     seed: int = 0,
+    most_units: int | None = None,
     tell_row: TellRow = lambda row, share: None,
     tell_training: Progress | None = None,
 ) -> RobustnessReport:
-    """Read all unseen films under every condition and write robustness.json into the home's benchmarks.
+    """Read unseen films under every condition and write robustness.json into the home's benchmarks.
 
-    `params` are those that the home's model was trained with; its networks are taken from the home's store or trained again.
+    All films are read, or whole films up to `most_units` scored units (`Unseen.sampled`). `params` are those that the home's model was
+    trained with; its networks are taken from the home's store or trained again.
 
     Raises:
         FeelmError: there is no model, it tested no film, or the networks are no longer those that it was tested with.
@@ -96,7 +108,10 @@ def measure_robustness(
     unseen = Unseen.of(unseen_models(home, training_set, params, tell_training))
     if not unseen.gold.any():
         raise FeelmError("no gold unit of a film was read by networks that had not seen it: label at least three films")
-    rows = Rows(home.benchmarks / "robustness" / run_key("robustness", model.version, str(seed)), params.workers, tell_row)
+    if most_units is not None:
+        unseen = unseen.sampled(most_units, seed)
+    run = run_key("robustness", model.version, str(seed), *sorted(unseen.rows["film_id"].unique()))
+    rows = Rows(home.benchmarks / "robustness" / run, params.workers, tell_row)
     clean = _as_said(rows.make([Job(CLEAN, partial(_read_clean, home, unseen))])[CLEAN])
     _check_reported(clean, unseen, PREDICTIONS.read(folder / "predictions.parquet"))
     vocabulary = tuple(vocabulary_of(unseen.rows["text"].dropna().tolist()))

@@ -13,6 +13,8 @@ from ml.evaluation.findings import Interval
 from ml.evaluation.typed import typed
 
 SCHEMA_VERSION = 1
+REPORT_FILE = "robustness.json"
+"""In the home's benchmarks."""
 
 
 @dataclass(frozen=True)

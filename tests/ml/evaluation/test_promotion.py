@@ -191,3 +191,30 @@ def test_a_refused_use_names_the_data_and_weights_that_narrow_it() -> None:
     assert "sintel" not in reason and "vader" not in reason
     internal = decide(report(0.8), None, "research", "internal", grounds=grounds).reasons[0]
     assert "meld" in internal and "minilm" not in internal
+
+
+def single(*accuracies: float) -> ValidationReport:
+    """A report in which fusion reaches 0.7 and face, voice, ... reach these."""
+    told = report(0.7)
+    scores = [system(name, "modality", accuracy) for name, accuracy in zip(("face", "voice", "text"), accuracies, strict=False)]
+    kept = [one for one in told.corpora[0].scores if one.kind != "modality"]
+    corpus = dataclasses.replace(told.corpora[0], scores=[*kept, *scores], tests=told.corpora[0].tests[1:])
+    return dataclasses.replace(told, corpora=[corpus])
+
+
+def test_a_model_that_one_of_its_modalities_beats_is_not_promoted() -> None:
+    decision = decide(single(0.6, 0.72, 0.5), None, "commercial", "research")
+    assert not decision.promoted and decision.reasons[0] == "falls behind voice alone by 2.0 points of macro recall"
+
+
+def test_a_model_that_is_better_than_each_of_its_modalities_says_by_how_much() -> None:
+    decision = decide(single(0.6, 0.5, 0.65), None, "commercial", "research")
+    assert decision.promoted and "beats words alone by 5.0 points of macro recall, the best of its modalities" in decision.reasons
+
+
+def test_a_model_of_one_modality_has_nothing_to_fuse() -> None:
+    assert decide(single(0.72), None, "commercial", "research").promoted
+
+
+def test_few_units_do_not_tell_whether_fusion_helps() -> None:
+    assert decide(single(0.72, 0.6), None, "commercial", "research", Bounds(min_fusion_units=211)).promoted

@@ -15,7 +15,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     report = sample_report()
     report.write(tmp_path / "report.json")
     assert ValidationReport.read(tmp_path / "report.json") == report
-    assert report.schema_version == SCHEMA_VERSION == 3
+    assert report.schema_version == SCHEMA_VERSION == 4
 
 
 def test_a_report_of_schema_1_can_still_be_read(tmp_path: Path) -> None:
@@ -39,6 +39,6 @@ def test_a_report_of_schema_1_can_still_be_read(tmp_path: Path) -> None:
 
 
 def test_a_later_schema_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text(json.dumps({"schema_version": 4}))
-    with pytest.raises(FeelmError, match="schema 4"):
+    (tmp_path / "report.json").write_text(json.dumps({"schema_version": 5}))
+    with pytest.raises(FeelmError, match="schema 5"):
         ValidationReport.read(tmp_path / "report.json")

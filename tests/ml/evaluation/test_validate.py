@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -6,11 +7,14 @@ import pandas as pd
 import pytest
 
 from corpus.contracts import PREDICTIONS, RATERS, TRAINING_UNITS, VOTES
-from corpus.paths import write_json
+from corpus.paths import Home, write_json
 from corpus.statistics import leave_one_rater_out
 from corpus.terms import PROBABILITY_COLUMNS
+from ml.evaluation.findings import Interval
 from ml.evaluation.report import ValidationReport
+from ml.evaluation.robustness.report import REPORT_FILE, RobustnessReport
 from ml.evaluation.validate import ReportSummary, build_report
+from ml.models.predict import load_model
 from tests.ml.conftest import Trained
 
 
@@ -157,3 +161,15 @@ def test_everything_beyond_scores_is_in_the_films_report(built: tuple[Validation
     assert films.groups == [] and films.groups_withheld == {}
     assert lines.soft_labels is not None and lines.soft_labels.human is None
     assert lines.humans is None and lines.arcs is None and lines.groups == [] and lines.errors == [] and lines.context == []
+
+
+def test_what_disturbed_films_cost_is_taken_in_where_it_was_measured_of_this_model(trained: Trained, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(trained.home.data, home.data)
+    version = load_model(trained.model).version
+    for measured_of, there in ((version, True), ("another", False)):
+        found = RobustnessReport(measured_of, 0, 6, 96, {"fused": Interval(0.5)}, {}, {}, [], [])
+        found.write(home.benchmarks / REPORT_FILE)
+        build_report(home, trained.training_set, trained.gold, trained.model, tmp_path)
+        report = ValidationReport.read(tmp_path / "report.json")
+        assert report.robustness == (found if there else None)

@@ -151,3 +151,15 @@ def test_without_a_tested_model_it_says_what_to_do(tmp_path: Path) -> None:
     write_json(home.artifact("training_set") / "manifest.json", {})
     with pytest.raises(FeelmError, match="feelm run"):
         build_model_card(home, "v", "c", tmp_path / "out")
+
+
+def test_disturbed_films_have_their_table_and_the_worst_is_a_limit(text: str) -> None:
+    section = text.partition("On disturbed films")[2].partition("\n## ")[0]
+    row = next(line for line in section.splitlines() if "as loud as the film" in line)
+    assert "Noise" in row and "−12.3 points" in row and "Voice alone −40.0 points" in row and "0.790" in row
+    assert "it loses most by this: noise, as loud as the film: −12.3 points" in text.partition("## Limits")[2]
+
+
+def test_what_was_not_measured_is_a_limit() -> None:
+    told = markdown(model_card(sample(dataclasses.replace(sample_report(), robustness=None))))
+    assert "On disturbed films" not in told and "was not measured" in told.partition("## Limits")[2]

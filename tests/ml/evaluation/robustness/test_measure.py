@@ -14,9 +14,10 @@ from corpus.contracts import FACES, PREDICTIONS, UNIT_FEATURES, UNITS
 from corpus.maker.voice import Espeak
 from corpus.paths import Home
 from corpus.terms import MODALITIES, PROBABILITY_COLUMNS, FeelmError
-from ml.evaluation.robustness import Condition, Disturbance, RobustnessReport, measure_robustness
+from ml.evaluation.robustness.conditions import Condition, Disturbance
 from ml.evaluation.robustness.disturbed import Setting, disturb
-from ml.evaluation.robustness.measure import REPORT_FILE, SYSTEMS, Unseen, read_unseen
+from ml.evaluation.robustness.measure import SYSTEMS, Unseen, measure_robustness, read_unseen
+from ml.evaluation.robustness.report import REPORT_FILE, RobustnessReport
 from ml.features.text import build_text_features
 from ml.features.voice import RATE_HZ, build_voice_features
 from ml.models.dataset import load_training
@@ -103,6 +104,27 @@ def test_the_same_seed_gives_the_same_figures_again(home: Home) -> None:
         path.unlink()
     again = measured(home, condition)
     assert [one.changes for one in again.conditions] == [one.changes for one in first.conditions]
+
+
+def test_a_sample_is_of_whole_films_up_to_the_bound_and_of_two_at_least(trained: Trained) -> None:
+    unseen = Unseen.of(unseen_models(trained.home, trained.training_set, PARAMS))
+    each = unseen.rows["film_id"].value_counts().iloc[0]
+
+    def films(most_units: int, seed: int = 0) -> set[str]:
+        sample = unseen.sampled(most_units, seed)
+        assert len(sample.rows) == len(sample.fold) == each * sample.rows["film_id"].nunique()
+        return set(sample.rows["film_id"])
+
+    assert (len(films(1)), len(films(4 * each - 1)), len(films(100 * each))) == (2, 3, unseen.rows["film_id"].nunique())
+    assert films(1) < films(3 * each) and films(1) == films(1)
+    assert len({frozenset(films(1, seed)) for seed in range(9)}) > 1
+
+
+def test_a_sampled_film_is_read_as_it_is_among_all(home: Home) -> None:
+    condition = Condition(Disturbance.TYPOS, 0)
+    whole, part = measured(home, condition), measure_robustness(home, [condition], PARAMS, most_units=2 * LINES)
+    assert (whole.n_films, part.n_films, part.n_units) == (FILMS, 2, 2 * LINES)
+    assert part.conditions[0].changes[0].change.value == 0
 
 
 def test_a_model_that_was_reported_with_other_readings_is_refused(home: Home) -> None:
