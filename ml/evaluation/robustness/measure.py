@@ -97,6 +97,8 @@ def measure_robustness(
 ) -> RobustnessReport:
     """Read unseen films under every condition and write robustness.json into the home's benchmarks.
 
+    What that file holds of other conditions stays there where it is of the same readings.
+
     All films are read, or whole films up to `most_units` scored units (`Unseen.sampled`). `params` are those that the home's model was
     trained with; its networks are taken from the home's store or trained again.
 
@@ -120,7 +122,8 @@ def measure_robustness(
     seconds = rows.seconds([one.name for one in conditions])
     scores = [_score(unseen, one, clean, _as_said(said[one.name]), seconds[one.name]) for one in conditions]
     report = _report(model.version, seed, unseen, clean, scores, PREDICTIONS.read(folder / "predictions.parquet"))
-    report.write(home.benchmarks / REPORT_FILE)
+    path = home.benchmarks / REPORT_FILE
+    (report.beside(RobustnessReport.read(path)) if path.is_file() else report).write(path)
     return report
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from corpus.paths import write_json
 from corpus.terms import FeelmError
 from ml.evaluation.findings import Interval
+from ml.evaluation.robustness.conditions import Disturbance, conditions_of
 from ml.evaluation.typed import typed
 
 SCHEMA_VERSION = 1
@@ -58,6 +59,16 @@ class RobustnessReport:
     conditions: list[ConditionScore]
     notes: list[str]
     schema_version: int = SCHEMA_VERSION
+
+    def beside(self, earlier: RobustnessReport) -> RobustnessReport:
+        """With those conditions of an earlier report that were not tried again, where it is of the same readings."""
+        same = all(getattr(self, name) == getattr(earlier, name) for name in ("model_version", "seed", "n_films", "n_units", "clean"))
+        if not same:
+            return self
+        found = {(one.disturbance, one.dose): one for one in [*earlier.conditions, *self.conditions]}
+        order = [(one.disturbance.value, one.dose) for one in conditions_of(tuple(Disturbance))]
+        ranked = sorted(found, key=lambda key: order.index(key) if key in order else len(order))
+        return dataclasses.replace(self, conditions=[found[key] for key in ranked])
 
     def write(self, path: Path) -> None:
         """Write as JSON, atomically."""
