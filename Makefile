@@ -30,11 +30,11 @@ run: install ## bring everything up to date
 ui: install ## Dagster on 127.0.0.1:3000
 	@$(BIN)/feelm ui
 
-test: install ## the tests
-	@$(BIN)/python -m pytest
+test: install ## the tests, on up to four cores
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 test-slow: install ## the long tests too
-	@$(BIN)/python -m pytest -m "not gpu"
+	@$(BIN)/python -m pytest -m "not gpu" --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 bench-features: install ## features against their peers on the same input, peers in environments of their own; an hour and more
 	@$(BIN)/feelm weights fetch multilingual-e5

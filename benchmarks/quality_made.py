@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from corpus.contracts import PREDICTIONS, TRAINING_UNITS
 from corpus.maker.channels import Kind
 from corpus.maker.truth import read_truth
 from corpus.paths import Home
+from corpus.statistics import jensen_shannon_bits, sign_flip_test
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
-from ml.evaluation.report import CorpusReport, ValidationReport
+from ml.evaluation.report import CorpusReport, SystemScore, ValidationReport
 
 SEEDS = (101, 202, 303)
 FILMS = 12
@@ -31,12 +33,21 @@ MOST_BELOW_SINGLE, CONTRADICTORY_GAIN, CONSISTENT_LOSS = 0.03, 0.15, 0.03
 
 @dataclass(frozen=True)
 class Chain:
-    """What one seed's home says: its report on films, and for each gold unit of a film, its kind and whether each system was right."""
+    """What one seed's home says: its report, and for each gold unit of a film, its film, its kind, whether each system was right and how
+    far it was from the raters' soft label (bits)."""
 
     seed: int
+    whole: ValidationReport
     report: CorpusReport
+    film: np.ndarray
     kind: np.ndarray
     right: dict[str, np.ndarray]
+    bits: dict[str, np.ndarray]
+
+    def gain(self, of: dict[str, np.ndarray]) -> np.ndarray:
+        """What context adds to a figure of each unit, by film."""
+        differences = pd.Series(of["fused"].astype(float) - of["fused_no_context"].astype(float))
+        return differences.groupby(self.film).mean().to_numpy()
 
     def accuracy(self, system: str, kinds: tuple[Kind, ...] = tuple(Kind)) -> float:
         """Share right among the lines of these kinds."""
@@ -77,7 +88,21 @@ def _asked(chain: Chain, misleads: tuple[Kind, ...]) -> list[str]:
     said.append(f"consistent lines lose {100 * loss:+.1f} points against text alone (at most 3): {_held(loss <= CONSISTENT_LOSS)}")
     context = chain.accuracy("fused") - chain.accuracy("fused_no_context")
     said.append(f"context on against off {100 * context:+.1f} points: {_held(context > 0)}")
-    return said
+    nearer = -chain.gain(chain.bits)
+    p_value = sign_flip_test(nearer)
+    held = _held(nearer.mean() > 0 and p_value < 0.05)
+    said.append(f"context on is {nearer.mean():+.4f} bits nearer to the raters than off, film by film (p {p_value:.4f}): {held}")
+    return said + _foreseen("next line", chain.whole.reaction) + _foreseen("addressee", chain.whole.characters.get("addressee", []))
+
+
+def _foreseen(what: str, scores: Sequence[SystemScore]) -> list[str]:
+    """How well the next emotion is foreseen, beside the best that needs no model."""
+    if not scores:
+        return []
+    own, *others = scores
+    best = max(others, key=lambda other: other.accuracy.value)
+    told = f"{own.accuracy.value:.3f} of {own.n_units} right, {own.jsd_bits:.3f} bits; {best.system} {best.accuracy.value:.3f}"
+    return [f"next emotion, {what}: {told}: {_held(own.accuracy.value > best.accuracy.value)}"]
 
 
 def _held(held: bool) -> str:
@@ -100,7 +125,8 @@ def _chain(cache: Path, seed: int, workers: int) -> Chain:
         done = subprocess.run(command, env={**os.environ, "FEELM_HOME": str(home.root)}, check=False)
         if done.returncode:
             raise FeelmError(f"the chain failed on seed {seed}: look at its messages above")
-    report = ValidationReport.read(home.artifact("validation_report") / "report.json").corpus("films")
+    whole = ValidationReport.read(home.artifact("validation_report") / "report.json")
+    report = whole.corpus("films")
     if report is None:
         raise FeelmError(f"the report of seed {seed} has no films")
     rows = TRAINING_UNITS.read(home.artifact("training_set") / "manifest.parquet")
@@ -108,8 +134,11 @@ def _chain(cache: Path, seed: int, workers: int) -> Chain:
     predictions = PREDICTIONS.read(home.artifact("emotion_model") / "predictions.parquet")
     label = gold["label"].map({name: i for i, name in enumerate(EMOTIONS)}).to_numpy()
     said = {str(name): own.set_index("unit_id").reindex(gold["unit_id"]) for name, own in predictions.groupby("system")}
-    right = {name: own[list(PROBABILITY_COLUMNS)].to_numpy().argmax(axis=1) == label for name, own in said.items()}
-    return Chain(seed, report, _kinds(home, gold, seed), right)
+    stated = {name: own[list(PROBABILITY_COLUMNS)].to_numpy() for name, own in said.items()}
+    right = {name: each.argmax(axis=1) == label for name, each in stated.items()}
+    soft = gold[list(PROBABILITY_COLUMNS)].to_numpy()
+    bits = {name: jensen_shannon_bits(each, soft) for name, each in stated.items()}
+    return Chain(seed, whole, report, gold["film_id"].to_numpy(str), _kinds(home, gold, seed), right, bits)
 
 
 def _kinds(home: Home, gold: pd.DataFrame, seed: int) -> np.ndarray:

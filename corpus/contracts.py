@@ -388,6 +388,17 @@ UNIT_FEATURES = TableSchema(
     open_ended=True,
 )
 
+LISTENERS = TableSchema(
+    "listeners",
+    (
+        _text("unit_id", "the unit that is listened to"),
+        Column("present", "bool", "false where nobody is seen to listen; the features are then null"),
+        _text("character_id", "who is taken to listen", nullable=True),
+    ),
+    key=("unit_id",),
+    open_ended=True,
+)
+
 ANNOTATION_SCHEMA_VERSION = 2
 """Raised whenever a column of ANNOTATIONS changes its meaning."""
 

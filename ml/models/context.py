@@ -6,6 +6,7 @@ and single ones are dropped at random, so that any subset works later. The best 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from corpus.chunks import Arrays
 from corpus.terms import EMOTIONS, MODALITIES
 from ml.models.cast import PRESENT
-from ml.models.dataset import BoolArray, FloatArray, IntArray, UnitArrays
+from ml.models.dataset import FACE, BoolArray, FloatArray, IntArray, UnitArrays
 from ml.models.experts import State, opinion_loss, seeded, state_of, unit_weights
 from ml.models.loop import LoopParams, Share, fit
 from ml.models.networks import LEVEL_COUNT, ContextBatch, ContextNetwork, NetworkConfig, squashed
@@ -52,24 +53,27 @@ class ContextParams:
 @dataclass(frozen=True)
 class Opinions:
     """What the experts say of n units: calibrated log-probabilities (n, 3, 7), levels (n, 3, 3), which are there (n, 3), and the
-    log-shares of the emotions in each unit's source (n, 7).
+    log-shares of the emotions in each unit's source (n, 7); log-probabilities of the face that listens to it (n, 7), and whether one is
+    seen (n,).
     """
 
     log_p: FloatArray
     levels: FloatArray
     present: BoolArray
     prior: FloatArray
+    listening: FloatArray
+    listened: BoolArray
 
     def only(self, modalities: tuple[int, ...]) -> Opinions:
         """The same with no other modality than these."""
         kept = np.isin(np.arange(len(MODALITIES)), modalities)
-        return Opinions(self.log_p, self.levels, self.present & kept, self.prior)
+        return dataclasses.replace(self, present=self.present & kept, listened=self.listened & kept[FACE])
 
     def placed(self, rows: IntArray, places: IntArray) -> Opinions:
         """The same with what is said of `rows` standing at `places`; scene, speaker and neighbourhood of a place stay its own."""
         moved = np.arange(len(self.present))
         moved[places] = rows
-        return Opinions(self.log_p[moved], self.levels[moved], self.present[moved], self.prior[moved])
+        return Opinions(*(getattr(self, part.name)[moved] for part in dataclasses.fields(self)))
 
 
 @dataclass(frozen=True)
@@ -147,14 +151,18 @@ def padded(runs: list[IntArray]) -> IntArray:
     return table
 
 
-def context_batch(data: UnitArrays, opinions: Opinions, table: IntArray, present: BoolArray | None = None) -> ContextBatch:
-    """Runs as the network takes them: rows (b, t), -1 in the padding, with other presence (n, 3) than the opinions' own where given."""
-    present = (opinions.present if present is None else present)[table] & (table >= 0)[..., None]
+def context_batch(data: UnitArrays, opinions: Opinions, table: IntArray) -> ContextBatch:
+    """Runs as the network takes them: rows (b, t), -1 in the padding."""
+    present, listened = opinions.present[table] & (table >= 0)[..., None], opinions.listened[table] & (table >= 0)
+    prior = opinions.prior[table]
     return ContextBatch(
-        opinions=torch.from_numpy(np.where(present[..., None], np.nan_to_num(opinions.log_p[table]), opinions.prior[table][..., None, :])),
+        opinions=torch.from_numpy(np.where(present[..., None], np.nan_to_num(opinions.log_p[table]), prior[..., None, :])),
         levels=torch.from_numpy(np.where(present[..., None], np.nan_to_num(opinions.levels[table]), 0).astype(np.float32)),
         present=torch.from_numpy(present.astype(np.float32)),
-        prior=torch.from_numpy(opinions.prior[table]),
+        prior=torch.from_numpy(prior),
+        listening=torch.from_numpy(np.where(listened[..., None], np.nan_to_num(opinions.listening[table]), prior)),
+        listened=torch.from_numpy(listened),
+        listener=torch.from_numpy(data.listener[table]),
         speaker=torch.from_numpy(data.speaker[table]),
         scene=torch.from_numpy(data.scene[table]),
         when=torch.from_numpy(data.when[table]),
@@ -209,7 +217,7 @@ class _Learner:
         characters' tables begin with, counted, hardly changes, since each of their cells is met a few times.
         """
         network, own = self.network, self.params
-        quick = [network.trust, network.bias, network.heed, network.transitions.logits]
+        quick = [network.trust, network.bias, network.heed, network.transitions.logits, network.carried.logits]
         counted = [network.characters.own, network.characters.heard, network.characters.heed]
         slow = [p for p in network.parameters() if all(p is not other for other in (*quick, *counted))]
         rate = min(own.transformer_rate * (self.in_dialogue / 250) ** 0.5, HIGHEST_RATE)
@@ -313,8 +321,8 @@ class _Feed:
     def loss(self, network: torch.nn.Module, of: _Table, augment: bool) -> Tensor:
         """Weighted loss of all heads over a table."""
         table = of.rows
-        present = _dropped(self.opinions.present, table, self.params) if augment else None
-        output = network(context_batch(self.data, self.opinions, table, present))
+        opinions = _dropped(self.opinions, table, self.params) if augment else self.opinions
+        output = network(context_batch(self.data, opinions, table))
         weight = torch.from_numpy(np.where(table >= 0, self.weight[table], 0) * np.float32(of.scale)).flatten()
         soft = torch.from_numpy(np.nan_to_num(self.data.soft[table])).flatten(0, 1)
         gold = torch.from_numpy(np.where(table[..., None] >= 0, self.data.levels[table], np.nan).astype(np.float32)).flatten(0, 1)
@@ -333,17 +341,19 @@ class _Feed:
         return -(target * logits.log_softmax(-1)).sum() / max(int(there.sum()), 1)
 
 
-def _dropped(present: BoolArray, table: IntArray, params: ContextParams) -> BoolArray:
-    """Presence with whole modalities of a run and single ones of a unit taken away, never all that a unit has."""
-    dropped = present.copy()
+def _dropped(opinions: Opinions, table: IntArray, params: ContextParams) -> Opinions:
+    """Without whole modalities of a run and single ones of a unit, never all that a unit has; and without some of those who listen."""
+    present, listened = opinions.present.copy(), opinions.listened.copy()
     b, t = table.shape
     whole = torch.rand(b, 1, len(MODALITIES)) < params.drop_modality
     single = torch.rand(b, t, len(MODALITIES)) < params.drop_unit
     kept = present[table] & ~(whole | single).numpy()
     empty = ~kept.any(axis=2)
     kept[empty] = present[table][empty]
-    dropped[table[table >= 0]] = kept[table >= 0]
-    return dropped
+    present[table[table >= 0]] = kept[table >= 0]
+    unseen = (whole[..., FACE] | (torch.rand(b, t) < params.drop_unit)).numpy()
+    listened[table[(table >= 0) & unseen]] = False
+    return dataclasses.replace(opinions, present=present, listened=listened)
 
 
 def join(states: list[State], data: UnitArrays, opinions: Opinions, rows: IntArray, config: NetworkConfig, alone: bool = False) -> Joined:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from corpus.contracts import UNIT_FEATURES, UNITS
+from corpus.contracts import LISTENERS, UNIT_FEATURES, UNITS
 from corpus.paths import Home
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus, TextEncoder
 from ml.features.frame import EMBEDDING_FILE, SPEECH_FILE
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+
+FACE, VOICE, TEXT = range(len(MODALITIES))
 
 CROPS = 8
 CROP_PX = 48
@@ -59,30 +61,36 @@ class Columns:
 class UnitArrays:
     """n units as arrays; -1 stands for none in the integer arrays, NaN for not measured in the others.
 
-    `crops` uint8 (m, 8, 48, 48), `crop_mask` and `crop_t_ms` (m, 8) hold the m units with a face, `crop_row` (n,) points into them; `face`
-    (n, 2 f), `voice` (n, 2 v), `speech` (n, width of the speech network) and `text` (n, width of the embedding + cues) are raw features;
-    `present` (n, 3) is in the order of MODALITIES. `sequence` (n,) numbers the runs of neighbouring units, `place` (n,) counts within;
-    `when` (n, 3) is how far into its film the unit begins (0..1), the log of 1 + the seconds since the unit before ended, and that of its
-    own length; `source` (n,) numbers the sources, films being 0. `soft` (n, 7), `label` (n,) and `levels` (n, 3: LEVELS) are gold;
-    `next_row` (n,) is the row of the following unit of the same scene; `last_of` and `next_of` (n, PRESENT) are the rows where each
-    character present spoke last and speaks next (`ml.models.cast`). `maps` (m, 8, views, channels, h, w) is what the backbone's frozen
-    layers see in the crops (`ml.models.face.seen`), nothing where no network reads them.
+    `crops` uint8 (m, 8, 48, 48), `crop_mask` and `crop_t_ms` (m, 8) hold the m faces of speakers and listeners, into which `crop_row`
+    (n,) and `listener_crop_row` (n,) point; `face` (n, 2 f), `listener_face` (n, 2 f), `voice` (n, 2 v), `speech` (n, width of the
+    speech network) and `text` (n, width of the embedding + cues) are raw features; `present` (n, 3) is in the order of MODALITIES,
+    `listened` (n,) says to which units somebody is seen to listen, `listener` (n,) is who, numbered as `speaker`, -1 where that is not
+    known. `sequence` (n,) numbers the runs of neighbouring units, `place` (n,) counts within; `when` (n, 3) is how far into its film
+    the unit begins (0..1), the log of 1 + the seconds since the unit before ended, and that of its own length; `source` (n,) numbers
+    the sources, films being 0. `soft` (n, 7), `label` (n,) and `levels` (n, 3: LEVELS) are gold; `next_row` (n,) is the row of the
+    following unit of the same scene; `last_of` and `next_of` (n, PRESENT) are the rows where each character present spoke last and
+    speaks next (`ml.models.cast`). `maps` (m, 8, views, channels, h, w) is what the backbone's frozen layers see in the crops
+    (`ml.models.face.seen`), nothing where no network reads them.
     """
 
     crops: npt.NDArray[np.uint8]
     crop_mask: BoolArray
     crop_t_ms: IntArray
     crop_row: IntArray
+    listener_crop_row: IntArray
     face: FloatArray
+    listener_face: FloatArray
     voice: FloatArray
     speech: FloatArray
     text: FloatArray
     present: BoolArray
+    listened: BoolArray
     sequence: IntArray
     place: IntArray
     when: FloatArray
     scene: IntArray
     speaker: IntArray
+    listener: IntArray
     source: IntArray
     soft: FloatArray
     label: IntArray
@@ -109,7 +117,14 @@ class UnitArrays:
         """The same units with one modality taken away."""
         present = self.present.copy()
         present[:, MODALITIES.index(modality)] = False
-        return dataclasses.replace(self, present=present)
+        listened = self.listened & (modality != MODALITIES[FACE])
+        return dataclasses.replace(self, present=present, listened=listened)
+
+    def listening(self) -> UnitArrays:
+        """The faces of those who listen, in the place of the speakers' faces, and nothing else of the units."""
+        present = np.zeros_like(self.present)
+        present[:, FACE] = self.listened
+        return dataclasses.replace(self, present=present, face=self.listener_face, crop_row=self.listener_crop_row)
 
 
 @dataclass(frozen=True)
@@ -136,14 +151,25 @@ class Standardiser:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One folder's worth of features: those of one film or corpus, row by row with its units."""
+class _Crops:
+    """The crops, masks and times of those units that have a face, and which units those are (n,)."""
 
     crops: npt.NDArray[np.uint8]
-    crop_mask: BoolArray
-    crop_t_ms: IntArray
-    has_crops: BoolArray
+    mask: BoolArray
+    t_ms: IntArray
+    has: BoolArray
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One folder's worth of features: those of one film or corpus, row by row with its units; `listener` names who listens, else None."""
+
+    crops: _Crops
+    listener_crops: _Crops
     face: pd.DataFrame
+    listener_face: pd.DataFrame
+    listened: BoolArray
+    listener: npt.NDArray[np.object_]
     voice: pd.DataFrame
     speech: FloatArray
     cues: pd.DataFrame
@@ -232,14 +258,15 @@ def _read_part(home: Home, key: tuple[str, str], rows: pd.DataFrame, columns: Co
     folders = _folders(home, *key)
     unit_ids = rows["unit_id"].to_numpy()
     tables = {modality: _read_features(folders.get(modality), unit_ids) for modality in MODALITIES}
-    crops, mask, t_ms, has_crops = _read_crops(folders.get("face"), tables["face"])
+    listening = _read_listeners(folders.get("face"), unit_ids)
     present = np.stack([tables[modality]["present"].to_numpy(bool) for modality in MODALITIES], axis=1)
     return _Part(
-        crops,
-        mask,
-        t_ms,
-        has_crops & present[:, 0],
+        _read_crops(folders.get("face"), "crops.safetensors", tables["face"]),
+        _read_crops(folders.get("face"), "listener_crops.safetensors", listening),
         _ordered(tables["face"], columns.face),
+        _ordered(listening, columns.face),
+        listening["present"].to_numpy(bool),
+        listening["character_id"].to_numpy(object),
         _ordered(tables["voice"], columns.voice),
         _read_speech(folders.get("voice"), tables["voice"], columns),
         _ordered(tables["text"], columns.cues),
@@ -255,7 +282,21 @@ def _read_features(folder: Path | None, unit_ids: npt.NDArray[np.object_]) -> pd
     path = folder / "features.parquet" if folder is not None else None
     if path is None or not path.is_file():
         return pd.DataFrame({"present": np.zeros(len(unit_ids), bool), "stored_row": -1}, index=unit_ids)
-    table = UNIT_FEATURES.read(path)
+    return _by_unit(UNIT_FEATURES.read(path), unit_ids)
+
+
+def _read_listeners(folder: Path | None, unit_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
+    """The same of the faces that listen to the units, with the `character_id` of each."""
+    import pandas as pd
+
+    path = folder / "listeners.parquet" if folder is not None else None
+    if path is None or not path.is_file():
+        absent = {"present": np.zeros(len(unit_ids), bool), "stored_row": -1, "character_id": None}
+        return pd.DataFrame(absent, index=unit_ids)
+    return _by_unit(LISTENERS.read(path), unit_ids)
+
+
+def _by_unit(table: pd.DataFrame, unit_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
     table = table.assign(stored_row=np.arange(len(table))).set_index("unit_id").reindex(unit_ids)
     return table.assign(
         present=table["present"].notna() & (table["present"] == True),  # noqa: E712 - null after reindex
@@ -267,32 +308,18 @@ def _ordered(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     return table.reindex(columns=list(names)).astype(np.float32)
 
 
-def _blank(n: int, names: tuple[str, ...]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(np.full((n, len(names)), np.nan, np.float32), columns=list(names))
-
-
-Crops = tuple[npt.NDArray[np.uint8], BoolArray, IntArray, BoolArray]
-"""Crops, masks and times of the units that have a face, and which units those are."""
-
-
-def _no_crops(n: int) -> Crops:
-    none = np.zeros((0, CROPS), np.int64)
-    return np.zeros((0, CROPS, CROP_PX, CROP_PX), np.uint8), none.astype(bool), none, np.zeros(n, bool)
-
-
-def _read_crops(folder: Path | None, table: pd.DataFrame) -> Crops:
-    path = folder / "crops.safetensors" if folder is not None else None
+def _read_crops(folder: Path | None, name: str, table: pd.DataFrame) -> _Crops:
+    path = folder / name if folder is not None else None
     if path is None or not path.is_file():
-        return _no_crops(len(table))
+        none = np.zeros((0, CROPS), np.int64)
+        return _Crops(np.zeros((0, CROPS, CROP_PX, CROP_PX), np.uint8), none.astype(bool), none, np.zeros(len(table), bool))
     stored = load_file(path)
     if "t_ms" not in stored:
         raise FeelmError(f"{path} does not say when its pictures are shown: make the face features again (feelm run)")
     row = table["stored_row"].to_numpy()
     has = (row >= 0) & table["present"].to_numpy(bool)
     has[has] = stored["mask"][row[has]].any(axis=1)
-    return stored["crops"][row[has]], stored["mask"][row[has]].astype(bool), stored["t_ms"][row[has]].astype(np.int64), has
+    return _Crops(stored["crops"][row[has]], stored["mask"][row[has]].astype(bool), stored["t_ms"][row[has]].astype(np.int64), has)
 
 
 def _read_speech(folder: Path | None, table: pd.DataFrame, columns: Columns) -> FloatArray:
@@ -333,27 +360,33 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
     """Join parts and bring their units into the order of `rows` (`order` sorts the joined units)."""
     joined = {
         name: np.concatenate([np.asarray(getattr(part, name)) for part in parts])[order]
-        for name in ("face", "voice", "speech", "cues", "embedding", "present", "has_crops")
+        for name in ("face", "listener_face", "listened", "listener", "voice", "speech", "cues", "embedding", "present")
     }
-    crops, mask, t_ms, crop_row = _ordered_crops(parts, order)
+    crops, crop_row, listener_crop_row = _joined_crops(parts, order)
     sequence, place = _sequences(rows)
-    speaker, cast = _speakers(rows), cast_of(rows)
+    speaker, listener = _people(rows, joined["listener"])
+    cast = cast_of(rows)
     soft, label, levels = _gold(rows)
+    usual = _usual(joined["face"], speaker, joined["present"][:, FACE])
     return UnitArrays(
-        crops=crops,
-        crop_mask=mask,
-        crop_t_ms=t_ms,
+        crops=crops.crops,
+        crop_mask=crops.mask,
+        crop_t_ms=crops.t_ms,
         crop_row=crop_row,
-        face=_with_relative(joined["face"], speaker, joined["present"][:, 0]),
-        voice=_with_relative(joined["voice"], speaker, joined["present"][:, 1]),
+        listener_crop_row=listener_crop_row,
+        face=_with_relative(joined["face"], speaker, usual),
+        listener_face=_with_relative(joined["listener_face"], listener, usual),
+        voice=_with_relative(joined["voice"], speaker, _usual(joined["voice"], speaker, joined["present"][:, VOICE])),
         speech=joined["speech"],
         text=np.concatenate([joined["embedding"], joined["cues"]], axis=1),
         present=joined["present"],
+        listened=joined["listened"],
         sequence=sequence,
         place=place,
         when=_when(rows, sequence, place),
         scene=_codes(rows["scene_id"]),
         speaker=speaker,
+        listener=listener,
         source=_source_codes(rows["source"]),
         next_row=_next_rows(rows, sequence, place),
         last_of=cast.last,
@@ -364,12 +397,13 @@ def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitAr
     )
 
 
-def _ordered_crops(parts: list[_Part], order: IntArray) -> tuple[npt.NDArray[np.uint8], BoolArray, IntArray, IntArray]:
-    """All crops, masks and times one below the other, and the row of each unit in them."""
-    has = np.concatenate([part.has_crops for part in parts])
-    row = np.where(has, np.cumsum(has) - 1, -1)[order].astype(np.int64)
-    crops, mask, t_ms = (np.concatenate([getattr(part, name) for part in parts]) for name in ("crops", "crop_mask", "crop_t_ms"))
-    return crops, mask, t_ms, row
+def _joined_crops(parts: list[_Part], order: IntArray) -> tuple[_Crops, IntArray, IntArray]:
+    """All crops one below the other, the speakers' first, and the row in them of each unit's speaker and of its listener."""
+    each = [part.crops for part in parts] + [part.listener_crops for part in parts]
+    crops = _Crops(*(np.concatenate([getattr(one, name) for one in each]) for name in ("crops", "mask", "t_ms", "has")))
+    row = np.where(crops.has, np.cumsum(crops.has) - 1, -1).astype(np.int64)
+    speakers, listeners = np.split(row, 2)
+    return crops, speakers[order], listeners[order]
 
 
 def _codes(values: pd.Series) -> IntArray:
@@ -390,6 +424,16 @@ def _source_codes(sources: pd.Series) -> IntArray:
 
 def _speakers(rows: pd.DataFrame) -> IntArray:
     return _codes((rows["film_id"] + "/" + rows["character_id"]).where(rows["character_id"].notna()))
+
+
+def _people(rows: pd.DataFrame, listener: npt.NDArray[np.object_]) -> tuple[IntArray, IntArray]:
+    """Numbers of the speakers, as `_speakers` gives them, and of those who listen; -1 for nobody known and for who never speaks."""
+    import pandas as pd
+
+    number = _speakers(rows)
+    known = dict(zip((rows["film_id"] + "/" + rows["character_id"])[number >= 0], number[number >= 0], strict=True))
+    named = rows["film_id"] + "/" + pd.Series(listener, index=rows.index, dtype=object)
+    return number, named.map(known).fillna(-1).to_numpy(np.int64)
 
 
 def cast_of(rows: pd.DataFrame) -> Cast:
@@ -429,15 +473,23 @@ def _next_rows(rows: pd.DataFrame, sequence: IntArray, place: IntArray) -> IntAr
     return next_row
 
 
-def _with_relative(features: FloatArray, speaker: IntArray, present: BoolArray) -> FloatArray:
-    """Features (n, d) beside their difference from the speaker's mean (n, 2 d); NaN where the speaker is unknown or says too little."""
-    relative = np.full_like(features, np.nan)
+def _usual(features: FloatArray, speaker: IntArray, present: BoolArray) -> dict[int, FloatArray]:
+    """The mean features (d,) of each speaker, by number; of nobody who says too little."""
+    usual: dict[int, FloatArray] = {}
     for one in np.unique(speaker[speaker >= 0]):
         own = (speaker == one) & present
         if own.sum() >= MIN_SPEAKER_UNITS:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)
-                relative[own] = features[own] - np.nanmean(features[own], axis=0)
+                usual[int(one)] = np.nanmean(features[own], axis=0)
+    return usual
+
+
+def _with_relative(features: FloatArray, person: IntArray, usual: dict[int, FloatArray]) -> FloatArray:
+    """Features (n, d) beside their difference from what is usual of the person (n, 2 d); NaN where that is not known."""
+    relative = np.full_like(features, np.nan)
+    for one, mean in usual.items():
+        relative[person == one] = features[person == one] - mean
     return np.concatenate([features, relative], axis=1).astype(np.float32)
 
 

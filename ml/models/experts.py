@@ -18,16 +18,14 @@ import torch
 from torch import Tensor
 
 from corpus.chunks import Arrays, ChunkStore, content_digest
-from corpus.terms import EMOTIONS, MODALITIES, FaceNetwork
+from corpus.terms import EMOTIONS, FaceNetwork
 from corpus.threads import one_torch_thread
-from ml.models.dataset import CROP_PX, CROPS, FloatArray, IntArray, Standardiser, UnitArrays
+from ml.models.dataset import CROP_PX, CROPS, FACE, VOICE, BoolArray, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.face.augment import augment_crops
 from ml.models.face.seen import see
 from ml.models.face.track import TrackEncoder
 from ml.models.loop import LoopParams, Share, fit
 from ml.models.networks import LEVEL_COUNT, CropEncoder, Expert, NetworkConfig, squashed
-
-FACE, VOICE, TEXT = range(len(MODALITIES))
 
 AFFECT_WEIGHT = 0.2
 FINE_TUNING = 0.1
@@ -73,8 +71,39 @@ class ExpertJob:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What an expert says of n units: logits (n, 7), levels before `squashed` (n, 3), NaN where the modality is absent, and logits (n, 7)
+    of the faces of those who listen, NaN where nobody is seen and of other modalities.
+    """
+
+    logits: FloatArray
+    levels: FloatArray
+    listening: FloatArray
+
+    def parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Its arrays."""
+        return self.logits, self.levels, self.listening
+
+    @classmethod
+    def blank(cls, n: int) -> Stated:
+        """Nothing said of n units."""
+        return cls(*(np.full((n, width), np.nan, np.float32) for width in (len(EMOTIONS), LEVEL_COUNT, len(EMOTIONS))))
+
+    def put(self, rows: IntArray, of: Stated) -> None:
+        """Set what is said of some rows."""
+        for own, other in zip(self.parts(), of.parts(), strict=True):
+            own[rows] = other
+
+    @classmethod
+    def mean(cls, each: list[Stated]) -> Stated:
+        """Of several experts' words."""
+        return cls(*(np.mean(parts, axis=0) for parts in zip(*(one.parts() for one in each), strict=True)))
+
+
+@dataclass(frozen=True)
 class ExpertRun:
-    """Logits (checkpoints, n, 7) and levels (checkpoints, n, 3) on the test rows, training loss by epoch, and the trained parts.
+    """Logits (checkpoints, n, 7) and levels (checkpoints, n, 3) on the test rows, the logits of a face's expert on those who listen to them
+    (checkpoints, n, 7), training loss by epoch, and the trained parts.
 
     `checkpoints` are the weights as they stated their opinions: what they say of the same units without a part, or disturbed, is asked of
     them later.
@@ -82,14 +111,19 @@ class ExpertRun:
 
     logits: FloatArray
     levels: FloatArray
+    listening: FloatArray
     losses: list[float]
     state: State
     standardiser: Standardiser
     checkpoints: list[State]
 
+    def stated(self, checkpoint: int, of: BoolArray) -> Stated:
+        """What was said at a checkpoint of some of the test rows (n,)."""
+        return Stated(*(part[checkpoint, of] for part in (self.logits, self.levels, self.listening)))
+
     def arrays(self) -> Arrays:
         """All of it by name, as a store keeps it."""
-        own = {"logits": self.logits, "levels": self.levels, "losses": np.array(self.losses)}
+        own = {"logits": self.logits, "levels": self.levels, "listening": self.listening, "losses": np.array(self.losses)}
         scaled = {"mean": self.standardiser.mean, "scale": self.standardiser.scale}
         stated = {f"checkpoint/{i}/{name}": array for i, state in enumerate(self.checkpoints) for name, array in state.items()}
         return own | scaled | stated | {f"state/{name}": array for name, array in self.state.items()}
@@ -105,7 +139,8 @@ class ExpertRun:
                 _, number, parameter = name.split("/", 2)
                 checkpoints.setdefault(int(number), {})[parameter] = arrays[name]
         stated = [checkpoints[number] for number in sorted(checkpoints)]
-        return cls(arrays["logits"], arrays["levels"], arrays["losses"].tolist(), state, standardiser, stated)
+        losses = arrays["losses"].tolist()
+        return cls(arrays["logits"], arrays["levels"], arrays["listening"], losses, state, standardiser, stated)
 
 
 @contextmanager
@@ -174,10 +209,12 @@ def train_expert(data: UnitArrays, job: ExpertJob, params: ExpertParams, config:
     learner = _Learner(network, data, job, rows, standardiser, params)
     loop = LoopParams(job.epochs or params.epochs, params.learning_rate, params.weight_decay, ema=params.ema)
     found = fit(learner, loop, job.seed)
-    nothing = np.zeros((0, len(job.test_rows), len(EMOTIONS)), np.float32)
+    stated = learner.stated or [Stated.blank(len(job.test_rows))]
+    logits, levels, listening = (np.stack(parts)[: len(learner.stated)] for parts in zip(*(one.parts() for one in stated), strict=True))
     return ExpertRun(
-        np.stack([logits for logits, _ in learner.stated]) if learner.stated else nothing,
-        np.stack([levels for _, levels in learner.stated]) if learner.stated else nothing[..., :LEVEL_COUNT],
+        logits,
+        levels,
+        listening,
         found.losses,
         state_of(network),
         standardiser,
@@ -213,6 +250,14 @@ def state_opinions(
             logits[chunk], levels[chunk] = emotion.numpy(), level.numpy()
     network.train()
     return logits, levels
+
+
+def state_all(network: Expert, data: UnitArrays, modality: int, standardiser: Standardiser, rows: IntArray) -> Stated:
+    """All that a trained expert says of `rows`."""
+    logits, levels = state_opinions(network, data, modality, standardiser, rows)
+    if modality != FACE:
+        return Stated(logits, levels, np.full_like(logits, np.nan))
+    return Stated(logits, levels, state_opinions(network, data.listening(), FACE, standardiser, rows)[0])
 
 
 def _shown(network: Expert, data: UnitArrays, rows: IntArray) -> tuple[Tensor, Tensor]:
@@ -292,7 +337,7 @@ class _Learner:
         self.levels = torch.from_numpy(data.levels[rows])
         self.weight = torch.from_numpy(unit_weights(data.soft[rows], data.source[rows], params.balance))
         self.batch = params.batch if len(rows) < 2000 else params.batch * 4
-        self.stated: list[tuple[FloatArray, FloatArray]] = []
+        self.stated: list[Stated] = []
         self.checkpoints: list[State] = []
         self.epoch = 0
 
@@ -329,7 +374,7 @@ class _Learner:
         self.epoch += 1
         assert isinstance(network, Expert)
         if self.job.epochs is None and self.epoch in checkpoint_epochs(self.params):
-            self.stated.append(state_opinions(network, self.data, self.job.modality, self.standardiser, self.job.test_rows))
+            self.stated.append(state_all(network, self.data, self.job.modality, self.standardiser, self.job.test_rows))
             self.checkpoints.append(state_of(network))
 
     def _mixed(self, rows: Tensor) -> tuple[Tensor, Tensor]:

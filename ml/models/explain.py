@@ -20,8 +20,8 @@ from corpus.terms import EMOTIONS, MODALITIES, ExplainedPart
 from corpus.threads import one_torch_thread
 from ml.models.calibration import log_softmax
 from ml.models.context import Opinions, context_batch, join, padded, runs_of
-from ml.models.dataset import CROPS, FloatArray, IntArray, UnitArrays
-from ml.models.experts import FACE, State, state_without_crops, with_maps
+from ml.models.dataset import CROPS, FACE, FloatArray, IntArray, UnitArrays
+from ml.models.experts import State, state_without_crops, with_maps
 from ml.models.networks import STEPS_BACK, ContextBatch, ContextNetwork, Heard, NetworkConfig, same_scene
 from ml.models.predict import EmotionModel, ModelFacts, expert_network, model_opinions
 
@@ -184,10 +184,10 @@ def _each_silenced(reader: Reader, data: UnitArrays, opinions: Opinions, run: In
 def silenced(batch: ContextBatch, at: Tensor) -> ContextBatch:
     """The same runs, of each of which nothing is known at the place `at` (b,)."""
     each = torch.arange(len(at))
-    present, opinions, levels = batch.present.clone(), batch.opinions.clone(), batch.levels.clone()
-    present[each, at], levels[each, at] = 0, 0
+    present, opinions, levels, listened = (part.clone() for part in (batch.present, batch.opinions, batch.levels, batch.listened))
+    present[each, at], levels[each, at], listened[each, at] = 0, 0, False
     opinions[each, at] = batch.prior[each, at][:, None]
-    return dataclasses.replace(batch, opinions=opinions, levels=levels, present=present)
+    return dataclasses.replace(batch, opinions=opinions, levels=levels, present=present, listened=listened)
 
 
 def _replaced(around: Heard, other: Heard, where: Tensor) -> Heard:

@@ -133,16 +133,21 @@ class Expert(nn.Module):
 class ContextBatch:
     """b runs of t units.
 
-    `opinions` (b, t, 3, 7) are the experts' log-probabilities, `levels` (b, t, 3, 3) what they say of the levels, `present` (b, t, 3) says
-    which are there; `prior` (b, t, 7) are the log-shares of the emotions in the unit's source; `speaker` and `scene` (b, t) number who
-    and where (-1 unknown); `when` (b, t, 3) is where the unit stands in time, as in `UnitArrays`, NaN unknown; `spoke` (b, t, PRESENT) is
-    where in the run each character present spoke last (-1 nobody); `real` (b, t) is false in the padding.
+    `opinions` (b, t, 3, 7) are the experts' log-probabilities, `levels` (b, t, 3, 3) what they say of the levels, `present` (b, t, 3)
+    says which are there; `prior` (b, t, 7) are the log-shares of the emotions in the unit's source; `speaker` and `scene` (b, t) number
+    who and where (-1 unknown); `listening` (b, t, 7) are the log-probabilities of the face that listens to the unit, `listened` (b, t)
+    whether one is seen and `listener` (b, t) whose it is (-1 unknown); `when` (b, t, 3) is where the unit stands in time, as in
+    `UnitArrays`, NaN unknown; `spoke` (b, t, PRESENT) is where in the run each character present spoke last (-1 nobody); `real` (b, t)
+    is false in the padding.
     """
 
     opinions: Tensor
     levels: Tensor
     present: Tensor
     prior: Tensor
+    listening: Tensor
+    listened: Tensor
+    listener: Tensor
     speaker: Tensor
     scene: Tensor
     when: Tensor
@@ -205,13 +210,32 @@ class Transitions(nn.Module):
         return each.gather(2, turn[..., None, None].expand(-1, -1, 1, EMOTION_COUNT)).squeeze(2).clamp(min=1e-6).log()
 
 
+STAYS = 0.5
+"""How often, to begin with, who listens says next what their face shows, rather than anything."""
+
+
+class Carried(nn.Module):
+    """What somebody says next by what their face shows while they listen, one table (7, 7)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        even = torch.full((EMOTION_COUNT, EMOTION_COUNT), (1 - STAYS) / EMOTION_COUNT)
+        self.logits = nn.Parameter((even + STAYS * torch.eye(EMOTION_COUNT)).log())
+
+    def forward(self, listening: Tensor, prior: Tensor, heard: Tensor) -> Tensor:
+        """Evidence (..., 7) from log-probabilities (..., 7) of a face that listens; zero where `heard` (...) says that it tells nothing."""
+        said = (listening.softmax(-1) @ self.logits.softmax(-1)).log() - prior
+        return torch.where(heard.unsqueeze(-1), said, 0.0)
+
+
 def same_scene(batch: ContextBatch) -> Tensor:
     """Whether two units of a run are of one scene, (b, t, t); with none in the padding."""
     return (batch.scene.unsqueeze(2) == batch.scene.unsqueeze(1)) & batch.real.unsqueeze(1)
 
 
 class CharacterReactions(nn.Module):
-    """What each character present feels when they speak next, from what they felt, what they hear now, and the scene's mood.
+    """What each character present feels when they speak next, from what they felt, what they hear now, what their face shows while they
+    hear it, and the scene's mood.
 
     Two tables (7, 7) say how an emotion follows one's own and how it answers another's, from counts on; how far each is heeded depends on
     the role, and a linear reading of both units' states corrects it.
@@ -220,7 +244,7 @@ class CharacterReactions(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.own, self.heard = (nn.Parameter(torch.zeros(EMOTION_COUNT, EMOTION_COUNT)) for _ in range(2))
-        self.heed = nn.Parameter(torch.tensor([[0.7, 0.0, 0.3], [0.4, 0.5, 0.3], [0.6, 0.2, 0.3]]))
+        self.heed = nn.Parameter(torch.tensor([[0.7, 0.0, 0.3, 0.0], [0.4, 0.5, 0.3, 1.0], [0.6, 0.2, 0.3, 1.0]]))
         self.correction = nn.Linear(2 * width, len(ROLES) * EMOTION_COUNT)
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)
@@ -231,25 +255,40 @@ class CharacterReactions(nn.Module):
             self.own.copy_((own + 1).log())
             self.heard.copy_((heard + 1).log())
 
-    def forward(self, past: Tensor, hidden: Tensor, mood: Tensor, prior: Tensor, spoke: Tensor) -> Tensor:
-        """Logits (b, t, PRESENT, 7) from emotion logits `past` (b, t, 7), states `hidden` (b, t, width), the scene's mood and the prior
-        (b, t, 7), and where each character spoke last; what stands for nobody is meaningless.
+    def forward(self, past: Tensor, hidden: Tensor, mood: Tensor, shown: Tensor, batch: ContextBatch) -> Tensor:
+        """Logits (b, t, PRESENT, 7) from emotion logits `past` (b, t, 7), states `hidden` (b, t, width), the scene's mood (b, t, 7) and
+        what the face that listens makes likely (b, t, 7); what stands for nobody is meaningless.
         """
+        prior, spoke = batch.prior, batch.spoke
         felt, state = (_at(each, spoke.clamp(min=0)) for each in (past, hidden))
         own = (felt.softmax(-1) @ self.own.softmax(-1)).log() - prior.unsqueeze(2)
         heard = (past.softmax(-1) @ self.heard.softmax(-1)).log() - prior
         role = torch.arange(PRESENT).clamp(max=len(ROLES) - 1)
         heed = self.heed[role]
-        told = heed[:, :1] * own + heed[:, 1:2] * heard.unsqueeze(2) + heed[:, 2:] * mood.unsqueeze(2)
+        told = heed[:, :1] * own + heed[:, 1:2] * heard.unsqueeze(2) + heed[:, 2:3] * mood.unsqueeze(2)
+        told = told + torch.where(_listens(batch).unsqueeze(-1), heed[:, 3:] * shown.unsqueeze(2), 0.0)
         both = torch.cat([hidden.unsqueeze(2).expand_as(state), state], dim=-1)
         corrected = self.correction(both).unflatten(-1, (len(ROLES), EMOTION_COUNT))[:, :, torch.arange(PRESENT), role]
         return prior.unsqueeze(2) + told + corrected
+
+
+def _listens(batch: ContextBatch) -> Tensor:
+    """Whether each character present is the one whose face listens (b, t, PRESENT): by name, else the addressee."""
+    place = torch.arange(PRESENT)
+    known, named = batch.spoke >= 0, batch.listener.unsqueeze(-1) >= 0
+    who = _at(batch.speaker.unsqueeze(-1), batch.spoke.clamp(min=0)).squeeze(-1)
+    return known & (place > 0) & torch.where(named, who == batch.listener.unsqueeze(-1), place == 1)
 
 
 def _at(sequence: Tensor, place: Tensor) -> Tensor:
     """What stands in `sequence` (b, t, d) at each `place` (b, t, k): (b, t, k, d)."""
     flat = place.flatten(1).unsqueeze(-1).expand(-1, -1, sequence.shape[-1])
     return sequence.gather(1, flat).unflatten(1, place.shape[1:])
+
+
+def _shifted(sequence: Tensor) -> Tensor:
+    """What stood at the unit before (b, t, ...); the first unit's is its own and is not to be used."""
+    return torch.cat([sequence[:, :1], sequence[:, :-1]], dim=1)
 
 
 TIME_FEATURES = 8
@@ -278,7 +317,8 @@ class ContextNetwork(nn.Module):
         self.trust = nn.Parameter(torch.full((MODALITY_COUNT,), 0.8))
         self.bias = nn.Parameter(torch.zeros(EMOTION_COUNT))
         self.transitions = Transitions()
-        self.heed = nn.Parameter(torch.tensor([0.4, 0.2, 0.3, 0.3]))
+        self.carried = Carried()
+        self.heed = nn.Parameter(torch.tensor([0.4, 0.2, 0.3, 0.3, 0.7, 0.5]))
         self.tokens = nn.ModuleList(nn.Linear(EMOTION_COUNT + LEVEL_COUNT, width) for _ in range(MODALITY_COUNT))
         self.absent = nn.Parameter(torch.zeros(MODALITY_COUNT, width))
         self.previous = nn.Embedding(3, width)
@@ -300,9 +340,11 @@ class ContextNetwork(nn.Module):
         past, hidden = heard.past, heard.hidden
         levels = (batch.levels * batch.present.unsqueeze(-1)).sum(2) / batch.present.sum(2, keepdim=True).clamp(min=1)
         so_far, elsewhere = self._mood(past, batch, torch.ones(t, t, dtype=torch.bool).tril()), self.elsewhere(past, batch)
-        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.heed[3] * so_far + self.reaction(hidden)
+        shown = self.carried(batch.listening, batch.prior, batch.listened)
+        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.heed[3] * so_far + self.heed[5] * shown
+        reaction = reaction + self.reaction(hidden)
         emotion = self.conclude(heard, elsewhere, batch)
-        characters = self.characters(past, hidden, so_far, batch.prior, batch.spoke)
+        characters = self.characters(past, hidden, so_far, shown, batch)
         return ContextOutput(emotion, levels + self.levels(hidden), reaction, characters)
 
     def hear(self, batch: ContextBatch) -> Heard:
@@ -314,7 +356,7 @@ class ContextNetwork(nn.Module):
             hidden = block(hidden, relation, allowed)
         hidden = self.norm(hidden)
         evidence = ((batch.opinions - batch.prior.unsqueeze(2)) * (batch.present * self.trust).unsqueeze(-1)).sum(2)
-        alone = batch.prior + evidence + self.bias + self.emotion(hidden)
+        alone = batch.prior + evidence + self.bias + self.emotion(hidden) + self.heed[4] * self._carried_over(batch, turns)
         past = alone
         for _ in range(STEPS_BACK):
             past = alone + self.heed[0] * self._before(past, batch, turns)
@@ -331,6 +373,12 @@ class ContextNetwork(nn.Module):
         that lie outside, and how many they are.
         """
         return self._mood(past, batch, ~torch.eye(batch.real.shape[1], dtype=torch.bool), outside)
+
+    def _carried_over(self, batch: ContextBatch, turns: Tensor) -> Tensor:
+        """What the speaker's face, listening to the unit before, makes likely, (b, t, 7); zero where another listened or none was seen."""
+        listening, listened, listener = (_shifted(part) for part in (batch.listening, batch.listened, batch.listener))
+        answers = torch.where(listener >= 0, listener == batch.speaker, turns == 2)
+        return self.carried(listening, batch.prior, listened & answers & self._continues(batch))
 
     def _before(self, past: Tensor, batch: ContextBatch, turns: Tensor) -> Tensor:
         """What the unit before makes likely, (b, t, 7); zero where a scene begins."""

@@ -24,14 +24,14 @@ from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, Face
 from ml.models.calibration import log_softmax, softmax
 from ml.models.cast import role_of
 from ml.models.context import Joined, Opinions, join
-from ml.models.dataset import Columns, FloatArray, IntArray, Standardiser, UnitArrays
-from ml.models.experts import State, make_expert, state_opinions, with_maps
+from ml.models.dataset import FACE, Columns, FloatArray, IntArray, Standardiser, UnitArrays
+from ml.models.experts import State, Stated, make_expert, state_all, with_maps
 from ml.models.networks import ContextNetwork, Expert, NetworkConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 5
+FORMAT = 6
 FILES = ("weights.safetensors", "model.json")
 TABLES = ("predictions.parquet", "reactions.parquet", "explanations.parquet")
 COMPANIONS = (*TABLES, "curves.json", "summary.json", "report.json", "decision.json", "README.md", "grounds.json")
@@ -196,28 +196,34 @@ def _parse_expert(modality: str, parts: dict[str, npt.NDArray[np.float32]]) -> T
     return TrainedExpert(MODALITIES.index(modality), state, Standardiser(parts["mean"], parts["scale"]))
 
 
-def calibrated_opinions(facts: ModelFacts, data: UnitArrays, logits: FloatArray, levels: FloatArray) -> Opinions:
-    """Opinions out of the experts' logits (n, 3, 7), NaN where absent, with each source's temperatures and priors."""
+def calibrated_opinions(facts: ModelFacts, data: UnitArrays, said: list[Stated]) -> Opinions:
+    """Opinions out of what the experts of each modality say of all units, with each source's temperatures and priors.
+
+    A face that listens is calibrated as one that speaks, since nobody judged it.
+    """
     temperature = np.array([[facts.expert_temperatures[m].get(s, 1.0) for m in MODALITIES] for s in facts.sources], np.float32)
     prior = np.log(np.array([facts.priors[source] for source in facts.sources], np.float32))
-    present = data.present & np.isfinite(logits[..., 0])
-    log_p = log_softmax(logits / temperature[data.source][..., None])
-    return Opinions(log_p.astype(np.float32), levels, present, prior[data.source])
+    logits, listening = np.stack([one.logits for one in said], axis=1), said[FACE].listening
+    return Opinions(
+        log_p=log_softmax(logits / temperature[data.source][..., None]).astype(np.float32),
+        levels=np.stack([one.levels for one in said], axis=1),
+        present=data.present & np.isfinite(logits[..., 0]),
+        prior=prior[data.source],
+        listening=log_softmax(listening / temperature[data.source][:, FACE, None]).astype(np.float32),
+        listened=data.listened & np.isfinite(listening[:, 0]),
+    )
 
 
-def expert_logits(model: EmotionModel, data: UnitArrays, rows: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
-    """Mean logits (n, 3, 7) and levels before `squashed` (n, 3, 3) of each modality's experts on `rows`, or on all; NaN in other rows and
-    where the modality is absent.
-    """
+def expert_opinions(model: EmotionModel, data: UnitArrays, rows: IntArray | None = None) -> list[Stated]:
+    """The mean of what each modality's experts say of `rows`, or of all; NaN in other rows and where the modality is absent."""
     data = with_maps(data, model.facts.config)
-    n, rows = len(data), np.arange(len(data)) if rows is None else rows
-    logits, levels = (np.full((n, len(MODALITIES), width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
+    rows = np.arange(len(data)) if rows is None else rows
+    said = [Stated.blank(len(data)) for _ in MODALITIES]
     for modality in sorted({expert.modality for expert in model.experts}):
         experts = [expert for expert in model.experts if expert.modality == modality]
-        said = [state_opinions(expert_network(model, one), data, modality, one.standardiser, rows) for one in experts]
-        logits[rows, modality] = np.mean([own for own, _ in said], axis=0)
-        levels[rows, modality] = np.mean([level for _, level in said], axis=0)
-    return logits, levels
+        each = [state_all(expert_network(model, one), data, modality, one.standardiser, rows) for one in experts]
+        said[modality].put(rows, Stated.mean(each))
+    return said
 
 
 def expert_network(model: EmotionModel, expert: TrainedExpert) -> Expert:
@@ -230,7 +236,7 @@ def expert_network(model: EmotionModel, expert: TrainedExpert) -> Expert:
 
 def model_opinions(model: EmotionModel, data: UnitArrays, rows: IntArray | None = None) -> Opinions:
     """What the model's experts say of each unit, or of some `rows` alone."""
-    return calibrated_opinions(model.facts, data, *expert_logits(model, data, rows))
+    return calibrated_opinions(model.facts, data, expert_opinions(model, data, rows))
 
 
 def predict(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd.DataFrame:

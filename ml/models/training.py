@@ -19,17 +19,28 @@ import numpy as np
 from corpus.chunks import ChunkStore
 from corpus.contracts import EXPLANATIONS, PREDICTIONS, REACTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, LEVELS, MODALITIES, DeclaredUse, FeelmError
+from corpus.terms import EMOTIONS, MODALITIES, DeclaredUse, FeelmError
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
 from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, shuffled_places
-from ml.models.dataset import CROPS, BoolArray, Columns, FloatArray, IntArray, UnitArrays, load_training, source_names, training_columns
-from ml.models.experts import (
+from ml.models.dataset import (
+    CROPS,
     FACE,
+    BoolArray,
+    Columns,
+    FloatArray,
+    IntArray,
+    UnitArrays,
+    load_training,
+    source_names,
+    training_columns,
+)
+from ml.models.experts import (
     ExpertJob,
     ExpertParams,
     ExpertRun,
     State,
+    Stated,
     checkpoint_epochs,
     restored_expert,
     state_without_crops,
@@ -123,16 +134,13 @@ class Folds:
 
 @dataclass(frozen=True)
 class UnseenOpinions:
-    """A modality's opinions on unseen films. `tested` (n, 7) and `tested_levels` (n, 3) are each row's when its fold is the test;
-    `inner[f]` (n, 7) and `inner_levels[f]` those of the other folds' rows when fold f is the test; `epochs[f]` where f stopped.
-    `without_crops` (n, 8, 7) are `tested` with each crop of a face left out; NaN where there is none. `experts[f]` are the networks that
-    never saw fold f, as they were at the checkpoint that spoke.
+    """A modality's opinions on unseen films. `tested` is each row's when its fold is the test, `inner[f]` those of the other folds' rows
+    when fold f is the test; `epochs[f]` where f stopped. `without_crops` (n, 8, 7) are the logits of `tested` with each crop of a face
+    left out; NaN where there is none. `experts[f]` are the networks that never saw fold f, as they were at the checkpoint that spoke.
     """
 
-    tested: FloatArray
-    tested_levels: FloatArray
-    inner: FloatArray
-    inner_levels: FloatArray
+    tested: Stated
+    inner: list[Stated]
     epochs: list[int]
     losses: dict[str, list[float]]
     without_crops: FloatArray
@@ -243,26 +251,23 @@ def _gather(
     data: UnitArrays, folds: Folds, params: TrainingParams, modality: int, runs: dict[tuple[int, int], ExpertRun]
 ) -> UnseenOpinions:
     """Choose each test fold's checkpoint on the other folds, then collect tested and inner opinions."""
-    n, k = len(data), folds.count
-    tested, tested_levels = (np.full((n, width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
-    inner, inner_levels = (np.full((k, n, width), np.nan, np.float32) for width in (len(EMOTIONS), len(LEVELS)))
+    n = len(data)
+    tested, inner = Stated.blank(n), []
     without_crops = np.full((n, CROPS, len(EMOTIONS)), np.nan, np.float32)
     epochs, losses, experts = [], {}, []
-    for fold in range(k):
-        stated, levels = _stated(data, folds, runs, fold)
-        validation = [_source_loss(data, folds, logits, fold) for logits in stated]
+    for fold in range(folds.count):
+        members = [(run, folds.rows(*pair)) for pair, run in runs.items() if fold in pair]
+        own, stated = folds.rows(fold), _stated(data, folds, members, fold)
+        validation = [_source_loss(data, folds, one.logits, fold) for one in stated]
         best = int(np.argmin(validation))
-        own = folds.rows(fold)
-        inner[fold], inner_levels[fold] = stated[best], levels[best]
-        members = [(runs[pair], folds.rows(*pair)) for pair in runs if fold in pair]
-        tested[own] = np.mean([run.logits[best][np.isin(rows, own)] for run, rows in members], axis=0)
-        tested_levels[own] = np.mean([run.levels[best][np.isin(rows, own)] for run, rows in members], axis=0)
+        inner.append(stated[best])
+        tested.put(own, Stated.mean([run.stated(best, np.isin(rows, own)) for run, rows in members]))
         experts.append([TrainedExpert(modality, run.checkpoints[best], run.standardiser) for run, _ in members])
         if modality == FACE:
             without_crops[own] = np.mean([_without_crops(data, params, expert, own) for expert in experts[fold]], axis=0)
         epochs.append(checkpoint_epochs(params.expert(modality))[best])
         losses[f"validation, fold {fold} unseen"] = validation
-    return UnseenOpinions(tested, tested_levels, inner, inner_levels, epochs, losses, without_crops, experts)
+    return UnseenOpinions(tested, inner, epochs, losses, without_crops, experts)
 
 
 def _without_crops(data: UnitArrays, params: TrainingParams, expert: TrainedExpert, rows: IntArray) -> FloatArray:
@@ -271,17 +276,15 @@ def _without_crops(data: UnitArrays, params: TrainingParams, expert: TrainedExpe
     return state_without_crops(network, data, expert.standardiser, rows)
 
 
-def _stated(data: UnitArrays, folds: Folds, runs: dict[tuple[int, int], ExpertRun], fold: int) -> tuple[FloatArray, FloatArray]:
+def _stated(data: UnitArrays, folds: Folds, members: list[tuple[ExpertRun, IntArray]], fold: int) -> list[Stated]:
     """What the runs without `fold` say at each checkpoint on the rows of the fold that each left out beside it."""
-    count = len(next(iter(runs.values())).logits)
-    logits = np.full((count, len(data), len(EMOTIONS)), np.nan, np.float32)
-    levels = np.full((count, len(data), len(LEVELS)), np.nan, np.float32)
-    for pair, run in runs.items():
-        if fold in pair:
-            rows = folds.rows(*pair)
+    stated = []
+    for checkpoint in range(len(members[0][0].logits)):
+        stated.append(Stated.blank(len(data)))
+        for run, rows in members:
             other = folds.number[rows] != fold
-            logits[:, rows[other]], levels[:, rows[other]] = run.logits[:, other], run.levels[:, other]
-    return logits, levels
+            stated[-1].put(rows[other], run.stated(checkpoint, other))
+    return stated
 
 
 def _source_loss(data: UnitArrays, folds: Folds, logits: FloatArray, fold: int) -> float:
@@ -294,7 +297,7 @@ def _source_loss(data: UnitArrays, folds: Folds, logits: FloatArray, fold: int) 
 def _facts(taught: _Taught, unseen: dict[int, UnseenOpinions], params: TrainingParams) -> ModelFacts:
     """Priors and temperatures of the kept model; those of a fold are taken from the other folds in `_Fusion`."""
     data, sources = taught.data, source_names(taught.rows["source"])
-    tested = {MODALITIES[m]: opinions.tested for m, opinions in unseen.items()}
+    tested = {MODALITIES[m]: opinions.tested.logits for m, opinions in unseen.items()}
     brought = weight_grounds(taught.columns.text_encoder, params.networks.face_network)
     return ModelFacts(
         config=params.networks,
@@ -383,13 +386,10 @@ class _Fusion:
 
     def _opinions(self, facts: ModelFacts, fold: int | None) -> Opinions:
         """Opinions to learn from (`fold` None: the tested ones; else those of the other folds when `fold` is the test)."""
-        n = len(self.data)
-        logits = np.full((n, len(MODALITIES), len(EMOTIONS)), np.nan, np.float32)
-        levels = np.full((n, len(MODALITIES), len(LEVELS)), np.nan, np.float32)
+        said = [Stated.blank(len(self.data)) for _ in MODALITIES]
         for m, opinions in self.unseen.items():
-            logits[:, m] = opinions.tested if fold is None else opinions.inner[fold]
-            levels[:, m] = opinions.tested_levels if fold is None else opinions.inner_levels[fold]
-        return calibrated_opinions(facts, self.data, logits, levels)
+            said[m] = opinions.tested if fold is None else opinions.inner[fold]
+        return calibrated_opinions(facts, self.data, said)
 
     def _fold_facts(self, fold: int) -> ModelFacts:
         """Priors and temperatures that know nothing of the test fold."""
@@ -398,7 +398,7 @@ class _Fusion:
             self.facts,
             priors=_priors(self.data, sources, others, self.params),
             expert_temperatures={
-                name: _temperatures(self.data, sources, self.unseen[m].inner[fold]) if m in self.unseen else {}
+                name: _temperatures(self.data, sources, self.unseen[m].inner[fold].logits) if m in self.unseen else {}
                 for m, name in enumerate(MODALITIES)
             },
         )

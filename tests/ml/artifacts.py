@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from corpus.contracts import GOLD_LABELS, UNIT_FEATURES, UNITS
+from corpus.contracts import GOLD_LABELS, LISTENERS, UNIT_FEATURES, UNITS
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 
@@ -55,6 +55,7 @@ def _write_film(home: Home, film_id: str, n: int, rng: np.random.Generator, righ
     (folder / "film.json").write_text(json.dumps(facts), encoding="utf-8")
     units = UNITS.write(_units(film_id, labels, rng), home.artifact("scenes", film_id) / "units.parquet")
     _write_face(home.artifact("face_features", film_id), units["unit_id"], _seen(labels, rng), rng)
+    _write_listeners(home.artifact("face_features", film_id), units, labels)
     _write_voice(home.artifact("voice_features", film_id), units["unit_id"], _seen(labels, rng), rng)
     _write_text(home.artifact("text_features", film_id), units["unit_id"], _seen(labels, rng), rng)
     return gold_table(units, labels)
@@ -114,11 +115,27 @@ def _features(folder: Path, unit_ids: pd.Series, names: tuple[str, ...], values:
 
 def _write_face(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.random.Generator) -> None:
     _features(folder, unit_ids, FACE_COLUMNS, _one_hot(seen, len(FACE_COLUMNS), rng, 1.0))
+    save_file(_crops(seen, rng), folder / "crops.safetensors")
+
+
+def _crops(seen: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Faces of noise with a bright bar where the emotion says."""
     crops = rng.integers(90, 110, size=(len(seen), 8, 48, 48)).astype(np.uint8)
     for i, emotion in enumerate(seen):
         crops[i, :, 6 * emotion : 6 * emotion + 6, :] = 220
     t_ms = 2000 * np.arange(len(seen))[:, None] + 150 * np.arange(8)
-    save_file({"crops": crops, "mask": np.ones((len(seen), 8), bool), "t_ms": t_ms}, folder / "crops.safetensors")
+    return {"crops": crops, "mask": np.ones((len(seen), 8), bool), "t_ms": t_ms}
+
+
+def _write_listeners(folder: Path, units: pd.DataFrame, labels: np.ndarray) -> None:
+    """To two lines of three somebody listens whose face shows what is felt in the following line."""
+    rng = np.random.default_rng(7)
+    shown, present = np.roll(labels, -1), np.arange(len(units)) % 3 > 0
+    table = pd.DataFrame({"unit_id": units["unit_id"], "present": present})
+    table["character_id"] = units["addressee_id"].where(present)
+    table[list(FACE_COLUMNS)] = np.where(present[:, None], _one_hot(shown, len(FACE_COLUMNS), rng, 1.0), np.nan).astype(np.float32)
+    LISTENERS.write(table, folder / "listeners.parquet")
+    save_file(_crops(shown, rng) | {"mask": np.repeat(present[:, None], 8, axis=1)}, folder / "listener_crops.safetensors")
 
 
 def _write_voice(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.random.Generator) -> None:

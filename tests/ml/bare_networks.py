@@ -35,7 +35,8 @@ def experts_and_context() -> np.ndarray:
     runs = [train_expert(data, ExpertJob(modality, rows, rows, seed=modality), params, config) for modality in range(len(MODALITIES))]
     log_p = np.stack([log_softmax(run.logits[-1]) for run in runs], axis=1)
     prior = np.full((UNITS, len(EMOTIONS)), np.log(1 / len(EMOTIONS)), np.float32)
-    opinions = Opinions(log_p, np.stack([run.levels[-1] for run in runs], axis=1), data.present, prior)
+    levels, listening = np.stack([run.levels[-1] for run in runs], axis=1), log_softmax(runs[0].listening[-1])
+    opinions = Opinions(log_p, levels, data.present, prior, listening, data.listened)
     learnt = train_context(data, opinions, rows, rows, ContextParams(steps=4, every=2), config, seed=0)
     return join([learnt.state], data, opinions, rows, config).logits
 
@@ -165,16 +166,20 @@ def _units() -> UnitArrays:
         crop_mask=np.ones((UNITS, CROPS), bool),
         crop_t_ms=1000 * place[:, None] + 100 * np.arange(CROPS),
         crop_row=place,
+        listener_crop_row=place[::-1].copy(),
+        listener_face=np.random.default_rng(10).normal(size=(UNITS, 2 * FACE)).astype(np.float32),
         face=drawn.normal(size=(UNITS, 2 * FACE)).astype(np.float32),
         voice=drawn.normal(size=(UNITS, 2 * VOICE)).astype(np.float32),
         speech=np.random.default_rng(8).normal(size=(UNITS, 24)).astype(np.float32),
         text=drawn.normal(size=(UNITS, 384 + CUES)).astype(np.float32),
         present=np.ones((UNITS, len(MODALITIES)), bool),
+        listened=place % 3 > 0,
         sequence=np.zeros(UNITS, np.int64),
         place=place,
         when=np.random.default_rng(9).random((UNITS, 3)).astype(np.float32),
         scene=place // (UNITS // 2),
         speaker=place % 2,
+        listener=np.where(place % 4, 1 - place % 2, -1),
         source=np.zeros(UNITS, np.int64),
         soft=soft,
         label=soft.argmax(1),

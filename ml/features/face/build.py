@@ -3,7 +3,7 @@
 Each crop of the scan is read by the networks of `extractor`, each crop of a body by that of `pose`. Within a unit the speaker is the face
 that looks like the character, else the one whose mouth moves most for its size; eight of its crops go to the model's own network, the
 statistics of its expression, shape, pose and posture beside them, and the mean expression of the other face, if one is seen, in columns
-of its own.
+of its own. The face that listens is described in the same way, in a table of its own (`listening`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpus.chunks import ChunkStore, Tell
-from corpus.contracts import FACE_COURSE, FACES
+from corpus.contracts import FACE_COURSE, FACES, LISTENERS
 from corpus.devices import best_device
 from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
@@ -26,6 +26,7 @@ from ml.features.extractor import extract_all, joined
 from ml.features.face.bodies import Posture, mapped, no_posture, read_posture
 from ml.features.face.extractor import FACE_DIMENSIONS, FaceExtractor, face_chunks
 from ml.features.face.geometry import GEOMETRY, HEAD
+from ml.features.face.listening import Listener, choose_listener, listening_times
 from ml.features.face.pose import GESTURE, POSTURE
 from ml.features.frame import (
     COURSE_FILE,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 CROPS_PER_UNIT = 8
 CROP_SIZE = 48
 CROPS_FILE = "crops.safetensors"
+LISTENERS_FILE = "listeners.parquet"
+LISTENER_CROPS_FILE = "listener_crops.safetensors"
 LUMA = (0.299, 0.587, 0.114)
 SPEAKING_SCALE = 0.02
 """Mouth movement (standard deviation of the lip gap, share of face height) at which a face more likely speaks than not."""
@@ -71,7 +74,8 @@ FACE_FEATURES: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class FaceSummary(FeatureSummary):
-    """`n_faces` crops read; `n_with_other` units in which a face other than the speaker's is seen.
+    """`n_faces` crops read; `n_with_other` units in which a face other than the speaker's is seen, `n_with_listener` lines to which
+    somebody is seen to listen.
 
     `n_named_tracks` are taken for a character; `naming_agreement` is how often the turns name a speaker right that they were not told of.
     `n_bodies` crops of bodies were read; `posture_missing` says why posture is not known.
@@ -79,6 +83,7 @@ class FaceSummary(FeatureSummary):
 
     n_faces: int
     n_with_other: int
+    n_with_listener: int
     n_named_tracks: int
     naming_agreement: float | None
     n_bodies: int
@@ -125,8 +130,9 @@ def expression(images: np.ndarray) -> np.ndarray:
 def build_face_features(
     faces_dir: Path, scenes_dir: Path, out: Path, *, store: ChunkStore | None = None, device: str | None = None, tell: Tell | None = None
 ) -> FaceSummary:
-    """Write features.parquet, course.parquet, frames.parquet, posture.parquet, people.parquet, crops.safetensors and summary.json for a
-    film's units into the folder `out`; the rows of frames.parquet are those of course.parquet.
+    """Write features.parquet, listeners.parquet, course.parquet, frames.parquet, posture.parquet, people.parquet, crops.safetensors,
+    listener_crops.safetensors and summary.json for a film's units into the folder `out`; the rows of frames.parquet are those of
+    course.parquet.
 
     A film without faces, or without the networks' weights, gives units that are not present and a reason in the summary. `device` is the
     GPU where there is one, unless it is given.
@@ -140,12 +146,24 @@ def build_face_features(
     rows = [_describe(readings, choice) for choice in chosen]
     write_people(people, readings.faces, crops[: len(readings.faces)], out)
     _write_course(readings, people, out)
-    _write_unit_crops(readings, crops, chosen, out)
+    _write_unit_crops(readings, crops, [one.speaker if one else None for one in chosen], out / CROPS_FILE)
+    listeners = _listeners(readings, people, units, chosen)
+    _write_listeners(readings, units, listeners, out)
+    _write_unit_crops(readings, crops, [one.rows if one else None for one in listeners], out / LISTENER_CROPS_FILE)
     present = np.array([bool(row) for row in rows], bool)
     write_features(units, _columns(rows, units), present, out)
     n_other = sum(choice is not None and len(choice.other) > 0 for choice in chosen)
     agreement = people.agreement and round(people.agreement, 3)
-    figures = (len(readings.faces), n_other, len(people.character), agreement, len(readings.posture.table), readings.posture.missing)
+    n_listeners = sum(one is not None for one in listeners)
+    figures = (
+        len(readings.faces),
+        n_other,
+        n_listeners,
+        len(people.character),
+        agreement,
+        len(readings.posture.table),
+        readings.posture.missing,
+    )
     summary = FaceSummary(len(units), int(present.sum()), len(FACE_FEATURES), missing or _reason(present), *figures)
     write_summary(summary, out)
     return summary
@@ -204,12 +222,13 @@ def _reason(present: np.ndarray) -> str | None:
 
 @dataclass(frozen=True)
 class Choice:
-    """Rows of Readings in a unit: the speaker's (by time; none when only others are seen), the other face's, those of the speaker's body,
-    how surely the first one speaks (0..1), faces seen at once, share of the pictures in which the speaker is seen."""
+    """Rows of Readings in a unit: the speaker's (by time; none when only others are seen), the other face's, those of the speaker's body;
+    the speaker's track, how surely it speaks (0..1), faces seen at once, share of the pictures in which the speaker is seen."""
 
     speaker: np.ndarray
     other: np.ndarray
     body: np.ndarray
+    track: str | None
     speaking: float
     n_faces: float
     coverage: float
@@ -236,7 +255,20 @@ def _choose(readings: Readings, people: People, start_ms: float, end_ms: float, 
     body = _by_track(bodies, _within(bodies, start_ms, end_ms)).get(candidates[0], none) if candidates else none
     movement = _movement(readings.geometry[speaker, 0])
     seen = (movement / (movement + SPEAKING_SCALE), len(inside) / n_times, len(speaker) / n_times)
-    return Choice(speaker, tracks[others[0]] if others else none, body, *seen)
+    return Choice(speaker, tracks[others[0]] if others else none, body, candidates[0] if candidates else None, *seen)
+
+
+def _listeners(readings: Readings, people: People, units: pd.DataFrame, chosen: list[Choice | None]) -> list[Listener | None]:
+    """Who is seen to listen to each unit; None where nobody is."""
+    found: list[Listener | None] = []
+    for unit, choice, from_ms, until_ms in zip(units.itertuples(), chosen, *listening_times(units), strict=True):
+        if np.isnan(from_ms) or not len(readings.faces):
+            found.append(None)
+            continue
+        tracks = _by_track(readings.faces, _within(readings.faces, from_ms, until_ms))
+        who = (name if isinstance(name, str) else None for name in (unit.character_id, unit.addressee_id))
+        found.append(choose_listener(tracks, people.character, choice.track if choice else None, *who))
+    return found
 
 
 def _within(table: pd.DataFrame, start_ms: float, end_ms: float) -> np.ndarray:
@@ -270,13 +302,17 @@ def _describe(readings: Readings, choice: Choice | None) -> dict[str, float]:
 
 
 def _describe_speaker(readings: Readings, choice: Choice) -> dict[str, float]:
-    rows = choice.speaker
+    body = readings.posture.held[choice.body]
+    row = _describe_face(readings, choice.speaker)
+    row |= _statistics(POSTURE, body[:, : len(POSTURE)], ("mean",))
+    return row | _statistics(GESTURE, body[:, len(POSTURE) :], ("mean", "max"))
+
+
+def _describe_face(readings: Readings, rows: np.ndarray) -> dict[str, float]:
     names = [f"p_{emotion}" for emotion in EMOTIONS] + list(GEOMETRY)
     row: dict[str, float] = {}
     row |= _statistics(names, np.concatenate([readings.expression[rows], readings.geometry[rows]], axis=1), STATISTICS)
     row |= _statistics(MOVING, readings.moving[rows], ("mean", "std"))
-    row |= _statistics(POSTURE, readings.posture.held[choice.body, : len(POSTURE)], ("mean",))
-    row |= _statistics(GESTURE, readings.posture.held[choice.body, len(POSTURE) :], ("mean", "max"))
     faces = readings.faces.iloc[rows]
     return row | {"size": float(faces["height"].mean()), "score": float(faces["score"].mean())}
 
@@ -307,20 +343,32 @@ def _write_course(readings: Readings, people: People, out: Path) -> None:
     FACE_COURSE.write(course, out / COURSE_FILE)
 
 
-def _write_unit_crops(readings: Readings, crops: np.ndarray, chosen: list[Choice | None], out: Path) -> None:
-    """Grey 48x48 crops of the speaker and their times, at most eight evenly in time; where the mask is false zeros and -1 stand."""
+def _write_listeners(readings: Readings, units: pd.DataFrame, listeners: list[Listener | None], out: Path) -> None:
+    """LISTENERS with the columns of FACE_FEATURES: the face alone, for what is relative to oneself is measured while one speaks."""
+    import pandas as pd
+
+    rows = [_describe_face(readings, one.rows) if one else {} for one in listeners]
+    table = pd.DataFrame({"unit_id": units["unit_id"].to_numpy(), "present": [one is not None for one in listeners]})
+    table["character_id"] = [one.character if one else None for one in listeners]
+    columns = {name: column.astype(np.float32) for name, column in stack_rows(rows, FACE_FEATURES).items()}
+    LISTENERS.write(pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1), out / LISTENERS_FILE)
+
+
+def _write_unit_crops(readings: Readings, crops: np.ndarray, chosen: list[np.ndarray | None], path: Path) -> None:
+    """Grey 48x48 crops of the rows chosen for each unit and their times, at most eight evenly in time; where the mask is false zeros and
+    -1 stand."""
     import cv2
     from safetensors.numpy import save_file
 
     pictures = np.zeros((len(chosen), CROPS_PER_UNIT, CROP_SIZE, CROP_SIZE), np.uint8)
     mask = np.zeros((len(chosen), CROPS_PER_UNIT), bool)
     t_ms, times = np.full((len(chosen), CROPS_PER_UNIT), -1, np.int64), readings.faces["t_ms"].to_numpy(np.int64)
-    for unit, choice in enumerate(chosen):
-        for place, row in enumerate(_spread(choice.speaker) if choice is not None else ()):
+    for unit, rows in enumerate(chosen):
+        for place, row in enumerate(_spread(rows) if rows is not None else ()):
             grey = (crops[row] @ np.array(LUMA, np.float32)).round().astype(np.uint8)
             pictures[unit, place] = cv2.resize(grey, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)
             mask[unit, place], t_ms[unit, place] = True, times[row]
-    save_file({"crops": pictures, "mask": mask, "t_ms": t_ms}, out / CROPS_FILE)
+    save_file({"crops": pictures, "mask": mask, "t_ms": t_ms}, path)
 
 
 def _spread(rows: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ def scenes(tmp_path):
         folder.mkdir(exist_ok=True)
         rows = [
             {"unit_id": f"film.u{i:05d}", "film_id": "film", "level": "utterance", "start_ms": start, "end_ms": end, "character_id": who}
-            | {"text": texts[i] if texts else f"line {i}", "position": i}
+            | {"text": texts[i] if texts else f"line {i}", "scene_id": "film.scene000", "position": i}
             for i, (start, end, who) in enumerate(spans)
         ]
         UNITS.write(UNITS.frame(rows), folder / "units.parquet")

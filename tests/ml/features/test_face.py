@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 import ml.features.face.build
 from corpus.chunks import ChunkStore
-from corpus.contracts import FACES
+from corpus.contracts import FACES, LISTENERS
 from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
 from ml.features.blocks import read_blocks
@@ -86,6 +86,22 @@ def test_named_listener_is_not_taken_for_the_speaker_however_her_mouth_moves(fac
     assert load_file(out / "crops.safetensors")["mask"].sum(1).tolist() == [8, 0, 5]
     course = pd.read_parquet(out / "course.parquet")
     assert course.groupby("track_id")["character_id"].first().to_dict() == named
+
+
+def test_who_listens_is_described_until_the_next_line_begins(faces, scenes, out, monkeypatch):
+    # ann speaks for two seconds, bob's face is seen after her line alone; then bob speaks, and nobody else is seen.
+    folder = faces((0, 10, 0.5, 0.1, 100), (2000, 5, 0.4, 0.0, 50), (3000, 5, 0.4, 0.1, 100))
+    named = {"film.shot0000.face00": "ann", "film.shot0000.face01": "bob", "film.shot0000.face02": "bob"}
+    monkeypatch.setattr(ml.features.face.build, "find_people", lambda *_, **__: People(named, 1.0))
+    monkeypatch.setattr(ml.features.face.build, "write_people", lambda *_: None)
+    summary = build_face_features(folder, scenes((0, 2000, "ann"), (3000, 4000, "bob")), out)
+    table = LISTENERS.read(out / "listeners.parquet")
+    assert table["present"].tolist() == [True, False] and table["character_id"].fillna("nobody").tolist() == ["bob", "nobody"]
+    assert table["p_neutral_mean"].tolist() == pytest.approx([1 - 52 / 255, np.nan], abs=1e-3, nan_ok=True)
+    assert table["p_neutral_rel"].isna().all() and summary.n_with_listener == 1
+    stored = load_file(out / "listener_crops.safetensors")
+    assert stored["crops"][0, :6, 0, 0].tolist() == [50, 51, 52, 53, 54, 0]
+    assert stored["t_ms"][:, :5].tolist() == [[2000, 2200, 2400, 2600, 2800], [-1] * 5]
 
 
 def test_unit_crops_are_eight_of_the_speaker_in_time_order_and_masked_where_fewer(faces, scenes, out):

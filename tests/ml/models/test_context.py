@@ -23,7 +23,7 @@ def feed(data: UnitArrays, params: ContextParams) -> _Feed:
     log_p = torch.randn(len(data), len(MODALITIES), len(EMOTIONS)).log_softmax(-1).numpy()
     levels = np.zeros((len(data), len(MODALITIES), LEVEL_COUNT), np.float32)
     prior = np.full((len(data), len(EMOTIONS)), np.log(1 / 7), np.float32)
-    return _Feed(data, Opinions(log_p, levels, data.present, prior), np.arange(len(data)), params)
+    return _Feed(data, Opinions(log_p, levels, data.present, prior, log_p[:, 0], data.listened), np.arange(len(data)), params)
 
 
 def test_a_step_sees_every_run_where_there_are_few(data: UnitArrays):

@@ -10,8 +10,8 @@ from corpus.contracts import EXPLANATIONS
 from corpus.terms import EMOTIONS, MODALITIES
 from ml.models.cast import PRESENT
 from ml.models.context import Opinions, join
-from ml.models.dataset import CROPS, Standardiser, UnitArrays, load_film
-from ml.models.experts import FACE, TEXT, VOICE, make_expert, state_opinions, state_without_crops
+from ml.models.dataset import CROPS, FACE, TEXT, VOICE, Standardiser, UnitArrays, load_film
+from ml.models.experts import make_expert, state_opinions, state_without_crops
 from ml.models.explain import Reader, explain, explain_units, line_effects, modality_effects, shares
 from ml.models.networks import ContextNetwork, NetworkConfig
 from ml.models.predict import load_model, model_opinions, predict
@@ -30,16 +30,20 @@ def units(scenes: list[int], seed: int = 0) -> UnitArrays:
         crop_mask=np.ones((n, CROPS), bool),
         crop_t_ms=1000 * np.arange(n)[:, None] + 100 * np.arange(CROPS),
         crop_row=np.arange(n),
+        listener_crop_row=np.arange(n),
+        listener_face=np.zeros((n, 4), np.float32),
         face=drawn.normal(size=(n, 4)).astype(np.float32),
         voice=np.zeros((n, 2), np.float32),
         speech=np.zeros((n, 0), np.float32),
         text=np.zeros((n, 2), np.float32),
         present=np.ones((n, 3), bool),
+        listened=np.arange(n) % 3 > 0,
         sequence=np.zeros(n, np.int64),
         place=np.arange(n),
         when=drawn.random((n, 3)).astype(np.float32),
         scene=np.repeat(np.arange(len(scenes)), scenes),
         speaker=np.arange(n) % 2,
+        listener=np.full(n, -1),
         source=np.zeros(n, np.int64),
         soft=none,
         label=np.full(n, -1),
@@ -54,7 +58,8 @@ def opinions(data: UnitArrays, seed: int = 1) -> Opinions:
     """Opinions of noise on each unit in each modality."""
     logits = torch.from_numpy(np.random.default_rng(seed).normal(size=(len(data), 3, 7)).astype(np.float32))
     prior = np.full((len(data), 7), np.log(1 / 7), np.float32)
-    return Opinions(logits.log_softmax(-1).numpy(), np.zeros((len(data), 3, 3), np.float32), data.present, prior)
+    log_p, levels = logits.log_softmax(-1).numpy(), np.zeros((len(data), 3, 3), np.float32)
+    return Opinions(log_p, levels, data.present, prior, log_p[::-1, 0].copy(), data.listened)
 
 
 def reader(count: int = 2, **changes: object) -> Reader:
@@ -68,9 +73,9 @@ def reader(count: int = 2, **changes: object) -> Reader:
 
 
 def without_line(said: Opinions, row: int) -> Opinions:
-    present = said.present.copy()
-    present[row] = False
-    return dataclasses.replace(said, present=present)
+    present, listened = said.present.copy(), said.listened.copy()
+    present[row], listened[row] = False, False
+    return dataclasses.replace(said, present=present, listened=listened)
 
 
 def log_odds(logits: np.ndarray, emotion: np.ndarray) -> np.ndarray:
@@ -121,7 +126,7 @@ def test_the_one_modality_that_says_something_has_the_whole_share() -> None:
     log_p[:, [FACE, TEXT]] = said.prior[:, None]
     states = [ContextNetwork(CONFIG).state_dict()]
     plain = Reader([{name: t.numpy() for name, t in states[0].items()}], CONFIG, asked.temperatures)
-    said = dataclasses.replace(said, log_p=log_p)
+    said = dataclasses.replace(said, log_p=log_p, listened=np.zeros(12, bool))
     found = shares(modality_effects(plain, data, said, np.arange(12), plain.logits(data, said, np.arange(12))))
     assert found[:, VOICE] == pytest.approx(1.0, abs=1e-3)
     assert found[:, [FACE, TEXT]] == pytest.approx(0.0, abs=1e-3)

@@ -36,6 +36,9 @@ def batch(t: int = 6, seed: int = 1) -> ContextBatch:
         levels=torch.randn(1, t, 3, 3),
         present=torch.ones(1, t, 3),
         prior=torch.full((1, t, 7), 1 / 7).log(),
+        listening=torch.randn(1, t, 7, generator=torch.Generator().manual_seed(seed)).log_softmax(-1),
+        listened=torch.ones(1, t, dtype=torch.bool),
+        listener=torch.full((1, t), -1),
         speaker=torch.arange(t).remainder(2)[None],
         scene=torch.zeros(1, t, dtype=torch.long),
         when=torch.rand(1, t, 3),
@@ -68,6 +71,40 @@ def test_an_emotion_is_told_by_its_scene_and_by_the_past_only() -> None:
     assert not torch.allclose(before.emotion[0, 5], after.emotion[0, 5])
 
 
+def shows(given: ContextBatch, place: int) -> ContextBatch:
+    """The same, where another face is shown by who listens to the unit at a place."""
+    listening = given.listening.clone()
+    listening[0, place] = torch.flip(listening[0, place], dims=[-1])
+    return dataclasses.replace(given, listening=listening)
+
+
+def test_a_face_that_listens_tells_what_comes_and_nothing_of_what_is_said_now() -> None:
+    network = context()
+    before, after = network(batch()), network(shows(batch(), 3))
+    assert not torch.allclose(before.emotion[0, 4], after.emotion[0, 4])
+    last_line = network(batch(4)).emotion, network(shows(batch(4), 3)).emotion
+    assert torch.allclose(*last_line)
+    assert not torch.allclose(before.reaction[0, 3], after.reaction[0, 3])
+    assert torch.allclose(before.characters[0, 3, 0], after.characters[0, 3, 0])  # the speaker
+    assert not torch.allclose(before.characters[0, 3, 1], after.characters[0, 3, 1])  # the addressee
+
+
+def test_who_listens_is_heeded_where_they_are_the_one_who_speaks_next() -> None:
+    network = context()
+    for listener, speaker, told in ((1, 1, True), (0, 1, False), (-1, 1, True), (-1, 0, False)):
+        who = dataclasses.replace(batch(2), speaker=torch.tensor([[0, speaker]]), listener=torch.tensor([[listener, -1]]))
+        changes = not torch.allclose(network(who).emotion[0, 1], network(shows(who, 0)).emotion[0, 1])
+        assert changes is told, (listener, speaker)
+    other_scene = dataclasses.replace(batch(2), scene=torch.tensor([[0, 1]]))
+    assert torch.allclose(network(other_scene).emotion[0, 1], network(shows(other_scene, 0)).emotion[0, 1])
+
+
+def test_a_listener_nobody_sees_says_nothing() -> None:
+    network, given = context(), dataclasses.replace(batch(), listened=torch.zeros(1, 6, dtype=torch.bool))
+    before, after = network(given), network(shows(given, 3))
+    assert torch.allclose(before.emotion, after.emotion) and torch.allclose(before.characters[..., :2, :], after.characters[..., :2, :])
+
+
 def test_an_absent_modality_says_nothing() -> None:
     network = context()
     given = batch()
@@ -93,6 +130,9 @@ def test_padding_changes_nothing() -> None:
             longer(given.levels, value),
             longer(given.present, 0),
             longer(given.prior, -2.0),
+            longer(given.listening, -2.0),
+            longer(given.listened, 0),
+            longer(given.listener, -1),
             longer(given.speaker, -1),
             longer(given.scene, -1),
             longer(given.when, float("nan")),
@@ -186,16 +226,21 @@ def test_a_characters_next_emotion_starts_from_their_own_last_one_and_from_what_
     own[1, 4] = heard[2, 6] = 1e6
     head.start_from(own, heard)
     with torch.no_grad():
-        head.heed.copy_(torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]]))
+        head.heed.copy_(torch.tensor([[1.0, 0, 0, 0], [0, 1.0, 0, 2.0], [0, 0, 1.0, 0]]))
     felt = torch.full((1, 3, 7), -20.0)
     felt[0, 0, 1] = felt[0, 1, 2] = felt[0, 2, 0] = 20.0
     mood = torch.zeros(1, 3, 7)
     mood[..., 5] = 4.0
-    spoke = torch.tensor([[[0, -1, -1, -1], [0, 0, -1, -1], [0, 1, 0, -1]]])
-    found = head(felt, torch.zeros(1, 3, 8), mood, torch.full((1, 3, 7), 1 / 7).log(), spoke).softmax(-1)
+    given = dataclasses.replace(batch(3), spoke=torch.tensor([[[0, -1, -1, -1], [0, 0, -1, -1], [0, 1, 0, -1]]]))
+    shown = torch.zeros(1, 3, 7)
+    shown[..., 3] = 20.0
+    found = head(felt, torch.zeros(1, 3, 8), mood, torch.zeros(1, 3, 7), given).softmax(-1)
     assert found[0, 1, 0].argmax() == 4  # whose last emotion was 1
     assert found[0, 1, 1].argmax() == 6  # who hears 2
     assert found[0, 2, 2].argmax() == 5  # whom nothing is heeded of but the mood
+    seen = head(felt, torch.zeros(1, 3, 8), mood, shown, given).softmax(-1)
+    assert seen[0, 1, 1].argmax() == 3  # whose face shows 3 while they listen
+    assert torch.equal(seen[0, 1, 0], found[0, 1, 0]) and torch.equal(seen[0, 2, 2], found[0, 2, 2])
 
 
 def test_time_is_told_smoothly_and_as_nothing_where_it_is_unknown() -> None:

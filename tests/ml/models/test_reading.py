@@ -8,8 +8,8 @@ import pytest
 
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, FeelmError
 from ml.models.calibration import softmax
-from ml.models.dataset import UnitArrays, load_film
-from ml.models.predict import EmotionModel, expert_logits, load_model
+from ml.models.dataset import TEXT, UnitArrays, load_film
+from ml.models.predict import EmotionModel, expert_opinions, load_model
 from ml.models.reading import AFFECT, implied_affect, modality_reading
 from tests.ml.conftest import Trained
 
@@ -28,8 +28,7 @@ def test_words_alone_are_read_by_their_own_experts(read: tuple[EmotionModel, pd.
     assert found["unit_id"].tolist() == rows["unit_id"].tolist()
     assert found[list(PROBABILITY_COLUMNS)].notna().all(axis=1).tolist() == there.tolist()
     temperature = model.facts.expert_temperatures["text"]["film"]
-    logits, _ = expert_logits(model, data)
-    expected = softmax(logits[there, 2] / temperature)
+    expected = softmax(expert_opinions(model, data)[TEXT].logits[there] / temperature)
     assert np.allclose(found.loc[there, list(PROBABILITY_COLUMNS)], expected, atol=1e-5)
 
 

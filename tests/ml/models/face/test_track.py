@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from corpus.terms import MODALITIES
+from ml.models.dataset import FACE
 from ml.models.experts import (
-    FACE,
     FINE_TUNING,
     ExpertJob,
     ExpertParams,

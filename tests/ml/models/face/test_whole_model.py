@@ -12,7 +12,7 @@ from corpus.terms import FaceNetwork
 from corpus.weights import FACE_BACKBONE, WeightError
 from ml.models.dataset import load_film
 from ml.models.face import backbone
-from ml.models.predict import expert_logits, load_model
+from ml.models.predict import expert_opinions, load_model
 from ml.models.training import TrainingParams, build_model
 from ml.models.training_set import build_training_set
 from tests.ml.artifacts import write_films
@@ -43,10 +43,10 @@ def test_the_model_says_which_network_sees_faces_and_keeps_the_layers_that_learn
 def test_a_loaded_model_judges_the_faces_of_a_film(home: Home) -> None:
     model = load_model(home.artifact("emotion_model"))
     _, data = load_film(home, "film-00", model.facts.columns)
-    logits, _ = expert_logits(model, data)
-    assert np.isfinite(logits).all()
-    other, _ = expert_logits(model, replace(data, crops=255 - data.crops))
-    assert np.abs(logits[:, 0] - other[:, 0]).max() > 1e-4 and np.array_equal(logits[:, 1:], other[:, 1:])
+    face, *others = (said.logits for said in expert_opinions(model, data))
+    assert all(np.isfinite(logits).all() for logits in (face, *others))
+    dark, *same = (said.logits for said in expert_opinions(model, replace(data, crops=255 - data.crops)))
+    assert np.abs(face - dark).max() > 1e-4 and np.array_equal(others, same)
 
 
 def test_worker_processes_change_nothing(home: Home, tmp_path: Path) -> None:
