@@ -243,17 +243,19 @@ def _champion_inputs(workspace: Workspace, _: str) -> dict[str, str]:
 
 
 def _build_film(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
-    from corpus.films.catalogue.store import build_film
+    from corpus.films.catalogue.store import build_film, build_video
 
-    return build_film(workspace.film(film_id), outs["film"])
+    summary = build_film(workspace.film(film_id), outs["film"])
+    build_video(workspace.film(film_id), outs["video"])
+    return summary
 
 
 def _build_scan(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
     from corpus.films.scan import build_scan
 
-    film, shots = workspace.home.artifact("film", film_id), workspace.params.shots
+    video, shots = workspace.home.artifact("video", film_id), workspace.params.shots
     work, tell = workspace.home.unfinished("film_scan", film_id), tell_progress(f"film_scan {film_id}")
-    return build_scan(film, outs["shots"], outs["faces"], outs["soundtrack"], shots=shots, work=work, tell=tell)
+    return build_scan(video, outs["shots"], outs["faces"], outs["soundtrack"], shots=shots, work=work, tell=tell)
 
 
 def _build_dialogue(workspace: Workspace, film_id: str, outs: dict[str, Path]) -> Any:
@@ -427,13 +429,13 @@ def _build_reports(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
 
 
 _STAGES = (
-    Stage("film", Scope.FILM, ("film",), ("corpus.films.catalogue.store",), _film_inputs, _build_film),
+    Stage("film", Scope.FILM, ("film", "video"), ("corpus.films.catalogue.store",), _film_inputs, _build_film),
     Stage(
         "film_scan",
         Scope.FILM,
         ("shots", "faces", "soundtrack"),
         ("corpus.films.scan",),
-        _of_film("film"),
+        _of_film("video"),
         _build_scan,
         sections=("scan",),
     ),
@@ -592,7 +594,9 @@ def _stamp_path(workspace: Workspace, stage: Stage, key: str) -> Path:
     return workspace.home.root / "stamps" / stage.name / f"{key or 'all'}.json"
 
 
-def _needs(workspace: Workspace, stage: Stage, key: str) -> dict[str, Any]:
+def needs_of(workspace: Workspace, name: str, key: str = "") -> dict[str, Any]:
+    """What a link is made of: the versions of its code and inputs, and the settings that it reads."""
+    stage = STAGES[name]
     settings = {section: workspace.params.raw[section] for section in stage.sections}
     return {"code": stage.code_version, "inputs": stage.inputs(workspace, key), "params": settings}
 
@@ -606,7 +610,7 @@ def read_stamp(workspace: Workspace, name: str, key: str = "") -> dict[str, Any]
 def is_fresh(workspace: Workspace, name: str, key: str = "") -> bool:
     """True when the stage's outputs are on disk, unaltered, made by this code from these inputs and settings."""
     stage, stamp = STAGES[name], read_stamp(workspace, name, key)
-    if stamp is None or {k: stamp[k] for k in ("code", "inputs", "params")} != _needs(workspace, stage, key):
+    if stamp is None or {k: stamp[k] for k in ("code", "inputs", "params")} != needs_of(workspace, name, key):
         return False
     return all(
         workspace.versions.of(output_path(workspace, stage, output, key)) == stamp["outputs"].get(output) for output in stage.outputs
@@ -636,7 +640,7 @@ def run_stage(workspace: Workspace, name: str, key: str = "") -> StageRun:
     """
     stage = stage_named(name)
     with _locked(workspace.home.root / "locks" / f"{name}-{key or 'all'}.lock"):
-        needs = _needs(workspace, stage, key)
+        needs = needs_of(workspace, name, key)
         targets = {output: output_path(workspace, stage, output, key) for output in stage.outputs}
         started, cpu_started = time.perf_counter(), _cpu_s()
         with ExitStack() as stack:

@@ -3,14 +3,13 @@
 import dagster as dg
 
 from assets.chain import STAGES
-from assets.films import film
 from assets.partitions import films
 from assets.resources import FeelmWorkspace
 from assets.telling import materialize
 
 
 @dg.asset(
-    deps=[film, "soundtrack", "shots"],
+    deps=["film", "soundtrack", "shots"],
     partitions_def=films,
     group_name="dialogue",
     owners=["team:curation"],

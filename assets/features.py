@@ -3,7 +3,6 @@
 import dagster as dg
 
 from assets.chain import STAGES
-from assets.films import film
 from assets.partitions import films
 from assets.resources import FeelmWorkspace
 from assets.telling import materialize
@@ -39,7 +38,7 @@ def voice_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace)
 
 
 @dg.asset(
-    deps=[film, "dialogue", "scenes"],
+    deps=["film", "dialogue", "scenes"],
     partitions_def=films,
     group_name=GROUP,
     owners=OWNERS,

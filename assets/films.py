@@ -7,32 +7,43 @@ import dagster as dg
 from assets.chain import STAGES
 from assets.partitions import films
 from assets.resources import FeelmWorkspace
-from assets.telling import materialize, partition_of, run_link, tell
+from assets.telling import materialize, materialize_all
 
 GROUP = "films"
 OWNERS = ["team:curation"]
-
-
-@dg.asset(
-    partitions_def=films,
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"yaml"},
-    code_version=STAGES["film"].code_version,
-)
-def film(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
-    """A film the team may use: its entry in films.yaml with rights and reference, sha256 of picture, subtitles and screenplay.
-
-    The picture stays where it is; subtitles and screenplay are copied as delivered.
-    """
-    return materialize(context, workspace, "film")
 
 
 @dg.multi_asset(
     specs=[
         dg.AssetSpec(
             name,
-            deps=[film],
+            description=description,
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds=kinds,
+            code_version=STAGES["film"].code_version,
+        )
+        for name, description, kinds in (
+            (
+                "film",
+                "A film the team may use: its entry in films.yaml with rights and reference, sha256 of picture, subtitles and screenplay.",
+                {"yaml"},
+            ),
+            ("video", "The file that is scanned, by its content: other subtitles or another title leave it as it is.", {"json"}),
+        )
+    ],
+    partitions_def=films,
+)
+def curated_film(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> Iterator[dg.MaterializeResult]:
+    """The picture stays where it is; subtitles and screenplay are copied as delivered."""
+    yield from materialize_all(context, workspace, "film")
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            name,
+            deps=["video"],
             description=description,
             group_name=GROUP,
             owners=OWNERS,
@@ -49,15 +60,11 @@ def film(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.Mat
 )
 def film_scan(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> Iterator[dg.MaterializeResult]:
     """The one pass over the video that every picture-based stage feeds on; nothing else opens the film."""
-    opened, stage = workspace.open(), STAGES["film_scan"]
-    run = run_link(context, opened, stage.name, partition_of(context, stage))
-    for output in stage.outputs:
-        metadata = tell(opened, stage, run, output)
-        yield dg.MaterializeResult(asset_key=output, metadata=metadata, data_version=dg.DataVersion(run.versions[output]))
+    yield from materialize_all(context, workspace, "film_scan")
 
 
 @dg.asset(
-    deps=[film, "shots", "soundtrack", "dialogue"],
+    deps=["film", "shots", "soundtrack", "dialogue"],
     partitions_def=films,
     group_name=GROUP,
     owners=OWNERS,

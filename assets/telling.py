@@ -7,6 +7,7 @@ fault becomes one line (dg.Failure without retries); anything else is a bug and 
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,15 @@ def materialize(context: dg.AssetExecutionContext, workspace: FeelmWorkspace, na
     run = run_link(context, opened, name, key)
     output = stage.outputs[0]
     return dg.MaterializeResult(metadata=tell(opened, stage, run, output), data_version=dg.DataVersion(run.versions[output]))
+
+
+def materialize_all(context: dg.AssetExecutionContext, workspace: FeelmWorkspace, name: str) -> Iterator[dg.MaterializeResult]:
+    """Run the link `name` for the step's partition and report each of its outputs, which are assets of their names."""
+    opened, stage = workspace.open(), STAGES[name]
+    run = run_link(context, opened, name, partition_of(context, stage))
+    for output in stage.outputs:
+        metadata = tell(opened, stage, run, output)
+        yield dg.MaterializeResult(asset_key=output, metadata=metadata, data_version=dg.DataVersion(run.versions[output]))
 
 
 def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict[str, Any]:

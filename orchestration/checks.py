@@ -49,9 +49,13 @@ def _check_features(name: str) -> Callable[[str], Sequence[Outcome]]:
     return check
 
 
-ALL_CHECKS: Sequence[dg.AssetChecksDefinition] = [
-    annotation_checks("annotation_batches", annotation_batch_keys, _decide, _failing_rows),
+FILM_CHECKS: Sequence[dg.AssetChecksDefinition] = [
     film_checks("shots", films, _check_film),
     dialogue_checks("dialogue", films, _check_dialogue),
     *(feature_checks(name, films, _check_features(name)) for name in CHECKED_FEATURES),
+]
+
+ALL_CHECKS: Sequence[dg.AssetChecksDefinition] = [
+    annotation_checks("annotation_batches", annotation_batch_keys, _decide, _failing_rows),
+    *FILM_CHECKS,
 ]

@@ -9,35 +9,17 @@ import dagster as dg
 from assets import annotations, dialogue, features, films, models, reports
 from assets.resources import FeelmWorkspace
 from orchestration.checks import ALL_CHECKS
-from orchestration.sensors import annotation_intake_job, label_studio_export
+from orchestration.jobs import ALL_JOBS
+from orchestration.sensors import annotation_inbox, film_library, label_studio_export, retraining, weekly_retraining
 
 ALL_ASSETS = dg.load_assets_from_modules([films, dialogue, features, annotations, models, reports])
-
-film_chain_job = dg.define_asset_job(
-    "film_chain",
-    selection=dg.AssetSelection.assets("film").downstream() & dg.AssetSelection.groups("films", "dialogue", "features"),
-    description="One film from its source to its features.",
-)
-
-retrain_job = dg.define_asset_job(
-    "retrain",
-    selection=dg.AssetSelection.assets("annotations").downstream() & dg.AssetSelection.groups("annotations", "models"),
-    description="Gold labels, training set, model, report, snapshot and the gate to champion.",
-)
-
-weekly_retraining = dg.ScheduleDefinition(
-    name="weekly_retraining",
-    job=retrain_job,
-    cron_schedule="0 3 * * 0",
-    description="A safety net: trains again on what was accepted in the week, whether or not a trigger was seen.",
-)
 
 defs = dg.Definitions(
     assets=ALL_ASSETS,
     asset_checks=ALL_CHECKS,
-    jobs=[film_chain_job, retrain_job, annotation_intake_job],
+    jobs=ALL_JOBS,
     schedules=[weekly_retraining],
-    sensors=[label_studio_export],
+    sensors=[film_library, annotation_inbox, retraining, label_studio_export],
     resources={"workspace": FeelmWorkspace()},
     executor=dg.multiprocess_executor.configured({"max_concurrent": 2, "start_method": {"forkserver": {}}}),
 )

@@ -1,7 +1,7 @@
 """What comes in by the command line: films into the catalogue, annotation files into the inbox and through the gate."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from corpus.annotations.exporters.writing import FilmMedia, Judged
 from corpus.annotations.importers.reading import Told
 from corpus.annotations.quarantine import delivered, readmit, reject
 from corpus.annotations.sidecars import Rejection
+from corpus.arrivals import Refused, new_films, stamp_of
 from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, TRACES, UNITS, UTTERANCES
 from corpus.films.catalogue.coverage import Coverage, FilmSize, measure_coverage
 from corpus.films.catalogue.entries import Film
@@ -38,6 +39,26 @@ def add_media(home: Home, media: Sequence[Path], given: dict[str, Any]) -> "list
     from corpus.films.catalogue.add import add_films
 
     return [added for path in media for added in add_films(home.catalogue, path, **given)]
+
+
+def take_arrivals(home: Home, refused: Mapping[str, Refused], now_s: float) -> dict[str, Refused]:
+    """Add what is whole and new in FEELM_HOME/films to the catalogue; what cannot be added, by name.
+
+    What was `refused` before is looked at again when its files changed.
+    """
+    from corpus.films.catalogue.add import add_films
+
+    left: dict[str, Refused] = {}
+    for path in new_films(home.made_films, Workspace(home).films.values(), now_s):
+        stamp, before = stamp_of(path), refused.get(path.name)
+        if before is not None and before.stamp == stamp:
+            left[path.name] = before
+            continue
+        try:
+            add_films(home.catalogue, path)
+        except FeelmError as error:
+            left[path.name] = Refused(stamp, str(error))
+    return left
 
 
 def import_annotations(home: Home, files: Sequence[Path], told: Told) -> list[Decision]:

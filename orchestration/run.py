@@ -14,7 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.chain import FEATURES, STAGES, Scope, Stage, is_fresh, keys_of, read_stamp
+from assets.chain import STAGES, Scope, Stage, is_fresh, keys_of, read_stamp
 from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
@@ -22,19 +22,7 @@ from corpus.datasets.registry import CORPORA
 from corpus.terms import FeelmError
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
-
-FILM_LINKS = ("film", "film_scan", "dialogue", "scenes", *FEATURES)
-WHOLE_LINKS = (
-    "annotations",
-    "gold_labels",
-    "training_set",
-    "emotion_model",
-    "validation_report",
-    "dataset_card",
-    "model_card",
-    "dataset_snapshot",
-    "champion",
-)
+from orchestration.wanted import FILM_LINKS, GOLD_LINKS, MODEL_LINKS
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, jobs done and jobs in all."""
@@ -91,7 +79,7 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
             pass_.phase("annotations", [(("annotation_batches",), batch) for batch in sorted(workspace.inbox)])
             pass_.note_refused()
             pass_.phase("corpora", [(("corpus",), name) for name in sorted(workspace.corpora)])
-            pass_.phase("model", [(WHOLE_LINKS, "")])
+            pass_.phase("model", [((*GOLD_LINKS, *MODEL_LINKS), "")])
         if workspace.home.artifact("champion").is_dir():
             pass_.phase(
                 "film pages", [(("film_report",), film_id) for film_id in wanted if f"films {film_id}" not in pass_.report.failures]

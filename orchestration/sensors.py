@@ -1,22 +1,140 @@
-"""What Dagster looks for by itself: judgements that raters made in Label Studio.
+"""What Dagster looks for by itself: films and annotations that arrive, a model that should learn from them, judgements in Label Studio.
 
-The sensor is stopped until a team switches it on. Collecting keeps its own cursor in the home, once the export lies in the inbox; a run is
-then asked for by what lies there, so that a tick that dies in between is made good by the next one and nothing is asked for twice.
+The sensors keep nothing in mind: what ought to run is read off the home and what runs is read off the instance, so that a tick that dies is
+made good by the next one and nothing is asked for twice. They are stopped until a team switches them on; the weekly schedule asks
+for the same, for fewer new judgements.
 """
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.partitions import annotation_batch_keys
+from assets.partitions import annotation_batch_keys, films
+from assets.workspace import Workspace
+from corpus.arrivals import Refused
+from orchestration.jobs import annotation_intake_job, film_chain_job, film_pages_job, gold_job, report_page_job, retrain_job
+
+if TYPE_CHECKING:
+    from orchestration.wanted import Retraining, Wanted
 
 EVERY_S = 120
 ANSWER_S = 18.0
 """Longest time for each of the three answers of a poll: Dagster gives a tick 60 s."""
 
-annotation_intake_job = dg.define_asset_job(
-    "annotation_intake",
-    selection=dg.AssetSelection.assets("annotation_batches"),
-    description="One delivered batch, read and put through the gate.",
+LOOK_EVERY_S = 30
+
+
+@dg.sensor(
+    name="film_library",
+    jobs=[film_chain_job],
+    minimum_interval_seconds=LOOK_EVERY_S,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Takes whole films from FEELM_HOME/films into the catalogue, and brings every film whose files changed up to its features.",
 )
+def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """One look at the film folder and the catalogue. The cursor names what could not be added, until it changes."""
+    from assets.recorded import recorded
+    from corpus.paths import Home
+    from orchestration.library import take_arrivals
+    from orchestration.wanted import films_wanted
+
+    home = Home.from_environment()
+    known = {name: Refused(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
+    refused = take_arrivals(home, known, time.time())
+    view = recorded(home)
+    return _result(context, films_wanted(view), [films.build_add_request(sorted(view.films))], refused)
+
+
+@dg.sensor(
+    name="annotation_inbox",
+    jobs=[annotation_intake_job, gold_job],
+    minimum_interval_seconds=LOOK_EVERY_S,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Has every file of the inbox that is new or changed read and judged, and then the gold labels made anew.",
+)
+def annotation_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """One look at the inbox; a file to which somebody still writes is left for the next one."""
+    from assets.recorded import recorded
+    from corpus.paths import Home
+    from orchestration.wanted import batches_wanted, gold_wanted
+
+    view = recorded(Home.from_environment())
+    batches = batches_wanted(view, time.time())
+    keys = annotation_batch_keys.build_add_request(sorted({one.partition for one in batches}))
+    return _result(context, batches or gold_wanted(view), [keys] if batches else [])
+
+
+@dg.sensor(
+    name="retraining",
+    jobs=[retrain_job, film_pages_job, report_page_job],
+    minimum_interval_seconds=LOOK_EVERY_S,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Trains when enough was judged anew (params.yaml, retrain: min_new_gold) and nothing that is learned from is under way.",
+)
+def retraining(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """One look at the model's chain, then at the pages that show it."""
+    from assets.recorded import recorded
+    from corpus.paths import Home
+    from orchestration.wanted import pages_wanted
+
+    view = recorded(Home.from_environment())
+    found = retraining_now(context.instance, view, view.params.min_new_gold)
+    if found.run is not None:
+        return _result(context, [found.run])
+    told = _result(context, pages_wanted(view))
+    return dg.SkipReason(found.reason) if isinstance(told, dg.SkipReason) else told
+
+
+def retraining_now(instance: dg.DagsterInstance, view: Workspace, at_least: int) -> "Retraining":
+    """Whether to train now, by the home and by the instance's checks and runs."""
+    from orchestration.launching import failing_films, given_up
+    from orchestration.wanted import batches_wanted, films_wanted, gold_wanted, retraining
+
+    before = [*films_wanted(view), *batches_wanted(view, time.time()), *gold_wanted(view)]
+    hopeless = {one.needs for one in given_up(instance, before)}
+    waits_for = [one for one in before if one.needs not in hopeless]
+    return retraining(view, failing_films(instance, sorted(view.films)), waits_for, at_least)
+
+
+@dg.schedule(
+    name="weekly_retraining",
+    job=retrain_job,
+    cron_schedule="0 3 * * 0",
+    description="A safety net: trains on whatever changed in the week, however little, unless a check fails or something is under way.",
+)
+def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """The same question as the sensor's, without a least number of new judgements."""
+    from assets.recorded import recorded
+    from corpus.paths import Home
+    from orchestration.launching import run_requests
+
+    found = retraining_now(context.instance, recorded(Home.from_environment()), at_least=0)
+    asked, told = run_requests(context.instance, [found.run] if found.run else [])
+    return asked[0] if asked else dg.SkipReason("; ".join(told) or found.reason)
+
+
+def _result(
+    context: dg.SensorEvaluationContext,
+    wanted: Sequence["Wanted"],
+    partitions: Sequence[dg.AddDynamicPartitionsRequest] = (),
+    refused: Mapping[str, Refused] | None = None,
+) -> dg.SensorResult | dg.SkipReason:
+    """The runs to ask for; where there are none, why."""
+    from orchestration.launching import run_requests
+
+    asked, told = run_requests(context.instance, wanted)
+    told += [f"{name}: {why.reason}" for name, why in (refused or {}).items()]
+    for line in told:
+        context.log.info(line)
+    if not asked and not partitions and refused is None:
+        return dg.SkipReason("; ".join(told) or "nothing is stale")
+    cursor = None if refused is None else json.dumps({name: dataclasses.asdict(why) for name, why in refused.items()})
+    reason = None if asked else dg.SkipReason("; ".join(told) or "nothing is stale")
+    return dg.SensorResult(run_requests=asked or None, skip_reason=reason, dynamic_partitions_requests=list(partitions), cursor=cursor)
 
 
 @dg.sensor(

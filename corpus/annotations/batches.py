@@ -24,11 +24,10 @@ from corpus.annotations.importers.registry import read_delivery
 from corpus.annotations.judgements import Delivery, Judgement, Refusal, Trace, annotation_rows, trace_table
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.sidecars import read_rejection, read_told, rejection_path, told_of_another, told_path, write_told
+from corpus.arrivals import is_named_whole
 from corpus.contracts import ANNOTATIONS, TRACES
 from corpus.paths import Home, file_digest, write_json
 from corpus.terms import FeelmError
-
-UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".swp")
 
 
 @dataclass(frozen=True)
@@ -306,7 +305,7 @@ def _pack(folder: Path, archive: Path) -> None:
 
 
 def _is_delivered(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith((".", "~")) and path.suffix.casefold() not in UNFINISHED
+    return path.is_file() and is_named_whole(path)
 
 
 def _inbox_file(path: Path, home: Home) -> InboxFile:

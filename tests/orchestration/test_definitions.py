@@ -15,9 +15,10 @@ CORPORA = (
 )  # fmt: skip
 DEPENDENCIES: dict[str, set[str]] = {
     "film": set(),
-    "shots": {"film"},
-    "faces": {"film"},
-    "soundtrack": {"film"},
+    "video": set(),
+    "shots": {"video"},
+    "faces": {"video"},
+    "soundtrack": {"video"},
     "dialogue": {"film", "soundtrack", "shots"},
     "scenes": {"film", "shots", "soundtrack", "dialogue"},
     "face_features": {"faces", "scenes"},
@@ -57,12 +58,17 @@ def test_the_graph_is_the_one_that_was_designed() -> None:
 
 def test_definitions_are_loadable_and_hold_the_named_jobs() -> None:
     dg.Definitions.validate_loadable(defs)
-    assert {job.name for job in defs.resolve_all_job_defs()} == {"__ASSET_JOB", "film_chain", "retrain", "annotation_intake"}
+    assert {job.name for job in defs.resolve_all_job_defs()} == {
+        "__ASSET_JOB", "film_chain", "annotation_intake", "gold", "retrain", "film_pages", "report_page",
+    }  # fmt: skip
+    assert {schedule.name for schedule in defs.schedules or ()} == {"weekly_retraining"}
 
 
 def test_nothing_looks_outside_by_itself_before_a_team_says_so() -> None:
-    sensors = {sensor.name: (sensor.default_status, sensor.job_name) for sensor in defs.sensors or ()}
-    assert sensors == {"label_studio_export": (dg.DefaultSensorStatus.STOPPED, "annotation_intake")}
+    sensors = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
+    assert sensors == dict.fromkeys(
+        ("film_library", "annotation_inbox", "retraining", "label_studio_export"), dg.DefaultSensorStatus.STOPPED
+    )
 
 
 def test_batches_films_dialogue_and_features_are_checked() -> None:

@@ -107,6 +107,21 @@ def build_film(film: Film, out: Path) -> FilmSummary:
     return summary
 
 
+def build_video(film: Film, out: Path) -> None:
+    """Write the video artifact: what a scan needs of a film and nothing else, so that other subtitles or another title ask for no new scan.
+
+    It is a film.json that `read_film` reads, whose title is the id.
+    """
+    described = {
+        "film_id": film.film_id,
+        "title": film.film_id,
+        "language": film.language,
+        "sha256": file_digest(film.video),
+        "video": _video_reference(film.video, out),
+    }
+    write_json(out / "film.json", {name: value for name, value in described.items() if value is not None})
+
+
 def _video_reference(video: Path, out: Path) -> str:
     home = out.resolve().parents[min(3, len(out.resolve().parents) - 1)]
     return os.path.relpath(video, out.resolve()) if video.is_relative_to(home) else str(video)

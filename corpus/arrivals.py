@@ -1,0 +1,73 @@
+"""Files that people drop into a folder: which are whole, and which films among them are new.
+
+Whoever copies a film writes for minutes, so a file counts when nothing was written to it for a while and its name is not that of an
+unfinished copy. Nothing is remembered: what is in the catalogue is known, and what is not is new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.names import VIDEO_SUFFIXES
+
+SETTLED_S = 10.0
+"""A file to which nothing was written for this long is taken for whole."""
+
+UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".swp")
+ENTRIES = ("film.yaml", "films.yaml")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What could not be added, as it lay there (`stamp` changes with its files), and why."""
+
+    stamp: str
+    reason: str
+
+
+def stamp_of(path: Path) -> str:
+    """What tells a file, or a folder's files, altered."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    facts = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.md5(str(facts).encode(), usedforsecurity=False).hexdigest()
+
+
+def is_named_whole(path: Path) -> bool:
+    """Whether the name is not that of a hidden or unfinished file."""
+    return not path.name.startswith((".", "~")) and path.suffix.casefold() not in UNFINISHED
+
+
+def is_settled(path: Path, now_s: float, settled_s: float = SETTLED_S) -> bool:
+    """Whether nothing was written to a file, or into a folder, in the last `settled_s` seconds before `now_s` (epoch).
+
+    The time of its last change counts beside that of its last writing: a copy that keeps times sets them at its end.
+    """
+    files = [path, *path.rglob("*")] if path.is_dir() else [path]
+    if not all(is_named_whole(file) for file in files):
+        return False
+    facts = [file.stat() for file in files]
+    return all(max(fact.st_mtime, fact.st_ctime) <= now_s - settled_s for fact in facts)
+
+
+def new_films(folder: Path, known: Iterable[Film], now_s: float) -> Iterator[Path]:
+    """Film files, and folders with a film.yaml or films.yaml, that are whole and of which the catalogue holds nothing, by name."""
+    if not folder.is_dir():
+        return
+    videos = [film.video.resolve() for film in known]
+    for path in sorted(folder.iterdir()):
+        if _is_film(path) and not any(_holds(path.resolve(), video) for video in videos) and is_settled(path, now_s):
+            yield path
+
+
+def _is_film(path: Path) -> bool:
+    if path.is_dir():
+        return any((path / name).is_file() for name in ENTRIES)
+    return is_named_whole(path) and path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _holds(path: Path, video: Path) -> bool:
+    return path == video or path in video.parents

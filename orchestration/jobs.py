@@ -1,0 +1,30 @@
+"""The jobs that sensors, schedules and people start: a film, a batch, the gold labels, the model, the pages."""
+
+import dagster as dg
+
+film_chain_job = dg.define_asset_job(
+    "film_chain",
+    selection=dg.AssetSelection.assets("film", "video").downstream() & dg.AssetSelection.groups("films", "dialogue", "features"),
+    description="One film from its source to its features.",
+)
+annotation_intake_job = dg.define_asset_job(
+    "annotation_intake",
+    selection=dg.AssetSelection.assets("annotation_batches"),
+    description="One delivered batch, read and put through the gate.",
+)
+gold_job = dg.define_asset_job(
+    "gold",
+    selection=dg.AssetSelection.assets("annotations", "gold_labels"),
+    description="The union of the accepted batches, and the gold labels that come of it.",
+)
+retrain_job = dg.define_asset_job(
+    "retrain",
+    selection=dg.AssetSelection.assets("training_set").downstream() & dg.AssetSelection.groups("models"),
+    description="Training set, model, report, cards, snapshot and the gate to champion.",
+)
+film_pages_job = dg.define_asset_job(
+    "film_pages", selection=dg.AssetSelection.assets("film_report"), description="The page of one film, with what the model in use says."
+)
+report_page_job = dg.define_asset_job("report_page", selection=dg.AssetSelection.assets("report"), description="The page of the whole.")
+
+ALL_JOBS = [film_chain_job, annotation_intake_job, gold_job, retrain_job, film_pages_job, report_page_job]

@@ -1,0 +1,96 @@
+"""From what is wanted to runs that Dagster starts: each content in flight once, and given up after some attempts.
+
+The runs themselves are the memory: a tag says what a run was for, so that a daemon that was killed between starting a run and noting it
+finds it again. What failed ATTEMPTS times waits until its content, code or settings change, and is told by name.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from dagster._core.event_api import PartitionKeyFilter
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from assets.telling import ONLY_STALE_TAG
+from orchestration.wanted import Wanted
+
+NEEDS_TAG = "feelm/needs"
+LINK_TAG = "feelm/stale_link"
+PARTITION_TAG = "dagster/partition"
+ATTEMPTS = 3
+AT_MOST = 25
+"""Runs that one tick asks for; the next tick asks for the rest, as the queue gets free."""
+
+UNFINISHED = [
+    status
+    for status in dg.DagsterRunStatus
+    if status not in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+]
+
+
+def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most: int = AT_MOST) -> tuple[list[dg.RunRequest], list[str]]:
+    """The runs to ask for now, and what is given up or waits, in words."""
+    asked: list[dg.RunRequest] = []
+    told: list[str] = []
+    for one in wanted:
+        if len(asked) >= at_most:
+            told.append(f"{len(wanted) - len(asked)} more wait for the next tick")
+            break
+        tried = instance.get_runs_count(dg.RunsFilter(tags={NEEDS_TAG: one.needs}))
+        if _in_flight(instance, one):
+            told.append(f"{_named(one)} runs")
+        elif tried >= ATTEMPTS:
+            told.append(f"{_named(one)} failed {tried} times at {one.link}: see its runs; it is tried again when something of it changes")
+        else:
+            asked.append(_request(one, tried))
+    return asked, told
+
+
+def given_up(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """What is wanted, not in flight, and was tried often enough."""
+    return [
+        one
+        for one in wanted
+        if instance.get_runs_count(dg.RunsFilter(tags={NEEDS_TAG: one.needs})) >= ATTEMPTS and not _in_flight(instance, one)
+    ]
+
+
+def failing_films(instance: dg.DagsterInstance, film_ids: Sequence[str]) -> list[str]:
+    """Films of which a blocking check failed on what stands there now, as "film (asset: check)"."""
+    from orchestration.checks import FILM_CHECKS
+
+    keys = [spec.key for definition in FILM_CHECKS for spec in definition.check_specs if spec.blocking]
+    found = instance.event_log_storage.get_asset_check_partition_info(keys, partition_keys=film_ids)
+    failed = [info for info in found if info.latest_execution_status is AssetCheckExecutionRecordStatus.FAILED and info.is_current]
+    return sorted(
+        f"{info.partition_key} ({info.check_key.asset_key.to_user_string()}: {info.check_key.name})"
+        for info in failed
+        if _stops(instance, info.check_key, info.partition_key)
+    )
+
+
+def _stops(instance: dg.DagsterInstance, check: dg.AssetCheckKey, partition: str | None) -> bool:
+    """Whether the check's last evaluation was an error, and no warning."""
+    of_film = PartitionKeyFilter(key=partition)
+    record = instance.event_log_storage.get_latest_asset_check_execution_by_key([check], partition_filter=of_film)[check]
+    evaluation = record.event.asset_check_evaluation if record.event else None
+    return evaluation is not None and evaluation.severity is dg.AssetCheckSeverity.ERROR
+
+
+def _in_flight(instance: dg.DagsterInstance, one: Wanted) -> bool:
+    """Whether a run of the same job and partition is not finished, for whatever content."""
+    tags = {PARTITION_TAG: one.partition} if one.partition else {}
+    return instance.get_runs_count(dg.RunsFilter(job_name=one.job, tags=tags, statuses=UNFINISHED)) > 0
+
+
+def _request(one: Wanted, tried: int) -> dg.RunRequest:
+    # The key keeps two ticks from starting one run each before the first is stored.
+    return dg.RunRequest(
+        run_key=f"{one.job} {one.partition} {one.needs} {tried + 1}",
+        job_name=one.job,
+        partition_key=one.partition or None,
+        tags={NEEDS_TAG: one.needs, LINK_TAG: one.link, ONLY_STALE_TAG: "true"},
+    )
+
+
+def _named(one: Wanted) -> str:
+    return f"{one.job} {one.partition}".strip()
