@@ -55,17 +55,17 @@ def given_up(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> list[Wan
 
 
 def failing_films(instance: dg.DagsterInstance, film_ids: Sequence[str]) -> list[str]:
-    """Films of which a blocking check failed on what stands there now, as "film (asset: check)"."""
+    """Films of which a blocking check failed on what stands there now, each with the first of them: "film (asset: check)"."""
     from orchestration.checks import FILM_CHECKS
 
     keys = [spec.key for definition in FILM_CHECKS for spec in definition.check_specs if spec.blocking]
     found = instance.event_log_storage.get_asset_check_partition_info(keys, partition_keys=film_ids)
     failed = [info for info in found if info.latest_execution_status is AssetCheckExecutionRecordStatus.FAILED and info.is_current]
-    return sorted(
-        f"{info.partition_key} ({info.check_key.asset_key.to_user_string()}: {info.check_key.name})"
-        for info in failed
-        if _stops(instance, info.check_key, info.partition_key)
-    )
+    first: dict[str, str] = {}
+    for info in failed:
+        if info.partition_key is not None and info.partition_key not in first and _stops(instance, info.check_key, info.partition_key):
+            first[info.partition_key] = f"{info.check_key.asset_key.to_user_string()}: {info.check_key.name}"
+    return [f"{film_id} ({check})" for film_id, check in sorted(first.items())]
 
 
 def _stops(instance: dg.DagsterInstance, check: dg.AssetCheckKey, partition: str | None) -> bool:

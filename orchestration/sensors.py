@@ -28,6 +28,11 @@ ANSWER_S = 18.0
 LOOK_EVERY_S = 30
 
 
+def now_s() -> float:
+    """Seconds since the epoch."""
+    return time.time()
+
+
 @dg.sensor(
     name="film_library",
     jobs=[film_chain_job],
@@ -44,7 +49,7 @@ def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
 
     home = Home.from_environment()
     known = {name: Refused(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
-    refused = take_arrivals(home, known, time.time())
+    refused = take_arrivals(home, known, now_s())
     view = recorded(home)
     return _result(context, films_wanted(view), [films.build_add_request(sorted(view.films))], refused)
 
@@ -63,7 +68,7 @@ def annotation_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | d
     from orchestration.wanted import batches_wanted, gold_wanted
 
     view = recorded(Home.from_environment())
-    batches = batches_wanted(view, time.time())
+    batches = batches_wanted(view, now_s())
     keys = annotation_batch_keys.build_add_request(sorted({one.partition for one in batches}))
     return _result(context, batches or gold_wanted(view), [keys] if batches else [])
 
@@ -83,6 +88,8 @@ def retraining(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
 
     view = recorded(Home.from_environment())
     found = retraining_now(context.instance, view, view.params.min_new_gold)
+    if found.waits:
+        return dg.SkipReason(found.reason)
     if found.run is not None:
         return _result(context, [found.run])
     told = _result(context, pages_wanted(view))
@@ -94,7 +101,7 @@ def retraining_now(instance: dg.DagsterInstance, view: Workspace, at_least: int)
     from orchestration.launching import failing_films, given_up
     from orchestration.wanted import batches_wanted, films_wanted, gold_wanted, retraining
 
-    before = [*films_wanted(view), *batches_wanted(view, time.time()), *gold_wanted(view)]
+    before = [*films_wanted(view), *batches_wanted(view, now_s()), *gold_wanted(view)]
     hopeless = {one.needs for one in given_up(instance, before)}
     waits_for = [one for one in before if one.needs not in hopeless]
     return retraining(view, failing_films(instance, sorted(view.films)), waits_for, at_least)

@@ -48,10 +48,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Retraining:
-    """Whether the model ought to be trained anew: the run, or why not."""
+    """Whether the model ought to be trained anew: the run, or why not; `waits`: something that is learned from is under way."""
 
     run: Wanted | None
     reason: str
+    waits: bool = False
 
 
 def films_wanted(view: Workspace) -> list[Wanted]:
@@ -67,7 +68,9 @@ def batches_wanted(view: Workspace, now_s: float) -> list[Wanted]:
 
 
 def gold_wanted(view: Workspace) -> list[Wanted]:
-    """The union of accepted batches and its gold labels, where either is stale."""
+    """The union of accepted batches and its gold labels, where either is stale; nothing before the first batch is accepted."""
+    if not view.accepted_batches() and read_stamp(view, GOLD_LINKS[0]) is None:
+        return []
     return _stale(view, GOLD_JOB, GOLD_LINKS, [""])
 
 
@@ -86,7 +89,7 @@ def retraining(view: Workspace, unsound: Sequence[str], waits_for: Iterable[Want
     """
     first = next(iter(waits_for), None)
     if first is not None:
-        return Retraining(None, f"{first.job} {first.partition}".strip() + " comes first")
+        return Retraining(None, f"{first.job} {first.partition}".strip() + " comes first", waits=True)
     stale = first_stale(view, MODEL_LINKS)
     if stale is None:
         return Retraining(None, "the model is up to date")

@@ -1,8 +1,8 @@
 """The chain with stand-ins for what takes long: each link makes small content out of what it would really depend on.
 
-Films have real entries and files, units are real tables, batches are read by the real importers and judged by the real gate, gold labels are
-made by the real code; scans, features, models and pages are digests of their inputs. So what is stale, what runs and what comes of it is
-real, at a few milliseconds a link.
+Films have real entries and files, units are real tables, batches are read by the real importers and judged by the real gate, gold labels
+are made by the real code; scans, features, models and pages are digests of their inputs. So what is stale, what runs and what comes of
+it is real, at a few milliseconds a link.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from assets.chain import STAGES, run_stage
 from assets.workspace import Workspace
 from corpus.annotations.decisions import Outcome
 from corpus.contracts import UNITS
-from corpus.films.catalogue.store import write_catalogue
 from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home, write_json
 from corpus.terms import Rights
 from orchestration.wanted import FILM_LINKS
@@ -53,6 +53,7 @@ def stub_home(root: Path, films: int, monkeypatch: pytest.MonkeyPatch, lines: in
     monkeypatch.setenv("FEELM_HOME", str(home.root))
     for name, build in STAND_INS.items():
         monkeypatch.setitem(STAGES, name, dataclasses.replace(STAGES[name], build=build))
+    monkeypatch.setattr("assets.plots._PLOTS", {})
     for check in ("check_film", "check_dialogue", "check_features"):
         monkeypatch.setattr(f"quality.gate.{check}", _passing(check))
     return home
@@ -102,7 +103,14 @@ def _build_dialogue(workspace: Workspace, key: str, outs: dict[str, Path]) -> Pa
 def _build_scenes(workspace: Workspace, key: str, outs: dict[str, Path]) -> Path:
     lines = (workspace.home.artifact("dialogue", key) / "lines.txt").read_text().splitlines()
     rows = [
-        {"unit_id": f"{key}.u{i}", "film_id": key, "level": "utterance", "start_ms": LINE_MS * i, "end_ms": LINE_MS * i + 2000, "text": line}
+        {
+            "unit_id": f"{key}.u{i}",
+            "film_id": key,
+            "level": "utterance",
+            "start_ms": LINE_MS * i,
+            "end_ms": LINE_MS * i + 2000,
+            "text": line,
+        }
         | {"character_id": "ann", "scene_id": f"{key}.s0", "position": i}
         for i, line in enumerate(lines)
     ]
@@ -131,8 +139,8 @@ STAND_INS: dict[str, Build] = {
     **{
         name: _of_inputs(name)
         for name in (
-            "text_features", "training_set", "emotion_model", "validation_report", "dataset_card", "model_card", "dataset_snapshot", "champion",
-            "film_report", "report",
+            "text_features", "training_set", "emotion_model", "validation_report", "dataset_card", "model_card", "dataset_snapshot",
+            "champion", "film_report", "report",
         )
     },
 }  # fmt: skip
@@ -145,5 +153,3 @@ def _passing(check: str) -> Callable[..., list[Outcome]]:
         return [Outcome(e.check, True, False, e.severity, 0, (), "stand-in", e.description) for e in load_suite(suite).expectations]
 
     return passes
-
-

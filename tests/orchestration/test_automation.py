@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import dagster as dg
 import pytest
 
-from assets.recorded import recorded
-from assets.telling import ONLY_STALE_TAG
+import quality.gate
+from assets.chain import STAGES, run_stage
+from assets.recorded import first_stale, recorded
 from assets.workspace import Workspace
 from corpus.paths import Home
 from orchestration.definitions import defs
-from orchestration.launching import ATTEMPTS, NEEDS_TAG, run_requests
+from orchestration.launching import ATTEMPTS, run_requests
 from orchestration.sensors import annotation_inbox, film_library, retraining, weekly_retraining
-from orchestration.wanted import FILM_LINKS, Wanted, films_wanted, gold_wanted, new_gold, pages_wanted
+from orchestration.wanted import GOLD_LINKS, MODEL_LINKS, Wanted, films_wanted, gold_wanted, new_gold, pages_wanted
 from tests.orchestration.stub_chain import stub_home, work_through_films
 from tests.simulated_raters import Simulated, write_csv
 
@@ -31,6 +35,14 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
+def stored() -> Iterator[dg.DagsterInstance]:
+    """An instance that a schedule can open by its reference, in memory where the machine has a folder there: SQLite waits for disks."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder, dg.DagsterInstance.local_temp(folder) as made:
+        yield made
+
+
+@pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     made = stub_home(tmp_path, 3, monkeypatch)
     work_through_films(made)
@@ -39,8 +51,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 def tick(sensor: Sensor, instance: dg.DagsterInstance, cursor: str | None = None) -> list[dg.RunRequest]:
     """One tick as the daemon makes it: partitions are added, and the runs that are asked for are returned."""
-    context = dg.build_sensor_context(instance=instance, cursor=cursor, definitions=defs)
-    found = sensor.evaluate_tick(context)
+    found = sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
+    if isinstance(found, dg.SkipReason):
+        return []
+    assert isinstance(found, dg.SensorResult)
     for request in found.dynamic_partitions_requests or []:
         assert isinstance(request, dg.AddDynamicPartitionsRequest)
         instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
@@ -73,21 +87,15 @@ def settle(instance: dg.DagsterInstance, rounds: int = 12) -> list[str]:
     pytest.fail(f"after {rounds} rounds there is still something to run: {ran}")
 
 
-def deliver(home: Home, name: str, rows: list[dict[str, object]], age_s: float = 60) -> Path:
-    """A file in the inbox to which nothing was written for a while."""
-    path = write_csv(home.inbox / name, rows)
-    old(path, age_s)
-    return path
-
-
-def old(path: Path, age_s: float) -> None:
-    os.utime(path, (time.time() - age_s,) * 2)
+def deliver(home: Home, name: str, rows: list[dict[str, object]]) -> Path:
+    """A file in the inbox."""
+    return write_csv(home.inbox / name, rows)
 
 
 @pytest.fixture(autouse=True)
-def times_by_writing_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test cannot set back when a file was changed: so only when it was written counts here."""
-    monkeypatch.setattr("corpus.arrivals.SETTLED_S", 5.0)
+def a_minute_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sensors look a minute after whatever was written."""
+    monkeypatch.setattr("orchestration.sensors.now_s", lambda: time.time() + 60)
 
 
 RATERS = Simulated(lines=2, films=("film-000", "film-001", "film-002"))
@@ -139,3 +147,169 @@ def test_a_tick_asks_for_a_bounded_number_of_runs(instance: dg.DagsterInstance) 
     many = [Wanted("film_chain", f"film-{number}", str(number), "film") for number in range(10)]
     asked, told = run_requests(instance, many, at_most=4)
     assert len(asked) == 4 and told == ["6 more wait for the next tick"]
+
+
+def test_a_delivered_batch_ends_in_a_model_and_its_pages_each_once(home: Home, instance: dg.DagsterInstance) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    assert settle(instance) == [
+        "annotation_intake first",
+        "gold",
+        "retrain",
+        *(f"film_pages film-00{number}" for number in range(3)),
+        "report_page",
+    ]
+
+
+def test_two_batches_in_one_tick_give_one_gold_and_one_model(home: Home, instance: dg.DagsterInstance) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    deliver(home, "second.csv", Simulated(lines=2, films=("film-001",), seed=5).rows())
+    ran = settle(instance)
+    assert [name for name in ran if not name.startswith(("film_pages", "report"))] == [
+        "annotation_intake first", "annotation_intake second", "gold", "retrain",
+    ]  # fmt: skip
+
+
+def test_the_same_file_again_starts_nothing(home: Home, instance: dg.DagsterInstance) -> None:
+    path = deliver(home, "first.csv", RATERS.rows())
+    settle(instance)
+    content = path.read_bytes()
+    path.write_bytes(content)
+    assert settle(instance) == []
+
+
+def test_a_file_that_is_still_written_is_left_for_later(home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    deliver(home, "second.csv.part", RATERS.rows())
+    with monkeypatch.context() as now:
+        now.setattr("orchestration.sensors.now_s", time.time)
+        assert tick(annotation_inbox, instance) == []
+    assert [request.partition_key for request in tick(annotation_inbox, instance)] == ["first"]
+
+
+def test_a_refused_batch_teaches_nothing_and_is_not_judged_again(home: Home, instance: dg.DagsterInstance) -> None:
+    rows = [{**row, "emotion": "hunger"} for row in RATERS.rows()]
+    deliver(home, "bad.csv", rows)
+    (request,) = tick(annotation_inbox, instance)
+    assert not launch(request, instance).success
+    assert settle(instance) == []
+    assert new_gold(recorded(home)) == 0
+
+
+def test_too_few_new_judgements_wait_for_more_or_for_the_week_to_end(home: Home, stored: dg.DagsterInstance) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    settle(stored)
+    settings = home.root.parent / "params.yaml"
+    settings.write_text(settings.read_text().replace("min_new_gold: 1", "min_new_gold: 3"))
+    deliver(home, "second.csv", Simulated(lines=2, films=("film-001",), seed=5).rows())
+    assert all(not name.startswith("retrain") for name in settle(stored))
+    weekly = weekly_retraining(dg.build_schedule_context(instance=stored))
+    assert isinstance(weekly, dg.RunRequest)
+    assert launch(weekly, stored).success
+    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
+
+
+def test_a_model_waits_for_films_that_are_under_way_and_not_for_those_that_were_given_up(home: Home, instance: dg.DagsterInstance) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    for request in tick(annotation_inbox, instance):
+        launch(request, instance)
+    for request in tick(annotation_inbox, instance):
+        launch(request, instance)
+    subtitles = Workspace(home).films["film-002"].subtitles
+    assert subtitles is not None
+    subtitles.write_text("other words\nin two lines")
+    assert tick(retraining, instance) == []
+    (film,) = tick(film_library, instance)
+    for _ in range(ATTEMPTS):
+        run = instance.create_run_for_job(defs.resolve_job_def("film_chain"), tags=dict(film.tags))
+        instance.report_run_failed(run)
+    assert [request.job_name for request in tick(retraining, instance)] == ["retrain"]
+
+
+def test_nothing_is_trained_while_a_blocking_check_of_a_film_fails(
+    home: Home, stored: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    for _ in range(2):
+        for request in tick(annotation_inbox, stored):
+            launch(request, stored)
+    passing = quality.gate.check_features
+    monkeypatch.setattr("quality.gate.check_features", lambda *_: [dataclasses.replace(one, passed=False) for one in passing()])
+    text = home.artifact("text_features", "film-001")
+    shutil.rmtree(text)
+    (request,) = tick(film_library, stored)
+    assert not launch(request, stored).success
+    found = retraining(dg.build_sensor_context(instance=stored))
+    assert isinstance(found, dg.SkipReason) and "checks fail of film-001 (" in str(found.skip_message)
+    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
+    monkeypatch.setattr("quality.gate.check_features", passing)
+    shutil.rmtree(text)
+    (request,) = tick(film_library, stored)
+    assert launch(request, stored).success
+    assert [one.job_name for one in tick(retraining, stored)] == ["retrain"]
+
+
+@pytest.mark.parametrize("cut", ["training_set", "emotion_model", "validation_report", "model_card", "dataset_snapshot", "champion"])
+def test_a_chain_that_was_cut_off_is_finished_without_beginning_anew(
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    for _ in range(2):
+        for request in tick(annotation_inbox, instance):
+            launch(request, instance)
+    whole = STAGES[cut]
+
+    def fails(*_: object) -> object:
+        raise OSError("the disk is full")
+
+    monkeypatch.setitem(STAGES, cut, dataclasses.replace(whole, build=fails))
+    (request,) = tick(retraining, instance)
+    assert not launch(request, instance).success
+    monkeypatch.setitem(STAGES, cut, whole)
+    (request,) = tick(retraining, instance)
+    made = computed(launch(request, instance))
+    links = list(MODEL_LINKS)
+    assert made == set(links[links.index(cut) :])
+    assert [one.job_name for one in tick(retraining, instance)] == ["film_pages"] * 3
+
+
+def test_with_150_films_one_films_subtitles_make_its_words_and_page_stale_and_then_the_model_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    home = stub_home(tmp_path, 150, monkeypatch)
+    work_through_films(home)
+    deliver(home, "first.csv", Simulated(lines=2, films=tuple(f"film-{i:03d}" for i in range(150))).rows())
+    for link, key in (("annotation_batches", "first"), ("annotation_gate", "first"), *((link, "") for link in (*GOLD_LINKS, *MODEL_LINKS))):
+        run_stage(Workspace(home), link, key)
+    for film_id in sorted(Workspace(home).films):
+        run_stage(Workspace(home), "film_report", film_id)
+    run_stage(Workspace(home), "report")
+    assert settle(instance) == []
+
+    settings = home.root.parent / "params.yaml"
+    settings.write_text(settings.read_text().replace("min_new_gold: 1", "min_new_gold: 0"))
+    subtitles = Workspace(home).films["film-077"].subtitles
+    assert subtitles is not None
+    subtitles.write_text("changed words\nin two lines")
+    (request,) = tick(film_library, instance)
+    assert request.partition_key == "film-077"
+    made = computed(launch(request, instance))
+    assert not {"shots", "faces", "soundtrack"} & made and {"dialogue", "text_features"} <= made
+    assert films_wanted(recorded(home)) == [] and gold_wanted(recorded(home)) == [Wanted("gold", "", ANY, "gold_labels")]
+    for expected in ("gold", "retrain"):
+        (request,) = [*tick(annotation_inbox, instance), *tick(retraining, instance)]
+        assert request.job_name == expected
+        launch(request, instance)
+    view = recorded(home)
+    assert len(pages_wanted(view)) == 150  # each shows the model in use
+    assert films_wanted(view) == gold_wanted(view) == [] and first_stale(view, MODEL_LINKS) is None
+
+
+def test_annotations_make_gold_and_all_after_it_stale_and_no_feature(home: Home, instance: dg.DagsterInstance) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    settle(instance)
+    deliver(home, "second.csv", Simulated(lines=2, films=("film-001",), seed=5).rows())
+    for request in tick(annotation_inbox, instance):
+        launch(request, instance)
+    view = recorded(home)
+    assert films_wanted(view) == []
+    assert [one.link for one in gold_wanted(view)] == ["annotations"]
