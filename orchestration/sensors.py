@@ -7,6 +7,7 @@ for the same, for fewer new judgements.
 
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ ANSWER_S = 18.0
 
 LOOK_EVERY_S = 30
 
+BY_ITSELF = dg.DefaultSensorStatus.RUNNING if os.environ.get("FEELM_AUTOMATION") == "on" else dg.DefaultSensorStatus.STOPPED
+"""Whether the home is kept up to date from the start; else somebody switches the sensors on in the UI."""
+
 
 def now_s() -> float:
     """Seconds since the epoch."""
@@ -37,7 +41,7 @@ def now_s() -> float:
     name="film_library",
     jobs=[film_chain_job],
     minimum_interval_seconds=LOOK_EVERY_S,
-    default_status=dg.DefaultSensorStatus.STOPPED,
+    default_status=BY_ITSELF,
     description="Takes whole films from FEELM_HOME/films into the catalogue, and brings every film whose files changed up to its features.",
 )
 def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -58,7 +62,7 @@ def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     name="annotation_inbox",
     jobs=[annotation_intake_job, gold_job],
     minimum_interval_seconds=LOOK_EVERY_S,
-    default_status=dg.DefaultSensorStatus.STOPPED,
+    default_status=BY_ITSELF,
     description="Has every file of the inbox that is new or changed read and judged, and then the gold labels made anew.",
 )
 def annotation_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -77,7 +81,7 @@ def annotation_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | d
     name="retraining",
     jobs=[retrain_job, film_pages_job, report_page_job],
     minimum_interval_seconds=LOOK_EVERY_S,
-    default_status=dg.DefaultSensorStatus.STOPPED,
+    default_status=BY_ITSELF,
     description="Trains when enough was judged anew (params.yaml, retrain: min_new_gold) and nothing that is learned from is under way.",
 )
 def retraining(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:

@@ -22,7 +22,7 @@ from orchestration.definitions import defs
 from orchestration.launching import ATTEMPTS, run_requests
 from orchestration.sensors import annotation_inbox, film_library, retraining, weekly_retraining
 from orchestration.wanted import GOLD_LINKS, MODEL_LINKS, Wanted, films_wanted, gold_wanted, new_gold, pages_wanted
-from tests.orchestration.stub_chain import stub_home, work_through_films
+from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through_films
 from tests.simulated_raters import Simulated, write_csv
 
 Sensor = dg.SensorDefinition
@@ -44,7 +44,9 @@ def stored() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = stub_home(tmp_path, 3, monkeypatch)
+    put_stand_ins(monkeypatch)
+    made = stub_home(tmp_path, 3)
+    monkeypatch.setenv("FEELM_HOME", str(made.root))
     work_through_films(made)
     return made
 
@@ -275,7 +277,9 @@ def test_a_chain_that_was_cut_off_is_finished_without_beginning_anew(
 def test_with_150_films_one_films_subtitles_make_its_words_and_page_stale_and_then_the_model_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:
-    home = stub_home(tmp_path, 150, monkeypatch)
+    put_stand_ins(monkeypatch)
+    home = stub_home(tmp_path, 150)
+    monkeypatch.setenv("FEELM_HOME", str(home.root))
     work_through_films(home)
     deliver(home, "first.csv", Simulated(lines=2, films=tuple(f"film-{i:03d}" for i in range(150))).rows())
     for link, key in (("annotation_batches", "first"), ("annotation_gate", "first"), *((link, "") for link in (*GOLD_LINKS, *MODEL_LINKS))):
