@@ -8,10 +8,13 @@ import dagster as dg
 
 from assets import annotations, dialogue, features, films, models, reports
 from assets.resources import FeelmWorkspace
+from orchestration.alerts import alerts
 from orchestration.checks import ALL_CHECKS
+from orchestration.drift import drift, drift_job, nightly_drift
+from orchestration.freshness import with_freshness
 from orchestration.sensors import annotation_intake_job, label_studio_export
 
-ALL_ASSETS = dg.load_assets_from_modules([films, dialogue, features, annotations, models, reports])
+ALL_ASSETS = with_freshness(dg.load_assets_from_modules([films, dialogue, features, annotations, models, reports]))
 
 film_chain_job = dg.define_asset_job(
     "film_chain",
@@ -34,10 +37,10 @@ weekly_retraining = dg.ScheduleDefinition(
 
 defs = dg.Definitions(
     assets=ALL_ASSETS,
-    asset_checks=ALL_CHECKS,
-    jobs=[film_chain_job, retrain_job, annotation_intake_job],
-    schedules=[weekly_retraining],
-    sensors=[label_studio_export],
+    asset_checks=[*ALL_CHECKS, drift],
+    jobs=[film_chain_job, retrain_job, annotation_intake_job, drift_job],
+    schedules=[weekly_retraining, nightly_drift],
+    sensors=[label_studio_export, alerts],
     resources={"workspace": FeelmWorkspace()},
     executor=dg.multiprocess_executor.configured({"max_concurrent": 2, "start_method": {"forkserver": {}}}),
 )
