@@ -1,9 +1,10 @@
 """How old what a team relies on may grow before Dagster says so.
 
-The weekly retraining is the safety net of the whole chain: it makes annotations, champion and report anew whether or not anything
-changed. So one missed week is a warning and two are a failure; the days follow from the schedule and are no setting of their own.
+The weekly retraining is the safety net of the chain: whatever happens, annotations and champion are made anew each week, and the report
+follows the champion. So one missed week is a warning and two are a failure; the days follow from the schedule and are no setting.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import dagster as dg
@@ -13,9 +14,9 @@ RELIED_ON = ("annotations", "champion", "report")
 POLICY = dg.FreshnessPolicy.time_window(fail_window=2 * WEEK + GRACE, warn_window=WEEK + GRACE)
 
 
-def with_freshness(assets: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets, those that a team relies on with the policy."""
-    return [asset.map_asset_specs(_relied_on) for asset in assets]
+def with_freshness(assets: Iterable[object]) -> list[dg.AssetsDefinition]:
+    """The assets that are defined here, those that a team relies on with the policy."""
+    return [asset.map_asset_specs(_relied_on) for asset in assets if isinstance(asset, dg.AssetsDefinition)]
 
 
 def _relied_on(spec: dg.AssetSpec) -> dg.AssetSpec:

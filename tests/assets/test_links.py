@@ -1,5 +1,6 @@
 """What a materialisation tells of its cost and where it leads."""
 
+import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -8,13 +9,14 @@ import dagster as dg
 import pytest
 
 from assets.chain import STAGES, _gpu_allocations, read_stamp, run_stage
-from assets.links import trained_run
+from assets.links import links, trained_run
 from assets.telling import tell
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home, write_text
 from ml.models import registry
+from orchestration.definitions import defs
 from tests.assets.conftest import judge, teach
 
 
@@ -53,9 +55,20 @@ def test_a_model_leads_to_its_run_once_it_is_registered(gate: Workspace):
     assert run_id in observed.metadata["mlflow_run"].value
 
 
-def test_a_film_page_and_the_page_of_the_whole_are_linked_as_files_that_are_there(tmp_path: Path):
-    from assets.links import links
+def test_the_step_that_registers_a_model_tells_its_run_on_the_model_and_looks_for_drift(gate: Workspace, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FEELM_HOME", str(gate.home.root))
+    teach(gate, 1, 0.7)
+    job = defs.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(instance=dg.DagsterInstance.ephemeral(), asset_selection=[dg.AssetKey("champion")])
+    (observed,) = [
+        event.asset_observation_data.asset_observation for event in result.all_node_events if event.event_type_value == "ASSET_OBSERVATION"
+    ]
+    assert observed.asset_key == dg.AssetKey("emotion_model") and Path(observed.metadata["mlflow_run"].value).is_dir()
+    (checked,) = result.get_asset_check_evaluations()
+    assert (checked.check_name, checked.passed) == ("drift", True)
 
+
+def test_a_film_page_and_the_page_of_the_whole_are_linked_as_files_that_are_there(tmp_path: Path):
     workspace = Workspace(Home(tmp_path / "a home with spaces"))
     for output, name in (("film_report", "film.html"), ("reports", "report.html")):
         folder = workspace.home.root / output
@@ -87,7 +100,5 @@ def test_what_computes_on_a_gpu_is_noticed():
 
 
 def test_torch_is_not_loaded_to_ask_for_a_gpu():
-    import subprocess
-
     program = "import sys; from assets.chain import _gpu_allocations as n; print(n(), 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split() == ["0", "False"]

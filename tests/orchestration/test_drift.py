@@ -1,6 +1,7 @@
 """The check `drift` on the champion: what it warns of, that it never blocks, and that its job runs it alone."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -20,12 +21,19 @@ from tests.ml.artifacts import write_films
 KNOWN = 12
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    found = Home(tmp_path_factory.mktemp("films") / ".feelm")
+    write_films(found, 16, 24)
+    return found
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """Sixteen films, of which the champion learned from the first twelve."""
+def home(written: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Sixteen films, without pictures, of which the champion learned from the first twelve."""
     monkeypatch.setenv("FEELM_HOME", str(tmp_path / ".feelm"))
-    found = Home(tmp_path / ".feelm")
-    films = write_films(found, 16, 24)
+    shutil.copytree(written.root, tmp_path / ".feelm", ignore=shutil.ignore_patterns("*crops*"))
+    found, films = Home(tmp_path / ".feelm"), [f"film-{number:02d}" for number in range(16)]
     write_catalogue(found.catalogue, [Film(film, film, tmp_path / f"{film}.mp4", language="en") for film in films])
     grounds = [Ground(film, GroundKind.FILM, "cc0", "commercial", film, "the studio") for film in films[:KNOWN]]
     write_json(found.artifact("champion") / GROUNDS_FILE, [dataclasses.asdict(ground) for ground in grounds])

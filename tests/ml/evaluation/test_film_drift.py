@@ -1,5 +1,6 @@
 """Films of an artifact tree compared: nothing where they are alike, what was disturbed where they are not."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,22 @@ from tests.ml.artifacts import write_films
 UNCERTAIN = 0.4
 
 
+FILMS = 16
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("films") / ".feelm")
+    write_films(home, FILMS, 24)
+    return home
+
+
 @pytest.fixture
-def tree(tmp_path: Path) -> tuple[Home, list[str], list[str]]:
-    """A home of 16 films of one kind; the last four count as new."""
-    home = Home(tmp_path / ".feelm")
-    films = write_films(home, 16, 24)
-    return home, films[:12], films[12:]
+def tree(written: Home, tmp_path: Path) -> tuple[Home, list[str], list[str]]:
+    """A home of 16 films of one kind, without pictures; the last four count as new."""
+    shutil.copytree(written.root, tmp_path / ".feelm", ignore=shutil.ignore_patterns("*crops*"))
+    films = [f"film-{number:02d}" for number in range(FILMS)]
+    return Home(tmp_path / ".feelm"), films[:12], films[12:]
 
 
 def alter(home: Home, film: str, kind: str, column: str, by: float) -> None:
