@@ -16,7 +16,7 @@ import dagster as dg
 
 from corpus.paths import Home
 from corpus.terms import FeelmError
-from orchestration.alerting.alert import Alert, AlertKind
+from orchestration.alerting.alert import Alert, AlertKind, shortened
 from orchestration.alerting.outbox import Delivery, Outbox
 from orchestration.alerting.settings import NO_TARGET, PASSWORD, USER, WEBHOOK, AlertSettings, read_settings
 from orchestration.execution import failed_checks, other_failures
@@ -97,7 +97,8 @@ class _Failure:
         asset, partition, name = check.asset_key.to_user_string(), check.partition or self.partition, check.check_name
         # Keys may hold what file names and headers may not.
         digest = hashlib.sha256(json.dumps([asset, partition, name]).encode()).hexdigest()[:16]
-        what, why = f"Check {name} failed on {' '.join(filter(None, (asset, partition)))}", check.description or "the check says no more"
+        what = f"Check {name} failed on {' '.join(filter(None, (asset, partition)))}"
+        why = shortened(check.description or "the check says no more")
         alert_id = f"check-{self.run.run_id}-{digest}"
         return Alert(alert_id, AlertKind.CHECK_FAILED, self.at, what, why, asset, partition, name, self.run.run_id, self.link)
 
@@ -105,7 +106,9 @@ class _Failure:
         job = "A run of assets" if self.run.job_name.startswith("__") else f"The job {self.run.job_name}"
         what = f"{job} failed on {self.partition}" if self.partition else f"{job} failed"
         run_id = self.run.run_id
-        return Alert(f"run-{run_id}", AlertKind.RUN_FAILED, self.at, what, why, partition=self.partition, run_id=run_id, link=self.link)
+        return Alert(
+            f"run-{run_id}", AlertKind.RUN_FAILED, self.at, what, shortened(why), partition=self.partition, run_id=run_id, link=self.link
+        )
 
 
 def told(delivery: Delivery) -> str:

@@ -25,7 +25,8 @@ class AlertKind(StrEnum):
 class Alert:
     """One event: `alert_id` names it (letters, digits, `-`, `_`), `at` is its time (ISO 8601, UTC), `what` a line, `message` the reason.
 
-    `asset`, `partition`, `check` and `run_id` say what it is about, as far as it is about such; `link` is where Dagster shows it.
+    The message is `shortened`. `asset`, `partition`, `check` and `run_id` say what it is about, as far as it is about such; `link` is where
+    Dagster shows it.
     """
 
     alert_id: str
@@ -42,9 +43,10 @@ class Alert:
     @property
     def text(self) -> str:
         """All of it in plain words, a line each."""
-        return "\n".join(line for line in (self.what, shortened(self.message), self.link) if line)
+        return "\n".join(line for line in (self.what, self.message, self.link) if line)
 
 
 def shortened(message: str) -> str:
-    """At most LONGEST_MESSAGE characters."""
+    """At most LONGEST_MESSAGE characters; bytes of file names that are no text are replaced, since JSON and mail carry text alone."""
+    message = message.encode(errors="replace").decode()
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"

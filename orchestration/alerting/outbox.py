@@ -86,21 +86,26 @@ class Outbox:
 
     def add(self, alerts: Sequence[Alert]) -> int:
         """Put alerts in; returns how many were new."""
-        with self._locked():
-            new = [alert for alert in alerts if not self._waits(alert.alert_id).exists() and not self._sent(alert.alert_id).exists()]
-            for alert in new:
-                self._write(Waiting(alert))
+        # In this order: what is sent is noted as such before it ceases to wait.
+        new = [alert for alert in alerts if not self._waits(alert.alert_id).exists() and not self._sent(alert.alert_id).exists()]
+        for alert in new:
+            self._write(Waiting(alert))
         return len(new)
 
     def waiting(self) -> list[Waiting]:
         """What is not sent, the oldest first."""
-        found = [_read(path) for path in (self.folder / "waiting").glob("*.json")]
+        found = [entry for path in (self.folder / "waiting").glob("*.json") if (entry := _read(path)) is not None]
         return sorted(found, key=lambda entry: (entry.alert.at, entry.alert.alert_id))
 
     def deliver(self, settings: AlertSettings, budget_s: float = BUDGET_S, answer_s: float = ANSWER_S) -> Delivery:
-        """Send what waits, the oldest first, for at most `budget_s` + `answer_s`; what no target takes waits for the next round."""
-        with self._locked():
+        """Send what waits, the oldest first, for at most `budget_s` + `answer_s`; what no target takes waits for the next round.
+
+        Where another process is sending, it is left to that.
+        """
+        with self._alone() as alone:
             entries, round_ = self.waiting(), _Round(_targets(settings), time.monotonic() + budget_s, answer_s)
+            if not alone:
+                return Delivery(0, len(entries), ("another process is sending",))
             done = sum(self._deliver(entry, round_) for entry in entries) if round_.targets else 0
             self._forget_old()
             return Delivery(done, len(entries) - done, tuple(round_.faults))
@@ -134,15 +139,24 @@ class Outbox:
         return self.folder / "sent" / f"{alert_id}.json"
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _alone(self) -> Iterator[bool]:
+        """Whether no other process sends meanwhile."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            yield
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
 
-def _read(path: Path) -> Waiting:
-    raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+def _read(path: Path) -> Waiting | None:
+    """None where another process has sent it in this moment."""
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
     alert = Alert(**{**raw["alert"], "kind": AlertKind(raw["alert"]["kind"])})
     return Waiting(alert, tuple(raw["sent_to"]), raw["fault"])
 

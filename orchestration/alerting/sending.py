@@ -24,7 +24,7 @@ from dataclasses import asdict
 from email.message import EmailMessage
 from typing import Any
 
-from orchestration.alerting.alert import Alert, shortened
+from orchestration.alerting.alert import Alert
 from orchestration.alerting.settings import PASSWORD, Mailbox
 
 SMTPS_PORT = 465
@@ -80,7 +80,7 @@ def _reason(error: Exception) -> str | None:
 
 def payload(alert: Alert) -> dict[str, Any]:
     """The JSON of an alert: `text` as Slack shows it, and the typed fields under `alert`."""
-    return {"text": escaped(alert.text), "alert": {**asdict(alert), "message": shortened(alert.message)}}
+    return {"text": escaped(alert.text), "alert": asdict(alert)}
 
 
 def escaped(text: str) -> str:
@@ -157,8 +157,8 @@ def mail(box: Mailbox, recipient: str, alert: Alert, limit_s: float) -> None:
             raise Undelivered(
                 f"e-mail: the server answered {error.smtp_code}", reachable=isinstance(error, smtplib.SMTPDataError)
             ) from None
-        except smtplib.SMTPNotSupportedError:
-            raise Undelivered("e-mail: the server knows no way to log in that is supported", reachable=False) from None
+        except smtplib.SMTPNotSupportedError as error:
+            raise Undelivered(f"e-mail: {error}", reachable=False) from None
 
 
 def _connect(box: Mailbox, cord: _Cord, limit_s: float) -> smtplib.SMTP:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from corpus.paths import Home
 from corpus.terms import FeelmError
-from orchestration.alerting.alert import LONGEST_MESSAGE, Alert, AlertKind
+from orchestration.alerting.alert import LONGEST_MESSAGE, Alert, AlertKind, shortened
 from orchestration.alerting.outbox import Outbox
 from orchestration.alerting.sending import Undelivered, mail, post
 from orchestration.alerting.settings import AlertSettings, Mailbox, read_settings
@@ -62,12 +63,16 @@ def test_a_webhook_gets_a_text_as_slack_shows_it_and_what_failed_as_fields():
     }
 
 
-def test_a_quoted_message_calls_nobody_in_slack_and_is_bounded():
+def test_a_quoted_message_calls_nobody_in_slack():
     with webhook() as hook:
-        post(hook.url, replace(ALERT, message="<!channel> & " + "x" * 10_000), 5)
-    text = hook.posts[0][1]["text"]
-    assert "&lt;!channel&gt; &amp; x" in text and "<" not in text
-    assert len(hook.posts[0][1]["alert"]["message"]) == LONGEST_MESSAGE
+        post(hook.url, replace(ALERT, message="<!channel> & co"), 5)
+    assert "&lt;!channel&gt; &amp; co" in hook.posts[0][1]["text"]
+    assert hook.posts[0][1]["alert"]["message"] == "<!channel> & co"
+
+
+def test_a_message_is_bounded_and_holds_text_alone():
+    assert len(shortened("x" * 10_000)) == LONGEST_MESSAGE
+    assert shortened("film \udcff.mkv") == "film ?.mkv"
 
 
 def test_a_mail_says_what_failed_where_and_is_known_by_its_id():
@@ -176,6 +181,18 @@ def test_a_target_that_does_not_answer_is_asked_once_a_round(tmp_path: Path):
         outbox.deliver(to_hook(f"http://127.0.0.1:{port}/"), answer_s=0.5)
         assert time.monotonic() - started < 2
     assert [entry.fault is None for entry in outbox.waiting()] == [False, True, True, True, True, True]
+
+
+def test_two_processes_do_not_send_side_by_side(tmp_path: Path):
+    outbox = Outbox(Home(tmp_path))
+    with webhook() as hook:
+        hook.waits_s = 0.5
+        outbox.add([ALERT])
+        with ThreadPoolExecutor(2) as pool:
+            rounds = list(pool.map(lambda one: one.deliver(to_hook(hook.url)), [outbox, Outbox(Home(tmp_path))]))
+    assert sorted(round_.done for round_ in rounds) == [0, 1]
+    assert hook.alert_ids == ["check-1-abc"]
+    assert ("another process is sending",) in [round_.faults for round_ in rounds]
 
 
 def test_without_a_target_everything_waits(tmp_path: Path):
