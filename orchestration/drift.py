@@ -35,10 +35,9 @@ def drift() -> dg.AssetCheckResult:
     workspace = Workspace.from_environment()
     known, new = films_by_champion(workspace)
     try:
-        found = compare_films(workspace.home, known, new, _predictions(workspace, new), UNCERTAIN_BELOW)
+        return _result(workspace, compare_films(workspace.home, known, new, _predictions(workspace, new), UNCERTAIN_BELOW))
     except FeelmError as error:
         return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error))
-    return _result(workspace, found)
 
 
 def _result(workspace: Workspace, found: "Comparison") -> dg.AssetCheckResult:
