@@ -13,6 +13,7 @@ import hashlib
 import json
 import resource
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -73,7 +74,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class StageRun:
-    """What one run did: the summary, the content versions of its outputs and its cost."""
+    """What one run did: the summary, the content versions of its outputs and its cost.
+
+    `gpu_s` is the wall time of a run that computed on a GPU, and so held it; 0 of one that did not.
+    """
 
     stage: str
     key: str
@@ -82,6 +86,7 @@ class StageRun:
     wall_s: float
     cpu_s: float
     written_bytes: int
+    gpu_s: float = 0.0
 
 
 def output_path(workspace: Workspace, stage: Stage, output: str, key: str) -> Path:
@@ -642,7 +647,7 @@ def run_stage(workspace: Workspace, name: str, key: str = "") -> StageRun:
     with _locked(workspace.home.root / "locks" / f"{name}-{key or 'all'}.lock"):
         needs = needs_of(workspace, name, key)
         targets = {output: output_path(workspace, stage, output, key) for output in stage.outputs}
-        started, cpu_started = time.perf_counter(), _cpu_s()
+        meter = _Meter.start()
         with ExitStack() as stack:
             for target in targets.values():
                 _sweep(target)
@@ -653,12 +658,39 @@ def run_stage(workspace: Workspace, name: str, key: str = "") -> StageRun:
             workspace.versions.forget(target)
         versions = {output: workspace.versions.of(target) for output, target in targets.items()}
         written = sum(path.stat().st_size for target in targets.values() for path in target.rglob("*") if path.is_file())
-        run = StageRun(name, key, summary, versions, time.perf_counter() - started, _cpu_s() - cpu_started, written)
-        cost = {"wall_s": round(run.wall_s, 3), "cpu_s": round(run.cpu_s, 3), "written_bytes": written}
+        wall_s, cpu_s, gpu_s = meter.spent()
+        run = StageRun(name, key, summary, versions, wall_s, cpu_s, written, gpu_s)
+        cost = {"wall_s": round(wall_s, 3), "cpu_s": round(cpu_s, 3), "gpu_s": round(gpu_s, 3), "written_bytes": written}
         write_json(_stamp_path(workspace, stage, key), {**needs, "outputs": versions, "cost": cost})
         return run
+
+
+@dataclass(frozen=True)
+class _Meter:
+    """What was spent when it was started."""
+
+    wall_s: float
+    cpu_s: float
+    gpu_allocations: int
+
+    @classmethod
+    def start(cls) -> _Meter:
+        return cls(time.perf_counter(), _cpu_s(), _gpu_allocations())
+
+    def spent(self) -> tuple[float, float, float]:
+        """Seconds since: wall, CPU, and wall on a GPU where one was computed on."""
+        wall_s = time.perf_counter() - self.wall_s
+        return wall_s, _cpu_s() - self.cpu_s, wall_s if _gpu_allocations() > self.gpu_allocations else 0.0
 
 
 def _cpu_s() -> float:
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def _gpu_allocations() -> int:
+    """How often this process has taken memory of a GPU: it grows with whatever is computed there. Torch is not loaded to ask it."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return 0
+    return sum(torch.cuda.memory_stats(device)["allocation.all.allocated"] for device in range(torch.cuda.device_count()))

@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.annotations import annotations, gold_labels, public_corpora
 from assets.chain import STAGES
+from assets.links import trained_run
 from assets.resources import FeelmWorkspace
 from assets.telling import materialize
 
@@ -99,4 +100,8 @@ def dataset_snapshot(context: dg.AssetExecutionContext, workspace: FeelmWorkspac
 )
 def champion(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
     """The model in use: the challenger where it passed the gate, else the one before; the decision and its reasons."""
-    return materialize(context, workspace, "champion")
+    result = materialize(context, workspace, "champion")
+    registered = trained_run(workspace.open())
+    if registered is not None:
+        context.log_event(registered)
+    return result

@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from assets.chain import STAGES, Scope, Stage, StageRun, is_fresh, output_path, read_stamp, run_stage
+from assets.links import links
 from assets.resources import FeelmWorkspace
 from assets.workspace import Workspace
 from corpus import contracts
@@ -98,7 +99,7 @@ def materialize_all(context: dg.AssetExecutionContext, workspace: FeelmWorkspace
 
 
 def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict[str, Any]:
-    """Metadata of one output: path, cost, summary figures, row count, column schema, pictures."""
+    """Metadata of one output: path, cost, summary figures, links, row count, column schema, pictures."""
     from assets.plots import plots
 
     folder = output_path(workspace, stage, output, run.key)
@@ -108,9 +109,11 @@ def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict
         "computed": run.summary is not None,
         "wall_s": round(run.wall_s, 2),
         "cpu_s": round(run.cpu_s, 2),
+        "gpu_s": round(run.gpu_s, 2),
         "written_bytes": run.written_bytes,
     }
     metadata |= _summary(folder)
+    metadata |= links(workspace, output, folder)
     metadata |= _table(folder, output)
     if (folder / CARD_FILE).is_file():
         metadata["card"] = dg.MetadataValue.md(_card_text(folder / CARD_FILE))

@@ -8,18 +8,21 @@ import dagster as dg
 
 from assets import annotations, dialogue, features, films, models, reports
 from assets.resources import FeelmWorkspace
+from orchestration.alerts import alerts
 from orchestration.checks import ALL_CHECKS
+from orchestration.drift import drift, drift_job, nightly_drift
+from orchestration.freshness import with_freshness
 from orchestration.jobs import ALL_JOBS
 from orchestration.sensors import annotation_inbox, film_library, label_studio_export, retraining, weekly_retraining
 
-ALL_ASSETS = dg.load_assets_from_modules([films, dialogue, features, annotations, models, reports])
+ALL_ASSETS = with_freshness(dg.load_assets_from_modules([films, dialogue, features, annotations, models, reports]))
 
 defs = dg.Definitions(
     assets=ALL_ASSETS,
-    asset_checks=ALL_CHECKS,
-    jobs=ALL_JOBS,
-    schedules=[weekly_retraining],
-    sensors=[film_library, annotation_inbox, retraining, label_studio_export],
+    asset_checks=[*ALL_CHECKS, drift],
+    jobs=[*ALL_JOBS, drift_job],
+    schedules=[weekly_retraining, nightly_drift],
+    sensors=[film_library, annotation_inbox, retraining, label_studio_export, alerts],
     resources={"workspace": FeelmWorkspace()},
     executor=dg.multiprocess_executor.configured({"max_concurrent": 2, "start_method": {"forkserver": {}}}),
 )

@@ -7,7 +7,7 @@ their parent is gone.
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,14 +64,21 @@ def execute(job: Job) -> Outcome:
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     """One line a blocking check that failed and a step that failed otherwise."""
-    for evaluation in result.get_asset_check_evaluations():
-        if not evaluation.passed and evaluation.blocking and evaluation.severity is dg.AssetCheckSeverity.ERROR:
-            yield f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}: {evaluation.description}"
-    for event in result.all_events:
-        if event.is_step_failure:
-            message = _message(event.step_failure_data)
-            if "DagsterAssetCheckFailedError" not in message:
-                yield f"{event.step_key}: {message}"
+    for evaluation in failed_checks(result.all_events):
+        yield f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}: {evaluation.description}"
+    yield from other_failures(result.all_events)
+
+
+def failed_checks(events: Iterable[dg.DagsterEvent]) -> list[dg.AssetCheckEvaluation]:
+    """The blocking checks that failed with ERROR, and so stopped the run whose events these are."""
+    checks = [event.asset_check_evaluation_data for event in events if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION]
+    return [check for check in checks if not check.passed and check.blocking and check.severity is dg.AssetCheckSeverity.ERROR]
+
+
+def other_failures(events: Iterable[dg.DagsterEvent]) -> list[str]:
+    """One line a step that failed otherwise than by its checks."""
+    told = [(event.step_key, _message(event.step_failure_data)) for event in events if event.is_step_failure]
+    return [f"{step}: {message}" for step, message in told if "DagsterAssetCheckFailedError" not in message]
 
 
 def _message(failure: "StepFailureData") -> str:

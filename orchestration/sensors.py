@@ -115,6 +115,7 @@ def retraining_now(instance: dg.DagsterInstance, view: Workspace, at_least: int)
     name="weekly_retraining",
     job=retrain_job,
     cron_schedule="0 3 * * 0",
+    default_status=dg.DefaultScheduleStatus.RUNNING if BY_ITSELF is dg.DefaultSensorStatus.RUNNING else dg.DefaultScheduleStatus.STOPPED,
     description="A safety net: trains on whatever changed in the week, however little, unless a check fails or something is under way.",
 )
 def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

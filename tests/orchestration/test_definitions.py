@@ -59,20 +59,31 @@ def test_the_graph_is_the_one_that_was_designed() -> None:
 def test_definitions_are_loadable_and_hold_the_named_jobs() -> None:
     dg.Definitions.validate_loadable(defs)
     assert {job.name for job in defs.resolve_all_job_defs()} == {
-        "__ASSET_JOB", "film_chain", "annotation_intake", "gold", "retrain", "film_pages", "report_page",
+        "__ASSET_JOB", "film_chain", "annotation_intake", "gold", "retrain", "film_pages", "report_page", "drift",
     }  # fmt: skip
-    assert {schedule.name for schedule in defs.schedules or ()} == {"weekly_retraining"}
 
 
-def test_nothing_looks_outside_by_itself_before_a_team_says_so() -> None:
-    sensors = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
-    assert sensors == dict.fromkeys(
-        ("film_library", "annotation_inbox", "retraining", "label_studio_export"), dg.DefaultSensorStatus.STOPPED
-    )
+def test_nothing_is_done_by_itself_before_a_team_says_so() -> None:
+    """Alerts are switched on by naming a target; without one the sensor does nothing."""
+    stopped, running = dg.DefaultSensorStatus.STOPPED, dg.DefaultSensorStatus.RUNNING
+    sensors = {sensor.name: (sensor.default_status, tuple(target.job_name for target in sensor.targets)) for sensor in defs.sensors or ()}
+    assert sensors == {
+        "film_library": (stopped, ("film_chain",)),
+        "annotation_inbox": (stopped, ("annotation_intake", "gold")),
+        "retraining": (stopped, ("retrain", "film_pages", "report_page")),
+        "label_studio_export": (stopped, ("annotation_intake",)),
+        "alerts": (running, ()),
+    }
 
 
-def test_batches_films_dialogue_and_features_are_checked() -> None:
+def test_schedules_retrain_weekly_when_switched_on_and_look_for_drift_each_night() -> None:
+    schedules = {one.name: (one.cron_schedule, one.default_status.value) for one in defs.schedules or ()}
+    assert schedules == {"weekly_retraining": ("0 3 * * 0", "STOPPED"), "nightly_drift": ("0 4 * * *", "RUNNING")}
+
+
+def test_batches_films_dialogue_and_features_are_checked_and_the_champion_for_drift() -> None:
     checked = {key.asset_key.to_user_string() for checks in ALL_CHECKS for key in checks.check_keys}
+    assert {key.to_user_string() for key in defs.resolve_asset_graph().asset_check_keys} >= {"champion:drift"}
     assert checked == {"annotation_batches", "shots", "dialogue", "face_features", "voice_features", "text_features"}
 
 
