@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,13 +77,15 @@ def find_impact(workspace: Workspace, known: Known, graph: Graph, target: Target
     touched = [thing for node_id, thing in today.items() if node_id in reached]
     models = [_teaching(workspace, known, target, version, reached) for version in known.versions]
     predictions = list(_predictions(workspace, known, target, models, touched))
+    gold_units = _gold_units(workspace, target)
+    shown = {one.film_id for one in predictions} | {unit_id.rpartition(".")[0] for unit_id in gold_units or ()}
     return Impact(
         what=target.what,
-        gold_units=_gold_units(workspace, target),
+        gold_units=gold_units,
         artifacts=dict(Counter(thing.name for thing in touched)),
         models=models,
         predictions=predictions,
-        pages=_pages(workspace, predictions, any(thing.name == "reports" for thing in touched)),
+        pages=_pages(workspace, shown, any(thing.name == "reports" for thing in touched)),
         notes=target.notes,
     )
 
@@ -162,17 +165,14 @@ def _units(table: pd.DataFrame) -> list[str]:
     return sorted(table["unit_id"].unique())
 
 
-def _predictions(workspace: Workspace, known: Known, target: Target, models: list[Teaching], touched: list[Thing]) -> list[Predicted]:
+def _predictions(workspace: Workspace, known: Known, target: Target, models: list[Teaching], touched: list[Thing]) -> Iterator[Predicted]:
     """Of the film itself, and of every film where the model in use learned from it."""
     in_use = {version.version for version in known.versions if version.in_use}
     teaching = next((model for model in models if model.version in in_use and model.learned is not False), None)
-    found = []
     for thing in sorted(touched, key=lambda thing: thing.key):
-        if thing.name == "film_report":
-            why = _why_predicted(target, thing.key, teaching)
-            if why is not None:
-                found.append(Predicted(thing.key, _n_predictions(workspace, thing.key), why))
-    return found
+        why = _why_predicted(target, thing.key, teaching) if thing.name == "film_report" else None
+        if why is not None:
+            yield Predicted(thing.key, _n_predictions(workspace, thing.key), why)
 
 
 def _why_predicted(target: Target, film_id: str, teaching: Teaching | None) -> str | None:
@@ -188,8 +188,9 @@ def _n_predictions(workspace: Workspace, film_id: str) -> int:
     return int(json.loads(path.read_text(encoding="utf-8"))["n_predictions"]) if path.is_file() else 0
 
 
-def _pages(workspace: Workspace, predictions: list[Predicted], whole: bool) -> list[str]:
+def _pages(workspace: Workspace, films: Collection[str], whole: bool) -> list[str]:
+    """The pages of the whole, and of the films whose predictions or labels bear on it."""
     reports = workspace.home.reports
     named = [reports / name for name in OF_THE_WHOLE] if whole else []
-    named += [reports / "films" / f"{one.film_id}.html" for one in predictions]
+    named += [reports / "films" / f"{film_id}.html" for film_id in sorted(films)]
     return [str(path) for path in named if path.is_file()]

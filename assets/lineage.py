@@ -187,6 +187,9 @@ class _Building:
             self._stamp(stamp, is_present)
         for film in history.films:
             self._film(film, history.stamps)
+        if history.learned is not None and (left_out := history.learned.left_out):
+            told = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
+            self._tell(Thing("training_set", "", history.learned.version).id, {"left out": told})
 
     def _stamp(self, stamp: Stamp, is_present: bool) -> None:
         facts = {"code": stamp.code, **_told(stamp)}
@@ -277,17 +280,19 @@ class _Building:
     def _place(self, film_id: str, role: str) -> None:
         path, version = self.workspace.source_path(film_id, role), self.now.get((SOURCE, f"{film_id}/{role}"))
         if path is not None and version is not None:
-            node_id = Thing(SOURCE, f"{film_id}/{role}", version).id
-            self.graph.nodes[node_id] = self.graph.nodes[node_id].telling({"path": str(path)})
+            self._tell(Thing(SOURCE, f"{film_id}/{role}", version).id, {"path": str(path)})
+
+    def _tell(self, node_id: str, facts: Mapping[str, str]) -> None:
+        """Facts of a node, if it is there."""
+        if node_id in self.graph.nodes:
+            self.graph.nodes[node_id] = self.graph.nodes[node_id].telling(facts)
 
     def raters(self) -> None:
         """What the gold that stands there thinks of each rater."""
         path = self.workspace.home.artifact("gold_labels") / "raters.parquet"
         for row in RATERS.read(path).itertuples() if path.is_file() else ():
-            node_id = rater_node(str(row.annotator_id))
-            if node_id in self.graph.nodes:
-                facts = {"weight in gold": f"{row.weight:.2f}"} | ({"flagged": str(row.reason)} if row.flagged else {})
-                self.graph.nodes[node_id] = self.graph.nodes[node_id].telling(facts)
+            facts = {"weight in gold": f"{row.weight:.2f}"} | ({"flagged": str(row.reason)} if row.flagged else {})
+            self._tell(rater_node(str(row.annotator_id)), facts)
 
     def models(self, known: Known) -> None:
         """The registered versions, each after its model, its report and its card."""
@@ -352,9 +357,10 @@ def _parsed(node_id: str) -> Thing:
 
 
 def _told(stamp: Stamp) -> dict[str, str]:
-    """The settings of a run in words."""
-    told = {section: json.dumps(value, sort_keys=True, separators=(", ", ": ")) for section, value in stamp.params.items()}
-    return told | {label: value for label, value in settings(stamp).items() if label == "recogniser"}
+    """The settings of a run in words, and the recogniser that it would have taken for subtitles."""
+    told = "; ".join(f"{section} {json.dumps(value, sort_keys=True)}" for section, value in stamp.params.items())
+    recogniser = {label: value for label, value in settings(stamp).items() if label == "recogniser"}
+    return ({"settings": told} if told else {}) | recogniser
 
 
 def _ground(ground: Ground) -> Node:

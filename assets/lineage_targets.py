@@ -13,9 +13,9 @@ from pathlib import Path
 from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, FILM_OUTPUTS, SOURCE, WHOLE_OUTPUTS, Thing
 from assets.lineage import Graph, Kind, Known, Node, film_node, model_node, rater_node
 from assets.workspace import Workspace
-from corpus.contracts import GOLD_LABELS, PREDICTIONS, UNITS, UTTERANCES, VOTES
+from corpus.contracts import EXPLANATIONS, GOLD_LABELS, PREDICTIONS, UNITS, UTTERANCES, VOTES
 from corpus.datasets.registry import OUTPUTS
-from corpus.terms import PROBABILITY_COLUMNS, FeelmError
+from corpus.terms import PROBABILITY_COLUMNS, ExplainedPart, FeelmError
 
 FILM_ENDS = ("face_features", "voice_features", "text_features", "scene_features", "scenes", "dialogue", "shots", "film")
 """A film's own artifacts, the last made first."""
@@ -72,7 +72,9 @@ def _rater(workspace: Workspace, known: Known, graph: Graph, name: str) -> Targe
     if node_id not in graph.nodes:
         there = ", ".join(node.key for node in graph.nodes.values() if node.kind is Kind.RATER) or "none"
         raise FeelmError(f"no rater {name!r} is known: there are {there} (pseudonyms; names are not kept with the data)")
-    return Target(f"annotator:{name}", [node_id], [node_id], Kind.RATER, name, [])
+    judged = [(edge.note, graph.nodes[edge.downstream]) for edge in graph.edges.values() if edge.upstream == node_id]
+    notes = [f"{note} in {where.facts.get('file', where.name)}, batch {where.key}" for note, where in judged]
+    return Target(f"annotator:{name}", [node_id], [node_id], Kind.RATER, name, notes)
 
 
 def _batch(workspace: Workspace, known: Known, graph: Graph, name: str) -> Target:
@@ -128,7 +130,19 @@ def _unit(workspace: Workspace, film_id: str, unit_id: str) -> dict[str, str]:
         line = said.loc[unit_id]
         facts |= {"line": str(line["raw_text"]), "words from": str(line["source"])}
         facts |= {"screenplay line": str(int(line["script_line"]))} if line["script_line"] == line["script_line"] else {}
-    return facts | _judged(workspace, unit_id)
+    return facts | _why(workspace, film_id, unit_id) | _judged(workspace, unit_id)
+
+
+def _why(workspace: Workspace, film_id: str, unit_id: str) -> dict[str, str]:
+    """What the prediction rests on: the modalities' shares, and the picture that spoke most for it."""
+    path = workspace.home.artifact("film_report", film_id) / "explanations.parquet"
+    parts = EXPLANATIONS.read(path) if path.is_file() else EXPLANATIONS.empty()
+    parts = parts[parts["unit_id"] == unit_id]
+    shares = parts[parts["part"] == ExplainedPart.MODALITY].sort_values("share", ascending=False)
+    frames = parts[(parts["part"] == ExplainedPart.FRAME) & parts["t_ms"].notna()].sort_values("log_odds", ascending=False)
+    told = {"rests on": ", ".join(f"{row.name_} {row.share:+.2f}" for row in shares.rename(columns={"name": "name_"}).itertuples())}
+    told |= {"strongest picture": f"at {int(frames['t_ms'].iloc[0])} ms"} if len(frames) else {}
+    return {name: words for name, words in told.items() if words}
 
 
 def _judged(workspace: Workspace, unit_id: str) -> dict[str, str]:

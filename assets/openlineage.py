@@ -95,8 +95,8 @@ def _time(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _facet(name: str, **content: Any) -> Json:
-    revision, schema = FACETS[name]
+def _facet(kind: str, /, **content: Any) -> Json:
+    revision, schema = FACETS[kind]
     return {"_producer": _producer(), "_schemaURL": f"{SPEC}/facets/{revision}/{schema}.json#/$defs/{schema}", **content}
 
 

@@ -3,9 +3,11 @@
 The tree is for people: films are gathered at its end, and what was told once is named only. `--json` gives the whole graph.
 """
 
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group, RenderableType
@@ -17,7 +19,7 @@ from corpus.terms import FeelmError
 from orchestration.console import Json, err, rows_table, show
 
 if TYPE_CHECKING:
-    from assets.impact import Impact, Teaching
+    from assets.impact import Impact, Predicted, Teaching
     from assets.lineage import Edge, Graph, Node
     from orchestration.lineage import Lineage
 
@@ -25,7 +27,9 @@ SHORT = 12
 """Characters of a digest that are shown."""
 
 OF_A_FILM = ("title", "rights", "declared use", "rights_ref", "catalogue")
-BESIDE = (*OF_A_FILM, "code", "Dagster run", "file", "sha256", "bytes", "path")
+OF_AN_ARTIFACT = ("code", "Dagster run", "verdict", "delivery")
+OF_A_FILE = ("file", "sha256", "sha256 without names", "tool", "bytes", "path")
+BESIDE = (*OF_A_FILM, *OF_AN_ARTIFACT, *OF_A_FILE, "weight in gold", "licence", "from")
 """Facts that stand in a node's first line, or with its film."""
 
 
@@ -75,7 +79,7 @@ def lineage_tree(told: "Lineage") -> RenderableType:
     parts: list[RenderableType] = [printing.tree(root) for root in told.roots]
     if (films := printing.films()) is not None:
         parts.append(films)
-    parts += [Text(note, style="yellow") for note in told.notes]
+    parts += map(Text, told.notes)
     return Group(*parts)
 
 
@@ -113,7 +117,7 @@ class _Printing:
 
     def _is_gathered(self, here: "Node", other: "Node") -> bool:
         """Whether `other` is of a film and `here` of none."""
-        return other.kind in ("artifact", "film") and _film_of(other) is not None and _film_of(here) is None
+        return here.kind != "prediction" and other.kind in ("artifact", "film") and _film_of(other) is not None and _film_of(here) is None
 
     def _gather(self, edges: "list[Edge]") -> Text:
         nodes = [self.graph.nodes[edge.upstream] for edge in edges]
@@ -141,21 +145,16 @@ class _Printing:
         return f"  code: {', '.join(told)}" if told else ""
 
     def _film(self, tree: Tree, nodes: "list[Node]") -> None:
-        facts: dict[str, str] = {}
-        for node in nodes:
-            facts |= {
-                name: value for name, value in node.facts.items() if name in ("title", "rights", "declared use", "rights_ref", "catalogue")
-            }
-        branch = tree.add(_line(nodes[0].key, "", list(facts.values())))
+        facts = {name: node.facts[name] for node in nodes for name in OF_A_FILM if name in node.facts}
+        branch = tree.add(_line(nodes[0].key, list(facts.values())))
         made = [f"{node.name} {_short(node.version)}" for node in nodes if node.kind == "artifact"]
         runs = dict.fromkeys(node.facts["Dagster run"] for node in nodes if "Dagster run" in node.facts)
         if made:
             branch.add(Text(", ".join(made)))
         if runs:
             branch.add(Text(f"Dagster run {', '.join(_short(run) for run in runs)}", style="dim"))
-        for node in nodes:
-            if node.kind == "source":
-                branch.add(label(node, None))
+        if sources := [_short_source(node) for node in nodes if node.kind == "source"]:
+            branch.add(Text(", ".join(sources)))
 
 
 def _film_of(node: "Node") -> str | None:
@@ -172,62 +171,66 @@ def _is_own_film(here: "Node", other: "Node") -> bool:
 
 def label(node: "Node", note: str | None) -> Text:
     """A node in one line, and what else is known of it in the lines below."""
-    return _LABELS.get(node.kind, _artifact)(node, note)
-
-
-def _line(head: str, version: str, details: list[str]) -> Text:
-    return Text.assemble((head, "bold"), f"  {version}" if version else "", *(f" · {detail}" for detail in details if detail))
-
-
-def _artifact(node: "Node", note: str | None) -> Text:
-    film = [node.facts.get(name, "") for name in ("title", "rights", "declared use", "rights_ref")]
-    made = [f"code {_short(node.facts['code'])}" if "code" in node.facts else "", _run(node), *film, note or ""]
-    return _with_rest(_line(f"{node.name} {node.key}".strip(), _short(node.version), made), node)
-
-
-def _run(node: "Node") -> str:
-    return f"Dagster run {_short(node.facts['Dagster run'])}" if "Dagster run" in node.facts else ""
-
-
-def _with_rest(line: Text, node: "Node") -> Text:
-    """The line with the other facts below it."""
+    head, details = _LINES.get(node.kind, _artifact)(node)
+    line = _line(head, [*details, note or ""])
     for name, value in node.facts.items():
         if name not in BESIDE:
             line.append(f"\n{name}: {value}", style="dim")
     return line
 
 
-def _model(node: "Node", note: str | None) -> Text:
-    return _with_rest(_line(f"model version {node.key or node.name}", _short(node.version), []), node)
+def _line(head: str, details: Sequence[str]) -> Text:
+    told = " · ".join(detail for detail in details if detail)
+    return Text.assemble((head, "bold"), f"  {told}" if told else "")
 
 
-def _source(node: "Node", note: str | None) -> Text:
-    digest = f"sha256 {_short(node.facts['sha256'])}" if "sha256" in node.facts else f"md5 {_short(node.version)}"
+def _artifact(node: "Node") -> tuple[str, list[str]]:
+    made = [_labelled("code", node.facts.get("code")), _labelled("Dagster run", node.facts.get("Dagster run"))]
+    told = [node.facts.get(name, "") for name in (*OF_A_FILM, "verdict")]
+    return _name(node), [_short(node.version), *made, *told, _labelled("delivery", node.facts.get("delivery"))]
+
+
+def _source(node: "Node") -> tuple[str, list[str]]:
     size = f"{int(node.facts['bytes']):,} bytes" if "bytes" in node.facts else ""
-    return _line(node.name, digest, [size, node.facts.get("path", "")])
+    return node.name, [_digest(node), size, node.facts.get("path", "")]
 
 
-def _delivery(node: "Node", note: str | None) -> Text:
-    return _with_rest(_line(f"file {node.facts.get('file', 'not known')}", f"md5 {_short(node.version)}", [note or ""]), node)
+def _short_source(node: "Node") -> str:
+    path = Path(node.facts["path"]).name if "path" in node.facts else ""
+    return " ".join(part for part in (node.name, path, _digest(node)) if part)
 
 
-def _plain(node: "Node", note: str | None) -> Text:
-    return _with_rest(_line(_name(node), _short(node.version), [note or ""]), node)
+def _digest(node: "Node") -> str:
+    return _labelled("sha256", node.facts.get("sha256")) or _labelled("md5", node.version)
 
 
-def _film_line(node: "Node", note: str | None) -> Text:
-    return _line(f"film {node.key}", "", [node.facts.get(name, "") for name in ("title", "rights", "catalogue")])
+def _delivery(node: "Node") -> tuple[str, list[str]]:
+    facts = node.facts
+    without = _labelled("sha256 without names", facts.get("sha256 without names"))
+    return f"file {facts.get('file', 'not known')}", [_labelled("md5", node.version), without, facts.get("tool", "")]
 
 
-_LABELS = {
-    "model": _model,
+def _rater(node: "Node") -> tuple[str, list[str]]:
+    weight = node.facts.get("weight in gold")
+    return _name(node), [f"weight in gold {weight}" if weight is not None else ""]
+
+
+def _plain(node: "Node") -> tuple[str, list[str]]:
+    return _name(node), [
+        _short(node.version),
+        *(node.facts.get(name, "") for name in ("licence", "title", "rights", "declared use", "catalogue")),
+    ]
+
+
+_LINES: dict[str, Callable[["Node"], tuple[str, list[str]]]] = {
     "source": _source,
     "delivery": _delivery,
-    "rater": _plain,
+    "rater": _rater,
     "corpus": _plain,
     "weight": _plain,
-    "prediction": _plain,
-    "film": _film_line,
+    "prediction": lambda node: (_name(node), []),
+    "film": _plain,
+    "model": lambda node: (f"model version {node.key}", [_short(node.version)]),
 }
 
 
@@ -235,9 +238,14 @@ def _name(node: "Node") -> str:
     return f"{node.name} {node.key}".strip()
 
 
+def _labelled(name: str, value: str | None) -> str:
+    return f"{name} {_short(value)}" if value else ""
+
+
 def _short(digest: str | None) -> str:
-    """A digest's first characters, folders marked by DVC's `.dir` like files."""
-    return (digest or "").removesuffix(".dir")[:SHORT]
+    """A digest's first characters, folders marked by DVC's `.dir` like files; of a run's id what Dagster shows."""
+    text = (digest or "").removesuffix(".dir")
+    return text[: 8 if text[8:9] == "-" else SHORT]
 
 
 def _many(count: int, word: str) -> str:
@@ -246,17 +254,36 @@ def _many(count: int, word: str) -> str:
 
 def impact_tables(found: "Impact") -> RenderableType:
     """Which models learned from it, then what else it touched."""
-    rows = [[str(model.version), model.state, _learned(model), model.why, model.report or "-"] for model in found.models]
-    parts: list[Any] = [rows_table(f"{found.what}: models", ["version", "state", "learned from it", "why", "its report"], rows)]
+    models = [[str(model.version), model.state, _learned(model), model.why] for model in found.models]
     touched = ", ".join(f"{name} {count}" if count > 1 else name for name, count in found.artifacts.items())
-    others = [["artifacts made from it", touched or "none"]]
+    rows = [["artifacts made from it", touched or "none"]]
     if found.gold_units is not None:
-        others.insert(0, ["gold units", f"{len(found.gold_units)} (--json names them)"])
-    others += [[f"predictions, {one.film_id}", f"{one.n_units} units {one.why}"] for one in found.predictions]
-    others += [["pages", "\n".join(found.pages) or "none"]]
-    parts.append(rows_table("What else it touched", ["what", "which"], others))
-    return Group(*parts, *(Text(note, style="yellow") for note in found.notes))
+        rows.insert(0, ["gold units", f"{len(found.gold_units)} (--json names them)"])
+    rows += [["predictions", words] for words in _predicted(found)] or [["predictions", "none"]]
+    rows += [[f"report of version {model.version}", model.report] for model in found.models if model.report]
+    rows.append(["pages", _pages(found.pages)])
+    return Group(
+        rows_table(f"{found.what}: models", ["version", "state", "learned from it", "why"], models),
+        rows_table("What else it touched", ["what", "which"], rows),
+        *map(Text, found.notes),
+    )
 
 
 def _learned(model: "Teaching") -> str:
-    return {True: "yes", False: "no", None: "not known"}[model.learned]
+    return "not known" if model.learned is None else "yes" if model.learned else "no"
+
+
+def _predicted(found: "Impact") -> list[str]:
+    """Films told together where the reason is the same."""
+    by_why: dict[str, list[Predicted]] = {}
+    for one in found.predictions:
+        by_why.setdefault(one.why, []).append(one)
+    return [f"{sum(one.n_units for one in films)} units {why}: {', '.join(one.film_id for one in films)}" for why, films in by_why.items()]
+
+
+def _pages(pages: list[str]) -> str:
+    """Pages in the folder that holds them all."""
+    if not pages:
+        return "none"
+    folder = os.path.commonpath([Path(page).parent for page in pages])
+    return f"in {folder}: {', '.join(Path(page).relative_to(folder).as_posix() for page in pages)}"
