@@ -62,7 +62,7 @@ class RaterShare:
 
 @dataclass(frozen=True)
 class BatchFacts:
-    """A delivery as it was decided on; `file` is its name in the inbox, null where it is gone.
+    """A delivery as it was decided on; its file's name is not kept, for it may be a rater's.
 
     `content_version` is of what is in use of the batch, null where nothing is; `of_this_delivery` is false where that is the content of an
     earlier one. `raters` judged in the delivery, `raters_in_use` in the content that is in use.
@@ -70,7 +70,6 @@ class BatchFacts:
 
     batch_id: str
     version: str
-    file: str | None
     tool: str | None
     verdict: str
     sequence: int
@@ -162,14 +161,12 @@ def _film(folder: Path, version: str) -> FilmRights:
 def _batch(workspace: Workspace, decision: Decision) -> BatchFacts:
     folder = workspace.home.batch(decision.batch_id)
     in_use = accepted_folder(folder) if decision.in_use_sequence is not None else None
-    delivered, summary = workspace.inbox.get(decision.batch_id), folder / "summary.json"
     as_decided = workspace.versions.of(folder) == decision.batch_version
     judged = _judgements(folder) if as_decided else []
     return BatchFacts(
         batch_id=decision.batch_id,
         version=decision.batch_version,
-        file=delivered.name if delivered is not None else None,
-        tool=json.loads(summary.read_text(encoding="utf-8"))["tool"] if as_decided else None,
+        tool=json.loads((folder / "summary.json").read_text(encoding="utf-8"))["tool"] if as_decided else None,
         verdict=decision.verdict,
         sequence=decision.sequence,
         decision_version=workspace.versions.of(decision_folder(folder)),

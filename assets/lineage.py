@@ -245,9 +245,12 @@ class _Building:
             self._judged(batch.raters_in_use, self.graph.add(_artifact(content).telling({"content": earlier})))
 
     def _delivery(self, batch: BatchFacts, read: Stamp) -> str:
-        facts = {"file": batch.file or "gone from the inbox", "tool": batch.tool or "not known"}
+        path, version = self.workspace.inbox.get(batch.batch_id), read.inputs["file"]
+        lies_there = path is not None and self.workspace.versions.of(path) == version
+        facts = {"file": path.name if path is not None and lies_there else "that is not in the inbox any more"}
+        facts |= {"tool": batch.tool} if batch.tool else {}
         facts |= {"sha256 without names": ", ".join(batch.source_sha256)} if batch.source_sha256 else {}
-        node = Node(Thing(DELIVERY, batch.batch_id, read.inputs["file"]).id, Kind.DELIVERY, "file", batch.batch_id, read.inputs["file"])
+        node = Node(Thing(DELIVERY, batch.batch_id, version).id, Kind.DELIVERY, "file", batch.batch_id, version)
         return self.graph.add(node.telling(facts))
 
     def _judged(self, raters: list[RaterShare], where: str) -> None:

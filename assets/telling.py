@@ -20,7 +20,6 @@ from assets.workspace import Workspace
 from corpus import contracts
 from corpus.contracts import TableSchema
 from corpus.terms import FeelmError
-from ml.evaluation.report import ValidationReport
 from pages.cards.dataset import CARD_GOLD, CARD_UNITS
 from pages.cards.document import CARD_FILE
 
@@ -157,6 +156,8 @@ def _scores(folder: Path, output: str) -> dict[str, Any]:
         return {"dagster/column_schema": column_schema(SCORES, [])}
     if output != "validation_report":
         return {}
+    from ml.evaluation.report import ValidationReport
+
     report = ValidationReport.read(folder / "report.json")
     n_rows = sum(len(corpus.scores) for corpus in report.corpora)
     return {"dagster/row_count": n_rows, "dagster/column_schema": column_schema(SCORES, [])}
