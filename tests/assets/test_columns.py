@@ -5,9 +5,11 @@ from collections import deque
 import dagster as dg
 import pytest
 
+from assets.chain import STAGES, StageRun
 from assets.columns import COLUMN_SOURCES, SCORES
-from assets.telling import TABLES, column_lineage
-from corpus.contracts import ANNOTATIONS, TableSchema
+from assets.telling import TABLES, column_lineage, tell
+from assets.workspace import Workspace
+from corpus.contracts import ANNOTATIONS, PREDICTIONS, TableSchema
 from corpus.datasets.registry import CORPORA
 from orchestration.definitions import defs
 
@@ -75,3 +77,16 @@ def test_a_column_comes_from_assets_directly_before() -> None:
 
 def test_assets_without_a_table_before_them_have_no_column_lineage() -> None:
     assert column_lineage("film") == {}
+
+
+@pytest.mark.parametrize("name", ["gold_labels", "validation_report", "champion"])
+def test_a_materialisation_tells_its_columns_and_where_they_come_from(told: Workspace, name: str) -> None:
+    run = StageRun(name, "", None, {}, 0.0, 0.0, 0)
+    metadata = tell(told, STAGES[name], run, name)
+    columns = {column.name for column in metadata["dagster/column_schema"].columns}
+    assert set(metadata["dagster/column_lineage"].deps_by_column) <= columns
+    assert metadata["dagster/row_count"] == {"gold_labels": 24, "validation_report": 2, "champion": _n_predictions(told)}[name]
+
+
+def _n_predictions(workspace: Workspace) -> int:
+    return len(PREDICTIONS.read(workspace.home.artifact("champion") / "predictions.parquet"))

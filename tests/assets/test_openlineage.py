@@ -73,7 +73,7 @@ def as_facets(facets: dict[str, Any]) -> dict[str, Any]:
 
 def as_dataset(kind: Any, dataset: dict[str, Any], own: str) -> Any:
     facets, more = as_facets(dataset["facets"]), as_facets(dataset.get(own, {}))
-    return kind(dataset["namespace"], dataset["name"], facets, **({own: more} if more else {}))
+    return kind(namespace=dataset["namespace"], name=dataset["name"], facets=facets, **({own: more} if more else {}))
 
 
 def as_event(event: dict[str, Any]) -> RunEvent:

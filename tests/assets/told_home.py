@@ -9,7 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
-from assets.chain import STAGES, _needs, output_path, run_stage
+from assets.chain import STAGES, output_path, run_stage
 from assets.workspace import Workspace
 from corpus.annotations.batches import deliver
 from corpus.annotations.decisions import write_decision
@@ -64,8 +64,10 @@ def stamped(workspace: Workspace, name: str, key: str = "") -> None:
     stage = STAGES[name]
     workspace.refresh()
     outputs = {output: workspace.versions.of(output_path(workspace, stage, output, key)) for output in stage.outputs}
+    params = {section: workspace.params.raw[section] for section in stage.sections}
+    needs = {"code": stage.code_version, "inputs": stage.inputs(workspace, key), "params": params}
     path = workspace.home.root / "stamps" / name / f"{key or 'all'}.json"
-    write_json(path, {**_needs(workspace, stage, key), "outputs": outputs, "cost": {"wall_s": 1.0, "cpu_s": 1.0, "written_bytes": 1}})
+    write_json(path, {**needs, "outputs": outputs, "cost": {"wall_s": 1.0, "cpu_s": 1.0, "written_bytes": 1}})
 
 
 def _speak(workspace: Workspace, film_id: str) -> None:
