@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from assets.chain import STAGES, Scope, Stage, StageRun, is_fresh, output_path, read_stamp, run_stage
+from assets.columns import COLUMN_SOURCES, SCORES
 from assets.links import links
 from assets.resources import FeelmWorkspace
 from assets.workspace import Workspace
@@ -53,6 +54,7 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
         ("explanations.parquet", contracts.EXPLANATIONS),
     ),
     "dataset_card": (("units.parquet", CARD_UNITS), ("gold.parquet", CARD_GOLD)),
+    "champion": (("predictions.parquet", contracts.PREDICTIONS),),
     "film_report": (("predictions.parquet", contracts.PREDICTIONS), ("explanations.parquet", contracts.EXPLANATIONS)),
 }
 """The tables in each artifact; the first is the one whose rows and columns Dagster shows."""
@@ -114,7 +116,7 @@ def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict
     }
     metadata |= _summary(folder)
     metadata |= links(workspace, output, folder)
-    metadata |= _table(folder, output)
+    metadata |= _table(folder, output) | _scores(folder, output) | column_lineage(asset_of(stage, output))
     if (folder / CARD_FILE).is_file():
         metadata["card"] = dg.MetadataValue.md(_card_text(folder / CARD_FILE))
     metadata |= {name: dg.MetadataValue.md(markdown) for name, markdown in plots(folder, output).items()}
@@ -159,6 +161,35 @@ def _table(folder: Path, output: str) -> dict[str, Any]:
         if (folder / other).is_file():
             metadata[f"rows_{Path(other).stem}"] = pq.read_metadata(folder / other).num_rows
     return metadata
+
+
+def _scores(folder: Path, output: str) -> dict[str, Any]:
+    """The report's figures as the table that they are; the page of the whole shows the same ones."""
+    if output == "reports":
+        return {"dagster/column_schema": column_schema(SCORES, [])}
+    if output != "validation_report":
+        return {}
+    from ml.evaluation.report import ValidationReport
+
+    report = ValidationReport.read(folder / "report.json")
+    n_rows = sum(len(corpus.scores) for corpus in report.corpora)
+    return {"dagster/row_count": n_rows, "dagster/column_schema": column_schema(SCORES, [])}
+
+
+def asset_of(stage: Stage, output: str) -> str:
+    """The Dagster asset of an output, for stages that are not of corpora."""
+    return stage.name if output == "reports" else output
+
+
+def column_lineage(asset: str) -> dict[str, Any]:
+    """From which columns of the assets before it each column of the asset comes."""
+    if asset not in COLUMN_SOURCES:
+        return {}
+    deps = {
+        column: [dg.TableColumnDep(asset_key=dg.AssetKey(one.asset), column_name=one.column) for one in sources]
+        for column, sources in COLUMN_SOURCES[asset].items()
+    }
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps_by_column=deps)}
 
 
 def column_schema(schema: TableSchema, names: list[str]) -> dg.TableSchema:

@@ -20,6 +20,7 @@ from orchestration.cli_benchmark import benchmark_app
 from orchestration.cli_features import features_app
 from orchestration.cli_films import films_app
 from orchestration.cli_health import health
+from orchestration.cli_lineage import lineage, openlineage
 from orchestration.cli_models import models_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_shots import shots
@@ -42,8 +43,8 @@ for sub, name in (
 ):
     app.add_typer(sub, name=name)
 
-app.command()(shots)
-app.command()(health)
+for command in (shots, lineage, openlineage, health):
+    app.command()(command)
 
 
 def main() -> None:

@@ -176,6 +176,12 @@ def _record(version: Any, aliases: Mapping[str, int]) -> VersionRecord:
     return VersionRecord(_registered(version), created, version.tags.get(PROMOTED_TAG), own)
 
 
+def run_tags(home: Home, registered: RegisteredVersion) -> dict[str, str]:
+    """What was noted when a version was trained (`feelm.*`): revision of the data, training set, code."""
+    tags: dict[str, str] = _client(home).get_run(registered.run_id).data.tags
+    return {name: value for name, value in tags.items() if name.startswith("feelm.")}
+
+
 def version_folder(home: Home, registered: RegisteredVersion) -> Path:
     """Where a version's files lie, in this home wherever that was moved."""
     return _run_folder(home, registered.run_id)

@@ -50,6 +50,14 @@ def judged_home(trained_home: Home, tmp_path_factory: pytest.TempPathFactory) ->
     return workspace.home
 
 
+@pytest.fixture(scope="session")
+def told(trained_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The home of `tests.assets.told_home`, whose whole past is known; tests only read it."""
+    from tests.assets.told_home import told_home
+
+    return told_home(trained_home, tmp_path_factory.mktemp("told"))
+
+
 def copied(home: Home, folder: Path) -> Workspace:
     """A copy of a home with its settings."""
     shutil.copytree(home.root.parent, folder, dirs_exist_ok=True)

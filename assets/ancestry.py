@@ -1,0 +1,127 @@
+"""What a stamp says of where its outputs come from: the things that a run read, by name and content version.
+
+A stamp names what was read by labels of its own link; here each label is resolved to the artifact, source file or delivery that it stands
+for. What is left over (settings, durations, notes) came from no artifact.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from assets.chain import STAGES, Scope
+from assets.workspace import ABSENT
+from corpus.paths import Home
+
+SOURCE, DELIVERY, CORPUS_SOURCE, ACCEPTED = "source", "delivery", "corpus_source", "accepted"
+"""Things that no link makes: a film's file (key: film_id/role), a raters' file, a public corpus, and what is in use of a batch."""
+
+VERSION = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
+
+FILM_OUTPUTS = frozenset(output for stage in STAGES.values() if stage.scope is Scope.FILM for output in stage.outputs)
+WHOLE_OUTPUTS = frozenset(output for stage in STAGES.values() if stage.scope is Scope.WHOLE for output in stage.outputs)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """One finished run of a link: its code, the version of each thing it read by label, of each output, and its settings."""
+
+    stage: str
+    key: str
+    code: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An artifact (`name` is a link's output) or a source, of one film, batch or corpus (`key`) or the whole (''), in one version."""
+
+    name: str
+    key: str
+    version: str
+
+    @property
+    def id(self) -> str:
+        """The same for the same content."""
+        return f"{self.name}{'/' if self.key else ''}{self.key}@{self.version}"
+
+
+def read_stamps(home: Home) -> Iterator[Stamp]:
+    """The last finished run of every link, those of films, batches and corpora that are gone included; in the order of the chain."""
+    for name, stage in STAGES.items():
+        for path in sorted((home.root / "stamps" / name).glob("*.json")):
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            key = "" if stage.scope is Scope.WHOLE else path.stem
+            yield Stamp(name, key, raw["code"], raw["inputs"], raw["outputs"], raw["params"])
+
+
+def products(stamp: Stamp) -> list[Thing]:
+    """What the run made."""
+    return [Thing(output, stamp.key, version) for output, version in stamp.outputs.items()]
+
+
+def origins(stamp: Stamp) -> list[Thing]:
+    """What the run read; what was not there is left out."""
+    return [thing for label, version in stamp.inputs.items() for thing in _things(stamp, label, version)]
+
+
+def settings(stamp: Stamp) -> dict[str, str]:
+    """By label, what else the run depended on."""
+    return {label: value for label, value in stamp.inputs.items() if value != ABSENT and not _things(stamp, label, value)}
+
+
+def _things(stamp: Stamp, label: str, value: str) -> list[Thing]:
+    if value == ABSENT or not VERSION.match(value):
+        return []
+    head, slash, rest = label.partition("/")
+    return _in_part(stamp.stage, head, rest, value) if slash else _by_name(stamp, label, value)
+
+
+def _by_name(stamp: Stamp, label: str, version: str) -> list[Thing]:
+    """A label of one word: a source, an artifact of the same film, or one of the whole."""
+    match stamp.stage, label:
+        case "film", "video" | "subtitles" | "screenplay":
+            return [Thing(SOURCE, f"{stamp.key}/{label}", version)]
+        case "annotation_batches", "file":
+            return [Thing(DELIVERY, stamp.key, version)]
+        case "annotation_gate", "batch":
+            return [Thing("annotation_batches", stamp.key, version)]
+        case "corpus", "source":
+            return [Thing(CORPUS_SOURCE, stamp.key, version)]
+    if label in FILM_OUTPUTS and STAGES[stamp.stage].scope is Scope.FILM:
+        return [Thing(label, stamp.key, version)]
+    return [Thing(label, "", version)] if label in WHOLE_OUTPUTS else []
+
+
+def _in_part(stage: str, head: str, rest: str, version: str) -> list[Thing]:
+    """A label of two words: the artifact of a film, batch or corpus."""
+    match stage, head:
+        case "annotations", "batch":
+            return [Thing(ACCEPTED, rest, version)]
+        case "report", "decision":
+            return [Thing("annotation_decisions", rest, version)]
+        case "training_set", "corpus":
+            parts = zip(STAGES["corpus"].outputs, VERSION.findall(version), strict=True)
+            return [Thing(output, rest, part) for output, part in parts if part != ABSENT]
+    return [Thing(rest, head, version)] if rest in FILM_OUTPUTS else []
+
+
+def ancestors(stamps: Iterable[Stamp], *outputs: str) -> list[Stamp]:
+    """The runs behind artifacts of the whole, by what was read in which version; those of batches by their batch."""
+    known = list(stamps)
+    makers = {product: stamp for stamp in known for product in products(stamp)}
+    gates = {stamp.key: stamp for stamp in known if stamp.stage == "annotation_gate"}
+    waiting = [stamp for stamp in known for output in outputs if output in stamp.outputs and not stamp.key]
+    found: dict[tuple[str, str], Stamp] = {}
+    while waiting:
+        stamp = waiting.pop()
+        if (stamp.stage, stamp.key) not in found:
+            found[stamp.stage, stamp.key] = stamp
+            before = (gates.get(thing.key) if thing.name == ACCEPTED else makers.get(thing) for thing in origins(stamp))
+            waiting += [maker for maker in before if maker is not None]
+    return [stamp for stamp in known if (stamp.stage, stamp.key) in found]

@@ -1,0 +1,240 @@
+"""How the artifacts of a home came to be, as it was noted down: stamps, films with their rights, batches with their raters, what taught.
+
+`read_history` reads it off the home as it is; the gate keeps the same beside each model that it registers, so that a later version, another
+film or a withdrawn rater changes nothing of what an older model is known to rest on. Only what was noted is told: a field is null where it
+is not known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assets.ancestry import Stamp, ancestors, read_stamps
+from assets.workspace import Workspace
+from corpus.annotations.decisions import Decision, accepted_folder, decision_folder, read_decisions
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, TRACES, TRAINING_UNITS, VOTES
+from corpus.paths import Home
+from ml.evaluation.typed import typed
+from ml.models.training_set import FILMS, Manifest, one_perspective
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HISTORY_FILE = "history.json"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file as a film came by it: `role` is video, subtitles or screenplay."""
+
+    role: str
+    sha256: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class FilmRights:
+    """What was known of a film and its rights when the artifact `film` of that content version was made."""
+
+    film_id: str
+    version: str
+    title: str
+    rights: str
+    rights_ref: str | None
+    attribution: str | None
+    declared_use: str
+    files: list[SourceFile]
+
+
+@dataclass(frozen=True)
+class RaterShare:
+    """How many judgements (and traces) of a rater a delivery holds."""
+
+    annotator_id: str
+    judgements: int
+
+
+@dataclass(frozen=True)
+class BatchFacts:
+    """A delivery as it was decided on; its file's name is not kept, for it may be a rater's.
+
+    `content_version` is of what is in use of the batch, null where nothing is; `of_this_delivery` is false where that is the content of an
+    earlier one. `raters` judged in the delivery, `raters_in_use` in the content that is in use.
+    """
+
+    batch_id: str
+    version: str
+    tool: str | None
+    verdict: str
+    sequence: int
+    decision_version: str
+    content_version: str | None
+    of_this_delivery: bool
+    source_sha256: list[str]
+    raters: list[RaterShare]
+    raters_in_use: list[RaterShare]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Units of a training set with a soft label: all of them, and how many bear on a film, a rater's counted vote, or a batch.
+
+    `raters` and `batches` are null where the gold or the judgements of that time are not there any more.
+    """
+
+    version: str
+    n_units: int
+    films: dict[str, int]
+    left_out: dict[str, str]
+    corpora: dict[str, int]
+    raters: dict[str, int] | None
+    batches: dict[str, int] | None
+
+
+@dataclass(frozen=True)
+class History:
+    """What is known of how the artifacts came to be."""
+
+    stamps: list[Stamp] = field(default_factory=list)
+    films: list[FilmRights] = field(default_factory=list)
+    batches: list[BatchFacts] = field(default_factory=list)
+    learned: Learned | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> History | None:
+        """What was kept beside a model; None where nothing was."""
+        return typed(cls, json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+    def before(self, *outputs: str) -> History:
+        """Only what lies before some artifacts of the whole: the stamps that lead to them, with the films and batches that they name."""
+        stamps = ancestors(self.stamps, *outputs)
+        films = {version for stamp in stamps if stamp.stage == "film" for version in stamp.outputs.values()}
+        batches = {stamp.key for stamp in stamps if stamp.stage == "annotation_gate"}
+        return dataclasses.replace(
+            self,
+            stamps=stamps,
+            films=[film for film in self.films if film.version in films],
+            batches=[batch for batch in self.batches if batch.batch_id in batches],
+        )
+
+
+def read_history(workspace: Workspace) -> History:
+    """The history of what lies in the home now."""
+    home = workspace.home
+    stamps = list(read_stamps(home))
+    return History(
+        stamps=stamps,
+        films=list(_films(workspace, stamps)),
+        batches=[_batch(workspace, decision) for decision in read_decisions(home)],
+        learned=read_learned(workspace, stamps),
+    )
+
+
+def _films(workspace: Workspace, stamps: list[Stamp]) -> Iterator[FilmRights]:
+    """Of every film whose artifact is as its stamp says."""
+    for stamp in stamps:
+        folder = workspace.home.artifact("film", stamp.key) if stamp.stage == "film" else None
+        if folder is not None and workspace.versions.of(folder) == stamp.outputs["film"]:
+            yield _film(folder, stamp.outputs["film"])
+
+
+def _film(folder: Path, version: str) -> FilmRights:
+    raw = json.loads((folder / "film.json").read_text(encoding="utf-8"))
+    return FilmRights(
+        film_id=raw["film_id"],
+        version=version,
+        title=raw.get("title", raw["film_id"]),
+        rights=raw["rights"],
+        rights_ref=raw.get("rights_ref"),
+        attribution=raw.get("attribution"),
+        declared_use=raw["declared_use"],
+        files=[SourceFile(role, source["sha256"], source["bytes"]) for role, source in sorted(raw["sources"].items())],
+    )
+
+
+def _batch(workspace: Workspace, decision: Decision) -> BatchFacts:
+    folder = workspace.home.batch(decision.batch_id)
+    in_use = accepted_folder(folder) if decision.in_use_sequence is not None else None
+    as_decided = workspace.versions.of(folder) == decision.batch_version
+    judged = _judgements(folder) if as_decided else []
+    return BatchFacts(
+        batch_id=decision.batch_id,
+        version=decision.batch_version,
+        tool=json.loads((folder / "summary.json").read_text(encoding="utf-8"))["tool"] if as_decided else None,
+        verdict=decision.verdict,
+        sequence=decision.sequence,
+        decision_version=workspace.versions.of(decision_folder(folder)),
+        content_version=workspace.versions.of(in_use) if in_use is not None else None,
+        of_this_delivery=decision.accepted,
+        source_sha256=_sources(folder) if as_decided else [],
+        raters=judged,
+        raters_in_use=_judgements(in_use) if in_use is not None else [],
+    )
+
+
+def _tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return ANNOTATIONS.read(folder / "annotations.parquet"), TRACES.read(folder / "traces.parquet")
+
+
+def _judgements(folder: Path) -> list[RaterShare]:
+    annotations, traces = _tables(folder)
+    counts = Counter(annotations.drop_duplicates("group_id")["annotator_id"])
+    counts.update(traces.drop_duplicates("trace_id")["annotator_id"])
+    return [RaterShare(str(annotator_id), count) for annotator_id, count in sorted(counts.items())]
+
+
+def _sources(folder: Path) -> list[str]:
+    return sorted({str(digest) for table in _tables(folder) for digest in table["source_file_sha256"].unique()})
+
+
+def read_learned(workspace: Workspace, stamps: list[Stamp]) -> Learned | None:
+    """What the training set that lies in the home teaches from whom; None where there is none."""
+    home, of = workspace.home, workspace.versions.of
+    folder = home.artifact("training_set")
+    if not (folder / "manifest.json").is_file():
+        return None
+    manifest = Manifest.read(folder)
+    rows = TRAINING_UNITS.read(folder / "manifest.parquet")
+    taught = rows[rows["status"].notna()]
+    films = taught.loc[taught["source"] == FILMS, "film_id"].value_counts()
+    votes = _counted_votes(home, taught) if of(home.artifact("gold_labels")) == manifest.gold_version else None
+    return Learned(
+        version=of(folder),
+        n_units=len(taught),
+        films={film_id: int(films.get(film_id, 0)) for film_id in sorted(manifest.films)},
+        left_out=manifest.left_out,
+        corpora={name: int((taught["source"] == name).sum()) for name in sorted(manifest.corpora)},
+        raters=_units_by(votes, "annotator_id") if votes is not None else None,
+        batches=_units_by_batch(workspace, votes, stamps) if votes is not None else None,
+    )
+
+
+def _counted_votes(home: Home, taught: pd.DataFrame) -> pd.DataFrame | None:
+    """The votes that count in the soft labels that are taught; None where gold was made without noting them."""
+    folder = home.artifact("gold_labels")
+    if not (folder / "votes.parquet").is_file():
+        return None
+    used = one_perspective(GOLD_LABELS.read(folder / "gold.parquet"))
+    used = used.loc[used["unit_id"].isin(taught["unit_id"]), ["unit_id", "perspective"]]
+    votes = VOTES.read(folder / "votes.parquet")
+    return votes[votes["weight"] > 0].merge(used, on=["unit_id", "perspective"])
+
+
+def _units_by(votes: pd.DataFrame, column: str) -> dict[str, int]:
+    return {str(name): int(count) for name, count in votes.groupby(column)["unit_id"].nunique().items()}
+
+
+def _units_by_batch(workspace: Workspace, votes: pd.DataFrame, stamps: list[Stamp]) -> dict[str, int] | None:
+    """By batch; None where the judgements that lie there are not those that the gold was made of."""
+    folder = workspace.home.artifact("annotations")
+    read = next((stamp.inputs["annotations"] for stamp in stamps if stamp.stage == "gold_labels"), None)
+    if read is None or read != workspace.versions.of(folder):
+        return None
+    batch_of = ANNOTATIONS.read(folder / "annotations.parquet").drop_duplicates("group_id")[["group_id", "batch_id"]]
+    return _units_by(votes.merge(batch_of, on="group_id"), "batch_id")
