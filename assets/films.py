@@ -7,6 +7,7 @@ import dagster as dg
 from assets.chain import STAGES
 from assets.partitions import films
 from assets.resources import FeelmWorkspace
+from assets.running import RETRY
 from assets.telling import materialize, partition_of, run_link, tell
 
 GROUP = "films"
@@ -46,6 +47,7 @@ def film(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.Mat
         )
     ],
     partitions_def=films,
+    retry_policy=RETRY,
 )
 def film_scan(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> Iterator[dg.MaterializeResult]:
     """The one pass over the video that every picture-based stage feeds on; nothing else opens the film."""

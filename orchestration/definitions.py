@@ -11,6 +11,9 @@ from assets.resources import FeelmWorkspace
 from orchestration.checks import ALL_CHECKS
 from orchestration.sensors import annotation_intake_job, label_studio_export
 
+ONE_AT_A_TIME_TAG = "feelm/one_at_a_time"
+"""Of runs with the same value of this tag the queue starts one at a time (dagster.yaml)."""
+
 ALL_ASSETS = dg.load_assets_from_modules([films, dialogue, features, annotations, models, reports])
 
 film_chain_job = dg.define_asset_job(
@@ -23,6 +26,7 @@ retrain_job = dg.define_asset_job(
     "retrain",
     selection=dg.AssetSelection.assets("annotations").downstream() & dg.AssetSelection.groups("annotations", "models"),
     description="Gold labels, training set, model, report, snapshot and the gate to champion.",
+    tags={ONE_AT_A_TIME_TAG: "retrain"},
 )
 
 weekly_retraining = dg.ScheduleDefinition(
@@ -39,5 +43,7 @@ defs = dg.Definitions(
     schedules=[weekly_retraining],
     sensors=[label_studio_export],
     resources={"workspace": FeelmWorkspace()},
-    executor=dg.multiprocess_executor.configured({"max_concurrent": 2, "start_method": {"forkserver": {}}}),
+    executor=dg.multiprocess_executor.configured(
+        {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["orchestration.definitions"]}}}
+    ),
 )
