@@ -2,8 +2,8 @@
 
 DVC runs without git in the folder that holds the home (`--no-scm`), so a clone stays clean; the data revision is the sha256 of
 dvc.lock. The remote is a folder of the home, or what the environment names. Only links whose stamp is fresh are committed, because `dvc
-commit` believes whatever it finds on disk. What would show a film again that may not be exported (its sound, pictures and words) is recorded
-and stays here: only the rest is pushed.
+commit` believes whatever it finds on disk. What would show a film again that may not be exported (its sound, pictures and words) is
+recorded and stays here: only the rest is pushed.
 """
 
 from __future__ import annotations

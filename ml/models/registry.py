@@ -1,9 +1,9 @@
 """MLflow: one run and one registered version for each trained model, and which version is champion.
 
-MLflow's files lie under FEELM_HOME, its database there too or, in staging and prod, in Postgres. A version keeps the model's folder as it is
-(safetensors and JSON, no pickle), its report and its card, and the digest of all these files is a tag, so that a version is used again only
-as it was registered. The content version is a tag too: registering the same model twice gives the version that is there. With `signature`
-the only importer of mlflow.
+MLflow's files lie under FEELM_HOME, its database there too or, in staging and prod, in Postgres. A version keeps the model's folder
+as it is (safetensors and JSON, no pickle), its report and its card, and the digest of all these files is a tag, so that a version is used
+again only as it was registered. The content version is a tag too: registering the same model twice gives the version that is there. With
+`signature` the only importer of mlflow.
 """
 
 from __future__ import annotations
