@@ -30,3 +30,9 @@ def job() -> dg.JobDefinition:
     """With the executor that this project's runs have."""
     asked = dg.define_asset_job("killed_once_job", selection=[killed_once])
     return dg.Definitions(assets=[killed_once], jobs=[asked], executor=defs.executor).resolve_job_def("killed_once_job")
+
+
+def execute(mark: str) -> None:
+    """Run it on the instance of DAGSTER_HOME; in a process of its own, for Python keeps one forkserver with the environment of its start."""
+    with dg.DagsterInstance.get() as instance:
+        dg.execute_job(dg.reconstructable(job), instance=instance, run_config={"ops": {"killed_once": {"config": {"path": mark}}}})

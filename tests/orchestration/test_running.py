@@ -1,5 +1,6 @@
 """How runs are run: what is tried again, what waits for what, how long things are kept."""
 
+import multiprocessing
 from pathlib import Path
 
 import dagster as dg
@@ -17,7 +18,7 @@ from corpus.devices import best_device
 from corpus.paths import Home
 from orchestration.definitions import ALL_ASSETS, defs
 from orchestration.instance import prepare_dagster_home
-from tests.orchestration.killed_once import job
+from tests.orchestration.killed_once import execute
 from tests.storage import Storage
 
 DAY_S = 86400
@@ -32,18 +33,22 @@ def folder(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_step_whose_process_is_killed_is_tried_again_and_succeeds(folder: Path, tmp_path: Path) -> None:
-    config = {"ops": {"killed_once": {"config": {"path": str(tmp_path / "mark")}}}}
+    process = multiprocessing.get_context("spawn").Process(target=execute, args=(str(tmp_path / "mark"),))
+    process.start()
+    process.join()
     with dg.DagsterInstance.get() as instance:
-        result = dg.execute_job(dg.reconstructable(job), instance=instance, run_config=config)
-        assert result.success
-        kinds = [event.event_type for event in result.all_events if event.step_key == "killed_once"]
-        assert dg.DagsterEventType.STEP_UP_FOR_RETRY in kinds and kinds[-1] is dg.DagsterEventType.STEP_SUCCESS
-        (event,) = instance.fetch_materializations(dg.AssetKey("killed_once"), limit=2).records
-        metadata = event.asset_materialization.metadata  # type: ignore[union-attr]
+        (done,) = instance.get_runs()
+        assert done.is_success
+        told = [entry.dagster_event for entry in instance.all_logs(done.run_id) if entry.dagster_event]
+        kinds = [event.event_type for event in told if event.step_key == "killed_once"]
+        assert dg.DagsterEventType.STEP_UP_FOR_RETRY in kinds and dg.DagsterEventType.STEP_SUCCESS in kinds
+        (record,) = instance.fetch_materializations(dg.AssetKey("killed_once"), limit=2).records
+        assert record.asset_materialization is not None
+        metadata = record.asset_materialization.metadata
         assert metadata["first"].value != metadata["second"].value
 
 
-def run(tags: dict[str, str] | None = None, status: dg.DagsterRunStatus = dg.DagsterRunStatus.QUEUED) -> dg.DagsterRun:
+def run(tags: dict[str, str] | None = None, status: dg.DagsterRunStatus = dg.DagsterRunStatus.NOT_STARTED) -> dg.DagsterRun:
     return dg.DagsterRun(job_name="j", run_id=make_new_run_id(), tags=tags or {}, status=status)
 
 
