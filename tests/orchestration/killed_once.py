@@ -33,6 +33,6 @@ def job() -> dg.JobDefinition:
 
 
 def execute(mark: str) -> None:
-    """Run it on the instance of DAGSTER_HOME; in a process of its own, for Python keeps one forkserver with the environment of its start."""
+    """Run it on the instance of DAGSTER_HOME; in a process of its own, for Python keeps a forkserver with the environment of its start."""
     with dg.DagsterInstance.get() as instance:
         dg.execute_job(dg.reconstructable(job), instance=instance, run_config={"ops": {"killed_once": {"config": {"path": mark}}}})
