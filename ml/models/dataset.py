@@ -428,12 +428,9 @@ def _speakers(rows: pd.DataFrame) -> IntArray:
 
 def _people(rows: pd.DataFrame, listener: npt.NDArray[np.object_]) -> tuple[IntArray, IntArray]:
     """Numbers of the speakers, as `_speakers` gives them, and of those who listen; -1 for nobody known and for who never speaks."""
-    import pandas as pd
-
-    number = _speakers(rows)
-    known = dict(zip((rows["film_id"] + "/" + rows["character_id"])[number >= 0], number[number >= 0], strict=True))
-    named = rows["film_id"] + "/" + pd.Series(listener, index=rows.index, dtype=object)
-    return number, named.map(known).fillna(-1).to_numpy(np.int64)
+    number, film = _speakers(rows), rows["film_id"].tolist()
+    known = {(one, who): code for one, who, code in zip(film, rows["character_id"], number.tolist(), strict=True) if code >= 0}
+    return number, np.array([known.get(one, -1) for one in zip(film, listener, strict=True)], np.int64)
 
 
 def cast_of(rows: pd.DataFrame) -> Cast:

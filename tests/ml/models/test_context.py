@@ -6,7 +6,7 @@ import torch
 
 from corpus.contracts import TRAINING_UNITS
 from corpus.terms import EMOTIONS, MODALITIES
-from ml.models.context import ContextParams, Opinions, _Feed
+from ml.models.context import ContextParams, Opinions, _Feed, join, train_context
 from ml.models.dataset import UnitArrays, load_training, training_columns
 from ml.models.networks import LEVEL_COUNT, ContextNetwork, NetworkConfig
 from tests.ml.conftest import FILMS, Trained
@@ -46,3 +46,19 @@ def test_runs_that_are_drawn_stand_for_all_of_their_source(data: UnitArrays):
             losses.append(float(sum(few.loss(network, table, augment=False) for table in tables)))
     assert len(drawn) == FILMS
     assert np.mean(losses) == pytest.approx(whole, abs=4 * np.std(losses) / np.sqrt(len(losses)))
+
+
+def test_what_faces_show_while_they_listen_is_learnt_to_foresee_the_next_line(data: UnitArrays) -> None:
+    prior = np.full((len(data), len(EMOTIONS)), np.log(1 / 7), np.float32)
+    shown = np.where((data.next_row >= 0) & data.listened, data.label[data.next_row], -1)
+    listening = np.where((shown[:, None] == np.arange(7)), np.log(0.94), np.log(0.01)).astype(np.float32)
+    silent = np.repeat(prior[:, None], len(MODALITIES), axis=1)
+    levels = np.zeros((len(data), len(MODALITIES), LEVEL_COUNT), np.float32)
+    said = Opinions(silent, levels, data.present, prior, listening, shown >= 0)
+    rows, config = np.arange(len(data)), NetworkConfig.debug()
+    learnt = train_context(data, said, rows, rows, ContextParams(steps=40, every=10, learning_rate=0.05), config, seed=0)
+    foreseen = join([learnt.state], data, said, rows, config)
+    assert (foreseen.reaction[shown >= 0].argmax(axis=1) == shown[shown >= 0]).mean() > 0.9
+    addressed = (shown >= 0) & np.isfinite(foreseen.characters[:, 1, 0]) & (data.next_of[:, 1] == data.next_row)
+    assert addressed.sum() > 10
+    assert (foreseen.characters[addressed, 1].argmax(axis=1) == shown[addressed]).mean() > 0.9

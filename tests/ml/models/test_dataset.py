@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from corpus.contracts import TRAINING_UNITS, UNIT_FEATURES
+from corpus.contracts import LISTENERS, TRAINING_UNITS, UNIT_FEATURES
 from corpus.paths import Home
 from corpus.terms import EMOTIONS, FeelmError
 from ml.models.dataset import Standardiser, UnitArrays, load_film, load_training, training_columns
@@ -43,6 +43,30 @@ def test_crops_of_before_their_times_were_kept_are_refused_by_name(home: Home) -
     save_file({name: array for name, array in load_file(path).items() if name != "t_ms"}, path)
     with pytest.raises(FeelmError, match=r"film-01/crops.safetensors does not say when .* make the face features again"):
         load(home)
+
+
+def test_who_listens_stands_beside_the_line_that_is_listened_to(home: Home) -> None:
+    rows, data = load(home)
+    at = rows.index[rows["unit_id"] == "film-01.u00004"][0]  # said by anna, to ben
+    table = LISTENERS.read(home.artifact("face_features", "film-01") / "listeners.parquet").set_index("unit_id")
+    columns = training_columns(home, rows).face
+    assert data.listener_face[at, : len(columns)] == pytest.approx(table.loc["film-01.u00004", list(columns)].to_numpy(float))
+    assert data.listener[at] == data.speaker[rows.index[rows["unit_id"] == "film-01.u00005"][0]]
+    own = load_file(home.artifact("face_features", "film-01") / "listener_crops.safetensors")
+    listening = data.listening()
+    assert np.array_equal(listening.crops[listening.crop_row[at]], own["crops"][4]) and not listening.present[at, 1:].any()
+    films = (rows["source"] == "film").to_numpy()
+    assert data.listened[films].tolist() == [int(unit[-5:]) % 3 > 0 for unit in rows.loc[films, "unit_id"]]
+    assert not data.without("face").listened.any()
+
+
+def test_a_film_in_which_nobody_is_seen_to_listen_is_read_all_the_same(home: Home) -> None:
+    for film_id in ("film-00", "film-01"):
+        for name in ("listeners.parquet", "listener_crops.safetensors"):
+            (home.artifact("face_features", film_id) / name).unlink()
+    rows, data = load(home)
+    assert not data.listened.any() and (data.listener == -1).all() and (data.listener_crop_row == -1).all()
+    assert data.present[(rows["source"] == "film").to_numpy(), 0].all()
 
 
 def test_a_missing_modality_is_absent_and_not_a_number(home: Home) -> None:
