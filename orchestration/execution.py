@@ -116,7 +116,7 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
     dead = [
         run
         for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished))
-        if run.tags.get(HOST_TAG) == platform.node() and not _alive(int(run.tags[PID_TAG]))
+        if PID_TAG in run.tags and run.tags.get(HOST_TAG, platform.node()) == platform.node() and not _alive(int(run.tags[PID_TAG]))
     ]
     for run in dead:
         instance.report_run_failed(run, "the process was ended before the run was finished")
