@@ -7,6 +7,7 @@ import dagster as dg
 from assets.chain import STAGES
 from assets.partitions import annotation_batch_keys
 from assets.resources import FeelmWorkspace
+from assets.running import RETRY
 from assets.telling import materialize, run_link, tell
 from corpus.datasets.registry import CORPORA, PublicCorpus
 
@@ -69,7 +70,7 @@ def _corpus_asset(corpus: PublicCorpus) -> dg.AssetsDefinition:
         for output, asset in corpus.assets.items()
     ]
 
-    @dg.multi_asset(name=f"{corpus.assets['corpus']}_corpus", specs=specs)
+    @dg.multi_asset(name=f"{corpus.assets['corpus']}_corpus", specs=specs, retry_policy=RETRY)
     def read(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> Iterator[dg.MaterializeResult]:
         """A public corpus by the same contracts as the films; empty, and saying so, until `feelm corpus add NAME PATH`."""
         opened, stage = workspace.open(), STAGES["corpus"]

@@ -5,6 +5,7 @@ import dagster as dg
 from assets.chain import STAGES
 from assets.partitions import films
 from assets.resources import FeelmWorkspace
+from assets.running import RETRY, gpu_pool
 from assets.telling import materialize
 
 GROUP = "features"
@@ -18,6 +19,8 @@ OWNERS = ["team:ml"]
     owners=OWNERS,
     kinds={"pytorch", "parquet"},
     code_version=STAGES["face_features"].code_version,
+    retry_policy=RETRY,
+    pool=gpu_pool(),
 )
 def face_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
     """Expression, head pose, posture and crops of the speaker's face for each unit; who is who, and the course of every face."""
@@ -31,6 +34,7 @@ def face_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) 
     owners=OWNERS,
     kinds={"pytorch", "parquet"},
     code_version=STAGES["voice_features"].code_version,
+    retry_policy=RETRY,
 )
 def voice_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
     """Pitch, loudness, timbre, fine structure and pace of each unit's voice, kept apart from music, against the speaker's own level."""
@@ -44,6 +48,7 @@ def voice_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace)
     owners=OWNERS,
     kinds={"pytorch", "parquet"},
     code_version=STAGES["text_features"].code_version,
+    retry_policy=RETRY,
 )
 def text_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
     """A sentence embedding (MiniLM), valence, typography and described sounds of each unit's words."""
@@ -57,6 +62,7 @@ def text_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) 
     owners=OWNERS,
     kinds={"opencv", "parquet"},
     code_version=STAGES["scene_features"].code_version,
+    retry_policy=RETRY,
 )
 def scene_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
     """The film's own means: light, colour, motion, size of faces, pace of cutting, loudness, music and tempo around each unit."""

@@ -7,6 +7,7 @@ import dagster as dg
 from assets.chain import STAGES
 from assets.partitions import films
 from assets.resources import FeelmWorkspace
+from assets.running import RETRY
 from assets.telling import materialize, materialize_all
 
 GROUP = "films"
@@ -57,6 +58,7 @@ def curated_film(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -
         )
     ],
     partitions_def=films,
+    retry_policy=RETRY,
 )
 def film_scan(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> Iterator[dg.MaterializeResult]:
     """The one pass over the video that every picture-based stage feeds on; nothing else opens the film."""

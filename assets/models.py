@@ -6,6 +6,7 @@ from assets.annotations import annotations, gold_labels, public_corpora
 from assets.chain import STAGES
 from assets.links import trained_run
 from assets.resources import FeelmWorkspace
+from assets.running import DVC_POOL, RETRY
 from assets.telling import materialize
 
 GROUP = "models"
@@ -33,6 +34,7 @@ def training_set(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -
     owners=OWNERS,
     kinds={"pytorch", "mlflow"},
     code_version=STAGES["emotion_model"].code_version,
+    retry_policy=RETRY,
 )
 def emotion_model(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
     """The challenger: a CNN on faces, nets on voice and words, a transformer over the sequence of units, with a reaction head.
@@ -83,8 +85,9 @@ def model_card(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> 
     group_name=GROUP,
     owners=["team:platform"],
     kinds={"dvc"},
-    pool="dvc",
+    pool=DVC_POOL,
     code_version=STAGES["dataset_snapshot"].code_version,
+    retry_policy=RETRY,
 )
 def dataset_snapshot(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
     """Every artifact recorded by DVC, pushed and verified; its revision is the sha256 of dvc.lock. The only DVC writer."""
@@ -97,6 +100,7 @@ def dataset_snapshot(context: dg.AssetExecutionContext, workspace: FeelmWorkspac
     owners=OWNERS,
     kinds={"mlflow", "safetensors"},
     code_version=STAGES["champion"].code_version,
+    retry_policy=RETRY,
 )
 def champion(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
     """The model in use: the challenger where it passed the gate, else the one before; the decision and its reasons."""

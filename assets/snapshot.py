@@ -1,8 +1,9 @@
 """The dataset snapshot: every artifact recorded by DVC, pushed, and verified before anything is promoted.
 
 DVC runs without git in the folder that holds the home (`--no-scm`), so a clone stays clean; the data revision is the sha256 of
-dvc.lock. Only links whose stamp is fresh are committed, because `dvc commit` believes whatever it finds on disk. What would show a film
-again that may not be exported (its sound, pictures and words) is recorded and stays here: only the rest is pushed.
+dvc.lock. The remote is a folder of the home, or what the environment names. Only links whose stamp is fresh are committed, because `dvc
+commit` believes whatever it finds on disk. What would show a film again that may not be exported (its sound, pictures and words) is
+recorded and stays here: only the rest is pushed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -26,6 +28,12 @@ from corpus.terms import FeelmError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
+
+REMOTE, ENDPOINT = "FEELM_DVC_REMOTE", "FEELM_DVC_ENDPOINT"
+"""Variables: the remote's URL (`s3://bucket/folder`, a path), the address of an S3-compatible server. Credentials are DVC's own matter."""
+
+LOCAL, TEAM = "store", "team"
+"""Names of the home's own remote and of the environment's."""
 
 HOME_NAME = ".feelm"
 """What the project's own dvc.yaml calls the home."""
@@ -190,11 +198,27 @@ def _repository(workspace: Workspace, root: Path) -> Repo:
     repo = Repo(str(root), _wait_for_lock=True)
     with repo.config.edit() as config:
         config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
-        if "remote" not in config["core"]:
-            config["core"]["remote"] = "store"
-            config["remote"]["store"] = {"url": str(workspace.home.root / "remote")}
+        _choose_remote(config, workspace.home.root / "remote")
     repo.close()
     return Repo(str(root), _wait_for_lock=True)
+
+
+def _choose_remote(config: dict[str, Any], local: Path) -> None:
+    """Have DVC's configuration name the environment's remote, else the home's; one that a team chose itself stays.
+
+    It is written down, so that `dvc pull` by hand goes to the same place; therefore an address with credentials is refused.
+    """
+    if url := os.environ.get(REMOTE):
+        if "@" in url.partition("://")[2].partition("/")[0]:
+            raise FeelmError(
+                f"{REMOTE} holds credentials: give them in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which DVC reads itself"
+            )
+        endpoint = os.environ.get(ENDPOINT)
+        config["remote"][TEAM] = {"url": url} | ({"endpointurl": endpoint} if endpoint else {})
+        config["core"]["remote"] = TEAM
+    elif config["core"].get("remote", TEAM) == TEAM:
+        config["remote"][LOCAL] = {"url": str(local)}
+        config["core"]["remote"] = LOCAL
 
 
 def _fresh_targets(workspace: Workspace) -> set[str]:

@@ -138,6 +138,17 @@ def ui(
 
 
 @app.command()
+def prepare(as_json: Json = False) -> None:
+    """Bring this home's settings, database schemas and partitions up to this version: before servers start, and after an upgrade."""
+    from assets.workspace import Workspace
+    from orchestration.instance import prepare_storage
+
+    storage = prepare_storage(Workspace.from_environment())
+    rows = [["environment", storage.environment.value], ["Dagster", storage.dagster], ["MLflow", storage.mlflow]]
+    show(asdict(storage), rows_table("Storage", ["what", "where"], rows), as_json)
+
+
+@app.command()
 def stage(
     name: Annotated[str, typer.Argument(help="A link of the chain.")],
     film: Annotated[str, typer.Option(help="For links per film.")] = "",

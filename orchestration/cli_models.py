@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from corpus.paths import Home
-from orchestration.console import Json, rows_table, show
+from orchestration.console import Json, err, rows_table, show
 
 if TYPE_CHECKING:
     from assets.versions import ModelVersion, VersionDetail
@@ -53,6 +53,17 @@ def models_rollback(
 
     rollback = roll_back(Home.from_environment(), to, reason)
     show(asdict(rollback), Text(f"{rollback.words}; `feelm run` brings the pages up to date"), as_json)
+
+
+@models_app.command("ui")
+def models_ui(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+    host: Annotated[str, typer.Option(help="The address to listen on; it asks nobody for a password.")] = "127.0.0.1",
+) -> None:
+    """MLflow's pages on this home's registry: runs, parameters, curves, versions."""
+    from orchestration.ui import serve_registry
+
+    serve_registry(Home.from_environment(), host, port, err)
 
 
 def _row(one: "ModelVersion") -> list[str]:

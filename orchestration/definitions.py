@@ -24,5 +24,7 @@ defs = dg.Definitions(
     schedules=[weekly_retraining, nightly_drift],
     sensors=[film_library, annotation_inbox, retraining, label_studio_export, alerts],
     resources={"workspace": FeelmWorkspace()},
-    executor=dg.multiprocess_executor.configured({"max_concurrent": 2, "start_method": {"forkserver": {}}}),
+    executor=dg.multiprocess_executor.configured(
+        {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["orchestration.definitions"]}}}
+    ),
 )

@@ -7,6 +7,7 @@ their parent is gone.
 
 import multiprocessing
 import os
+import platform
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from corpus.processes import end_with_parent
 if TYPE_CHECKING:
     from dagster._core.execution.plan.objects import StepFailureData
 
-PID_TAG = "feelm/pid"
+HOST_TAG, PID_TAG = "feelm/host", "feelm/pid"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def execute(job: Job) -> Outcome:
             asset_selection=[dg.AssetKey(name) for name in job.assets],
             partition_key=job.partition or None,
             run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
-            tags={ONLY_STALE_TAG: "true", PID_TAG: str(os.getpid())},
+            tags={ONLY_STALE_TAG: "true", HOST_TAG: platform.node(), PID_TAG: str(os.getpid())},
             raise_on_error=False,
         )
     return Outcome(job, result.run_id, tuple(_failures(result)))
@@ -114,15 +115,20 @@ def _start_worker(log: Path, threads: int) -> None:
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> int:
-    """Mark runs of `feelm` processes that are gone as failed; returns how many."""
+    """Mark runs of this machine's `feelm` processes that are gone as failed, and free what they held of pools; returns how many.
+
+    On Postgres others run beside us, and the number of a process says nothing there.
+    """
     unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
     dead = [
         run
         for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished))
-        if PID_TAG in run.tags and not _alive(int(run.tags[PID_TAG]))
+        if PID_TAG in run.tags and run.tags.get(HOST_TAG, platform.node()) == platform.node() and not _alive(int(run.tags[PID_TAG]))
     ]
     for run in dead:
         instance.report_run_failed(run, "the process was ended before the run was finished")
+        # The daemon would do it some minutes later; without one the next run would wait for the slot for ever.
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return len(dead)
 
 

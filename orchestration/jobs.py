@@ -2,6 +2,9 @@
 
 import dagster as dg
 
+ONE_AT_A_TIME_TAG = "feelm/one_at_a_time"
+"""Of runs with the same value of this tag the queue starts one at a time (dagster.yaml)."""
+
 film_chain_job = dg.define_asset_job(
     "film_chain",
     selection=dg.AssetSelection.assets("film", "video").downstream() & dg.AssetSelection.groups("films", "dialogue", "features"),
@@ -21,6 +24,7 @@ retrain_job = dg.define_asset_job(
     "retrain",
     selection=dg.AssetSelection.assets("training_set").downstream() & dg.AssetSelection.groups("models"),
     description="Training set, model, report, cards, snapshot and the gate to champion.",
+    tags={ONE_AT_A_TIME_TAG: "retrain"},
 )
 film_pages_job = dg.define_asset_job(
     "film_pages", selection=dg.AssetSelection.assets("film_report"), description="The page of one film, with what the model in use says."

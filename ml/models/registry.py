@@ -1,8 +1,9 @@
 """MLflow: one run and one registered version for each trained model, and which version is champion.
 
-MLflow's database and files lie under FEELM_HOME. A version keeps the model's folder as it is (safetensors and JSON, no pickle), its report
-and its card, and the digest of all these files is a tag, so that a version is used again only as it was registered. The content version is
-a tag too: registering the same model twice gives the version that is there. With `signature` the only importer of mlflow.
+MLflow's files lie under FEELM_HOME, its database there too or, in staging and prod, in Postgres. A version keeps the model's folder
+as it is (safetensors and JSON, no pickle), its report and its card, and the digest of all these files is a tag, so that a version is used
+again only as it was registered. The content version is a tag too: registering the same model twice gives the version that is there. With
+`signature` the only importer of mlflow.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from corpus.environment import Postgres
 from corpus.paths import Home, content_version, file_digest, write_json, writing
 from corpus.terms import FeelmError
 
@@ -29,6 +32,9 @@ FILES_TAG = "feelm.files_sha256"
 
 PROMOTED_TAG = "feelm.promoted_at"
 """When the version last became champion."""
+
+SCHEMA_LOCK = 0x6665656C6D
+"""Key of the advisory lock under which a process brings MLflow's schema in Postgres up to date."""
 
 MODEL_PART = "model"
 LISTING = "files.json"
@@ -55,8 +61,40 @@ class VersionRecord:
 
 
 def tracking_uri(home: Home) -> str:
-    """MLflow's database; MLflow 3.13 and later refuse plain files."""
-    return f"sqlite:///{(home.mlflow / 'mlflow.db').resolve()}"
+    """MLflow's database, with the password where it is in Postgres; MLflow 3.13 and later refuse plain files."""
+    postgres = Postgres.from_environment()
+    if postgres is None:
+        return f"sqlite:///{(home.mlflow / 'mlflow.db').resolve()}"
+    from sqlalchemy import URL
+
+    # Without the driver SQLAlchemy 2.1 takes psycopg 3, which is not here.
+    url = URL.create("postgresql+psycopg2", postgres.user, postgres.password, postgres.host, postgres.port, postgres.mlflow_database)
+    return url.render_as_string(hide_password=False)
+
+
+def server_environment(home: Home) -> dict[str, str]:
+    """What `mlflow server` must find in its environment to show this registry: a command line would show the password to everybody."""
+    prepare(home)
+    return {"MLFLOW_BACKEND_STORE_URI": tracking_uri(home), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def prepare(home: Home) -> None:
+    """Have MLflow's schema be that of this version, so that several processes may start at once.
+
+    Raises:
+        FeelmError: the database cannot be reached.
+    """
+    _quieten()
+    postgres = Postgres.from_environment()
+    if postgres is None:
+        _upgrade_sqlite(home)
+    else:
+        _upgrade_postgres(postgres, tracking_uri(home))
+
+
+def _is_begun(home: Home) -> bool:
+    """Something may be registered: a look does not make a database."""
+    return Postgres.from_environment() is not None or (home.mlflow / "mlflow.db").is_file()
 
 
 def log_training(
@@ -162,7 +200,7 @@ def challenger(home: Home) -> RegisteredVersion | None:
 
 def records(home: Home) -> list[VersionRecord]:
     """Every registered version, the oldest first; empty before the first model."""
-    if not (home.mlflow / "mlflow.db").is_file():
+    if not _is_begun(home):
         return []
     client = _client(home)
     aliases = _aliases(client)
@@ -210,7 +248,7 @@ def _aliases(client: Any) -> dict[str, int]:
 
 
 def _aliased(home: Home, alias: str) -> RegisteredVersion | None:
-    if not (home.mlflow / "mlflow.db").is_file():
+    if not _is_begun(home):
         return None
     client = _client(home)
     aliases = _aliases(client)
@@ -251,16 +289,21 @@ def _experiment(client: Any, home: Home) -> str:
 
 
 def _client(home: Home) -> Any:
-    """An MLflow client on an up-to-date database. Creating it under a lock: four processes on a fresh one kill each other."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    """An MLflow client on an up-to-date database."""
+    prepare(home)
     from mlflow import MlflowClient
 
-    _upgrade(home)
     return MlflowClient(tracking_uri(home), tracking_uri(home))
 
 
-def _upgrade(home: Home) -> None:
+def _quieten() -> None:
+    """No telemetry, no chatter: read by MLflow when it is imported."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+
+
+def _upgrade_sqlite(home: Home) -> None:
+    """Under a lock, since four processes on a fresh database kill each other."""
     import fcntl
 
     import mlflow
@@ -281,3 +324,25 @@ def _upgrade(home: Home) -> None:
             _initialize_tables(engine)
         engine.dispose()
         stamp.write_text(mlflow.__version__, encoding="utf-8")
+
+
+@cache
+def _upgrade_postgres(postgres: Postgres, uri: str) -> None:
+    """Once a process, under a lock that the server holds and gives up with the connection, however that ends."""
+    from mlflow.store.db.utils import _get_latest_schema_revision, _get_schema_version, create_sqlalchemy_engine
+    from mlflow.store.db.utils import _initialize_tables as create
+    from mlflow.store.db.utils import _upgrade_db as upgrade
+    from sqlalchemy import text
+    from sqlalchemy.exc import OperationalError
+
+    engine = create_sqlalchemy_engine(uri)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"SELECT pg_advisory_lock({SCHEMA_LOCK})"))
+            known = _get_schema_version(engine)
+            if known != _get_latest_schema_revision():
+                (create if known is None else upgrade)(engine)
+    except OperationalError as error:
+        raise postgres.unreachable(postgres.mlflow_database, error) from None
+    finally:
+        engine.dispose()

@@ -14,6 +14,7 @@ from corpus.paths import Home
 from ml.models import registry
 from ml.models.predict import load_model
 from tests.assets.conftest import judge, seed_in_use, teach
+from tests.storage import Storage
 
 
 def aliases(workspace: Workspace) -> dict[str, int]:
@@ -31,7 +32,7 @@ def test_the_champions_folder_holds_model_report_card_and_decision(gate: Workspa
     assert aliases(gate) == {"champion": 1, "challenger": 1}
 
 
-def test_a_better_model_takes_the_place_and_a_worse_one_does_not(gate: Workspace) -> None:
+def test_a_better_model_takes_the_place_and_a_worse_one_does_not(storage: Storage, gate: Workspace) -> None:
     for seed, accuracy in ((1, 0.7), (2, 0.8), (3, 0.75)):
         teach(gate, seed, accuracy)
         judge(gate)
@@ -85,7 +86,7 @@ def kill_between(workspace: Workspace) -> None:
 
 
 @pytest.fixture
-def cut_off(gate: Workspace) -> Workspace:
+def cut_off(storage: Storage, gate: Workspace) -> Workspace:
     """Seed 1 was in use and seed 2 was being promoted."""
     teach(gate, 1, 0.7)
     judge(gate)

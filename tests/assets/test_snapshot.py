@@ -75,3 +75,37 @@ def test_a_second_home_of_another_name_in_the_same_folder_is_refused(workspace: 
     write_catalogue(other.catalogue, [])
     with pytest.raises(FeelmError, match=r"dvc.yaml is of the home home, not of other: give FEELM_HOME a folder of its own"):
         write_stage_list(Workspace(other))
+
+
+def chosen(workspace: Workspace) -> tuple[str, dict[str, str]]:
+    """Name and configuration of DVC's remote, as the file says that `dvc` reads too."""
+    with _repository(workspace, workspace.home.root.parent) as repo:
+        config = repo.config.load_one("repo")
+    name = config["core"]["remote"]
+    return name, dict(config["remote"][name])
+
+
+def test_the_remote_is_a_folder_of_the_home_until_the_environment_names_one(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = ("store", {"url": str(workspace.home.root / "remote")})
+    assert chosen(workspace) == here
+    monkeypatch.setenv("FEELM_DVC_REMOTE", "s3://films/feelm")
+    monkeypatch.setenv("FEELM_DVC_ENDPOINT", "https://objects.example.org")
+    assert chosen(workspace) == ("team", {"url": "s3://films/feelm", "endpointurl": "https://objects.example.org"})
+    monkeypatch.delenv("FEELM_DVC_REMOTE")
+    assert chosen(workspace) == here
+
+
+def test_a_remote_that_a_team_chose_with_dvc_itself_stays(workspace: Workspace) -> None:
+    with _repository(workspace, workspace.home.root.parent) as repo, repo.config.edit() as config:
+        config["remote"]["own"] = {"url": "/somewhere"}
+        config["core"]["remote"] = "own"
+    assert chosen(workspace)[0] == "own"
+
+
+def test_a_remotes_address_with_credentials_is_refused_without_repeating_them(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEELM_DVC_REMOTE", "s3://key:secret@films/feelm")
+    with pytest.raises(FeelmError, match="AWS_ACCESS_KEY_ID") as refused:
+        chosen(workspace)
+    assert "secret" not in str(refused.value)

@@ -35,7 +35,8 @@ from tests.conftest import REPOSITORY
 from tests.corpus.films.conftest import BITS
 from tests.e2e.browser import Page, browsing
 from tests.e2e.test_ui import Dagster
-from tests.orchestration.serving import TIMES_MS, counting_film, feelm, free_port, serving
+from tests.loopback import free_port
+from tests.orchestration.serving import TIMES_MS, counting_film, feelm, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,12 +22,6 @@ STARTS_S = 1200
 def counting_film(path: Path) -> Path:
     """A film at no constant rate, whose picture number k shows k and comes at TIMES_MS[k]."""
     return write_film(path, [marked(k) for k in range(len(TIMES_MS))], TIMES_MS)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def feelm(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ import yaml
 from click.testing import Result
 from typer.testing import CliRunner
 
+from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
 from corpus.annotations.judgements import Judgement
 from corpus.annotations.label_studio_server import LabelStudio, Project
@@ -27,11 +28,14 @@ from corpus.paths import Home, write_json
 from corpus.terms import FeelmError
 from orchestration.cli import app
 from orchestration.definitions import defs
+from orchestration.instance import prepare_dagster_home
 from orchestration.label_studio import collect_once
 from orchestration.label_studio_tool import VERSION, Places, install, read_secrets
 from orchestration.sensors import label_studio_export
 from tests.corpus.annotations.label_studio_double import TOKEN, Double, double
-from tests.orchestration.serving import counting_film, feelm, free_port, serving
+from tests.loopback import free_port
+from tests.orchestration.serving import counting_film, feelm, serving
+from tests.storage import Storage
 
 
 def region(first: int, last: int, label: str, region_id: str = "r1") -> dict[str, Any]:
@@ -49,6 +53,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("FEELM_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("FEELM_LABEL_STUDIO_TOKEN", raising=False)
     return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def stored(storage: Storage, home: Home, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    """The home's instance, on files and on Postgres."""
+    monkeypatch.setenv("DAGSTER_HOME", "")  # put back at the end: preparing a home sets it
+    prepare_dagster_home(Workspace(home))
+    return dg.DagsterInstance.get()
 
 
 @pytest.fixture
@@ -101,15 +113,17 @@ class TestSensor:
         assert again.partition_key == request.partition_key
         assert again.run_key != request.run_key
 
-    def test_a_delivery_whose_tick_died_is_asked_for_by_the_next_under_the_same_key(self, served: Double, home: Home):
+    def test_a_delivery_whose_tick_died_is_asked_for_by_the_next_under_the_same_key(
+        self, served: Double, home: Home, stored: dg.DagsterInstance
+    ):
         served.annotate(0, [region(1, 25, "joy")])
         collect_once(home)
-        with dg.DagsterInstance.ephemeral() as instance:
+        with stored as instance:
             assert self.asked(self.tick(instance)).run_key == self.asked(self.tick(instance)).run_key
 
-    def test_the_run_that_it_asks_for_reads_and_judges_the_batch(self, served: Double, home: Home):
+    def test_the_run_that_it_asks_for_reads_and_judges_the_batch(self, served: Double, home: Home, stored: dg.DagsterInstance):
         served.annotate(0, [region(1, 25, "joy")])
-        with dg.DagsterInstance.ephemeral() as instance:
+        with stored as instance:
             request = self.asked(self.tick(instance))
             instance.add_dynamic_partitions("annotation_batches", [str(request.partition_key)])
             job = defs.resolve_job_def("annotation_intake")

