@@ -120,7 +120,7 @@ def launch(port: int) -> str:
             "repositoryName": "__repository__",
             "repositoryLocationName": "orchestration.definitions",
             "jobName": "__ASSET_JOB",
-            "assetSelection": [{"path": ["film"]}],
+            "assetSelection": [{"path": ["film"]}, {"path": ["video"]}],
         },
         "runConfigData": {},
         "executionMetadata": {"tags": [{"key": "dagster/partition", "value": "film"}]},

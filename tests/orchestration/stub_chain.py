@@ -24,6 +24,7 @@ from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home, write_json
 from corpus.terms import Rights
+from ml.evaluation.report import ValidationReport
 from orchestration.wanted import FILM_LINKS
 from quality.suite import load_suite
 
@@ -40,6 +41,7 @@ def put_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, build in STAND_INS.items():
         monkeypatch.setitem(STAGES, name, dataclasses.replace(STAGES[name], build=build))
     monkeypatch.setattr("assets.plots._PLOTS", {})
+    monkeypatch.setattr("assets.links._run_of", lambda *_: None)  # no model is registered
     for check in ("check_film", "check_dialogue", "check_features"):
         monkeypatch.setattr(f"quality.gate.{check}", passing(check))
 
@@ -121,6 +123,13 @@ def _build_scenes(workspace: Workspace, key: str, outs: dict[str, Path]) -> Path
     return outs["scenes"]
 
 
+def _build_report(workspace: Workspace, key: str, outs: dict[str, Path]) -> Path:
+    """A real report, of no corpus."""
+    version = _digest(workspace, "validation_report", key)
+    ValidationReport(version, {}, [], None, [], {}, []).write(outs["validation_report"] / "report.json")
+    return outs["validation_report"]
+
+
 def _build_unit_features(link: str) -> Build:
     """Of the units' times alone, as faces and voices are."""
 
@@ -136,13 +145,14 @@ STAND_INS: dict[str, Build] = {
     "film_scan": _build_scan,
     "dialogue": _build_dialogue,
     "scenes": _build_scenes,
+    "validation_report": _build_report,
     "face_features": _build_unit_features("face_features"),
     "voice_features": _build_unit_features("voice_features"),
     "scene_features": _build_unit_features("scene_features"),
     **{
         name: _of_inputs(name)
         for name in (
-            "text_features", "training_set", "emotion_model", "validation_report", "dataset_card", "model_card", "dataset_snapshot",
+            "text_features", "training_set", "emotion_model", "dataset_card", "model_card", "dataset_snapshot",
             "champion", "film_report", "report",
         )
     },

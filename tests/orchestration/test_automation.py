@@ -18,6 +18,7 @@ from assets.chain import STAGES, run_stage
 from assets.recorded import first_stale, recorded
 from assets.workspace import Workspace
 from corpus.paths import Home
+from corpus.terms import FeelmError
 from orchestration.definitions import defs
 from orchestration.launching import ATTEMPTS, run_requests
 from orchestration.sensors import annotation_inbox, film_library, retraining, weekly_retraining
@@ -261,7 +262,7 @@ def test_a_chain_that_was_cut_off_is_finished_without_beginning_anew(
     whole = STAGES[cut]
 
     def fails(*_: object) -> object:
-        raise OSError("the disk is full")
+        raise FeelmError("the disk is full")
 
     monkeypatch.setitem(STAGES, cut, dataclasses.replace(whole, build=fails))
     (request,) = tick(retraining, instance)
