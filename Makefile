@@ -34,10 +34,10 @@ ui: install ## Dagster on 127.0.0.1:3000
 	@$(BIN)/feelm ui
 
 test: install ## the tests, on up to four cores
-	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-slow: install ## the long tests too
-	@$(BIN)/python -m pytest -m "not gpu" --numprocesses logical --maxprocesses 4 --dist loadgroup
+	@$(BIN)/python -m pytest -m "not gpu" --numprocesses logical --maxprocesses 4 --dist loadfile
 
 bench-features: install ## features against their peers on the same input, peers in environments of their own; an hour and more
 	@$(BIN)/feelm weights fetch multilingual-e5

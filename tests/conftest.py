@@ -22,12 +22,3 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real material is not at {folder}")
     return folder
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share their fixtures, those of the running system one home: each of them stays in one process."""
-    for item in items:
-        folder = item.path.relative_to(REPOSITORY / "tests")
-        group = folder.parts[0] if folder.parts[0] == "e2e" else folder.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
