@@ -22,8 +22,8 @@ gold_job = dg.define_asset_job(
 )
 retrain_job = dg.define_asset_job(
     "retrain",
-    selection=dg.AssetSelection.assets("training_set").downstream() & dg.AssetSelection.groups("models"),
-    description="Training set, model, report, cards, snapshot and the gate to champion.",
+    selection=dg.AssetSelection.assets("annotations").downstream() & dg.AssetSelection.groups("annotations", "models"),
+    description="Gold labels where they are stale, training set, model, report, cards, snapshot and the gate to champion.",
     tags={ONE_AT_A_TIME_TAG: "retrain"},
 )
 film_pages_job = dg.define_asset_job(

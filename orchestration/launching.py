@@ -36,7 +36,7 @@ def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most
             told.append(f"{len(wanted) - len(asked)} more wait for the next tick")
             break
         tried = instance.get_runs_count(dg.RunsFilter(tags={NEEDS_TAG: one.needs}))
-        if _in_flight(instance, one):
+        if in_flight(instance, one):
             told.append(f"{_named(one)} runs")
         elif tried >= ATTEMPTS:
             told.append(f"{_named(one)} failed {tried} times at {one.link}: see its runs; it is tried again when something of it changes")
@@ -50,7 +50,7 @@ def given_up(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> list[Wan
     return [
         one
         for one in wanted
-        if instance.get_runs_count(dg.RunsFilter(tags={NEEDS_TAG: one.needs})) >= ATTEMPTS and not _in_flight(instance, one)
+        if instance.get_runs_count(dg.RunsFilter(tags={NEEDS_TAG: one.needs})) >= ATTEMPTS and not in_flight(instance, one)
     ]
 
 
@@ -76,7 +76,7 @@ def _stops(instance: dg.DagsterInstance, check: dg.AssetCheckKey, partition: str
     return evaluation is not None and evaluation.severity is dg.AssetCheckSeverity.ERROR
 
 
-def _in_flight(instance: dg.DagsterInstance, one: Wanted) -> bool:
+def in_flight(instance: dg.DagsterInstance, one: Wanted) -> bool:
     """Whether a run of the same job and partition is not finished, for whatever content."""
     tags = {PARTITION_TAG: one.partition} if one.partition else {}
     return instance.get_runs_count(dg.RunsFilter(job_name=one.job, tags=tags, statuses=UNFINISHED)) > 0

@@ -55,7 +55,8 @@ def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     known = {name: Refused(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
     refused = take_arrivals(home, known, now_s())
     view = recorded(home)
-    return _result(context, films_wanted(view), [films.build_add_request(sorted(view.films))], refused)
+    unknown = sorted(set(view.films) - set(context.instance.get_dynamic_partitions(str(films.name))))
+    return _result(context, films_wanted(view), [films.build_add_request(unknown)] if unknown else [], refused)
 
 
 @dg.sensor(
@@ -91,7 +92,7 @@ def retraining(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
     from orchestration.wanted import pages_wanted
 
     view = recorded(Home.from_environment())
-    found = retraining_now(context.instance, view, view.params.min_new_gold)
+    found = retraining_now(context.instance, view)
     if found.waits:
         return dg.SkipReason(found.reason)
     if found.run is not None:
@@ -100,15 +101,21 @@ def retraining(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
     return dg.SkipReason(found.reason) if isinstance(told, dg.SkipReason) else told
 
 
-def retraining_now(instance: dg.DagsterInstance, view: Workspace, at_least: int) -> "Retraining":
-    """Whether to train now, by the home and by the instance's checks and runs."""
+def retraining_now(instance: dg.DagsterInstance, view: Workspace) -> "Retraining":
+    """Whether to train now, by the home and by the instance's checks and runs: all that is stale before the model comes first."""
     from orchestration.launching import failing_films, given_up
-    from orchestration.wanted import batches_wanted, films_wanted, gold_wanted, retraining
+    from orchestration.wanted import retraining
 
-    before = [*films_wanted(view), *batches_wanted(view, now_s()), *gold_wanted(view)]
+    before = _before_the_model(view)
     hopeless = {one.needs for one in given_up(instance, before)}
     waits_for = [one for one in before if one.needs not in hopeless]
-    return retraining(view, failing_films(instance, sorted(view.films)), waits_for, at_least)
+    return retraining(view, failing_films(instance, sorted(view.films)), waits_for, view.params.min_new_gold)
+
+
+def _before_the_model(view: Workspace) -> "list[Wanted]":
+    from orchestration.wanted import batches_wanted, films_wanted, gold_wanted
+
+    return [*films_wanted(view), *batches_wanted(view, now_s()), *gold_wanted(view)]
 
 
 @dg.schedule(
@@ -119,12 +126,15 @@ def retraining_now(instance: dg.DagsterInstance, view: Workspace, at_least: int)
     description="A safety net: trains on whatever changed in the week, however little, unless a check fails or something is under way.",
 )
 def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """The same question as the sensor's, without a least number of new judgements."""
+    """The sensor's question, without a least number of new judgements, and waiting for runs alone: it may be all that is switched on."""
     from assets.recorded import recorded
     from corpus.paths import Home
-    from orchestration.launching import run_requests
+    from orchestration.launching import failing_films, in_flight, run_requests
+    from orchestration.wanted import retraining
 
-    found = retraining_now(context.instance, recorded(Home.from_environment()), at_least=0)
+    view = recorded(Home.from_environment())
+    under_way = [one for one in _before_the_model(view) if in_flight(context.instance, one)]
+    found = retraining(view, failing_films(context.instance, sorted(view.films)), under_way, at_least=0)
     asked, told = run_requests(context.instance, [found.run] if found.run else [])
     return asked[0] if asked else dg.SkipReason("; ".join(told) or found.reason)
 

@@ -69,7 +69,7 @@ def batches_wanted(view: Workspace, now_s: float) -> list[Wanted]:
 
 def gold_wanted(view: Workspace) -> list[Wanted]:
     """The union of accepted batches and its gold labels, where either is stale; nothing before the first batch is accepted."""
-    if not view.accepted_batches() and read_stamp(view, GOLD_LINKS[0]) is None:
+    if not _anything_judged(view):
         return []
     return _stale(view, GOLD_JOB, GOLD_LINKS, [""])
 
@@ -82,6 +82,10 @@ def pages_wanted(view: Workspace) -> list[Wanted]:
     return _stale(view, PAGES_JOB, ("film_report",), ready) or _stale(view, REPORT_JOB, ("report",), [""])
 
 
+def _anything_judged(view: Workspace) -> bool:
+    return bool(view.accepted_batches()) or read_stamp(view, GOLD_LINKS[0]) is not None
+
+
 def retraining(view: Workspace, unsound: Sequence[str], waits_for: Iterable[Wanted], at_least: int) -> Retraining:
     """Whether to train: `unsound` names films whose blocking checks fail, `waits_for` are runs that would change what is learned from.
 
@@ -90,13 +94,15 @@ def retraining(view: Workspace, unsound: Sequence[str], waits_for: Iterable[Want
     first = next(iter(waits_for), None)
     if first is not None:
         return Retraining(None, f"{first.job} {first.partition}".strip() + " comes first", waits=True)
-    stale = first_stale(view, MODEL_LINKS)
+    if not _anything_judged(view):
+        return Retraining(None, "no annotations were accepted yet")
+    stale = first_stale(view, (*GOLD_LINKS, *MODEL_LINKS))
     if stale is None:
         return Retraining(None, "the model is up to date")
     if unsound:
         return Retraining(None, f"checks fail of {', '.join(unsound)}: mend what they say, or take the film out of the catalogue")
     new = new_gold(view)
-    if stale.link == MODEL_LINKS[0] and new < at_least:
+    if stale.link in (*GOLD_LINKS, MODEL_LINKS[0]) and new < at_least:
         return Retraining(None, f"{new} units have new gold, {at_least} are asked for (params.yaml, retrain: min_new_gold)")
     return Retraining(Wanted(RETRAIN_JOB, "", stale.needs, stale.link), f"{stale.link} is stale, {new} units have new gold")
 

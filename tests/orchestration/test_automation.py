@@ -22,8 +22,8 @@ from corpus.terms import FeelmError
 from orchestration.definitions import defs
 from orchestration.launching import ATTEMPTS, run_requests
 from orchestration.sensors import annotation_inbox, film_library, retraining, weekly_retraining
-from orchestration.wanted import GOLD_LINKS, MODEL_LINKS, Wanted, films_wanted, gold_wanted, new_gold, pages_wanted
-from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through_films
+from orchestration.wanted import BATCH_LINKS, GOLD_LINKS, MODEL_LINKS, Wanted, films_wanted, gold_wanted, new_gold, pages_wanted
+from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through, work_through_films
 from tests.simulated_raters import Simulated, write_csv
 
 Sensor = dg.SensorDefinition
@@ -208,6 +208,16 @@ def test_too_few_new_judgements_wait_for_more_or_for_the_week_to_end(home: Home,
     weekly = weekly_retraining(dg.build_schedule_context(instance=stored))
     assert isinstance(weekly, dg.RunRequest)
     assert launch(weekly, stored).success
+    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
+
+
+def test_the_weekly_schedule_alone_makes_gold_of_what_was_accepted_and_trains(home: Home, stored: dg.DagsterInstance) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    work_through(home, BATCH_LINKS, ["first"])  # as `feelm annotations import` does, with every sensor off
+    deliver(home, "never-read.csv", RATERS.rows())
+    weekly = weekly_retraining(dg.build_schedule_context(instance=stored))
+    assert isinstance(weekly, dg.RunRequest)
+    assert computed(launch(weekly, stored)) == {*GOLD_LINKS, *MODEL_LINKS}
     assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
 
 
