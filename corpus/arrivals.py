@@ -47,7 +47,7 @@ def is_settled(path: Path, now_s: float, settled_s: float = SETTLED_S) -> bool:
     The time of its last change counts beside that of its last writing: a copy that keeps times sets them at its end.
     """
     files = [path, *path.rglob("*")] if path.is_dir() else [path]
-    if not all(is_named_whole(file) for file in files):
+    if any(file.suffix.casefold() in UNFINISHED for file in files):
         return False
     facts = [file.stat() for file in files]
     return all(max(fact.st_mtime, fact.st_ctime) <= now_s - settled_s for fact in facts)

@@ -35,7 +35,7 @@ def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most
         if len(asked) >= at_most:
             told.append(f"{len(wanted) - len(asked)} more wait for the next tick")
             break
-        tried = instance.get_runs_count(dg.RunsFilter(tags={NEEDS_TAG: one.needs}))
+        tried = _tried(instance, one)
         if in_flight(instance, one):
             told.append(f"{_named(one)} runs")
         elif tried >= ATTEMPTS:
@@ -47,11 +47,12 @@ def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most
 
 def given_up(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> list[Wanted]:
     """What is wanted, not in flight, and was tried often enough."""
-    return [
-        one
-        for one in wanted
-        if instance.get_runs_count(dg.RunsFilter(tags={NEEDS_TAG: one.needs})) >= ATTEMPTS and not in_flight(instance, one)
-    ]
+    return [one for one in wanted if _tried(instance, one) >= ATTEMPTS and not in_flight(instance, one)]
+
+
+def _tried(instance: dg.DagsterInstance, one: Wanted) -> int:
+    """How many runs there were for this content."""
+    return instance.get_runs_count(dg.RunsFilter(tags={NEEDS_TAG: one.needs}))
 
 
 def failing_films(instance: dg.DagsterInstance, film_ids: Sequence[str]) -> list[str]:
