@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import tempfile
 import time
@@ -23,6 +24,7 @@ from orchestration.definitions import defs
 from orchestration.launching import ATTEMPTS, run_requests
 from orchestration.sensors import annotation_inbox, film_library, retraining, weekly_retraining
 from orchestration.wanted import BATCH_LINKS, GOLD_LINKS, MODEL_LINKS, Wanted, films_wanted, gold_wanted, new_gold, pages_wanted
+from tests.orchestration.serving import counting_film
 from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through, work_through_films
 from tests.simulated_raters import Simulated, write_csv
 
@@ -107,6 +109,18 @@ RATERS = Simulated(lines=2, films=("film-000", "film-001", "film-002"))
 def test_nothing_is_wanted_of_a_home_that_is_up_to_date(home: Home, instance: dg.DagsterInstance) -> None:
     assert films_wanted(recorded(home)) == []
     assert tick(film_library, instance) == []
+
+
+def test_a_film_that_is_dropped_is_taken_in_and_one_that_is_none_is_told_once(home: Home, instance: dg.DagsterInstance) -> None:
+    home.made_films.mkdir()
+    counting_film(home.made_films / "a new film.mkv")
+    (home.made_films / "broken.mkv").write_bytes(b"no film")
+    found = film_library(dg.build_sensor_context(instance=instance))
+    assert isinstance(found, dg.SensorResult) and found.cursor is not None
+    assert [request.partition_key for request in found.run_requests or []] == ["a-new-film"]
+    assert list(json.loads(found.cursor)) == ["broken.mkv"]
+    again = film_library(dg.build_sensor_context(instance=instance, cursor=found.cursor))
+    assert isinstance(again, dg.SensorResult) and again.cursor == found.cursor
 
 
 def test_other_subtitles_make_that_films_words_anew_and_no_scan(home: Home, instance: dg.DagsterInstance) -> None:
