@@ -12,13 +12,20 @@ import pytest
 from rich.console import Console
 
 from assets.workspace import Workspace
-from corpus.paths import content_version
+from corpus.paths import Home, content_version
 from corpus.terms import FeelmError
 from orchestration.cli_lineage import impact_tables, lineage_tree
 from orchestration.instance import prepare_dagster_home
 from orchestration.lineage import read_impact, read_lineage
 from orchestration.openlineage import post, read_events, write_events
-from tests.assets.told_home import another, pseudonym
+from tests.assets.told_home import another, pseudonym, told_home
+from tests.storage import Storage
+
+
+@pytest.fixture(scope="module")
+def told(module_storage: Storage, trained_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The home whose past is known, with its models registered in each kind of storage."""
+    return told_home(trained_home, tmp_path_factory.mktemp("told"))
 
 
 @pytest.fixture(scope="module")

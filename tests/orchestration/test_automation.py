@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -29,20 +27,6 @@ from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_throug
 from tests.simulated_raters import Simulated, write_csv
 
 Sensor = dg.SensorDefinition
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
-
-
-@pytest.fixture
-def stored() -> Iterator[dg.DagsterInstance]:
-    """An instance that a schedule can open by its reference, in memory where the machine has a folder there: SQLite waits for disks."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder, dg.DagsterInstance.local_temp(folder) as made:
-        yield made
 
 
 @pytest.fixture
@@ -194,6 +178,52 @@ def test_the_same_file_again_starts_nothing(home: Home, instance: dg.DagsterInst
     assert settle(instance) == []
 
 
+def test_annotations_that_are_made_again_with_the_same_content_train_nothing(home: Home, instance: dg.DagsterInstance) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    settle(instance)
+    by_hand = defs.resolve_job_def("gold").execute_in_process(instance=instance)
+    assert computed(by_hand) == set(GOLD_LINKS)
+    assert settle(instance) == []
+
+
+def test_a_batch_that_is_accepted_while_the_model_trains_is_learned_from_next(
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    for _ in range(2):
+        for request in tick(annotation_inbox, instance):
+            launch(request, instance)
+    whole = STAGES["emotion_model"]
+
+    def trains_while_others_judge(workspace: Workspace, key: str, outs: dict[str, Path]) -> object:
+        deliver(home, "second.csv", Simulated(lines=2, films=("film-001",), seed=5).rows())
+        work_through(home, BATCH_LINKS, ["second"])
+        work_through(home, GOLD_LINKS, [""])
+        return whole.build(workspace, key, outs)
+
+    (request,) = tick(retraining, instance)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setitem(STAGES, "emotion_model", dataclasses.replace(whole, build=trains_while_others_judge))
+        assert launch(request, instance).success
+    (request,) = tick(retraining, instance)
+    assert request.job_name == "retrain"
+    assert launch(request, instance).success
+    assert first_stale(recorded(home), (*GOLD_LINKS, *MODEL_LINKS)) is None
+    assert [one.job_name for one in tick(retraining, instance)] == ["film_pages"] * 3
+
+
+def test_changed_code_makes_its_own_link_anew_and_what_comes_out_the_same_makes_nothing_after_it(
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = STAGES["film_scan"]
+    monkeypatch.setitem(STAGES, "film_scan", dataclasses.replace(scan, modules=(*scan.modules, "corpus.weights")))
+    asked = tick(film_library, instance)
+    assert [request.partition_key for request in asked] == ["film-000", "film-001", "film-002"]
+    for request in asked:
+        assert computed(launch(request, instance)) == {"shots", "faces", "soundtrack"}
+    assert tick(film_library, instance) == []
+
+
 def test_a_file_that_is_still_written_is_left_for_later(home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     deliver(home, "first.csv", RATERS.rows())
     deliver(home, "second.csv.part", RATERS.rows())
@@ -212,27 +242,27 @@ def test_a_refused_batch_teaches_nothing_and_is_not_judged_again(home: Home, ins
     assert new_gold(recorded(home)) == 0
 
 
-def test_too_few_new_judgements_wait_for_more_or_for_the_week_to_end(home: Home, stored: dg.DagsterInstance) -> None:
+def test_too_few_new_judgements_wait_for_more_or_for_the_week_to_end(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
-    settle(stored)
+    settle(instance)
     settings = home.root.parent / "params.yaml"
     settings.write_text(settings.read_text().replace("min_new_gold: 1", "min_new_gold: 3"))
     deliver(home, "second.csv", Simulated(lines=2, films=("film-001",), seed=5).rows())
-    assert all(not name.startswith("retrain") for name in settle(stored))
-    weekly = weekly_retraining(dg.build_schedule_context(instance=stored))
+    assert all(not name.startswith("retrain") for name in settle(instance))
+    weekly = weekly_retraining(dg.build_schedule_context(instance=instance))
     assert isinstance(weekly, dg.RunRequest)
-    assert launch(weekly, stored).success
-    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
+    assert launch(weekly, instance).success
+    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=instance)), dg.SkipReason)
 
 
-def test_the_weekly_schedule_alone_makes_gold_of_what_was_accepted_and_trains(home: Home, stored: dg.DagsterInstance) -> None:
+def test_the_weekly_schedule_alone_makes_gold_of_what_was_accepted_and_trains(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
     work_through(home, BATCH_LINKS, ["first"])  # as `feelm annotations import` does, with every sensor off
     deliver(home, "never-read.csv", RATERS.rows())
-    weekly = weekly_retraining(dg.build_schedule_context(instance=stored))
+    weekly = weekly_retraining(dg.build_schedule_context(instance=instance))
     assert isinstance(weekly, dg.RunRequest)
-    assert computed(launch(weekly, stored)) == {*GOLD_LINKS, *MODEL_LINKS}
-    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
+    assert computed(launch(weekly, instance)) == {*GOLD_LINKS, *MODEL_LINKS}
+    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=instance)), dg.SkipReason)
 
 
 def test_a_model_waits_for_films_that_are_under_way_and_not_for_those_that_were_given_up(home: Home, instance: dg.DagsterInstance) -> None:
@@ -253,26 +283,26 @@ def test_a_model_waits_for_films_that_are_under_way_and_not_for_those_that_were_
 
 
 def test_nothing_is_trained_while_a_blocking_check_of_a_film_fails(
-    home: Home, stored: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(home, "first.csv", RATERS.rows())
     for _ in range(2):
-        for request in tick(annotation_inbox, stored):
-            launch(request, stored)
+        for request in tick(annotation_inbox, instance):
+            launch(request, instance)
     passing = quality.gate.check_features
     monkeypatch.setattr("quality.gate.check_features", lambda *_: [dataclasses.replace(one, passed=False) for one in passing()])
     text = home.artifact("text_features", "film-001")
     shutil.rmtree(text)
-    (request,) = tick(film_library, stored)
-    assert not launch(request, stored).success
-    found = retraining(dg.build_sensor_context(instance=stored))
+    (request,) = tick(film_library, instance)
+    assert not launch(request, instance).success
+    found = retraining(dg.build_sensor_context(instance=instance))
     assert isinstance(found, dg.SkipReason) and "checks fail of film-001 (" in str(found.skip_message)
-    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
+    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=instance)), dg.SkipReason)
     monkeypatch.setattr("quality.gate.check_features", passing)
     shutil.rmtree(text)
-    (request,) = tick(film_library, stored)
-    assert launch(request, stored).success
-    assert [one.job_name for one in tick(retraining, stored)] == ["retrain"]
+    (request,) = tick(film_library, instance)
+    assert launch(request, instance).success
+    assert [one.job_name for one in tick(retraining, instance)] == ["retrain"]
 
 
 @pytest.mark.parametrize("cut", ["training_set", "emotion_model", "validation_report", "model_card", "dataset_snapshot", "champion"])
