@@ -154,6 +154,10 @@ def storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
         yield given
 
 
+rarely_on_postgres = pytest.mark.parametrize("storage", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)], indirect=True)
+"""For tests that ask the storage nothing that another test does not: on Postgres they run with the slow ones."""
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def module_storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
     """Storage that the tests of a module share."""
@@ -161,11 +165,18 @@ def module_storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
         yield given
 
 
-@pytest.fixture
-def memory_folder() -> Iterator[Path]:
+@contextmanager
+def in_memory() -> Iterator[Path]:
     """An empty folder for what is written often, in memory where the machine has a folder there."""
     with tempfile.TemporaryDirectory(prefix="feelm-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def memory_folder() -> Iterator[Path]:
+    """Such a folder for a test."""
+    with in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from orchestration.wanted import BATCH_LINKS, GOLD_LINKS, MODEL_LINKS, Wanted, f
 from tests.orchestration.serving import counting_film
 from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through, work_through_films
 from tests.simulated_raters import Simulated, write_csv
+from tests.storage import rarely_on_postgres
 
 Sensor = dg.SensorDefinition
 
@@ -90,6 +91,7 @@ def a_minute_later(monkeypatch: pytest.MonkeyPatch) -> None:
 RATERS = Simulated(lines=2, films=("film-000", "film-001", "film-002"))
 
 
+@rarely_on_postgres
 def test_nothing_is_wanted_of_a_home_that_is_up_to_date(home: Home, instance: dg.DagsterInstance) -> None:
     assert films_wanted(recorded(home)) == []
     assert tick(film_library, instance) == []
@@ -107,6 +109,7 @@ def test_a_film_that_is_dropped_is_taken_in_and_one_that_is_none_is_told_once(ho
     assert isinstance(again, dg.SensorResult) and again.cursor == found.cursor
 
 
+@rarely_on_postgres
 def test_other_subtitles_make_that_films_words_anew_and_no_scan(home: Home, instance: dg.DagsterInstance) -> None:
     subtitles = Workspace(home).films["film-001"].subtitles
     assert subtitles is not None
@@ -144,12 +147,14 @@ def test_what_fails_time_and_again_waits_until_it_changes_and_holds_up_no_other(
     assert len(run_requests(instance, [Wanted("film_chain", "film-001", "mended", "dialogue")])[0]) == 1
 
 
+@rarely_on_postgres
 def test_a_tick_asks_for_a_bounded_number_of_runs(instance: dg.DagsterInstance) -> None:
     many = [Wanted("film_chain", f"film-{number}", str(number), "film") for number in range(10)]
     asked, told = run_requests(instance, many, at_most=4)
     assert len(asked) == 4 and told == ["6 more wait for the next tick"]
 
 
+@rarely_on_postgres
 def test_a_delivered_batch_ends_in_a_model_and_its_pages_each_once(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
     assert settle(instance) == [
@@ -170,6 +175,7 @@ def test_two_batches_in_one_tick_give_one_gold_and_one_model(home: Home, instanc
     ]  # fmt: skip
 
 
+@rarely_on_postgres
 def test_the_same_file_again_starts_nothing(home: Home, instance: dg.DagsterInstance) -> None:
     path = deliver(home, "first.csv", RATERS.rows())
     settle(instance)
@@ -178,6 +184,7 @@ def test_the_same_file_again_starts_nothing(home: Home, instance: dg.DagsterInst
     assert settle(instance) == []
 
 
+@rarely_on_postgres
 def test_annotations_that_are_made_again_with_the_same_content_train_nothing(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
     settle(instance)
@@ -186,6 +193,7 @@ def test_annotations_that_are_made_again_with_the_same_content_train_nothing(hom
     assert settle(instance) == []
 
 
+@rarely_on_postgres
 def test_a_batch_that_is_accepted_while_the_model_trains_is_learned_from_next(
     home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,11 +220,12 @@ def test_a_batch_that_is_accepted_while_the_model_trains_is_learned_from_next(
     assert [one.job_name for one in tick(retraining, instance)] == ["film_pages"] * 3
 
 
+@rarely_on_postgres
 def test_changed_code_makes_its_own_link_anew_and_what_comes_out_the_same_makes_nothing_after_it(
     home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan = STAGES["film_scan"]
-    monkeypatch.setitem(STAGES, "film_scan", dataclasses.replace(scan, modules=(*scan.modules, "corpus.weights")))
+    monkeypatch.setitem(STAGES, "film_scan", dataclasses.replace(scan, modules=(*scan.modules, "pages.film")))
     asked = tick(film_library, instance)
     assert [request.partition_key for request in asked] == ["film-000", "film-001", "film-002"]
     for request in asked:
@@ -224,6 +233,7 @@ def test_changed_code_makes_its_own_link_anew_and_what_comes_out_the_same_makes_
     assert tick(film_library, instance) == []
 
 
+@rarely_on_postgres
 def test_a_file_that_is_still_written_is_left_for_later(home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     deliver(home, "first.csv", RATERS.rows())
     deliver(home, "second.csv.part", RATERS.rows())
@@ -242,6 +252,7 @@ def test_a_refused_batch_teaches_nothing_and_is_not_judged_again(home: Home, ins
     assert new_gold(recorded(home)) == 0
 
 
+@rarely_on_postgres
 def test_too_few_new_judgements_wait_for_more_or_for_the_week_to_end(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
     settle(instance)
@@ -305,6 +316,7 @@ def test_nothing_is_trained_while_a_blocking_check_of_a_film_fails(
     assert [one.job_name for one in tick(retraining, instance)] == ["retrain"]
 
 
+@rarely_on_postgres
 @pytest.mark.parametrize("cut", ["training_set", "emotion_model", "validation_report", "model_card", "dataset_snapshot", "champion"])
 def test_a_chain_that_was_cut_off_is_finished_without_beginning_anew(
     home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, cut: str
@@ -329,6 +341,7 @@ def test_a_chain_that_was_cut_off_is_finished_without_beginning_anew(
     assert [one.job_name for one in tick(retraining, instance)] == ["film_pages"] * 3
 
 
+@rarely_on_postgres
 def test_with_150_films_one_films_subtitles_make_its_words_and_page_stale_and_then_the_model_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:
@@ -363,6 +376,7 @@ def test_with_150_films_one_films_subtitles_make_its_words_and_page_stale_and_th
     assert films_wanted(view) == gold_wanted(view) == [] and first_stale(view, MODEL_LINKS) is None
 
 
+@rarely_on_postgres
 def test_annotations_make_gold_and_all_after_it_stale_and_no_feature(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
     settle(instance)

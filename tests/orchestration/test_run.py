@@ -7,6 +7,7 @@ Its jobs run in this process one after another, because stand-ins do not reach w
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +17,7 @@ from dagster._core.loader import LoadingContextForTest
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
 
 import quality.gate
+from assets.partitions import films
 from assets.workspace import Workspace
 from corpus.datasets.registry import CORPORA
 from corpus.paths import Home
@@ -25,25 +27,28 @@ from orchestration.instance import prepare_dagster_home
 from orchestration.run import RunReport, run_chain
 from tests.orchestration.stub_chain import put_stand_ins, stub_home
 from tests.simulated_raters import Simulated, write_csv
-from tests.storage import Storage
+from tests.storage import FILES, Storage, in_memory, using
 
-FILMS = ("film-000", "film-001", "film-002")
+FILMS = ("film-000", "film-001")
+JOBS = 7
+"""Two films, a batch, the model, two pages of films and the page of the whole."""
 
 
 def one_after_another(jobs: Sequence[Job], _workers: int, _log: Path) -> Iterator[Outcome]:
     yield from map(execute, jobs)
 
 
-@pytest.fixture
-def home(storage: Storage, memory_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home of three films and one delivered batch, in which nothing was run yet."""
-    put_stand_ins(monkeypatch)
-    monkeypatch.setattr("orchestration.run.execute_all", one_after_another)
-    made = stub_home(memory_folder, len(FILMS))
-    monkeypatch.setenv("FEELM_HOME", str(made.root))
-    monkeypatch.setenv("DAGSTER_HOME", "")  # put back at the end: preparing a home sets it
-    write_csv(made.inbox / "first.csv", Simulated(lines=2, films=FILMS).rows())
-    return made
+@contextmanager
+def home_of_stand_ins() -> Iterator[Home]:
+    """A home of two films and one delivered batch, in which nothing was run yet."""
+    with in_memory() as folder, pytest.MonkeyPatch.context() as patched:
+        put_stand_ins(patched)
+        patched.setattr("orchestration.run.execute_all", one_after_another)
+        made = stub_home(folder, len(FILMS))
+        patched.setenv("FEELM_HOME", str(made.root))
+        patched.setenv("DAGSTER_HOME", "")  # put back at the end: preparing a home sets it
+        write_csv(made.inbox / "first.csv", Simulated(lines=2, films=FILMS).rows())
+        yield made
 
 
 def run(home: Home) -> RunReport:
@@ -51,11 +56,19 @@ def run(home: Home) -> RunReport:
 
 
 @pytest.fixture
-def ran(home: Home) -> Home:
-    """The same after its first run."""
-    report = run(home)
-    assert (report.failures, report.refused, report.computed) == ({}, {}, 9)
-    return home
+def home() -> Iterator[Home]:
+    """A home before its first run, on files; whether checks fail is asked on both kinds of storage in `test_automation`."""
+    with using(FILES), home_of_stand_ins() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ran(module_storage: Storage) -> Iterator[Home]:
+    """A home after its first run, on each kind of storage; tests leave it up to date."""
+    with home_of_stand_ins() as made:
+        report = run(made)
+        assert (report.failures, report.refused, report.computed) == ({}, {}, JOBS)
+        yield made
 
 
 @pytest.fixture
@@ -68,7 +81,7 @@ def known(ran: Home) -> Iterator[dg.DagsterInstance]:
 
 def test_a_second_run_finds_everything_made_and_recorded(ran: Home) -> None:
     again = run(ran)
-    assert (again.failures, again.computed, again.fresh) == ({}, 0, 9)
+    assert (again.failures, again.computed, again.fresh) == ({}, 0, JOBS)
 
 
 def test_no_run_is_left_to_wait_for_a_daemon_that_is_not_there(known: dg.DagsterInstance) -> None:
@@ -76,41 +89,27 @@ def test_no_run_is_left_to_wait_for_a_daemon_that_is_not_there(known: dg.Dagster
     assert {run.status for run in known.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
 
 
-def versions(instance: dg.DagsterInstance) -> dict[str, set[str]]:
-    """The data and code versions that Dagster was given, and those of inputs that it noted, of every asset and partition."""
-    found: dict[str, set[str]] = {"dagster/data_version": set(), "dagster/code_version": set(), "dagster/input_data_version": set()}
-    for key in instance.all_asset_keys():
-        for record in instance.fetch_materializations(key, limit=100).records:
-            assert record.asset_materialization is not None
-            for tag, value in (record.asset_materialization.tags or {}).items():
-                if (kind := "/".join(tag.split("/")[:2])) in found:
-                    found[kind].add(value)
-    return found
+def given(instance: dg.DagsterInstance, kind: str) -> set[str]:
+    """Dagster's versions of this kind, of every asset and partition."""
+    records = [record for key in instance.all_asset_keys() for record in instance.fetch_materializations(key, limit=100).records]
+    return {(record.asset_materialization.tags or {})[f"dagster/{kind}"] for record in records if record.asset_materialization}
 
 
 def test_every_version_that_dagster_is_given_has_one_width_also_of_corpora_that_nobody_added(known: dg.DagsterInstance) -> None:
     corpora = [dg.AssetKey(asset) for corpus in CORPORA.values() for asset in corpus.assets.values()]
     assert defs.resolve_implicit_global_asset_job_def().execute_in_process(instance=known, asset_selection=corpora).success
-    assert {key.to_user_string() for key in known.all_asset_keys()} == {
-        key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()
-    }
-    found = versions(known)
-    assert all(re.fullmatch(r"[0-9a-f]{32}\.dir", version) for version in found["dagster/data_version"])
-    assert all(re.fullmatch(r"[0-9a-f]{32}", version) for version in found["dagster/code_version"])
-    # What was never made is told by Dagster with a word of its own.
-    assert found["dagster/input_data_version"] - {"INITIAL"} <= found["dagster/data_version"]
+    assert set(known.all_asset_keys()) == defs.resolve_asset_graph().get_all_asset_keys()
+    assert all(re.fullmatch(r"[0-9a-f]{32}\.dir", version) for version in given(known, "data_version"))
+    assert all(re.fullmatch(r"[0-9a-f]{32}", version) for version in given(known, "code_version"))
 
 
 def stale(instance: dg.DagsterInstance) -> set[tuple[str, str]]:
-    """The assets that Dagster's own pages show as stale, with their films."""
+    """The assets of films that Dagster's own pages show as stale, with their films."""
     graph = defs.resolve_asset_graph()
     resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
-    keys = {
-        (key, partition)
-        for key in graph.get_all_asset_keys()
-        for partition in (FILMS if graph.get(key).is_partitioned and key.to_user_string() != "annotation_batches" else (None,))
-    }
-    return {(key.to_user_string(), film or "") for key, film in keys if resolver.get_status(key, film) is StaleStatus.STALE}
+    of_films = [key for key in graph.get_all_asset_keys() if graph.get(key).partitions_def == films]
+    pairs = [(key, film) for key in of_films for film in FILMS]
+    return {(key.to_user_string(), film) for key, film in pairs if resolver.get_status(key, film) is StaleStatus.STALE}
 
 
 def test_dagster_shows_as_stale_what_follows_from_a_films_subtitles_and_nothing_of_another_film(
@@ -119,14 +118,16 @@ def test_dagster_shows_as_stale_what_follows_from_a_films_subtitles_and_nothing_
     assert stale(known) == set()
     subtitles = Workspace(ran).films["film-001"].subtitles
     assert subtitles is not None
+    words = subtitles.read_text()
     subtitles.write_text("other words\nin two lines")
     assert execute(Job(("film", "video"), "film-001")).succeeded
-    of_films = {(asset, film) for asset, film in stale(known) if film}
-    assert {film for _, film in of_films} == {"film-001"}
-    assert {asset for asset, _ in of_films} >= {"dialogue", "scenes", "text_features"}
-    assert not {asset for asset, _ in of_films} & {"shots", "faces", "soundtrack"}
-    assert run(ran).failures == {}
-    assert stale(known) == set()
+    shown = stale(known)
+    assert {film for _, film in shown} == {"film-001"}
+    assert {asset for asset, _ in shown} >= {"dialogue", "scenes", "text_features"}
+    assert not {asset for asset, _ in shown} & {"shots", "faces", "soundtrack"}
+    subtitles.write_text(words)
+    assert execute(Job(("film", "video"), "film-001")).succeeded
+    assert stale(known) == set(), "the same content as before"
 
 
 def failing_features(film_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
