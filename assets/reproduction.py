@@ -1,7 +1,7 @@
-"""A registered model made once more: its code and its data in a fresh folder, trained and judged there, and held against what was registered.
+"""A registered model made once more: code and data in a fresh folder, trained and judged there, and held against what was registered.
 
-The folder is a whole workspace: the code beside it, the settings as they were, and out of DVC's remote what the training set names. What may
-not leave comes out of the home's own cache. Nothing of the home is changed, and no kept piece of work is taken from it.
+The folder is a whole workspace: the code beside it, the settings as they were, and out of DVC's remote what the training set names. What
+may not leave comes out of the home's own cache. Nothing of the home is changed, and no kept piece of work is taken from it.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ def put_data(origin: Home, snapshot: Path, home: Home) -> int:
 def _put_settings(snapshot: Path, home: Home) -> None:
     root = home.root.parent
     places = {
-        **{name: root for name in ("dvc.lock", "dvc.yaml", "params.yaml")},
-        **{name: home.root for name in ("stages.json", "films.yaml")},
+        **dict.fromkeys(("dvc.lock", "dvc.yaml", "params.yaml"), root),
+        **dict.fromkeys(("stages.json", "films.yaml"), home.root),
         ROBUSTNESS_FILE: home.benchmarks,
     }
     for name, place in places.items():

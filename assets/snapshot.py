@@ -112,7 +112,7 @@ def build_snapshot(workspace: Workspace, out: Path) -> SnapshotSummary:
 
 
 def settings_files(home: Home) -> list[Path]:
-    """What a model rests on besides the recorded artifacts: the lock, the stages, the settings, the catalogue, the disturbed films' costs."""
+    """What a model rests on besides the recorded artifacts: lock, stages, settings, catalogue, costs of disturbed films."""
     from ml.evaluation.robustness.report import REPORT_FILE
 
     root = home.root.parent

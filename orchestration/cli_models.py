@@ -70,10 +70,10 @@ def models_ui(
 
 def reproduce(
     version: Annotated[int | None, typer.Argument(help="Its number; the one in use where it is left out.")] = None,
-    to: Annotated[Path | None, typer.Option("--out", help="A folder that is not there yet; reproduced-VERSION where it is left out.")] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="A folder that is not there yet; else reproduced-VERSION.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a registered model again in a fresh folder, from its code and its data, and say whether the same comes out; exit code 1 if not."""
+    """Make a registered model again in a fresh folder, from its code and data; exit code 1 where something else comes out."""
     from assets.reproduction import reproduce as make_again
     from assets.versions import registered_version
     from assets.workspace import Workspace
