@@ -79,6 +79,20 @@ def test_a_registered_model_is_made_again_byte_for_byte(small_root: Path, tmp_pa
 
 
 @pytest.mark.slow
+def test_dvc_alone_makes_everything_from_the_films_on_byte_for_byte_as_dagster_did(small_root: Path, tmp_path: Path) -> None:
+    root = tmp_path / "by-dvc"
+    (root / ".feelm").mkdir(parents=True)
+    shutil.copyfile(small_root / "params.yaml", root / "params.yaml")
+    shutil.copytree(small_root / ".feelm" / "inbox", root / ".feelm" / "inbox")
+    shutil.copyfile(small_root / ".feelm" / "annotators.json", root / ".feelm" / "annotators.json")  # the key of the pseudonyms
+    for arguments in (("films", "add", str(small_root / "made")), ("prepare",)):
+        assert feelm(root, *arguments).returncode == 0
+    dvc(root, "init", "--no-scm")
+    dvc(root, "repro")
+    assert recorded(root) == recorded(small_root)
+
+
+@pytest.mark.slow
 def test_other_subtitles_make_dvc_run_that_films_stages_alone_and_what_comes_out_is_what_dagster_makes(
     small_root: Path, tmp_path: Path
 ) -> None:
