@@ -1,6 +1,6 @@
 """A registered model made once more: code and data in a fresh folder, trained and judged there, and held against what was registered.
 
-The folder is a whole workspace: the code beside it, the settings as they were, and out of DVC's remote what the training set names. What
+The folder holds the code and, beside it, a workspace: the settings as they were, and out of DVC's remote what the training set names. What
 may not leave comes out of the home's own cache. Nothing of the home is changed, and no kept piece of work is taken from it.
 """
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from assets.checkout import put_code
+from assets.snapshot import put_stages_file
 from assets.versions import REPORT_FILE, REPORT_PART, SNAPSHOT_PART, registered_version
 from assets.workspace import Workspace
 from corpus.paths import Home, content_version, file_digest
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 LINKS = ("emotion_model", "validation_report")
 """What is made again, in this order."""
+
+CODE, WORK = "code", "work"
+"""The code, and the folder around the home: apart, because DVC looks for stages in all of its folder."""
 
 FROM_REMOTE, FROM_HOME = "recorded", "home"
 """Names of DVC's remotes in the folder: the one that the home pushes to, and the home's cache."""
@@ -104,14 +108,14 @@ def reproduce(workspace: Workspace, number: int, folder: Path, tell: Callable[[s
     source = _source(workspace.home, number)
     if folder.exists() and any(folder.iterdir()):
         raise FeelmError(f"{folder} holds something already: name a folder that is not there with --out")
-    code = put_code(folder / "code", source.tags.get("feelm.commit"), source.tags["feelm.code_sha256"])
+    code = put_code(folder / CODE, source.tags.get("feelm.commit"), source.tags["feelm.code_sha256"])
     tell(f"code: {code}")
-    home = Home(folder / workspace.home.root.name)
-    n_artifacts = put_data(workspace.home, source.snapshot, home)
+    home = Home(folder / WORK / workspace.home.root.name)
+    n_artifacts = put_data(workspace.home, source.snapshot, home, folder / CODE)
     tell(f"data: revision {source.tags['feelm.data_revision'][:12]}, {n_artifacts} artifacts")
     for link in LINKS:
         tell(f"{link}: made again")
-        run_link(folder, home, link)
+        run_link(folder / CODE, home, link)
     return Reproduction(
         source.registered.version,
         str(folder),
@@ -119,7 +123,7 @@ def reproduce(workspace: Workspace, number: int, folder: Path, tell: Callable[[s
         source.tags["feelm.data_revision"],
         n_artifacts,
         _other_packages(source.folder),
-        [_remade(home, folder, link) for link in LINKS],
+        [_remade(home, link) for link in LINKS],
         _changes(source.folder / REPORT_PART / REPORT_FILE, home.artifact("validation_report") / REPORT_FILE),
     )
 
@@ -136,8 +140,8 @@ def _source(home: Home, number: int) -> _Source:
     return source
 
 
-def put_data(origin: Home, snapshot: Path, home: Home) -> int:
-    """Have `home` hold the settings of a snapshot and the artifacts that its training set names; how many these are.
+def put_data(origin: Home, snapshot: Path, home: Home, code: Path) -> int:
+    """Have `home` hold the settings of a snapshot, the stages of `code` and the artifacts that its training set names; how many these are.
 
     Raises:
         FeelmError: something is neither in the remote nor in the cache of `origin`.
@@ -146,6 +150,7 @@ def put_data(origin: Home, snapshot: Path, home: Home) -> int:
 
     root = home.root.parent
     _put_settings(snapshot, home)
+    put_stages_file(code, home.root, root / "dvc.yaml")
     kept_here = set(json.loads((snapshot / "snapshot.json").read_text(encoding="utf-8"))["kept_here"])
     with _repository(root, origin) as repo:
         whole = [home.artifact(name) for name in ("training_set", "gold_labels")]
@@ -160,7 +165,7 @@ def put_data(origin: Home, snapshot: Path, home: Home) -> int:
 def _put_settings(snapshot: Path, home: Home) -> None:
     root = home.root.parent
     places = {
-        **dict.fromkeys(("dvc.lock", "dvc.yaml", "params.yaml"), root),
+        **dict.fromkeys(("dvc.lock", "params.yaml"), root),
         **dict.fromkeys(("stages.json", "films.yaml"), home.root),
         ROBUSTNESS_FILE: home.benchmarks,
     }
@@ -212,25 +217,24 @@ def _locked(root: Path) -> dict[str, Any]:
     return stages
 
 
-def run_link(folder: Path, home: Home, link: str) -> None:
-    """Run a link of the whole on `home` with the code in `folder`, in a process of its own.
+def run_link(code: Path, home: Home, link: str) -> None:
+    """Run a link of the whole on `home` with the code that lies in `code`, in a process of its own.
 
     Raises:
         FeelmError: it failed there; with the last line that it said.
     """
-    code = str(folder / "code")
-    environment = {**os.environ, "FEELM_HOME": str(home.root), "PYTHONPATH": code}
+    environment = {**os.environ, "FEELM_HOME": str(home.root), "PYTHONPATH": str(code)}
     command = [sys.executable, "-m", "orchestration.cli", "stage", link]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=home.root.parent, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise FeelmError(f"{link} failed in {folder} (exit code {done.returncode}): {last}")
+        raise FeelmError(f"{link} failed in {home.root.parent} (exit code {done.returncode}): {last}")
 
 
-def _remade(home: Home, folder: Path, artifact: str) -> Remade:
-    path = home.artifact(artifact)
-    relative = path.relative_to(folder).as_posix()
-    recorded = next(out["md5"] for out in _locked(folder)[artifact]["outs"] if out["path"] == relative)
+def _remade(home: Home, artifact: str) -> Remade:
+    path, root = home.artifact(artifact), home.root.parent
+    relative = path.relative_to(root).as_posix()
+    recorded = next(out["md5"] for out in _locked(root)[artifact]["outs"] if out["path"] == relative)
     return Remade(artifact, recorded, content_version(path))
 
 

@@ -112,12 +112,14 @@ def build_snapshot(workspace: Workspace, out: Path) -> SnapshotSummary:
 
 
 def settings_files(home: Home) -> list[Path]:
-    """What a model rests on besides the recorded artifacts: lock, stages, settings, catalogue, costs of disturbed films."""
+    """What a model rests on besides the recorded artifacts: lock, stages, settings, catalogue, costs of disturbed films.
+
+    dvc.yaml comes with the code, and a copy of it in the home would be taken by DVC for a pipeline of its own.
+    """
     from ml.evaluation.robustness.report import REPORT_FILE
 
     root = home.root.parent
-    beside = [root / name for name in ("dvc.lock", "dvc.yaml", "params.yaml")]
-    return [*beside, home.root / "stages.json", home.catalogue, home.benchmarks / REPORT_FILE]
+    return [root / "dvc.lock", root / "params.yaml", home.root / "stages.json", home.catalogue, home.benchmarks / REPORT_FILE]
 
 
 def _kept_here(workspace: Workspace, root: Path, kept_back: set[str]) -> list[str]:
@@ -161,7 +163,7 @@ def write_stage_list(workspace: Workspace) -> None:
     home, root = workspace.home, workspace.home.root.parent
     if not (root / "params.yaml").is_file():
         shutil.copyfile(PROJECT / "params.yaml", root / "params.yaml")
-    _put_stages_file(home.root, root / "dvc.yaml")
+    put_stages_file(PROJECT, home.root, root / "dvc.yaml")
     for kind in ("subtitles", "screenplay"):
         placeholder = home.root / "none" / kind
         if not placeholder.is_file():
@@ -179,14 +181,14 @@ def write_stage_list(workspace: Workspace) -> None:
     write_text(home.root / "stages.json", json.dumps(listing, indent=1, sort_keys=True))
 
 
-def _put_stages_file(home: Path, path: Path) -> None:
-    """Have the folder around the home hold a dvc.yaml that names the home as it is called.
+def put_stages_file(project: Path, home: Path, path: Path) -> None:
+    """Have the folder around the home hold the project's dvc.yaml, naming the home as it is called.
 
     Raises:
         FeelmError: there is one for a home of another name.
     """
     if not path.is_file():
-        write_text(path, (PROJECT / "dvc.yaml").read_text(encoding="utf-8").replace(f"{HOME_NAME}/", f"{home.name}/"))
+        write_text(path, (project / "dvc.yaml").read_text(encoding="utf-8").replace(f"{HOME_NAME}/", f"{home.name}/"))
     named = yaml.safe_load(path.read_text(encoding="utf-8"))["vars"]
     if f"{home.name}/stages.json" not in named:
         raise FeelmError(

@@ -72,9 +72,7 @@ def test_a_commit_that_this_clone_does_not_have_is_asked_for(project: Path, tmp_
         put_code(tmp_path / "code", "0" * 40, "0" * 64)
 
 
-def test_without_git_the_installation_that_made_it_is_asked_for(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_git_the_installation_that_made_it_is_asked_for(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _: None)
     assert present_commit() is None
     with pytest.raises(FeelmError, match="no commit was noted"):

@@ -60,12 +60,11 @@ def test_code_and_data_of_a_registered_model_are_put_into_a_fresh_folder_and_its
     version = registered_version(home, None)
     snapshot = registry.check_files(home, version) / SNAPSHOT_PART
     fresh = Home(tmp_path / "again" / ".feelm")
-    assert put_data(home, snapshot, fresh) == 2 + 3 * 5
+    assert put_data(home, snapshot, fresh, REPOSITORY) == 2 + 3 * 5
     for name, key in (("training_set", None), ("gold_labels", None), ("face_features", FILM), ("scenes", FILM)):
         assert content_version(fresh.artifact(name, key)) == content_version(home.artifact(name, key))
     shutil.copytree(home.artifact("emotion_model"), fresh.artifact("emotion_model"))
-    (tmp_path / "again" / "code").symlink_to(REPOSITORY)
-    run_link(tmp_path / "again", fresh, "validation_report")
+    run_link(REPOSITORY, fresh, "validation_report")
     assert content_version(fresh.artifact("validation_report")) == content_version(home.artifact("validation_report"))
 
 
@@ -83,9 +82,10 @@ def test_dvc_alone_makes_everything_from_the_films_on_byte_for_byte_as_dagster_d
     root = tmp_path / "by-dvc"
     (root / ".feelm").mkdir(parents=True)
     shutil.copyfile(small_root / "params.yaml", root / "params.yaml")
+    shutil.copytree(small_root / "made", root / "made")
     shutil.copytree(small_root / ".feelm" / "inbox", root / ".feelm" / "inbox")
     shutil.copyfile(small_root / ".feelm" / "annotators.json", root / ".feelm" / "annotators.json")  # the key of the pseudonyms
-    for arguments in (("films", "add", str(small_root / "made")), ("prepare",)):
+    for arguments in (("films", "add", "made"), ("prepare",)):
         assert feelm(root, *arguments).returncode == 0
     dvc(root, "init", "--no-scm")
     dvc(root, "repro")
