@@ -7,6 +7,7 @@ may not leave comes out of the home's own cache. Nothing of the home is changed,
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -182,6 +183,7 @@ def _repository(root: Path, origin: Home) -> Repo:
     with Repo(str(origin.root.parent)) as theirs:
         pushed_to = theirs.config["remote"][theirs.config["core"]["remote"]]
         cache = theirs.cache.local.path
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # it would say on stdout, where results are, that it began
     Repo.init(str(root), no_scm=True).close()
     with Repo(str(root)) as repo, repo.config.edit() as config:
         config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
@@ -200,8 +202,8 @@ def _check_out(repo: Repo, root: Path, folders: list[Path], kept_here: set[str])
     if unknown:
         raise FeelmError(f"the data of this model are not recorded: {unknown[0]} is not in its dvc.lock")
     for remote, targets in (
-        (FROM_REMOTE, [path for path in paths if stage_of[path] not in kept_here]),
-        (FROM_HOME, [path for path in paths if stage_of[path] in kept_here]),
+        (FROM_REMOTE, [str(root / path) for path in paths if stage_of[path] not in kept_here]),
+        (FROM_HOME, [str(root / path) for path in paths if stage_of[path] in kept_here]),
     ):
         try:
             if targets:
