@@ -115,7 +115,7 @@ def reproduce(workspace: Workspace, number: int, folder: Path, tell: Callable[[s
     n_artifacts = put_data(workspace.home, source.snapshot, home, folder / CODE)
     tell(f"data: revision {source.tags['feelm.data_revision'][:12]}, {n_artifacts} artifacts")
     for link in LINKS:
-        tell(f"{link}: made again")
+        tell(f"{link} is made again")
         run_link(folder / CODE, home, link)
     return Reproduction(
         source.registered.version,
