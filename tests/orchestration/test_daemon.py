@@ -86,13 +86,13 @@ def champion(home: Home) -> int | None:
     return next((version for version, aliases in versions(home).items() if "champion" in aliases), None)
 
 
-def start(home: Home) -> subprocess.Popen[bytes]:
-    """The daemon with all sensors on."""
+def start(home: Home) -> None:
+    """The daemon with all sensors on; `kill_everything` ends it."""
     prepare_dagster_home(Workspace(home))
     environment = {**os.environ, "FEELM_HOME": str(home.root), "FEELM_AUTOMATION": "on", "PYTHONPATH": str(REPOSITORY)}
-    log = (home.root / "daemon.log").open("ab")
     command = [sys.executable, "-m", "dagster._daemon", "run", "-m", "tests.orchestration.stub_definitions"]
-    return subprocess.Popen(command, cwd=home.root.parent, env=environment, stdout=log, stderr=log, start_new_session=True)
+    with (home.root / "daemon.log").open("ab") as log:
+        subprocess.Popen(command, cwd=home.root.parent, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
 def kill_everything(home: Home) -> None:
