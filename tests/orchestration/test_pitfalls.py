@@ -24,7 +24,7 @@ TABLE = (REPOSITORY / "docs" / "pitfalls.md").read_text(encoding="utf-8")
 SOURCES = [path for room in ("assets", "orchestration", "quality") for path in sorted((REPOSITORY / room).rglob("*.py"))]
 
 
-def tests_in(path: Path) -> set[str]:
+def named_in(path: Path) -> set[str]:
     """Names of a module's tests, of those in classes too."""
     return {node.name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)}
 
@@ -36,7 +36,7 @@ def test_every_test_that_the_table_names_is_there_and_every_pitfall_has_one() ->
         named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
         assert named, row
         for module, name in named:
-            assert name in tests_in(REPOSITORY / module), f"{module}::{name}"
+            assert name in named_in(REPOSITORY / module), f"{module}::{name}"
 
 
 def imports(tree: ast.Module) -> set[str]:
