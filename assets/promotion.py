@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from assets.history import HISTORY_FILE, read_history
+from assets.history import HISTORY_FILE, history_before
 from assets.versions import CARD_PART, DECISION_FILE, DECISION_PART, REPORT_FILE, REPORT_PART, Rollback, read_rollback, version_in_use
 from assets.workspace import Workspace
 from corpus.contracts import EXPLANATIONS, PREDICTIONS
@@ -100,7 +100,7 @@ def _register(workspace: Workspace, revision: str) -> RegisteredVersion:
         "feelm.training_set": workspace.versions.of(home.artifact("training_set")),
         "feelm.code_sha256": source_digest(),
     }
-    history = read_history(workspace).before("emotion_model", "validation_report", "model_card")
+    history = history_before(workspace, "emotion_model", "validation_report", "model_card")
     beside = {
         "signature.json": signature(load_model(model_dir).facts),
         "environment.json": dataclasses.asdict(Environment.here()),
