@@ -8,6 +8,7 @@ so: no edge is inferred.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -187,6 +188,7 @@ class Taken:
 
 def read_known(workspace: Workspace) -> Known:
     """Read the home's history, and those that its registry keeps."""
+    gc.freeze()  # imported modules are no garbage: looking them through again and again was a third of the time
     versions = _read_versions(workspace)
     kept = [version.history.learned for version in versions if version.history is not None]
     taken = {learned.version: Taken(frozenset(learned.films), learned.left_out) for learned in kept if learned is not None}
@@ -242,7 +244,9 @@ class _Building:
 
     def history(self, history: History) -> None:
         """Add what one history knows."""
-        makers = {product: stamp for stamp in history.stamps for product in products(stamp)}
+        makers = {
+            product: stamp for stamp in history.stamps if stamp.stage in ("film", "annotation_batches") for product in products(stamp)
+        }
         for batch in history.batches:
             self._batch(batch, makers)
         for stamp in history.stamps:
@@ -403,8 +407,10 @@ def _told(stamp: Stamp) -> dict[str, str]:
         told["settings"] = "; ".join(f"{section} {json.dumps(value, sort_keys=True)}" for section, value in stamp.params.items())
     if stamp.dagster_run is not None:
         told["Dagster run"] = stamp.dagster_run
-    beside = {label: stamp.inputs.get(label, ABSENT) for label in ("recogniser", "robustness")}
-    return told | {label: value for label, value in beside.items() if value != ABSENT}
+    for label in ("recogniser", "robustness"):
+        if stamp.inputs.get(label, ABSENT) != ABSENT:
+            told[label] = stamp.inputs[label]
+    return told
 
 
 def _ground(ground: Ground) -> Node:
