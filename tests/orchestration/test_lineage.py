@@ -8,7 +8,6 @@ import dagster as dg
 import pytest
 
 from assets.ancestry import products, read_stamps
-from assets.lineage import Kind
 from assets.lineage_targets import read_lineage
 from assets.workspace import Workspace
 from corpus.paths import Home
