@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ml.models.registry import VersionRecord
 
 NOT_KNOWN = "origin not known"
-DATA_REVISION, TRAINING_SET, CODE = "feelm.data_revision", "feelm.training_set", "feelm.code_sha256"
+DATA_REVISION, TRAINING_SET, CODE, COMMIT = "feelm.data_revision", "feelm.training_set", "feelm.code_sha256", "feelm.commit"
 """Tags of a model's run in MLflow."""
 
 
@@ -429,6 +429,7 @@ def _model(version: KnownVersion) -> Node:
         "MLflow run": record.registered.run_id,
         "DVC revision": version.tags.get(DATA_REVISION, "not noted"),
         "source code": version.tags.get(CODE, "not noted"),
+        "git commit": version.tags.get(COMMIT, ""),
     }
     told = {name: value for name, value in facts.items() if value}
     return Node(model_node(version.number), Kind.MODEL, "model", str(version.number), record.registered.content_version, told)

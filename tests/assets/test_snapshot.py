@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from assets.params import PROJECT
-from assets.snapshot import _pushed, _repository, write_stage_list
+from assets.snapshot import _kept_here, _repository, write_stage_list
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
@@ -39,19 +39,17 @@ def test_a_film_that_may_not_be_exported_is_named_with_what_to_change(workspace:
 
 def test_no_link_that_shows_such_a_film_again_leaves(workspace: Workspace) -> None:
     _teach(workspace, "free")
-    pushed = _pushed(workspace, workspace.home.root.parent, {"held"})
-    assert pushed is not None
-    assert set(pushed) == {f"{link}@free" for link in LINKS} | set(WHOLE)
+    assert set(_kept_here(workspace, workspace.home.root.parent, {"held"})) == {f"{link}@held" for link in LINKS}
 
 
 def test_a_training_set_that_holds_its_words_stays_too(workspace: Workspace) -> None:
     _teach(workspace, "free", "held")
-    pushed = _pushed(workspace, workspace.home.root.parent, {"held"})
-    assert pushed is not None and "training_set" not in pushed and "emotion_model" in pushed
+    kept = _kept_here(workspace, workspace.home.root.parent, {"held"})
+    assert "training_set" in kept and "emotion_model" not in kept
 
 
 def test_everything_leaves_where_every_film_may(workspace: Workspace) -> None:
-    assert _pushed(workspace, workspace.home.root.parent, set()) is None
+    assert _kept_here(workspace, workspace.home.root.parent, set()) == []
 
 
 def test_no_section_of_the_settings_is_named_like_a_list_of_the_stages(workspace: Workspace) -> None:
