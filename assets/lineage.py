@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, SOURCE, Stamp, Thing, origins, products
-from assets.history import HISTORY_FILE, BatchFacts, FilmRights, History, RaterShare, read_history
+from assets.history import HISTORY_FILE, BatchFacts, FilmRights, History, Learned, RaterShare, read_history
 from assets.versions import CARD_PART, REPORT_PART, read_rollback, version_in_use
 from assets.workspace import ABSENT, Workspace
 from corpus.contracts import RATERS
@@ -166,11 +166,11 @@ class KnownVersion:
 
 @dataclass(frozen=True)
 class Known:
-    """All that is remembered: the home's own history, the registered versions, and which films each training set took or left out."""
+    """All that is remembered: the home's history, the registered versions, and by training set the films that it took or left out."""
 
     present: History
     versions: list[KnownVersion]
-    taken: dict[str, Taken]
+    taken: dict[str, Learned | Manifest]
 
     @property
     def histories(self) -> list[History]:
@@ -178,24 +178,15 @@ class Known:
         return [self.present, *(version.history for version in self.versions if version.history is not None)]
 
 
-@dataclass(frozen=True)
-class Taken:
-    """The films that a training set took, and by name why others were left out."""
-
-    films: frozenset[str]
-    left_out: dict[str, str]
-
-
 def read_known(workspace: Workspace) -> Known:
     """Read the home's history, and those that its registry keeps."""
     gc.freeze()  # imported modules are no garbage: looking them through again and again was a third of the time
     versions = _read_versions(workspace)
     kept = [version.history.learned for version in versions if version.history is not None]
-    taken = {learned.version: Taken(frozenset(learned.films), learned.left_out) for learned in kept if learned is not None}
+    taken: dict[str, Learned | Manifest] = {learned.version: learned for learned in kept if learned is not None}
     folder = workspace.home.artifact("training_set")
     if (folder / "manifest.json").is_file():
-        manifest = Manifest.read(folder)
-        taken[workspace.versions.of(folder)] = Taken(frozenset(manifest.films), manifest.left_out)
+        taken[workspace.versions.of(folder)] = Manifest.read(folder)
     return Known(read_history(workspace), versions, taken)
 
 
@@ -271,25 +262,22 @@ class _Building:
         """What was read; of the films that a training set looked at only those that it took."""
         read = origins(stamp)
         taken = self.known.taken.get(stamp.outputs.get("training_set", ""))
-        if taken is None:
-            return read
-        return [thing for thing in read if thing.name in ("gold_labels", "corpus", "text", "voice") or thing.key in taken.films]
+        return (
+            read
+            if taken is None
+            else [thing for thing in read if thing.name in ("gold_labels", "corpus", "text", "voice") or thing.key in taken.films]
+        )
 
     def _thing(self, thing: Thing) -> str:
         """The node of something that was read; sources are nodes by themselves, artifacts get theirs by their stamps."""
-        match thing.name:
-            case _ if thing.name == ACCEPTED:
-                return self.in_use.get(thing.id, thing.id)
-            case _ if thing.name == SOURCE:
-                film_id, _, role = thing.key.partition("/")
-                node = self.graph.add(Node(thing.id, Kind.SOURCE, role, film_id, thing.version))
-                self.graph.link(film_node(film_id), node)
-                return node
-            case _ if thing.name == DELIVERY:
-                return self.graph.add(Node(thing.id, Kind.DELIVERY, "file", thing.key, thing.version))
-            case _ if thing.name == CORPUS_SOURCE:
-                return self.graph.add(Node(thing.id, Kind.CORPUS, "corpus", thing.key, thing.version, self._terms(thing.key)))
-        return thing.id
+        if thing.name == SOURCE:
+            film_id, _, role = thing.key.partition("/")
+            self.graph.link(film_node(film_id), self.graph.add(Node(thing.id, Kind.SOURCE, role, film_id, thing.version)))
+        elif thing.name == DELIVERY:
+            self.graph.add(Node(thing.id, Kind.DELIVERY, "file", thing.key, thing.version))
+        elif thing.name == CORPUS_SOURCE:
+            self.graph.add(Node(thing.id, Kind.CORPUS, "corpus", thing.key, thing.version, self._terms(thing.key)))
+        return self.in_use.get(thing.id, thing.id)
 
     def _terms(self, corpus: str) -> dict[str, str]:
         """Under which licence a public corpus lies, and where it is read from."""

@@ -8,7 +8,7 @@ import json
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,6 @@ TIMEOUT_S = 30.0
 PAGE = 1000
 """Events read at once."""
 
-FIGURES = ("dagster/row_count", "written_bytes")
-
 LINKS = {output: stage.name for stage in STAGES.values() for output in stage.outputs}
 """The link that makes an output."""
 
@@ -49,9 +47,7 @@ class _Materialisation:
     step_key: str
     partition: str
     at_s: float
-    thing: Thing
-    n_rows: int | None
-    n_bytes: int | None
+    made: Made
 
 
 def read_events(home: Home) -> list[str]:
@@ -103,10 +99,9 @@ def _materialisation(asset: str, record: dg.EventLogRecord) -> _Materialisation 
     if event is None or version is None or _figure(event, "computed") is False:
         return None
     thing = Thing(*PRODUCTS.get(asset, (asset, event.partition or "")), version)
-    if thing.name not in LINKS:
-        return None
-    step_key, n_rows, n_bytes = record.event_log_entry.step_key or asset, *(_figure(event, name) for name in FIGURES)
-    return _Materialisation(record.run_id, step_key, event.partition or "", record.timestamp, thing, n_rows, n_bytes)
+    made = Made(thing, _figure(event, "dagster/row_count"), _figure(event, "written_bytes"))
+    step_key = record.event_log_entry.step_key or asset
+    return _Materialisation(record.run_id, step_key, event.partition or "", record.timestamp, made) if thing.name in LINKS else None
 
 
 def _figure(event: dg.AssetMaterialization, name: str) -> Any:
@@ -120,8 +115,10 @@ def _starts(instance: dg.DagsterInstance, run_id: str) -> dict[str, float]:
 
 def _step(job: str, started_s: float | None, events: Sequence[_Materialisation]) -> Step:
     first, ended_s = events[0], max(event.at_s for event in events)
-    made = tuple(Made(event.thing, event.n_rows, event.n_bytes if len(events) == 1 else None) for event in events)
-    return Step(first.run_id, job, LINKS[first.thing.name], first.partition, ended_s if started_s is None else started_s, ended_s, made)
+    made = tuple(event.made if len(events) == 1 else replace(event.made, n_bytes=None) for event in events)
+    return Step(
+        first.run_id, job, LINKS[first.made.thing.name], first.partition, ended_s if started_s is None else started_s, ended_s, made
+    )
 
 
 def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun, starts: dict[str, float]) -> Iterator[Step]:
