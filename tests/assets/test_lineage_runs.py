@@ -18,11 +18,19 @@ from assets.models import training_set
 from assets.resources import FeelmWorkspace
 from assets.telling import ONLY_STALE_TAG
 from assets.workspace import Workspace
+from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.cli_lineage import impact_tables, lineage_tree
 from orchestration.instance import prepare_dagster_home
 from orchestration.openlineage import post, read_events, write_events
-from tests.assets.told_home import another, pseudonym
+from tests.assets.told_home import another, pseudonym, told_home
+from tests.storage import Storage
+
+
+@pytest.fixture(scope="module")
+def told(module_storage: Storage, trained_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The home whose past is known, with its models registered in each kind of storage."""
+    return told_home(trained_home, tmp_path_factory.mktemp("told"))
 
 
 @pytest.fixture(scope="module")
