@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from assets.checkout import present_commit
-from assets.history import HISTORY_FILE, read_history
+from assets.history import HISTORY_FILE, history_before
 from assets.versions import (
     CARD_PART,
     DECISION_FILE,
@@ -112,7 +112,7 @@ def _register(workspace: Workspace, revision: str) -> RegisteredVersion:
         "feelm.code_sha256": source_digest(),
         **({"feelm.commit": commit} if (commit := present_commit()) else {}),
     }
-    history = read_history(workspace).before("emotion_model", "validation_report", "model_card")
+    history = history_before(workspace, "emotion_model", "validation_report", "model_card")
     beside = {
         "signature.json": signature(load_model(model_dir).facts),
         "environment.json": dataclasses.asdict(Environment.here()),
