@@ -57,17 +57,18 @@ def new_films(folder: Path, known: Iterable[Film], now_s: float) -> Iterator[Pat
     """Film files, and folders with a film.yaml or films.yaml, that are whole and of which the catalogue holds nothing, by name."""
     if not folder.is_dir():
         return
-    videos = [film.video.resolve() for film in known]
-    for path in sorted(folder.iterdir()):
-        if _is_film(path) and not any(_holds(path.resolve(), video) for video in videos) and is_settled(path, now_s):
-            yield path
+    videos = [film.video for film in known]
+    named = _with_folders(videos)
+    unnamed = [path for path in sorted(folder.iterdir()) if path not in named and _is_film(path)]
+    held = _with_folders(video.resolve() for video in videos) if unnamed else named
+    yield from (path for path in unnamed if path.resolve() not in held and is_settled(path, now_s))
+
+
+def _with_folders(videos: Iterable[Path]) -> set[Path]:
+    return {held for video in videos for held in (video, *video.parents)}
 
 
 def _is_film(path: Path) -> bool:
     if path.is_dir():
         return any((path / name).is_file() for name in ENTRIES)
     return is_named_whole(path) and path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def _holds(path: Path, video: Path) -> bool:
-    return path == video or path in video.parents

@@ -142,6 +142,21 @@ def test_another_encode_under_another_id_is_refused_by_what_is_said(film_maker: 
     assert add_film(catalogue, other).series == "first"
 
 
+def test_subtitles_of_films_in_the_catalogue_are_read_once_and_not_by_every_process(
+    film_maker: FilmMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = tmp_path / "films.yaml"
+    add_film(catalogue, _subtitled(film_maker, "first.mp4", 10, SPEECH))
+    other = _subtitled(film_maker, "second.mp4", 30, SPEECH)
+    add._print_of.cache_clear()  # as another process begins
+    add._lines.cache_clear()
+    read: list[str] = []
+    monkeypatch.setattr(add, "read_subtitles", lambda path: read.append(path.name) or read_subtitles(path))
+    with pytest.raises(CatalogueError, match="says what 'first' in the catalogue says"):
+        add_film(catalogue, other)
+    assert read == ["second.srt"]
+
+
 def test_films_that_say_other_things_stand_side_by_side(film_maker: FilmMaker, tmp_path: Path) -> None:
     add_film(tmp_path / "films.yaml", _subtitled(film_maker, "first.mp4", 10, SPEECH[:2]))
     add_film(tmp_path / "films.yaml", _subtitled(film_maker, "second.mp4", 30, SPEECH[2:]))
