@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from orchestration.definitions import defs as real
+from orchestration import definitions as real
 
 defs = dg.Definitions(
-    assets=real.assets,
-    asset_checks=real.asset_checks,
-    jobs=real.jobs,
-    resources=real.resources,
+    assets=real.defs.assets,
+    asset_checks=real.defs.asset_checks,
+    jobs=real.defs.jobs,
+    resources=real.defs.resources,
     executor=dg.in_process_executor,
 )
