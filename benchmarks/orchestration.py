@@ -43,7 +43,7 @@ ROUNDS = 2
 PAGE = "film_report"
 ASSETS = tuple(asset for link in FILM_LINKS for asset in assets_of(STAGES[link], "").values())
 CUES = 1000
-CATALOGUES = (1, 200)
+CATALOGUES = (1, 100)
 PACKAGES = ("dagster", "dagster-postgres", "sqlalchemy", "pyyaml")
 
 
@@ -164,7 +164,7 @@ def _looks(home: Home, instance: dg.DagsterInstance) -> Looks:
     spent: list[Spent] = []
     for sensor in (film_library, film_library, retraining, retraining):
         with _clock(spent):
-            assert _tick(sensor, instance) == []
+            assert not [request for request in _tick(sensor, instance) if request.partition_key]  # the page of the whole may be due
     with _clock(spent):
         assert not [due for due in plan(Workspace(home)).due if due.key]
     return Looks(*spent)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from corpus.dialogue.subtitles.read import SubtitleFile, read_subtitles
+from corpus.films.catalogue import add
 from corpus.films.catalogue.add import add_film, add_films
 from corpus.films.catalogue.reading import CatalogueError
 from corpus.films.catalogue.store import read_catalogue, write_catalogue
@@ -151,7 +153,12 @@ def test_subtitles_of_films_in_the_catalogue_are_read_once_and_not_by_every_proc
     add._print_of.cache_clear()  # as another process begins
     add._lines.cache_clear()
     read: list[str] = []
-    monkeypatch.setattr(add, "read_subtitles", lambda path: read.append(path.name) or read_subtitles(path))
+
+    def noted(path: Path) -> SubtitleFile:
+        read.append(path.name)
+        return read_subtitles(path)
+
+    monkeypatch.setattr(add, "read_subtitles", noted)
     with pytest.raises(CatalogueError, match="says what 'first' in the catalogue says"):
         add_film(catalogue, other)
     assert read == ["second.srt"]
