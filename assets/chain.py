@@ -47,6 +47,25 @@ class Scope(StrEnum):
     WHOLE = "whole"
 
 
+class Cause(StrEnum):
+    """What makes a link stale."""
+
+    NEVER_RAN = "never ran"
+    CODE = "code"
+    INPUTS = "inputs"
+    SETTINGS = "settings"
+    OUTPUT_GONE = "output gone"
+    OUTPUT_ALTERED = "output altered"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A cause, and which inputs, sections of the settings or outputs it is about."""
+
+    cause: Cause
+    names: tuple[str, ...] = ()
+
+
 Builder = Callable[[Workspace, str, dict[str, Path]], Any]
 Reader = Callable[[Workspace, str], dict[str, str]]
 
@@ -614,12 +633,31 @@ def read_stamp(workspace: Workspace, name: str, key: str = "") -> dict[str, Any]
 
 def is_fresh(workspace: Workspace, name: str, key: str = "") -> bool:
     """True when the stage's outputs are on disk, unaltered, made by this code from these inputs and settings."""
+    return next(why_stale(workspace, name, key), None) is None
+
+
+def why_stale(workspace: Workspace, name: str, key: str = "") -> Iterator[Reason]:
+    """Why a link is not up to date, one kind of reason after another; nothing where it is."""
     stage, stamp = STAGES[name], read_stamp(workspace, name, key)
-    if stamp is None or {k: stamp[k] for k in ("code", "inputs", "params")} != needs_of(workspace, name, key):
-        return False
-    return all(
-        workspace.versions.of(output_path(workspace, stage, output, key)) == stamp["outputs"].get(output) for output in stage.outputs
-    )
+    if stamp is None:
+        yield Reason(Cause.NEVER_RAN)
+        return
+    needs = needs_of(workspace, name, key)
+    if stamp["code"] != needs["code"]:
+        yield Reason(Cause.CODE)
+    for cause, part in ((Cause.INPUTS, "inputs"), (Cause.SETTINGS, "params")):
+        if differing := _differing(stamp[part], needs[part]):
+            yield Reason(cause, differing)
+    paths = {output: output_path(workspace, stage, output, key) for output in stage.outputs}
+    versions = {output: workspace.versions.of(path) for output, path in paths.items()}
+    gone = tuple(output for output, version in versions.items() if version == ABSENT)
+    altered = tuple(output for output, version in versions.items() if version not in (ABSENT, stamp["outputs"].get(output)))
+    yield from (Reason(cause, names) for cause, names in ((Cause.OUTPUT_GONE, gone), (Cause.OUTPUT_ALTERED, altered)) if names)
+
+
+def _differing(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
+    absent = object()
+    return tuple(name for name in sorted({*before, *now}) if before.get(name, absent) != now.get(name, absent))
 
 
 @contextmanager

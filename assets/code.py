@@ -20,10 +20,16 @@ ROOMS = ("corpus", "ml", "pages", "quality", "service")
 def code_version(modules: Iterable[str], data: Iterable[str] = ()) -> str:
     """Hex md5 (32 characters) over the import closure of `modules` and the files matching the `data` globs.
 
-    Fixed width, because Dagster joins versions without a delimiter (dagster-io/dagster#34184).
+    Fixed width, because Dagster joins versions without a delimiter (dagster-io/dagster#34184). A process that runs on keeps what it found
+    first, as it keeps the modules that it loaded.
     """
+    return _version(frozenset(modules), tuple(data))
+
+
+@cache
+def _version(modules: frozenset[str], data: tuple[str, ...]) -> str:
     digest = hashlib.md5(usedforsecurity=False)
-    for module in sorted(_closure(frozenset(modules))):
+    for module in sorted(_closure(modules)):
         digest.update(f"{module}:{_module_digest(module)}\n".encode())
     for path in sorted({path for pattern in data for path in PROJECT.glob(pattern)}):
         digest.update(f"{path.relative_to(PROJECT)}:".encode() + path.read_bytes() + b"\n")

@@ -7,7 +7,7 @@ fault becomes one line (dg.Failure without retries); anything else is a bug and 
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ from corpus.terms import FeelmError
 from pages.cards.dataset import CARD_GOLD, CARD_UNITS
 from pages.cards.document import CARD_FILE
 
-ONLY_STALE_TAG = "feelm/only_stale"
-"""A run with this tag passes over links that are fresh and only records their versions."""
+ONLY_STALE_TAG, BACKFILL_TAG = "feelm/only_stale", "dagster/backfill"
+"""A run with the first at `true` passes over links that are fresh and only records their versions; so does a backfill where it is not
+`false`."""
 
 TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "shots": (("shots.parquet", contracts.SHOTS), ("pictures.parquet", contracts.PICTURES)),
@@ -65,6 +66,11 @@ def partition_of(context: dg.AssetExecutionContext, stage: Stage) -> str:
     return context.partition_key if stage.scope in (Scope.FILM, Scope.BATCH) else ""
 
 
+def passes_over_fresh(tags: Mapping[str, str]) -> bool:
+    """Whether a run with these tags does only what is stale. What a person materialises by hand, one partition, is done in any case."""
+    return tags.get(ONLY_STALE_TAG, "true" if BACKFILL_TAG in tags else "false") == "true"
+
+
 def run_link(context: dg.AssetExecutionContext, workspace: Workspace, name: str, key: str) -> StageRun:
     """Run one link, or pass over it when the run asks for stale links only and it is fresh.
 
@@ -72,7 +78,7 @@ def run_link(context: dg.AssetExecutionContext, workspace: Workspace, name: str,
         dg.Failure: the input cannot be used; the description says what to do.
     """
     try:
-        if context.run.tags.get(ONLY_STALE_TAG) and is_fresh(workspace, name, key):
+        if passes_over_fresh(context.run.tags) and is_fresh(workspace, name, key):
             stamp = read_stamp(workspace, name, key) or {}
             return StageRun(name, key, None, stamp["outputs"], 0.0, 0.0, 0)
         run = run_stage(workspace, name, key, context.run.run_id)

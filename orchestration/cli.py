@@ -76,14 +76,20 @@ def demo(
 def run(
     film: Annotated[list[str] | None, typer.Option(help="Only these films' links and pages.")] = None,
     workers: Workers = 2,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is due and why; nothing is run.")] = False,
     as_json: Json = False,
 ) -> None:
     """Bring everything up to date; what has not changed is not done again."""
     from assets.workspace import Workspace
+    from orchestration.due import plan
     from orchestration.progress import run_with_progress
-    from orchestration.summary import run_table
+    from orchestration.summary import plan_table, run_table
 
     workspace = Workspace.from_environment()
+    if dry_run:
+        found = plan(workspace, film or None)
+        show(asdict(found), plan_table(found), as_json)
+        return
     report = run_with_progress(workspace, film or None, workers, err)
     show(asdict(report), run_table(report), as_json)
     if report.failures:

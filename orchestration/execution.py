@@ -60,14 +60,14 @@ def execute(job: Job) -> Outcome:
             tags={ONLY_STALE_TAG: "true", HOST_TAG: platform.node(), PID_TAG: str(os.getpid())},
             raise_on_error=False,
         )
-    return Outcome(job, result.run_id, tuple(_failures(result)))
+    return Outcome(job, result.run_id, tuple(failures_of(result.all_events)))
 
 
-def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    """One line a blocking check that failed and a step that failed otherwise."""
-    for evaluation in failed_checks(result.all_events):
+def failures_of(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
+    """One line a blocking check that failed and a step that failed otherwise, of a run's events."""
+    for evaluation in failed_checks(events):
         yield f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}: {evaluation.description}"
-    yield from other_failures(result.all_events)
+    yield from other_failures(events)
 
 
 def failed_checks(events: Iterable[dg.DagsterEvent]) -> list[dg.AssetCheckEvaluation]:

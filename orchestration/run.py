@@ -15,16 +15,16 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.chain import STAGES, Scope, Stage, is_fresh, keys_of, read_stamp
+from assets.chain import STAGES, is_fresh, keys_of, read_stamp
 from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
-from corpus.datasets.registry import CORPORA
 from corpus.terms import FeelmError
+from orchestration.due import PARTITIONED, Known, Row, assets_of, due_links, phases, unsound_films
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
-from orchestration.launching import failing_checks, failing_films
-from orchestration.wanted import FILM_LINKS, GOLD_LINKS, MODEL_LINKS, failing_words
+from orchestration.launching import failing_checks
+from orchestration.wanted import failing_words
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, jobs done and jobs in all."""
@@ -51,13 +51,6 @@ class RunReport:
     waiting: dict[str, str] = field(default_factory=dict)
 
 
-def assets_of(stage: Stage, key: str) -> dict[str, str]:
-    """The Dagster assets that a link materialises, by output."""
-    if stage.scope is Scope.CORPUS:
-        return CORPORA[key].assets
-    return {output: "report" if stage.name == "report" else output for output in stage.outputs}
-
-
 def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, workers: int = 2, progress: Progress | None = None) -> RunReport:
     """Bring films, annotations, model and pages up to date.
 
@@ -75,18 +68,16 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
         raise FeelmError("; ".join(waiting.values()))
     with _single_flight(workspace), _instance(workspace) as instance:
         pass_ = _Pass(workspace, instance, workers, progress or (lambda *_: None), RunReport(waiting=waiting))
-        pass_.phase("films", [(FILM_LINKS, film_id) for film_id in wanted], again=failing_checks(instance, wanted))
-        pass_.note_faults(wanted)
-        if film_ids is None:
-            pass_.phase("annotations", [(("annotation_batches",), batch) for batch in sorted(workspace.inbox)])
-            pass_.note_refused()
-            pass_.phase("corpora", [(("corpus",), name) for name in sorted(workspace.corpora)])
-            pass_.train()
-        if workspace.home.artifact("champion").is_dir():
-            pass_.phase(
-                "film pages", [(("film_report",), film_id) for film_id in wanted if f"films {film_id}" not in pass_.report.failures]
-            )
-            pass_.phase("report", [(("report",), "")])
+        failing = failing_checks(instance, wanted)
+        for name, rows in phases(workspace, instance, wanted, whole=film_ids is None):
+            sound = [row for row in rows if name != "film pages" or f"films {row[1]}" not in pass_.report.failures]
+            pass_.phase(name, sound, again=failing if name == "films" else ())
+            if name == "films":
+                pass_.note_faults(wanted)
+            if name == "annotations":
+                pass_.note_refused()
+            if name == "model":
+                pass_.note_unsound()
         return pass_.report
 
 
@@ -98,9 +89,10 @@ class _Pass:
     progress: Progress
     report: RunReport = field(default_factory=RunReport)
 
-    def phase(self, name: str, links: list[tuple[tuple[str, ...], str]], again: Collection[str] = ()) -> None:
-        """Run what is stale of the given (links, key) pairs; the keys in `again` are gone through whole, so that they are checked anew."""
-        planned = [self._job(stages, key, key in again) for stages, key in links]
+    def phase(self, name: str, rows: list[Row], again: Collection[str] = ()) -> None:
+        """Run what is due of the given rows; the keys in `again` are gone through whole, so that they are checked anew."""
+        known = Known(self.instance, rows)
+        planned = [self._job(known, names, key, key in again) for names, key in rows]
         jobs = [job for job in planned if job is not None]
         self.report.fresh += len(planned) - len(jobs)
         self.report.computed += len(jobs)
@@ -108,24 +100,16 @@ class _Pass:
         for done, outcome in enumerate(execute_all(jobs, self.workers, log_path(self.workspace)), start=1):
             self._note(name, outcome)
             self.progress(name, done, len(jobs))
-        self.workspace.refresh()
+        if jobs:
+            self.workspace.refresh()
 
-    def train(self) -> None:
-        """Gold labels, and the model's chain unless it would learn from a film whose blocking checks fail, in whatever run that was."""
-        home = self.workspace.home
-        teach = [film_id for film_id in sorted(self.workspace.films) if (home.artifact("scenes", film_id) / "units.parquet").is_file()]
-        unsound = failing_films(self.instance, teach)
-        self.phase("model", [(GOLD_LINKS if unsound else (*GOLD_LINKS, *MODEL_LINKS), "")])
-        if unsound:
-            self.report.failures["model"] = (*self.report.failures.get("model", ()), failing_words(unsound))
-
-    def _job(self, names: tuple[str, ...], key: str, again: bool) -> Job | None:
-        stale = 0 if again else next((index for index, name in enumerate(names) if not self._done(STAGES[name], key)), None)
-        if stale is None:
+    def _job(self, known: Known, names: tuple[str, ...], key: str, again: bool) -> Job | None:
+        stale = (index for index, name in enumerate(names) if next(due_links(self.workspace, known, name, key), None))
+        due = 0 if again else next(stale, None)
+        if due is None:
             return None
-        assets = tuple(asset for name in names[stale:] for asset in assets_of(STAGES[name], key).values())
-        partition = key if STAGES[names[0]].scope in (Scope.FILM, Scope.BATCH) else ""
-        return Job(assets, partition)
+        assets = tuple(asset for name in names[due:] for asset in assets_of(STAGES[name], key).values())
+        return Job(assets, key if STAGES[names[0]].scope in PARTITIONED else "")
 
     def note_refused(self) -> None:
         """Tell the batches in quarantine, and those that were rejected; a batch that was refused is no failure of the run."""
@@ -145,21 +129,10 @@ class _Pass:
             if path.is_file() and (fault := json.loads(path.read_text(encoding="utf-8")).get("fault")):
                 self.report.failures[f"subtitles {film_id}"] = (fault,)
 
-    def _done(self, stage: Stage, key: str) -> bool:
-        gated = stage.name != "annotation_batches" or is_fresh(self.workspace, "annotation_gate", key)
-        return is_fresh(self.workspace, stage.name, key) and gated and self._recorded(stage, key)
-
-    def _recorded(self, stage: Stage, key: str) -> bool:
-        """Dagster knows the versions that are on disk."""
-        stamp = read_stamp(self.workspace, stage.name, key) or {}
-        partitions = [key] if stage.scope in (Scope.FILM, Scope.BATCH) else None
-        for output, asset in assets_of(stage, key).items():
-            filters = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=partitions)
-            records = self.instance.fetch_materializations(filters, limit=1).records
-            tags = records[0].asset_materialization.tags if records and records[0].asset_materialization else None
-            if not tags or tags.get("dagster/data_version") != stamp["outputs"][output]:
-                return False
-        return True
+    def note_unsound(self) -> None:
+        """Tell the films on which no model was trained, in every run until their checks pass."""
+        if unsound := unsound_films(self.workspace, self.instance):
+            self.report.failures["model"] = (*self.report.failures.get("model", ()), failing_words(unsound))
 
     def _note(self, phase: str, outcome: Outcome) -> None:
         if not outcome.succeeded:

@@ -109,7 +109,7 @@ def retraining_now(instance: dg.DagsterInstance, view: Workspace) -> "Retraining
     before = _before_the_model(view)
     hopeless = {one.needs for one in given_up(instance, before)}
     waits_for = [one for one in before if one.needs not in hopeless]
-    return retraining(view, failing_films(instance, sorted(view.films)), waits_for, view.params.min_new_gold)
+    return retraining(view, lambda: failing_films(instance, sorted(view.films)), waits_for, view.params.min_new_gold)
 
 
 def _before_the_model(view: Workspace) -> "list[Wanted]":
@@ -134,7 +134,7 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
 
     view = recorded(Home.from_environment())
     under_way = [one for one in _before_the_model(view) if in_flight(context.instance, one)]
-    found = retraining(view, failing_films(context.instance, sorted(view.films)), under_way, at_least=0)
+    found = retraining(view, lambda: failing_films(context.instance, sorted(view.films)), under_way, at_least=0)
     asked, told = run_requests(context.instance, [found.run] if found.run else [])
     return asked[0] if asked else dg.SkipReason("; ".join(told) or found.reason)
 

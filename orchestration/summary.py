@@ -9,13 +9,19 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from assets.chain import Reason
 from assets.workspace import Workspace
 from corpus.terms import EMOTIONS, MODALITIES, FeelmError
 from ml.evaluation.findings import Interval
 from ml.evaluation.report import CorpusReport, ValidationReport
 from ml.models.reasons import Effect, Why
+from orchestration.console import rows_table
+from orchestration.due import Due, Plan, State
 from orchestration.run import RunReport, costs
 from service.detect import DetectedUnit, Detection
+
+SHOWN_NAMES = 5
+"""Of what a reason names."""
 
 WORDY = ("words", "emotion", "next best", "from")
 """Columns of words stand to the left, figures to the right."""
@@ -53,6 +59,37 @@ def _run_sentence(report: RunReport) -> str:
     if not report.computed:
         return f"Nothing has changed: all {report.fresh} jobs are up to date."
     return f"Done: {report.computed} jobs run, {report.fresh} were up to date."
+
+
+def plan_table(plan: Plan) -> Group:
+    """What `feelm run` would do, link by link with the reasons, and how the last run of each failed."""
+    jobs = len(plan.due) + plan.fresh
+    parts: list[Any] = [
+        f"Due: {len(plan.due)} of {jobs} jobs. Nothing was run." if plan.due else f"Nothing is due: all {jobs} jobs are up to date."
+    ]
+    if plan.due:
+        table = rows_table("Due", ["what", "link", "state", "why"], [row for due in plan.due for row in _due_rows(due)])
+        parts.append(table)
+    if plan.held:
+        parts.append(f"No model is trained: {plan.held}.")
+    if plan.waiting:
+        parts.append(rows_table("Films to be fetched", ["what", "why"], [list(entry) for entry in plan.waiting.items()]))
+    return Group(*parts)
+
+
+WITHOUT_REASON = {State.UNRECORDED: "made without Dagster", State.FAILING: "it is checked again"}
+
+
+def _due_rows(due: Due) -> list[list[str]]:
+    rows = [["", one.link, one.state.value, "; ".join(map(_reason, one.reasons)) or WITHOUT_REASON[one.state]] for one in due.links]
+    rows += [["", "last run", "failed", line] for line in due.failure]
+    rows[0][0] = f"{due.phase} {due.key}".strip()
+    return rows
+
+
+def _reason(reason: Reason) -> str:
+    shown, more = ", ".join(reason.names[:SHOWN_NAMES]), len(reason.names) - SHOWN_NAMES
+    return reason.cause.value + (f": {shown}" if shown else "") + (f" and {more} more" if more > 0 else "")
 
 
 def read_report(workspace: Workspace) -> ValidationReport:

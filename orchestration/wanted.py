@@ -7,14 +7,14 @@ checks fail.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from assets.chain import FEATURES, is_fresh, read_stamp
-from assets.recorded import first_stale
+from assets.recorded import Stale, first_stale, has_stamp, stale_films
 from assets.workspace import Workspace
 from corpus.arrivals import is_settled
 from corpus.contracts import GOLD_LABELS, TRAINING_UNITS
@@ -58,7 +58,7 @@ class Retraining:
 def films_wanted(view: Workspace) -> list[Wanted]:
     """Films whose links are stale; those that wait to be fetched are passed over."""
     here = [film_id for film_id in sorted(view.films) if view.films[film_id].waits is None]
-    return _stale(view, FILM_JOB, FILM_LINKS, here)
+    return _wanted(FILM_JOB, stale_films(view, FILM_LINKS, here))
 
 
 def batches_wanted(view: Workspace, now_s: float) -> list[Wanted]:
@@ -78,16 +78,17 @@ def pages_wanted(view: Workspace) -> list[Wanted]:
     """Pages of films, and then the page of the whole, once there is a model in use."""
     if not view.home.artifact("champion").is_dir():
         return []
-    ready = [film_id for film_id in sorted(view.films) if read_stamp(view, FILM_LINKS[-1], film_id) is not None]
-    return _stale(view, PAGES_JOB, ("film_report",), ready) or _stale(view, REPORT_JOB, ("report",), [""])
+    ready = [film_id for film_id in sorted(view.films) if has_stamp(view, FILM_LINKS[-1], film_id)]
+    stale = stale_films(view, ("film_report",), ready, after=FILM_LINKS, whole=("champion", "annotations", "gold_labels"))
+    return _wanted(PAGES_JOB, stale) or _stale(view, REPORT_JOB, ("report",), [""])
 
 
 def _anything_judged(view: Workspace) -> bool:
     return bool(view.accepted_batches()) or read_stamp(view, GOLD_LINKS[0]) is not None
 
 
-def retraining(view: Workspace, unsound: Sequence[str], waits_for: Iterable[Wanted], at_least: int) -> Retraining:
-    """Whether to train: `unsound` names films whose blocking checks fail, `waits_for` are runs that would change what is learned from.
+def retraining(view: Workspace, failing: Callable[[], Sequence[str]], waits_for: Iterable[Wanted], at_least: int) -> Retraining:
+    """Whether to train: `failing` names films whose blocking checks fail, `waits_for` are runs that would change what is learned from.
 
     A training set is made anew for at least `at_least` units whose gold is new; a chain that was cut off behind it is finished anyway.
     """
@@ -99,7 +100,7 @@ def retraining(view: Workspace, unsound: Sequence[str], waits_for: Iterable[Want
     stale = first_stale(view, (*GOLD_LINKS, *MODEL_LINKS))
     if stale is None:
         return Retraining(None, "the model is up to date")
-    if unsound:
+    if unsound := failing():
         return Retraining(None, failing_words(unsound))
     new = new_gold(view)
     if stale.link in (*GOLD_LINKS, MODEL_LINKS[0]) and new < at_least:
@@ -133,9 +134,13 @@ def _learnt(manifest: Path) -> pd.Series:
     return table[(table["source"] == FILMS) & (table["status"] == GoldStatus.GOLD.value)].set_index("unit_id")["label"]
 
 
+def _wanted(job: str, stale: Mapping[str, Stale]) -> list[Wanted]:
+    return [Wanted(job, key, one.needs, one.link) for key, one in stale.items()]
+
+
 def _stale(view: Workspace, job: str, links: Sequence[str], keys: Sequence[str]) -> list[Wanted]:
-    found = ((key, first_stale(view, links, key)) for key in keys)
-    return [Wanted(job, key, stale.needs, stale.link) for key, stale in found if stale is not None]
+    found = {key: first_stale(view, links, key) for key in keys}
+    return _wanted(job, {key: stale for key, stale in found.items() if stale is not None})
 
 
 def _is_judged(view: Workspace, batch_id: str) -> bool:

@@ -12,7 +12,7 @@ from assets.workspace import Workspace
 from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.datasets.registry import CORPORA, OUTPUTS
 from corpus.paths import Home
-from orchestration.run import assets_of
+from orchestration.due import assets_of
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
+import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from assets.chain import STAGES, run_stage
+from assets.chain import STAGES, read_stamp, run_stage
 from assets.workspace import Workspace
 from corpus.annotations.decisions import Outcome
 from corpus.contracts import UNITS
@@ -27,6 +28,9 @@ from corpus.terms import Rights
 from ml.evaluation.report import ValidationReport
 from orchestration.wanted import FILM_LINKS
 from quality.suite import load_suite
+
+if TYPE_CHECKING:
+    import pytest
 
 SETTINGS = (
     "rights: {train: [cc0], export: [cc0]}\ndeclared_use: research\ntraining: {seed: 0, folds: 3, face_network: small}\n"
@@ -46,13 +50,13 @@ def put_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"quality.gate.{check}", passing(check))
 
 
-def stub_home(root: Path, films: int, lines: int = 2) -> Home:
-    """A home of that many films of a few lines, none of which has been worked on."""
+def stub_home(root: Path, films: int, lines: int = 2, sources: Path | None = None) -> Home:
+    """A home of that many films of a few lines, none of which has been worked on; their files lie in `sources`, else beside it."""
     home = Home(root / ".feelm")
     home.root.mkdir(parents=True)
     (root / "params.yaml").write_text(SETTINGS)
-    sources = root / "films"
-    sources.mkdir()
+    sources = sources or root / "films"
+    sources.mkdir(parents=True)
     entries = []
     for number in range(films):
         video, subtitles = sources / f"{number:03d}.mp4", sources / f"{number:03d}.srt"
@@ -75,6 +79,18 @@ def work_through(home: Home, links: tuple[str, ...], keys: list[str]) -> None:
 def work_through_films(home: Home) -> None:
     """Bring every film up to its features."""
     work_through(home, FILM_LINKS, sorted(Workspace(home).films))
+
+
+def record_in_dagster(home: Home, instance: dg.DagsterInstance, links: tuple[str, ...], keys: list[str]) -> None:
+    """Have Dagster know what the links made of each film, as if runs of its own had made it."""
+    workspace = Workspace(home)
+    for link in links:
+        for key in keys:
+            stamp = read_stamp(workspace, link, key)
+            assert stamp is not None
+            for output, version in stamp["outputs"].items():
+                event = dg.AssetMaterialization(output, partition=key, metadata={"computed": True}, tags={DATA_VERSION_TAG: version})
+                instance.report_runless_asset_event(event)
 
 
 def _digest(workspace: Workspace, link: str, key: str) -> str:

@@ -23,9 +23,9 @@ from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home
 from corpus.terms import FeelmError
+from orchestration.due import Known
 from orchestration.execution import HOST_TAG, PID_TAG, Job, close_dead_runs, execute_all
 from orchestration.instance import check_reachable, dagster_settings, prepare_dagster_home, prepare_storage, sync_partitions
-from orchestration.run import _Pass
 from tests.conftest import REPOSITORY
 from tests.orchestration.serving import counting_film, feelm
 from tests.storage import PASSWORD, Server, Storage
@@ -63,15 +63,15 @@ def test_processes_that_start_on_empty_storage_at_once_leave_what_the_next_run_f
     assert all(outcome.succeeded for outcome in execute_all(jobs, 2, workspace.home.root / "log"))
     with dg.DagsterInstance.get() as instance:
         assert_no_process_ran_two_at_once(instance)
-        pass_ = _Pass(workspace, instance, 1, lambda *_: None)
+        known = Known(instance, [(("film",), film_id) for film_id in FILMS])
         for name, key in [("film", "first"), ("film", "second"), ("annotations", "")]:
             stamp = read_stamp(workspace, name, key)
             event = instance.get_latest_data_version_record(dg.AssetKey(name), partition_key=key or None)
             assert stamp is not None and event is not None and event.asset_materialization is not None
             assert (event.asset_materialization.tags or {})["dagster/data_version"] == stamp["outputs"][name]
-            assert pass_._recorded(STAGES[name], key)
+            assert known.holds(workspace, STAGES[name], key)
         run_stage(workspace, "gold_labels")
-        assert not pass_._recorded(STAGES["gold_labels"], ""), "it was made without Dagster"
+        assert not known.holds(workspace, STAGES["gold_labels"], ""), "it was made without Dagster"
 
 
 def assert_no_process_ran_two_at_once(instance: dg.DagsterInstance) -> None:

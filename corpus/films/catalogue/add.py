@@ -12,7 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from corpus.dialogue.duplicates import find_twins, fingerprint
+import numpy as np
+
+from corpus.chunks import ChunkStore, Work, content_digest
+from corpus.dialogue.duplicates import RUN_WORDS, fingerprint, twins_of
 from corpus.dialogue.language import base_code, guess_language
 from corpus.dialogue.subtitles.read import read_subtitles
 from corpus.films.catalogue.entries import Film, film_from_entry, year_of
@@ -29,11 +32,13 @@ from corpus.films.catalogue.names import (
 from corpus.films.catalogue.reading import CatalogueError, choice, load_yaml
 from corpus.films.catalogue.sources import Source
 from corpus.films.catalogue.store import locked, read_catalogue, write_catalogue
-from corpus.paths import file_digest
+from corpus.paths import Home, file_digest
 from corpus.terms import DeclaredUse, FeelmError, Rights, check_film_id
 
 FOR_ONE_FILM = ("film_id", "title", "year", "subtitles", "screenplay", "cut_id")
 """Details that fit a single film."""
+
+_PRINT = Work("runs of words in subtitles", "1", {"run_words": RUN_WORDS})
 
 
 @dataclass(frozen=True)
@@ -184,14 +189,23 @@ def _language_of_words(subtitles: Path) -> str | None:
     return guess.code if guess else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8)
 def _lines(subtitles: Path, stamp: tuple[int, int]) -> tuple[str, ...]:
     return tuple(cue.text for cue in read_subtitles(subtitles).cues)
 
 
 @lru_cache(maxsize=4096)
-def _print_of(subtitles: Path, stamp: tuple[int, int]) -> frozenset[int]:
-    return fingerprint(_lines(subtitles, stamp))
+def _print_of(subtitles: Path, stamp: tuple[int, int], folder: Path) -> np.ndarray:
+    """The runs of words in subtitles, none where they cannot be read; kept in the store in `folder`: reading a thousand takes a minute."""
+    store, key = ChunkStore(folder), _PRINT.key(content_digest(str(subtitles), str(stamp)))
+    kept = store.read(key)
+    if kept is not None:
+        return kept["runs"]
+    said = _lines(subtitles, stamp) if _readable(subtitles) is None else ()
+    runs = np.sort(np.fromiter(fingerprint(said), dtype=np.uint32))
+    if runs.size:
+        store.write(key, {"runs": runs})
+    return runs
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -224,7 +238,7 @@ def _enter(catalogue: Path, candidate: _Candidate) -> Addition:
         if known is not None:
             film = _updated(known, film, candidate.stated, catalogue)
         if known is None or known.subtitles != film.subtitles or known.series != film.series:
-            _check_dialogue(film, films.values())
+            _check_dialogue(film, films.values(), Home(catalogue.resolve().parent).chunks)
         if film != known:
             write_catalogue(catalogue, [*films.values(), film])
     return Addition(film, candidate.measured, tuple(_warnings(film, candidate.measured)))
@@ -242,22 +256,22 @@ def _check_content(film: Film, others: Iterable[Film]) -> None:
             raise CatalogueError(f"{film.video} is already in the catalogue as {other.film_id!r}: the same film is not taken twice")
 
 
-def _check_dialogue(film: Film, others: Iterable[Film]) -> None:
-    """Refuse a film that says what another one says, unless both are declared to be of one series."""
-    own = _fingerprint_of(film)
-    if not own:
+def _check_dialogue(film: Film, others: Iterable[Film], store: Path) -> None:
+    """Refuse a film that says what another one says, unless both are declared to be of one series. `store` keeps what is read of each."""
+    own = _runs_of(film, store)
+    if not own.size:
         return
-    for other in others:
-        if other.group != film.group and (twins := find_twins({film.film_id: own, other.film_id: _fingerprint_of(other)})):
-            raise CatalogueError(
-                f"{film.film_id!r} says what {other.film_id!r} in the catalogue says ({twins[0].share:.0%} of its runs of words): the same "
-                f"film is not taken twice; another cut or version comes in with `--series {other.group}`, so that no split parts them"
-            )
+    apart = {other.film_id: other for other in others if other.group != film.group}
+    for twin, share in twins_of(own, ((film_id, _runs_of(other, store)) for film_id, other in apart.items())):
+        raise CatalogueError(
+            f"{film.film_id!r} says what {twin!r} in the catalogue says ({share:.0%} of its runs of words): the same "
+            f"film is not taken twice; another cut or version comes in with `--series {apart[twin].group}`, so that no split parts them"
+        )
 
 
-def _fingerprint_of(film: Film) -> frozenset[int]:
+def _runs_of(film: Film, store: Path) -> np.ndarray:
     path = film.subtitles
-    return _print_of(path, _stamp(path)) if path is not None and path.is_file() and _readable(path) is None else frozenset()
+    return _print_of(path, _stamp(path), store) if path is not None and path.is_file() else np.empty(0, dtype=np.uint32)
 
 
 def _updated(known: Film, film: Film, stated: dict[str, Any], catalogue: Path) -> Film:

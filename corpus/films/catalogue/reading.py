@@ -6,7 +6,8 @@ A wrong key is answered with the nearest right one, a wrong value with what it m
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,28 @@ def load_yaml(path: Path) -> Any:
     Raises:
         CatalogueError: not readable, not YAML, with aliases (they expand without end), or beyond 20 MiB, 200,000 nodes or 20 levels.
     """
-    try:
+    return parse_yaml(yaml_text(path), path)
+
+
+def yaml_text(path: Path) -> str:
+    """What stands in a YAML file that people write; CatalogueError where it cannot be read or is larger than 20 MiB."""
+    with _told(path):
         if path.stat().st_size > SIZE_LIMIT_BYTES:
             raise CatalogueError(f"{path} is larger than {SIZE_LIMIT_BYTES} bytes: it is no catalogue")
-        content = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
+
+
+def parse_yaml(content: str, path: Path) -> Any:
+    """The value of what `yaml_text` read at `path`; CatalogueError as `load_yaml` raises it."""
+    with _told(path):
         _check_events(content)
         return yaml.load(content, Loader=_LOADER)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (yaml.YAMLError, UnicodeDecodeError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CatalogueError(f"{path} cannot be read as YAML ({reason}): mend it by hand or restore it") from error

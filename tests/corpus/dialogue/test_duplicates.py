@@ -2,10 +2,11 @@ import random
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from corpus.dialogue.duplicates import find_twins, fingerprint
+from corpus.dialogue.duplicates import find_twins, fingerprint, twins_of
 from corpus.dialogue.subtitles.read import read_subtitles
 from corpus.maker.story import plan_stories
 
@@ -69,3 +70,15 @@ def test_a_few_common_words_prove_nothing() -> None:
     assert (
         find_twins({"a": fingerprint(["I do not know what to say to you"]), "b": fingerprint(["I do not know what to say to you"])}) == []
     )
+
+
+def test_the_twins_of_one_film_are_those_among_all_pairs() -> None:
+    rng = random.Random(5)
+    words = [f"word{rng.randrange(3000)}" for _ in range(4000)]
+    texts = {"one": words, "half": words[:2000], "noisy": _altered(words, 0.2, rng), "other": words[::-1], "short": words[:20], "mute": []}
+    prints = {name: fingerprint([" ".join(said)]) for name, said in texts.items()}
+    arrays = {name: np.sort(np.fromiter(runs, dtype=np.uint32)) for name, runs in prints.items()}
+    for own in texts:
+        found = dict(twins_of(arrays[own], ((name, runs) for name, runs in arrays.items() if name != own)))
+        pairs = {(twins.first, twins.second): twins.share for twins in find_twins(prints) if own in (twins.first, twins.second)}
+        assert found == {first if second == own else second: share for (first, second), share in pairs.items()}

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from corpus.dialogue.subtitles.read import SubtitleFile, read_subtitles
+from corpus.films.catalogue import add
 from corpus.films.catalogue.add import add_film, add_films
 from corpus.films.catalogue.reading import CatalogueError
 from corpus.films.catalogue.store import read_catalogue, write_catalogue
@@ -140,6 +142,26 @@ def test_another_encode_under_another_id_is_refused_by_what_is_said(film_maker: 
     assert [film.film_id for film in read_catalogue(catalogue)] == ["first"]
     assert add_film(catalogue, other, series="first", cut_id="long").group == "first"
     assert add_film(catalogue, other).series == "first"
+
+
+def test_subtitles_of_films_in_the_catalogue_are_read_once_and_not_by_every_process(
+    film_maker: FilmMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = tmp_path / "films.yaml"
+    add_film(catalogue, _subtitled(film_maker, "first.mp4", 10, SPEECH))
+    other = _subtitled(film_maker, "second.mp4", 30, SPEECH)
+    add._print_of.cache_clear()  # as another process begins
+    add._lines.cache_clear()
+    read: list[str] = []
+
+    def noted(path: Path) -> SubtitleFile:
+        read.append(path.name)
+        return read_subtitles(path)
+
+    monkeypatch.setattr(add, "read_subtitles", noted)
+    with pytest.raises(CatalogueError, match="says what 'first' in the catalogue says"):
+        add_film(catalogue, other)
+    assert read == ["second.srt"]
 
 
 def test_films_that_say_other_things_stand_side_by_side(film_maker: FilmMaker, tmp_path: Path) -> None:
