@@ -201,10 +201,10 @@ def _check_out(repo: Repo, root: Path, folders: list[Path], kept_here: set[str])
     unknown = [path for path in paths if path not in stage_of]
     if unknown:
         raise FeelmError(f"the data of this model are not recorded: {unknown[0]} is not in its dvc.lock")
-    for remote, targets in (
-        (FROM_REMOTE, [str(root / path) for path in paths if stage_of[path] not in kept_here]),
-        (FROM_HOME, [str(root / path) for path in paths if stage_of[path] in kept_here]),
-    ):
+    stages = {stage_of[path] for path in paths}
+    for remote, wanted in ((FROM_REMOTE, stages - kept_here), (FROM_HOME, stages & kept_here)):
+        # Whole addresses: a bare name or path is looked for in the dvc.yaml of the current folder first.
+        targets = [f"{root / 'dvc.yaml'}:{name}" for name in sorted(wanted)]
         try:
             if targets:
                 repo.fetch(targets=targets, remote=remote)

@@ -85,7 +85,8 @@ class Server:
     def disconnect(self, storage: Storage) -> None:
         """End the connections that libraries keep open to a storage."""
         databases = ", ".join(f"'{storage.variables[name]}'" for name in (names.DAGSTER_DATABASE, names.MLFLOW_DATABASE))
-        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ({databases})")
+        clients = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        self.execute(f"{clients} AND datname IN ({databases})")
 
     def execute(self, statement: str) -> None:
         """Outside of a transaction, as making a database asks for."""
