@@ -1,7 +1,7 @@
 """What loading Dagster's definitions costs: CPU seconds, time by the clock and memory, of fresh processes.
 
-Run as `python -m benchmarks.definitions`. Every command, server and executor of runs pays this before it does anything, so it has a limit. The
-packages that nobody can leave out are loaded in processes of their own, taking turns, and say how fast the machine was at that time.
+Run as `python -m benchmarks.definitions`. Every command, server and executor of runs pays this before it does anything, so it has a limit.
+The packages that nobody can leave out are loaded in processes of their own, taking turns, and say how fast the machine was at that time.
 """
 
 from __future__ import annotations

@@ -120,9 +120,12 @@ print(int(peak) * 1024 / 1e6, *sorted(sys.modules))
 """
 
 
+Loaded = tuple[float, set[str], list[Path]]
+
+
 @pytest.fixture(scope="module")
-def loaded_alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[float, set[str], list[Path]]:
-    """The definitions loaded in an empty folder, without environment, network and GPU: peak MB, modules, and what lies in the folder then."""
+def loaded_alone(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """The definitions, loaded in an empty folder without environment, network and GPU: peak MB, modules, what lies in the folder then."""
     folder = tmp_path_factory.mktemp("nowhere")
     environment = {"PYTHONPATH": str(REPOSITORY), "HOME": str(folder)}
     done = subprocess.run([sys.executable, "-c", ALONE], cwd=folder, env=environment, capture_output=True, text=True)
@@ -131,15 +134,15 @@ def loaded_alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[float, set[s
     return float(peak_mb), set(modules), list(folder.rglob("*"))
 
 
-def test_definitions_load_without_network_gpu_credentials_or_data_and_leave_nothing_behind(
-    loaded_alone: tuple[float, set[str], list[Path]],
+def test_definitions_load_without_network_gpu_credentials_or_data(
+    loaded_alone: Loaded,
 ) -> None:
     assert loaded_alone[2] == []
 
 
-def test_loading_the_definitions_takes_less_than_200_mb(loaded_alone: tuple[float, set[str], list[Path]]) -> None:
+def test_loading_the_definitions_takes_less_than_200_mb(loaded_alone: Loaded) -> None:
     assert loaded_alone[0] < 200
 
 
-def test_loading_the_definitions_imports_nothing_heavy(loaded_alone: tuple[float, set[str], list[Path]]) -> None:
+def test_loading_the_definitions_imports_nothing_heavy(loaded_alone: Loaded) -> None:
     assert not {"torch", "cv2", "av", "librosa", "mlflow", "great_expectations", "dvc", "sklearn", "scipy", "mlcroissant"} & loaded_alone[1]
