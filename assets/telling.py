@@ -210,7 +210,13 @@ def column_schema(schema: TableSchema, names: list[str]) -> dg.TableSchema:
 def _constraints(schema: TableSchema, column: contracts.Column) -> dg.TableColumnConstraints:
     other = []
     if column.minimum is not None or column.maximum is not None:
-        other.append(f"{column.minimum} <= value <= {column.maximum}")
+        other.append(_bounds(column.minimum, column.maximum))
     if column.allowed is not None:
         other.append("one of " + ", ".join(column.allowed))
     return dg.TableColumnConstraints(nullable=column.nullable, unique=schema.key == (column.name,), other=other)
+
+
+def _bounds(least: float | None, most: float | None) -> str:
+    if most is None:
+        return f"at least {least:g}"
+    return f"at most {most:g}" if least is None else f"{least:g} to {most:g}"
