@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assets.chain import STAGES, Scope, is_fresh, needs_of, output_path
+from assets.ancestry import read_stamps
+from assets.chain import STAGES, is_fresh, needs_of, output_path
 from assets.workspace import ABSENT, Versions, Workspace
 from corpus.paths import Home
 
@@ -35,11 +36,9 @@ def recorded(home: Home) -> Workspace:
     """A view of the home whose artifacts have the versions in their stamps."""
     workspace = Workspace(home)
     stamped: dict[Path, str] = {}
-    for stage in STAGES.values():
-        for path in (home.root / "stamps" / stage.name).glob("*.json"):
-            key = "" if stage.scope is Scope.WHOLE else path.stem
-            outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"]
-            stamped |= {output_path(workspace, stage, output, key): version for output, version in outputs.items()}
+    for stamp in read_stamps(home):
+        stage = STAGES[stamp.stage]
+        stamped |= {output_path(workspace, stage, output, stamp.key): version for output, version in stamp.outputs.items()}
     workspace.versions = _Recorded(workspace.versions.source_cache, stamped=stamped)
     return workspace
 

@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from assets.chain import STAGES, Scope, Stage, StageRun, is_fresh, output_path, read_stamp, run_stage
-from assets.columns import COLUMN_SOURCES, SCORES
+from assets.columns import COLUMN_SOURCES, LABELLED, SCORES
 from assets.links import links
 from assets.resources import FeelmWorkspace
 from assets.workspace import Workspace
@@ -44,7 +44,7 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "annotation_batches": (("annotations.parquet", contracts.ANNOTATIONS), ("traces.parquet", contracts.TRACES)),
     "annotations": (("annotations.parquet", contracts.ANNOTATIONS), ("traces.parquet", contracts.TRACES)),
     "gold_labels": (("gold.parquet", contracts.GOLD_LABELS), ("raters.parquet", contracts.RATERS)),
-    "corpus": (("gold.parquet", contracts.GOLD_LABELS), ("units.parquet", contracts.UNITS)),
+    "corpus": (("gold.parquet", LABELLED), ("units.parquet", contracts.UNITS)),
     "text": (("features.parquet", contracts.UNIT_FEATURES),),
     "voice": (("features.parquet", contracts.UNIT_FEATURES),),
     "training_set": (("manifest.parquet", contracts.TRAINING_UNITS),),
@@ -75,7 +75,7 @@ def run_link(context: dg.AssetExecutionContext, workspace: Workspace, name: str,
         if context.run.tags.get(ONLY_STALE_TAG) and is_fresh(workspace, name, key):
             stamp = read_stamp(workspace, name, key) or {}
             return StageRun(name, key, None, stamp["outputs"], 0.0, 0.0, 0)
-        run = run_stage(workspace, name, key)
+        run = run_stage(workspace, name, key, context.run.run_id)
     except FeelmError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
     context.log.info(f"{name} {key}: {run.wall_s:.1f} s, {run.cpu_s:.1f} CPU s, {run.written_bytes / 1e6:.1f} MB")

@@ -15,8 +15,8 @@ from quality.checks import annotation_checks, dialogue_checks, feature_checks, f
 CHECKED_FEATURES = ("face_features", "voice_features", "text_features")
 
 
-def _decide(batch_id: str) -> Decision:
-    decision: Decision = run_stage(Workspace.from_environment(), "annotation_gate", batch_id).summary
+def _decide(batch_id: str, run_id: str) -> Decision:
+    decision: Decision = run_stage(Workspace.from_environment(), "annotation_gate", batch_id, run_id).summary
     return decision
 
 

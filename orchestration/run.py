@@ -1,13 +1,14 @@
 """Bringing a home up to date: what is stale, in which order, and nothing else.
 
 Films run side by side, each in one Dagster run from its first stale link on; then batches through their gate, corpora, the chain of
-the whole, and the pages. A film or batch that fails is told and left out, and the others go on.
+the whole, and the pages. A film or batch that fails is told and left out, and the others go on; only a film that would teach although
+its checks fail keeps the model from being trained.
 """
 
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ from corpus.datasets.registry import CORPORA
 from corpus.terms import FeelmError
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
-from orchestration.wanted import FILM_LINKS, GOLD_LINKS, MODEL_LINKS
+from orchestration.launching import failing_checks, failing_films
+from orchestration.wanted import FILM_LINKS, GOLD_LINKS, MODEL_LINKS, failing_words
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, jobs done and jobs in all."""
@@ -73,13 +75,13 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
         raise FeelmError("; ".join(waiting.values()))
     with _single_flight(workspace), _instance(workspace) as instance:
         pass_ = _Pass(workspace, instance, workers, progress or (lambda *_: None), RunReport(waiting=waiting))
-        pass_.phase("films", [(FILM_LINKS, film_id) for film_id in wanted])
+        pass_.phase("films", [(FILM_LINKS, film_id) for film_id in wanted], again=failing_checks(instance, wanted))
         pass_.note_faults(wanted)
         if film_ids is None:
             pass_.phase("annotations", [(("annotation_batches",), batch) for batch in sorted(workspace.inbox)])
             pass_.note_refused()
             pass_.phase("corpora", [(("corpus",), name) for name in sorted(workspace.corpora)])
-            pass_.phase("model", [((*GOLD_LINKS, *MODEL_LINKS), "")])
+            pass_.train()
         if workspace.home.artifact("champion").is_dir():
             pass_.phase(
                 "film pages", [(("film_report",), film_id) for film_id in wanted if f"films {film_id}" not in pass_.report.failures]
@@ -96,9 +98,9 @@ class _Pass:
     progress: Progress
     report: RunReport = field(default_factory=RunReport)
 
-    def phase(self, name: str, links: list[tuple[tuple[str, ...], str]]) -> None:
-        """Run what is stale of the given (links, key) pairs."""
-        planned = [self._job(stages, key) for stages, key in links]
+    def phase(self, name: str, links: list[tuple[tuple[str, ...], str]], again: Collection[str] = ()) -> None:
+        """Run what is stale of the given (links, key) pairs; the keys in `again` are gone through whole, so that they are checked anew."""
+        planned = [self._job(stages, key, key in again) for stages, key in links]
         jobs = [job for job in planned if job is not None]
         self.report.fresh += len(planned) - len(jobs)
         self.report.computed += len(jobs)
@@ -108,8 +110,17 @@ class _Pass:
             self.progress(name, done, len(jobs))
         self.workspace.refresh()
 
-    def _job(self, names: tuple[str, ...], key: str) -> Job | None:
-        stale = next((index for index, name in enumerate(names) if not self._done(STAGES[name], key)), None)
+    def train(self) -> None:
+        """Gold labels, and the model's chain unless it would learn from a film whose blocking checks fail, in whatever run that was."""
+        home = self.workspace.home
+        teach = [film_id for film_id in sorted(self.workspace.films) if (home.artifact("scenes", film_id) / "units.parquet").is_file()]
+        unsound = failing_films(self.instance, teach)
+        self.phase("model", [(GOLD_LINKS if unsound else (*GOLD_LINKS, *MODEL_LINKS), "")])
+        if unsound:
+            self.report.failures["model"] = (*self.report.failures.get("model", ()), failing_words(unsound))
+
+    def _job(self, names: tuple[str, ...], key: str, again: bool) -> Job | None:
+        stale = 0 if again else next((index for index, name in enumerate(names) if not self._done(STAGES[name], key)), None)
         if stale is None:
             return None
         assets = tuple(asset for name in names[stale:] for asset in assets_of(STAGES[name], key).values())

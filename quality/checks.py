@@ -22,16 +22,16 @@ from quality.suite import Suite, load_suite
 def annotation_checks(
     asset_key: dg.AssetKey | str,
     partitions_def: dg.PartitionsDefinition,
-    decide: Callable[[str], Decision],
+    decide: Callable[[str, str], Decision],
     failing: Callable[[str], Path],
 ) -> dg.AssetChecksDefinition:
     """Checks of the suite `annotations` on a batch.
 
-    `decide` gets the batch id and keeps what it decides, `failing` tells where it keeps the failing rows.
+    `decide` gets the batch id and the id of Dagster's run and keeps what it decides, `failing` tells where it keeps the failing rows.
     """
 
-    def results(batch_id: str) -> Iterator[dg.AssetCheckResult]:
-        decision = decide(batch_id)
+    def results(batch_id: str, run_id: str) -> Iterator[dg.AssetCheckResult]:
+        decision = decide(batch_id, run_id)
         return (check_result(outcome, asset_key, failing(batch_id), decision.rejected) for outcome in decision.outcomes)
 
     return _checks("annotations", "annotation_batch_checks", asset_key, partitions_def, results)
@@ -59,7 +59,9 @@ def feature_checks(
     return _checks("features", f"{name}_checks", asset_key, partitions_def, partial(_results, asset_key, check))
 
 
-def _results(asset_key: dg.AssetKey | str, check: Callable[[str], Sequence[Outcome]], partition: str) -> Iterator[dg.AssetCheckResult]:
+def _results(
+    asset_key: dg.AssetKey | str, check: Callable[[str], Sequence[Outcome]], partition: str, _: str
+) -> Iterator[dg.AssetCheckResult]:
     return (check_result(outcome, asset_key) for outcome in check(partition))
 
 
@@ -68,11 +70,11 @@ def _checks(
     name: str,
     asset_key: dg.AssetKey | str,
     partitions_def: dg.PartitionsDefinition,
-    results: Callable[[str], Iterator[dg.AssetCheckResult]],
+    results: Callable[[str, str], Iterator[dg.AssetCheckResult]],
 ) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name=name, specs=_specs(load_suite(suite_name), asset_key, partitions_def))
     def run_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        yield from results(context.partition_key)
+        yield from results(context.partition_key, context.run.run_id)
 
     return run_checks
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from assets.chain import STAGES
+from assets.params import PROJECT
 from orchestration.checks import ALL_CHECKS
 from orchestration.definitions import ALL_ASSETS, defs
 from tests.conftest import REPOSITORY
@@ -94,6 +96,16 @@ def test_versions_given_to_dagster_have_one_width() -> None:
     versions = {version for asset in ALL_ASSETS for version in asset.code_versions_by_key.values()}
     assert {len(version) for version in versions if version} == {32}
     assert None not in versions
+
+
+def test_assets_can_be_picked_by_the_link_that_makes_them_by_what_it_is_about_and_by_what_dvc_records() -> None:
+    tags = {key.to_user_string(): asset.tags_by_key[key] for asset in ALL_ASSETS for key in asset.keys}
+    own = {name: {key.removeprefix("feelm/"): value for key, value in of.items() if key.startswith("feelm/")} for name, of in tags.items()}
+    assert own["faces"] == {"link": "film_scan", "scope": "film", "dvc": "recorded"}
+    assert own["meld_text_features"] == {"link": "corpus", "scope": "corpus", "dvc": "recorded"}
+    assert own["report"] == {"link": "report", "scope": "whole", "dvc": "not_recorded"}
+    stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert {of["link"] for of in own.values() if of["dvc"] == "recorded"} == set(stages) - {"annotation_gate"}
 
 
 def test_every_link_has_an_asset_or_is_the_gate() -> None:

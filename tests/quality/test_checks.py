@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Callable[..., dg.ExecuteInProcessResult]:
         checks = annotation_checks(
             "annotation_batches",
             KEYS,
-            lambda batch_id: decide(home.batch(batch_id), SIMULATED.durations, rejected),
+            lambda batch_id, _: decide(home.batch(batch_id), SIMULATED.durations, rejected),
             lambda batch_id: failing_rows_path(home.batch(batch_id)),
         )
         with dg.DagsterInstance.ephemeral() as instance:
