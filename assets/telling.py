@@ -138,12 +138,17 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 
 def _value(value: object) -> Any:
+    """A value as Dagster shows it: six digits are enough to read, and the summary's file keeps all."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+    if isinstance(value, dict):
+        return {name: _value(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_value(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else str(value)
     return value
 
 
