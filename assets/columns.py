@@ -148,3 +148,12 @@ COLUMN_SOURCES: Mapping[str, Sources] = {
     "report": _same("validation_report", SCORES.names),
 }
 """By asset, its table's columns and what they are made from."""
+
+
+def origin(asset: str, column: str) -> str:
+    """What a column is made from, as the end of its description: "; from scenes (unit_id), annotations (label)"; '' where not known."""
+    by_asset: dict[str, list[str]] = {}
+    for source in COLUMN_SOURCES.get(asset, {}).get(column, ()):
+        by_asset.setdefault(source.asset, []).append(source.column)
+    told = ", ".join(f"{name} ({', '.join(columns)})" for name, columns in by_asset.items())
+    return f"; from {told}" if told else ""

@@ -7,7 +7,7 @@ import pytest
 
 from assets.chain import STAGES, StageRun
 from assets.columns import COLUMN_SOURCES, SCORES
-from assets.telling import TABLES, column_lineage, tell
+from assets.telling import TABLES, column_lineage, column_schema, tell
 from assets.workspace import Workspace
 from corpus.contracts import ANNOTATIONS, PREDICTIONS, TableSchema
 from corpus.datasets.registry import CORPORA
@@ -85,6 +85,19 @@ def test_a_materialisation_tells_its_columns_and_where_they_come_from(told: Work
     columns = {column.name for column in metadata["dagster/column_schema"].columns}
     assert set(metadata["dagster/column_lineage"].deps_by_column) <= columns
     assert metadata["dagster/row_count"] == {"gold_labels": 24, "validation_report": 2, "champion": _n_predictions(told)}[name]
+
+
+def test_dagsters_pages_tell_of_a_column_what_it_is_made_from() -> None:
+    columns = {column.name: column.description for column in column_schema(shown("scenes"), [], "scenes").columns}
+    assert columns["text"] == "what is said; from dialogue (text)"
+    assert columns["start_ms"].endswith("; from dialogue (start_ms), shots (start_ms)")
+    assert "from" not in columns["level"]
+
+
+def test_bounds_of_a_column_are_told_in_words() -> None:
+    columns = {column.name: column.constraints.other for column in column_schema(shown("emotion_model"), [], "emotion_model").columns}
+    assert columns["fold"] == ["at least -1"]
+    assert columns["p_joy"] == ["0 to 1"]
 
 
 def _n_predictions(workspace: Workspace) -> int:
