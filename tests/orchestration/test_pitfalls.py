@@ -109,7 +109,7 @@ def test_mlflows_pages_are_served_by_one_worker_without_jobs_and_no_address_is_o
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[list[str]] = []
-    monkeypatch.setattr(orchestration.ui, "_supervise", started.extend)
+    monkeypatch.setattr(orchestration.ui, "_supervise", lambda commands, *_: started.extend(commands))
     monkeypatch.setattr(os, "environ", dict(os.environ))
     orchestration.ui.serve_registry(Home(tmp_path), "127.0.0.1", free_port(), Console(quiet=True))
     (command,) = started
