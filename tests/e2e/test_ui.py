@@ -240,14 +240,14 @@ def test_a_person_sees_a_bad_batch_held_before_the_model(dagster: Dagster, page:
     page.fill("[role=dialog] input[placeholder=name]", "bad")
     page.click("[role=dialog] button", "Save")
     page.click("[role=dialog] button", "Launch 1 run")
-    finished_run(dagster, page, before)
+    run_id = finished_run(dagster, page, before)
     shows(page, "Failure", "annotation_batches: label_in_vocabulary", "Not executed (4)", "step emotion_model were not executed")
     picture(page, "held")
 
     page.open(f"{dagster.pages}/assets/annotation_batches?view=checks&checkDetail=label_in_vocabulary")
-    shows(page, "30 judgements outside the vocabulary: 'hunger'", "Failed", "This is a blocking asset check.")
+    shows(page, "30 judgements outside the vocabulary: 'hunger'", "Failed", "This is a blocking asset check.", "line 31")
     picture(page, "failed_check")
     assert model(dagster) == model_before
     page.open(f"{dagster.pages}/assets/emotion_model?view=events")
-    shows(page, f"Materialized in run {model_before['assetMaterializations'][0]['runId'][:8]}")
+    shows(page, f"Run {run_id[:8]} failed, and did not materialize this asset.")
     picture(page, "model")
