@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from corpus.films.catalogue.add import add_film
-from corpus.films.catalogue.entries import ArcNote, Character, Film
-from corpus.films.catalogue.reading import CatalogueError
+from corpus.films.catalogue.entries import ArcNote, Character, Film, film_entry
+from corpus.films.catalogue.reading import CatalogueError, dump_yaml
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.sources import Source
 from corpus.films.catalogue.store import build_film, read_catalogue, read_film, write_catalogue
@@ -56,6 +56,14 @@ def test_the_catalogue_survives_writing_and_reading(tmp_path: Path) -> None:
     written = yaml.safe_load((tmp_path / "films.yaml").read_text())["films"]
     assert [entry["video"] for entry in written] == ["/elsewhere/a.mp4", "b/b.mp4", "films/c/c.mkv"]
     assert written[2]["arc_notes"][1] == {"at": "1:02:03.5", "emotion": "joy"}
+    folder = tmp_path.resolve()
+    whole = {"version": 1, "films": [film_entry(film, folder) for film in sorted(films, key=lambda film: film.film_id)]}
+    assert (tmp_path / "films.yaml").read_text() == dump_yaml(whole)
+
+
+def test_a_catalogue_of_no_film_is_written_and_read(tmp_path: Path) -> None:
+    write_catalogue(tmp_path / "films.yaml", [])
+    assert read_catalogue(tmp_path / "films.yaml") == []
 
 
 @pytest.mark.parametrize(
