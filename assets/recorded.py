@@ -2,7 +2,7 @@
 
 Hashing every artifact says for certain what is stale, and reads the whole home. Here an artifact has the version that the last finished run
 of its stage recorded, and sources the version of their size and time; so nothing big is read, and what was altered by hand is noticed only
-by `feelm run`. A process that looks again reads only the stamps that were written since, and judges only the films of which anything changed.
+by `feelm run`. A process that looks again reads only the stamps that were written since, and judges only films of which anything changed.
 """
 
 from __future__ import annotations
@@ -53,15 +53,19 @@ class _Recorded(Versions):
     """Versions of artifacts as stamped; of all else by content."""
 
     stamps: Mapping[tuple[str, str], _Stamped] = field(default_factory=dict)
-    stamped: Mapping[Path, str] = field(default_factory=dict)
+    others: Mapping[Path, str] = field(default_factory=dict)
+    """Versions of what is not of a film, by path."""
 
     def of(self, path: Path) -> str:
         """The recorded version; `ABSENT` when nothing is there, by content where no stage made it."""
-        if path not in self.stamped:
+        stamp = self.stamps.get((_FILM_LINKS.get(path.parent.name, ""), path.name))
+        version = stamp.versions.get(path) if stamp else self.others.get(path)
+        if version is None:
             return super().of(path)
-        return self.stamped[path] if path.exists() else ABSENT
+        return version if path.exists() else ABSENT
 
 
+_FILM_LINKS = {output: stage.name for stage in STAGES.values() if stage.scope is Scope.FILM for output in stage.outputs}
 _STAMPS: dict[Path, dict[tuple[str, str], _Stamped]] = {}
 _JUDGED: dict[tuple[object, ...], dict[str, _Judged]] = {}
 """By home (and links) what this process saw last: nothing rests on it but the time that a look takes."""
@@ -72,8 +76,9 @@ def recorded(home: Home) -> Workspace:
     workspace, before = Workspace(home), _STAMPS.get(home.root, {})
     found = {(stage.name, key): one for stage in STAGES.values() for key, one in _stamps(workspace, stage, before)}
     _STAMPS[home.root] = found
-    stamped = {path: version for one in found.values() for path, version in one.versions.items()}
-    workspace.versions = _Recorded(workspace.versions.source_cache, stamps=found, stamped=stamped)
+    of_films = set(_FILM_LINKS.values())
+    others = {path: version for (link, _), one in found.items() if link not in of_films for path, version in one.versions.items()}
+    workspace.versions = _Recorded(workspace.versions.source_cache, stamps=found, others=others)
     return workspace
 
 

@@ -38,6 +38,7 @@ from corpus.terms import DeclaredUse, FeelmError, Rights, check_film_id
 FOR_ONE_FILM = ("film_id", "title", "year", "subtitles", "screenplay", "cut_id")
 """Details that fit a single film."""
 
+_NOTHING_SAID = np.empty(0, dtype=np.uint32)
 _PRINT = Work("runs of words in subtitles", "1", {"run_words": RUN_WORDS})
 
 
@@ -270,8 +271,10 @@ def _check_dialogue(film: Film, others: Iterable[Film], store: Path) -> None:
 
 
 def _runs_of(film: Film, store: Path) -> np.ndarray:
-    path = film.subtitles
-    return _print_of(path, _stamp(path), store) if path is not None and path.is_file() else np.empty(0, dtype=np.uint32)
+    try:
+        return _print_of(film.subtitles, _stamp(film.subtitles), store) if film.subtitles is not None else _NOTHING_SAID
+    except FileNotFoundError:
+        return _NOTHING_SAID
 
 
 def _updated(known: Film, film: Film, stated: dict[str, Any], catalogue: Path) -> Film:

@@ -205,8 +205,10 @@ def film_entry(film: Film, folder: Path) -> dict[str, Any]:
 
 
 def _shown(value: Any, folder: Path) -> Any:
+    if value is None:
+        return None
     if isinstance(value, Path):
-        return value.relative_to(folder).as_posix() if value.is_relative_to(folder) else str(value)
+        return str(value).removeprefix(f"{folder}{os.sep}")
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, tuple):
