@@ -1,7 +1,7 @@
 """What a stamp says of where its outputs come from: the things that a run read, by name and content version.
 
 A stamp names what was read by labels of its own link; here each label is resolved to the artifact, source file or delivery that it stands
-for. What is left over (settings, durations, notes) came from no artifact.
+for. What is left over (durations, notes) came from no artifact.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ WHOLE_OUTPUTS = frozenset(output for stage in STAGES.values() if stage.scope is 
 
 @dataclass(frozen=True)
 class Stamp:
-    """One finished run of a link: its code, the version of each thing it read by label, of each output, and its settings."""
+    """One finished run of a link: its code, the version of each thing it read by label, of each output, and its settings.
+
+    `dagster_run` is null where the link was run without Dagster (`feelm stage`, `dvc repro`).
+    """
 
     stage: str
     key: str
@@ -35,6 +38,7 @@ class Stamp:
     inputs: dict[str, str]
     outputs: dict[str, str]
     params: dict[str, Any]
+    dagster_run: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def read_stamps(home: Home) -> Iterator[Stamp]:
         for path in sorted((home.root / "stamps" / name).glob("*.json")):
             raw = json.loads(path.read_text(encoding="utf-8"))
             key = "" if stage.scope is Scope.WHOLE else path.stem
-            yield Stamp(name, key, raw["code"], raw["inputs"], raw["outputs"], raw["params"])
+            yield Stamp(name, key, raw["code"], raw["inputs"], raw["outputs"], raw["params"], raw.get("dagster_run"))
 
 
 def products(stamp: Stamp) -> list[Thing]:
@@ -68,11 +72,6 @@ def products(stamp: Stamp) -> list[Thing]:
 def origins(stamp: Stamp) -> list[Thing]:
     """What the run read; what was not there is left out."""
     return [thing for label, version in stamp.inputs.items() for thing in _things(stamp, label, version)]
-
-
-def settings(stamp: Stamp) -> dict[str, str]:
-    """By label, what else the run depended on."""
-    return {label: value for label, value in stamp.inputs.items() if value != ABSENT and not _things(stamp, label, value)}
 
 
 def _things(stamp: Stamp, label: str, value: str) -> list[Thing]:

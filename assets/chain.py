@@ -675,8 +675,8 @@ def _sweep(target: Path) -> None:
             shutil.rmtree(litter, ignore_errors=True)
 
 
-def run_stage(workspace: Workspace, name: str, key: str = "") -> StageRun:
-    """Run one link and stamp it; outputs appear whole or not at all.
+def run_stage(workspace: Workspace, name: str, key: str = "", dagster_run: str | None = None) -> StageRun:
+    """Run one link and stamp it, with the id of the Dagster run that does it, if any; outputs appear whole or not at all.
 
     Raises:
         FeelmError: what the stage was given cannot be used; the message says what to do.
@@ -699,7 +699,7 @@ def run_stage(workspace: Workspace, name: str, key: str = "") -> StageRun:
         wall_s, cpu_s, gpu_s = meter.spent()
         run = StageRun(name, key, summary, versions, wall_s, cpu_s, written, gpu_s)
         cost = {"wall_s": round(wall_s, 3), "cpu_s": round(cpu_s, 3), "gpu_s": round(gpu_s, 3), "written_bytes": written}
-        write_json(_stamp_path(workspace, stage, key), {**needs, "outputs": versions, "cost": cost})
+        write_json(_stamp_path(workspace, stage, key), {**needs, "outputs": versions, "cost": cost, "dagster_run": dagster_run})
         return run
 
 

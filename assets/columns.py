@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from corpus.contracts import ANNOTATIONS, PREDICTIONS, UNITS, Column, TableSchema
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, UNITS, Column, TableSchema
 from corpus.datasets.registry import CORPORA
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS
 from pages.cards.dataset import CARD_UNITS
@@ -31,6 +31,11 @@ SCORES = TableSchema(
     key=("corpus", "system"),
 )
 """The figures of the validation report, one row a corpus and system."""
+
+LABELLED = TableSchema(
+    "labelled", (*GOLD_LABELS.columns, *(column for column in UNITS.columns if column.name not in GOLD_LABELS.names)), key=GOLD_LABELS.key
+)
+"""A public corpus as Dagster shows it: its labels with the units that they are of."""
 
 
 @dataclass(frozen=True)
@@ -143,3 +148,12 @@ COLUMN_SOURCES: Mapping[str, Sources] = {
     "report": _same("validation_report", SCORES.names),
 }
 """By asset, its table's columns and what they are made from."""
+
+
+def origin(asset: str, column: str) -> str:
+    """What a column is made from, as the end of its description: "; from scenes (unit_id), annotations (label)"; '' where not known."""
+    by_asset: dict[str, list[str]] = {}
+    for source in COLUMN_SOURCES.get(asset, {}).get(column, ()):
+        by_asset.setdefault(source.asset, []).append(source.column)
+    told = ", ".join(f"{name} ({', '.join(columns)})" for name, columns in by_asset.items())
+    return f"; from {told}" if told else ""

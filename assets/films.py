@@ -1,4 +1,4 @@
-"""The curated films and what is seen in them: sources with rights, shots, faces, sound, scenes."""
+"""The curated films and what is seen and heard in them: sources with rights, shots, faces, sound."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from assets.chain import STAGES
 from assets.partitions import films
 from assets.resources import FeelmWorkspace
 from assets.running import RETRY
-from assets.telling import materialize, materialize_all
+from assets.telling import materialize_all
 
 GROUP = "films"
 OWNERS = ["team:curation"]
@@ -63,16 +63,3 @@ def curated_film(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -
 def film_scan(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> Iterator[dg.MaterializeResult]:
     """The one pass over the video that every picture-based stage feeds on; nothing else opens the film."""
     yield from materialize_all(context, workspace, "film_scan")
-
-
-@dg.asset(
-    deps=["film", "shots", "soundtrack", "dialogue"],
-    partitions_def=films,
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"parquet"},
-    code_version=STAGES["scenes"].code_version,
-)
-def scenes(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
-    """Scenes by headings, or by picture, sound and dialogue; and the units that are labelled and predicted: utterances, scenes, spans."""
-    return materialize(context, workspace, "scenes")

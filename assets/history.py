@@ -1,15 +1,13 @@
 """How the artifacts of a home came to be, as it was noted down: stamps, films with their rights, batches with their raters, what taught.
 
-`read_history` reads it off the home as it is; the gate keeps the same beside each model that it registers, so that a later version, another
-film or a withdrawn rater changes nothing of what an older model is known to rest on. Only what was noted is told: a field is null where it
-is not known.
+`read_history` reads it off the home as it is; the gate keeps what lies before a model beside it, with what taught it, so that a later
+version, another film or a withdrawn rater changes nothing of what an older model is known to rest on. Only what was noted is told: a field
+is null where it is not known.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING
 from assets.ancestry import Stamp, ancestors, read_stamps
 from assets.workspace import Workspace
 from corpus.annotations.decisions import Decision, accepted_folder, decision_folder, read_decisions
-from corpus.contracts import ANNOTATIONS, GOLD_LABELS, TRACES, TRAINING_UNITS, VOTES
+from corpus.contracts import ANNOTATIONS, GOLD_LABELS, TRAINING_UNITS, VOTES
 from corpus.paths import Home
 from ml.evaluation.typed import typed
 from ml.models.training_set import FILMS, Manifest, one_perspective
@@ -99,7 +97,7 @@ class Learned:
 
 @dataclass(frozen=True)
 class History:
-    """What is known of how the artifacts came to be."""
+    """What is known of how the artifacts came to be; `learned` is kept beside a model alone."""
 
     stamps: list[Stamp] = field(default_factory=list)
     films: list[FilmRights] = field(default_factory=list)
@@ -111,27 +109,21 @@ class History:
         """What was kept beside a model; None where nothing was."""
         return typed(cls, json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
-    def before(self, *outputs: str) -> History:
-        """Only what lies before some artifacts of the whole: the stamps that lead to them, with the films and batches that they name."""
-        stamps = ancestors(self.stamps, *outputs)
-        films = {version for stamp in stamps if stamp.stage == "film" for version in stamp.outputs.values()}
-        batches = {stamp.key for stamp in stamps if stamp.stage == "annotation_gate"}
-        return dataclasses.replace(
-            self,
-            stamps=stamps,
-            films=[film for film in self.films if film.version in films],
-            batches=[batch for batch in self.batches if batch.batch_id in batches],
-        )
-
 
 def read_history(workspace: Workspace) -> History:
     """The history of what lies in the home now."""
-    home = workspace.home
-    stamps = list(read_stamps(home))
+    stamps = list(read_stamps(workspace.home))
+    return History(stamps, list(_films(workspace, stamps)), [_batch(workspace, one) for one in read_decisions(workspace.home)])
+
+
+def history_before(workspace: Workspace, *outputs: str) -> History:
+    """What is kept beside a model: the stamps that lead to these artifacts, the films and batches that they name, and what taught it."""
+    stamps = ancestors(read_stamps(workspace.home), *outputs)
+    batches = {stamp.key for stamp in stamps if stamp.stage == "annotation_gate"}
     return History(
         stamps=stamps,
         films=list(_films(workspace, stamps)),
-        batches=[_batch(workspace, decision) for decision in read_decisions(home)],
+        batches=[_batch(workspace, decision) for decision in read_decisions(workspace.home) if decision.batch_id in batches],
         learned=read_learned(workspace, stamps),
     )
 
@@ -162,7 +154,8 @@ def _batch(workspace: Workspace, decision: Decision) -> BatchFacts:
     folder = workspace.home.batch(decision.batch_id)
     in_use = accepted_folder(folder) if decision.in_use_sequence is not None else None
     as_decided = workspace.versions.of(folder) == decision.batch_version
-    judged = _judgements(folder) if as_decided else []
+    used = _judged(in_use) if in_use is not None else _Judged()
+    judged = used if decision.accepted else _judged(folder) if as_decided else _Judged()
     return BatchFacts(
         batch_id=decision.batch_id,
         version=decision.batch_version,
@@ -172,25 +165,31 @@ def _batch(workspace: Workspace, decision: Decision) -> BatchFacts:
         decision_version=workspace.versions.of(decision_folder(folder)),
         content_version=workspace.versions.of(in_use) if in_use is not None else None,
         of_this_delivery=decision.accepted,
-        source_sha256=_sources(folder) if as_decided else [],
-        raters=judged,
-        raters_in_use=_judgements(in_use) if in_use is not None else [],
+        source_sha256=judged.source_sha256,
+        raters=judged.raters,
+        raters_in_use=used.raters,
     )
 
 
-def _tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return ANNOTATIONS.read(folder / "annotations.parquet"), TRACES.read(folder / "traces.parquet")
+@dataclass(frozen=True)
+class _Judged:
+    """Who judged how much in a batch's tables, and the digests of the files that they were read from."""
+
+    raters: list[RaterShare] = field(default_factory=list)
+    source_sha256: list[str] = field(default_factory=list)
 
 
-def _judgements(folder: Path) -> list[RaterShare]:
-    annotations, traces = _tables(folder)
-    counts = Counter(annotations.drop_duplicates("group_id")["annotator_id"])
-    counts.update(traces.drop_duplicates("trace_id")["annotator_id"])
-    return [RaterShare(str(annotator_id), count) for annotator_id, count in sorted(counts.items())]
+def _judged(folder: Path) -> _Judged:
+    import pandas as pd
 
-
-def _sources(folder: Path) -> list[str]:
-    return sorted({str(digest) for table in _tables(folder) for digest in table["source_file_sha256"].unique()})
+    told = ["annotator_id", "source_file_sha256"]
+    judged = pd.concat(
+        pd.read_parquet(folder / f"{table}.parquet", columns=[judgement, *told]).drop_duplicates(judgement)
+        for table, judgement in (("annotations", "group_id"), ("traces", "trace_id"))
+    )
+    counts = judged["annotator_id"].value_counts().sort_index()
+    shares = [RaterShare(str(annotator_id), int(count)) for annotator_id, count in counts.items()]
+    return _Judged(shares, sorted(judged["source_file_sha256"].astype(str).unique()))
 
 
 def read_learned(workspace: Workspace, stamps: list[Stamp]) -> Learned | None:

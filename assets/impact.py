@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.ancestry import Thing, products
-from assets.history import History, Learned
-from assets.lineage import TRAINING_SET, Graph, Kind, Known, model_node
-from assets.lineage_targets import Target
-from assets.versions import CARD_PART, REPORT_FILE, REPORT_PART, ModelVersion
+from assets.history import Learned
+from assets.lineage import Kind, Known, KnownVersion, build_graph, model_node, read_known
+from assets.lineage_targets import Target, find_target
+from assets.versions import CARD_PART, REPORT_FILE, REPORT_PART
 from assets.workspace import Workspace
 from corpus.annotations.decisions import accepted_folder
 from corpus.contracts import ANNOTATIONS, GOLD_LABELS, VOTES
+from corpus.paths import Home
 from ml.models.grounds import GroundKind
 from pages.cards.model import read_card_grounds
 
@@ -70,17 +71,24 @@ class Impact:
     notes: list[str]
 
 
-def find_impact(workspace: Workspace, known: Known, graph: Graph, target: Target) -> Impact:
-    """What the target touched, today and in the models of before."""
+def read_impact(home: Home, what: str) -> Impact:
+    """What `what` (`film:ID`, `annotator:PSEUDONYM`, ...) touched, today and in the models of before.
+
+    Raises:
+        FeelmError: there is no such thing.
+    """
+    workspace = Workspace(home)
+    known = read_known(workspace)
+    graph = build_graph(workspace, known)
+    target = find_target(workspace, known, graph, what)
     reached = set(graph.reached(target.ahead, upstream=False))
-    today = {thing.id: thing for stamp in known.present.stamps for thing in products(stamp)}
-    touched = [thing for node_id, thing in today.items() if node_id in reached]
-    models = [_teaching(workspace, known, target, version, reached) for version in known.versions]
+    touched = [thing for stamp in known.present.stamps for thing in products(stamp) if thing.id in reached]
+    models = [_teaching(target, version, model_node(version.number) in reached) for version in known.versions]
     predictions = list(_predictions(workspace, known, target, models, touched))
     gold_units = _gold_units(workspace, target)
     shown = {one.film_id for one in predictions} | {unit_id.rpartition(".")[0] for unit_id in gold_units or ()}
     return Impact(
-        what=target.what,
+        what=what,
         gold_units=gold_units,
         artifacts=dict(Counter(thing.name for thing in touched)),
         models=models,
@@ -90,37 +98,23 @@ def find_impact(workspace: Workspace, known: Known, graph: Graph, target: Target
     )
 
 
-def _teaching(workspace: Workspace, known: Known, target: Target, version: ModelVersion, reached: set[str]) -> Teaching:
-    from ml.models import registry
-
-    record = next(one for one in registry.records(workspace.home) if one.registered.version == version.version)
-    folder = registry.version_folder(workspace.home, record.registered)
-    training_set = registry.run_tags(workspace.home, record.registered).get(TRAINING_SET)
-    learned, n_units, why = _learned(known, target, version, training_set, folder, model_node(version.version) in reached)
-    state = ", ".join([*version.aliases, *(["in use"] if version.in_use else [])]) or "not in use"
-    report = folder / REPORT_PART / REPORT_FILE
-    return Teaching(version.version, state, learned, n_units, why, str(report) if learned is not False and report.is_file() else None)
+def _teaching(target: Target, version: KnownVersion, is_reached: bool) -> Teaching:
+    learned, n_units, why = _learned(target, version, is_reached)
+    report = version.folder / REPORT_PART / REPORT_FILE
+    told = str(report) if learned is not False and report.is_file() else None
+    return Teaching(version.number, version.state or "not in use", learned, n_units, why, told)
 
 
-def _learned(
-    known: Known, target: Target, version: ModelVersion, training_set: str | None, folder: Path, is_reached: bool
-) -> tuple[bool | None, int | None, str]:
+def _learned(target: Target, version: KnownVersion, is_reached: bool) -> tuple[bool | None, int | None, str]:
     if target.kind not in (Kind.FILM, Kind.RATER, Kind.DELIVERY):
         return is_reached, None, "it was made from it" if is_reached else "nothing leads from it to this model"
-    noted = _noted(known, version, training_set)
+    noted = version.history.learned if version.history is not None else None
     if target.kind is Kind.FILM:
-        return _from_film(target.subject, noted, folder)
+        return _from_film(target.subject, noted, version.folder)
     counts = None if noted is None else noted.raters if target.kind is Kind.RATER else noted.batches
     if counts is None:
         return None, None, "whose judgements taught it was not kept with it"
     return _from_judgements(target, counts.get(target.subject, 0))
-
-
-def _noted(known: Known, version: ModelVersion, training_set: str | None) -> Learned | None:
-    """What taught the model: as kept beside it, else as it stands in the home while that is its training set."""
-    histories: list[History | None] = [known.kept.get(version.version), known.present]
-    noted = (history.learned for history in histories if history is not None)
-    return next((learned for learned in noted if learned is not None and learned.version == training_set), None)
 
 
 def _from_film(film_id: str, noted: Learned | None, folder: Path) -> tuple[bool | None, int | None, str]:
@@ -167,7 +161,7 @@ def _units(table: pd.DataFrame) -> list[str]:
 
 def _predictions(workspace: Workspace, known: Known, target: Target, models: list[Teaching], touched: list[Thing]) -> Iterator[Predicted]:
     """Of the film itself, and of every film where the model in use learned from it."""
-    in_use = {version.version for version in known.versions if version.in_use}
+    in_use = {version.number for version in known.versions if version.in_use}
     teaching = next((model for model in models if model.version in in_use and model.learned is not False), None)
     for thing in sorted(touched, key=lambda thing: thing.key):
         why = _why_predicted(target, thing.key, teaching) if thing.name == "film_report" else None

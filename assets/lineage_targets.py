@@ -6,15 +6,17 @@ of its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, FILM_OUTPUTS, SOURCE, WHOLE_OUTPUTS, Thing
-from assets.lineage import Graph, Kind, Known, Node, film_node, model_node, rater_node
+from assets.lineage import NOT_KNOWN, Graph, Kind, Known, Node, build_graph, film_node, model_node, rater_node, read_known
 from assets.workspace import Workspace
 from corpus.contracts import EXPLANATIONS, GOLD_LABELS, PREDICTIONS, UNITS, UTTERANCES, VOTES
 from corpus.datasets.registry import OUTPUTS
+from corpus.paths import Home
 from corpus.terms import PROBABILITY_COLUMNS, ExplainedPart, FeelmError
 
 FILM_ENDS = ("face_features", "voice_features", "text_features", "scene_features", "scenes", "dialogue", "shots", "film")
@@ -25,12 +27,45 @@ FILM_ENDS = ("face_features", "voice_features", "text_features", "scene_features
 class Target:
     """What was asked about: nodes to look back from and ahead from; `kind` and `subject` say which film, rater or other thing it is."""
 
-    what: str
     behind: list[str]
     ahead: list[str]
     kind: Kind
     subject: str
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where something comes from: its nodes and everything before them."""
+
+    what: str
+    roots: list[str]
+    graph: Graph
+    notes: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole graph for programs; `unknown` lists the nodes of which nothing is remembered."""
+        return {
+            "what": self.what,
+            "roots": self.roots,
+            "notes": self.notes,
+            "unknown": [node.id for node in self.graph.nodes.values() if NOT_KNOWN in node.facts],
+            "nodes": [asdict(node) for node in self.graph.nodes.values()],
+            "edges": [asdict(edge) for edge in self.graph.edges.values()],
+        }
+
+
+def read_lineage(home: Home, what: str) -> Lineage:
+    """Everything behind `what` (`model:champion`, `film:ID`, ...).
+
+    Raises:
+        FeelmError: there is no such thing.
+    """
+    workspace = Workspace(home)
+    known = read_known(workspace)
+    graph = build_graph(workspace, known)
+    target = find_target(workspace, known, graph, what)
+    return Lineage(what, target.behind, graph.part(graph.reached(target.behind, upstream=True)), target.notes)
 
 
 def find_target(workspace: Workspace, known: Known, graph: Graph, what: str) -> Target:
@@ -46,15 +81,17 @@ def find_target(workspace: Workspace, known: Known, graph: Graph, what: str) -> 
 
 
 def _model(workspace: Workspace, known: Known, graph: Graph, name: str) -> Target:
-    named = [(str(one.version), one) for one in known.versions]
-    named += [(alias, one) for one in known.versions for alias in one.aliases]
-    named += [("champion", one) for one in known.versions if one.in_use]
-    wanted = {alias: one.version for alias, one in named}
-    if name not in wanted:
-        there = ", ".join(wanted) or "none: `feelm run` trains one"
-        raise FeelmError(f"there is no model {name!r}: there are {there}")
-    node_id = model_node(wanted[name])
-    return Target(f"model:{name}", [node_id], [node_id], Kind.MODEL, str(wanted[name]), [])
+    named = {str(one.number): one.number for one in known.versions}
+    named |= {alias: one.number for one in known.versions for alias in one.record.aliases}
+    named |= next(({"champion": one.number} for one in known.versions if one.in_use), {})
+    if name not in named:
+        raise FeelmError(f"there is no model {name!r}: there are {', '.join(named) or 'none: `feelm run` trains one'}")
+    return _one(model_node(named[name]), Kind.MODEL, str(named[name]))
+
+
+def _one(node_id: str, kind: Kind, subject: str, notes: Sequence[str] = ()) -> Target:
+    """A thing whose origins and consequences begin at one node."""
+    return Target([node_id], [node_id], kind, subject, list(notes))
 
 
 def _film(workspace: Workspace, known: Known, graph: Graph, name: str) -> Target:
@@ -64,7 +101,7 @@ def _film(workspace: Workspace, known: Known, graph: Graph, name: str) -> Target
     things = [Thing(output, name, version) for stamp in made.values() for output, version in stamp.outputs.items()]
     ends = [thing.id for thing in things if thing.name in FILM_ENDS[:4]]
     ends = ends or [thing.id for end in FILM_ENDS for thing in things if thing.name == end][:1]
-    return Target(f"film:{name}", ends or [film_node(name)], [film_node(name)], Kind.FILM, name, [])
+    return Target(ends or [film_node(name)], [film_node(name)], Kind.FILM, name, [])
 
 
 def _rater(workspace: Workspace, known: Known, graph: Graph, name: str) -> Target:
@@ -74,7 +111,7 @@ def _rater(workspace: Workspace, known: Known, graph: Graph, name: str) -> Targe
         raise FeelmError(f"no rater {name!r} is known: there are {there} (pseudonyms; names are not kept with the data)")
     judged = [(edge.note, graph.nodes[edge.downstream]) for edge in graph.edges.values() if edge.upstream == node_id]
     notes = [f"{note} in {where.facts.get('file', where.name)}, batch {where.key}" for note, where in judged]
-    return Target(f"annotator:{name}", [node_id], [node_id], Kind.RATER, name, notes)
+    return _one(node_id, Kind.RATER, name, notes)
 
 
 def _batch(workspace: Workspace, known: Known, graph: Graph, name: str) -> Target:
@@ -86,7 +123,7 @@ def _batch(workspace: Workspace, known: Known, graph: Graph, name: str) -> Targe
     made = {stamp.stage: stamp for stamp in known.present.stamps if stamp.key == name}
     last = next((made[stage] for stage in ("annotation_gate", "annotation_batches") if stage in made), None)
     behind = [Thing(output, name, version).id for output, version in last.outputs.items()] if last is not None else every
-    return Target(f"batch:{name}", behind, every, Kind.DELIVERY, name, [])
+    return Target(behind, every, Kind.DELIVERY, name, [])
 
 
 def _prediction(workspace: Workspace, known: Known, graph: Graph, unit_id: str) -> Target:
@@ -102,8 +139,7 @@ def _prediction(workspace: Workspace, known: Known, graph: Graph, unit_id: str) 
     node = Node(f"prediction:{unit_id}", Kind.PREDICTION, "prediction", unit_id, facts=facts)
     made = Thing(place.name, place.key, _version_now(known, place.name, place.key))
     graph.link(made.id, graph.add(node))
-    notes = _disk_note(workspace, folder, made)
-    return Target(f"prediction:{unit_id}", [node.id], [node.id], Kind.PREDICTION, unit_id, notes)
+    return _one(node.id, Kind.PREDICTION, unit_id, _disk_note(workspace, folder, made))
 
 
 def _film_of(workspace: Workspace, unit_id: str) -> str | None:
@@ -193,7 +229,7 @@ def _corpus_part(folder: str) -> tuple[str, str]:
 
 def _artifact_target(workspace: Workspace, known: Known, path: Path, folder: Path, name: str, key: str) -> Target:
     thing = Thing(name, key, _version_now(known, name, key))
-    return Target(f"file:{path}", [thing.id], [thing.id], Kind.ARTIFACT, f"{name} {key}".strip(), _disk_note(workspace, folder, thing))
+    return _one(thing.id, Kind.ARTIFACT, f"{name} {key}".strip(), _disk_note(workspace, folder, thing))
 
 
 def _version_now(known: Known, name: str, key: str) -> str:
@@ -211,8 +247,7 @@ def _delivery_at(workspace: Workspace, known: Known, path: Path) -> Target | Non
     batch_id = next((batch_id for batch_id, file in workspace.inbox.items() if file.resolve() == path), None)
     if batch_id is None:
         return None
-    thing = Thing(DELIVERY, batch_id, workspace.versions.of(path))
-    return Target(f"file:{path}", [thing.id], [thing.id], Kind.DELIVERY, batch_id, [])
+    return _one(Thing(DELIVERY, batch_id, workspace.versions.of(path)).id, Kind.DELIVERY, batch_id)
 
 
 def _source_at(workspace: Workspace, known: Known, path: Path) -> Target | None:
@@ -220,24 +255,17 @@ def _source_at(workspace: Workspace, known: Known, path: Path) -> Target | None:
         for role in ("video", "subtitles", "screenplay"):
             source = workspace.source_path(film_id, role)
             if source is not None and source.resolve() == path:
-                thing = Thing(SOURCE, f"{film_id}/{role}", workspace.versions.of_source(source))
-                return Target(f"file:{path}", [thing.id], [thing.id], Kind.FILM, film_id, [])
+                return _one(Thing(SOURCE, f"{film_id}/{role}", workspace.versions.of_source(source)).id, Kind.FILM, film_id)
     for name, folder in workspace.corpora.items():
         if path.is_relative_to(folder.resolve()):
-            thing = Thing(CORPUS_SOURCE, name, workspace.versions.of(folder))
-            return Target(f"file:{path}", [thing.id], [thing.id], Kind.CORPUS, name, [])
+            return _one(Thing(CORPUS_SOURCE, name, workspace.versions.of(folder)).id, Kind.CORPUS, name)
     return None
 
 
 def _version_at(workspace: Workspace, known: Known, path: Path) -> Target | None:
     """A file that the registry keeps: that of the version."""
-    from ml.models import registry
-
-    for record in registry.records(workspace.home):
-        if path.is_relative_to(registry.version_folder(workspace.home, record.registered).resolve()):
-            node_id = model_node(record.registered.version)
-            return Target(f"file:{path}", [node_id], [node_id], Kind.MODEL, str(record.registered.version), [])
-    return None
+    number = next((one.number for one in known.versions if path.is_relative_to(one.folder.resolve())), None)
+    return _one(model_node(number), Kind.MODEL, str(number)) if number is not None else None
 
 
 _FINDERS: dict[str, Callable[[Workspace, Known, Graph, str], Target]] = {

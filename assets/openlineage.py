@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, SOURCE, Stamp, Thing, origins
+from assets.ancestry import ACCEPTED, DELIVERY, SOURCE, Stamp, Thing, origins
 from assets.chain import STAGES, output_path
 from assets.columns import COLUMN_SOURCES, SCORES, ColumnSource
 from assets.telling import TABLES
@@ -156,16 +157,12 @@ def _place(workspace: Workspace, thing: Thing) -> tuple[str, str]:
     return ("file", str(path)) if path is not None else (NAMESPACE, f"{thing.name}/{thing.key}")
 
 
-def _source(workspace: Workspace, thing: Thing) -> Any:
+def _source(workspace: Workspace, thing: Thing) -> Path | None:
+    """Where a film's file, a delivery or a corpus lies, while the catalogue, the inbox or the list of corpora names it."""
     film_id, _, role = thing.key.partition("/")
-    match thing.name:
-        case _ if thing.name == SOURCE and film_id in workspace.films:
-            return workspace.source_path(film_id, role)
-        case _ if thing.name == DELIVERY:
-            return workspace.inbox.get(thing.key)
-        case _ if thing.name == CORPUS_SOURCE:
-            return workspace.corpora.get(thing.key)
-    return None
+    if thing.name == SOURCE:
+        return workspace.source_path(film_id, role) if film_id in workspace.films else None
+    return (workspace.inbox if thing.name == DELIVERY else workspace.corpora).get(thing.key)
 
 
 def _asset(thing: Thing) -> str:

@@ -18,8 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from assets.history import HISTORY_FILE, read_history
-from assets.versions import CARD_PART, DECISION_FILE, DECISION_PART, REPORT_FILE, REPORT_PART, Rollback, read_rollback, version_in_use
+from assets.checkout import present_commit
+from assets.history import HISTORY_FILE, history_before
+from assets.versions import (
+    CARD_PART,
+    DECISION_FILE,
+    DECISION_PART,
+    REPORT_FILE,
+    REPORT_PART,
+    SNAPSHOT_PART,
+    Rollback,
+    read_rollback,
+    version_in_use,
+)
 from assets.workspace import Workspace
 from corpus.contracts import EXPLANATIONS, PREDICTIONS
 from corpus.paths import Home, write_json
@@ -99,8 +110,9 @@ def _register(workspace: Workspace, revision: str) -> RegisteredVersion:
         "feelm.data_revision": revision,
         "feelm.training_set": workspace.versions.of(home.artifact("training_set")),
         "feelm.code_sha256": source_digest(),
+        **({"feelm.commit": commit} if (commit := present_commit()) else {}),
     }
-    history = read_history(workspace).before("emotion_model", "validation_report", "model_card")
+    history = history_before(workspace, "emotion_model", "validation_report", "model_card")
     beside = {
         "signature.json": signature(load_model(model_dir).facts),
         "environment.json": dataclasses.asdict(Environment.here()),
@@ -110,13 +122,14 @@ def _register(workspace: Workspace, revision: str) -> RegisteredVersion:
 
 
 def _keep(home: Home, registered: RegisteredVersion, decision: Decision) -> None:
-    """What the version was worth and why it was decided on so goes into the registry beside it."""
+    """What the version was worth, why it was decided on so and what it can be made of again go into the registry beside it."""
     from ml.models import registry
 
     with tempfile.TemporaryDirectory(prefix="feelm-decision-") as folder:
         write_json(Path(folder) / DECISION_FILE, dataclasses.asdict(decision))
-        parts = {REPORT_PART: home.artifact("validation_report"), CARD_PART: home.artifact("model_card"), DECISION_PART: Path(folder)}
-        registry.keep(home, registered, parts)
+        artifacts = {REPORT_PART: "validation_report", CARD_PART: "model_card", SNAPSHOT_PART: "dataset_snapshot"}
+        parts = {part: home.artifact(name) for part, name in artifacts.items()}
+        registry.keep(home, registered, {**parts, DECISION_PART: Path(folder)})
 
 
 def _fill(workspace: Workspace, challenger: int, chosen: Rollback | None, decision: Decision, out: Path) -> int | None:

@@ -3,7 +3,7 @@
 DVC runs without git in the folder that holds the home (`--no-scm`), so a clone stays clean; the data revision is the sha256 of
 dvc.lock. The remote is a folder of the home, or what the environment names. Only links whose stamp is fresh are committed, because `dvc
 commit` believes whatever it finds on disk. What would show a film again that may not be exported (its sound, pictures and words) is
-recorded and stays here: only the rest is pushed.
+recorded and stays here: only the rest is pushed. With the lock the settings of the moment are kept, so that a model can be made again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import yaml
 from assets.chain import STAGES, Scope, group_versions, is_fresh, keys_of, robustness_version
 from assets.params import PROJECT
 from assets.workspace import Workspace
-from corpus.paths import file_digest, write_json, write_text
+from corpus.paths import Home, file_digest, write_json, write_text
 from corpus.terms import FeelmError
 
 if TYPE_CHECKING:
@@ -90,33 +90,49 @@ def build_snapshot(workspace: Workspace, out: Path) -> SnapshotSummary:
         outputs = _locked_outputs(root)
         _compare(workspace, outputs)
         kept_back = workspace.not_exported()
-        pushed = _pushed(workspace, root, set(kept_back))
+        kept_here = _kept_here(workspace, root, set(kept_back))
+        pushed = [name for name in _locked_stages(root) if name not in kept_here] if kept_here else None
         repo.push(targets=pushed)
     _verify(root, pushed)
     revision = hashlib.sha256((root / "dvc.lock").read_bytes()).hexdigest()
     n_bytes = sum(int(entry.get("size", 0)) for entry in outputs.values())
     summary = SnapshotSummary(revision, n_stages, len(outputs), n_bytes, kept_back)
-    content = {"revision": revision, "outputs": {path: entry["md5"] for path, entry in sorted(outputs.items())}, "kept_back": kept_back}
+    content = {
+        "revision": revision,
+        "outputs": {path: entry["md5"] for path, entry in sorted(outputs.items())},
+        "kept_back": kept_back,
+        "kept_here": kept_here,
+    }
     write_json(out / "snapshot.json", content)
-    shutil.copyfile(root / "dvc.lock", out / "dvc.lock")
+    for path in settings_files(workspace.home):
+        if path.is_file():
+            shutil.copyfile(path, out / path.name)
     write_json(out / "summary.json", dataclasses.asdict(summary))
     return summary
 
 
-def _pushed(workspace: Workspace, root: Path, kept_back: set[str]) -> list[str] | None:
-    """The recorded links that may leave; None for all. A film's own links show it again, and the training set holds its words."""
+def settings_files(home: Home) -> list[Path]:
+    """What a model rests on besides the recorded artifacts: lock, stages, settings, catalogue, costs of disturbed films.
+
+    dvc.yaml comes with the code, and a copy of it in the home would be taken by DVC for a pipeline of its own.
+    """
+    from ml.evaluation.robustness.report import REPORT_FILE
+
+    root = home.root.parent
+    return [root / "dvc.lock", root / "params.yaml", home.root / "stages.json", home.catalogue, home.benchmarks / REPORT_FILE]
+
+
+def _kept_here(workspace: Workspace, root: Path, kept_back: set[str]) -> list[str]:
+    """The recorded stages that may not leave: a kept film's own links show it again, and the training set holds its words."""
     from ml.models.training_set import Manifest
 
-    if not kept_back:
-        return None
     training_set = workspace.home.artifact("training_set")
-    words_of = set(Manifest.read(training_set).films) if training_set.is_dir() else set()
-    stages = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    links = ((name, name.partition("@")) for name in stages)
+    words_of = set(Manifest.read(training_set).films) if kept_back and training_set.is_dir() else set()
+    links = ((name, name.partition("@")) for name in _locked_stages(root))
     return [
         name
         for name, (link, _, key) in links
-        if not (STAGES[link].scope is Scope.FILM and key in kept_back) and not (link == "training_set" and words_of & kept_back)
+        if (STAGES[link].scope is Scope.FILM and key in kept_back) or (link == "training_set" and words_of & kept_back)
     ]
 
 
@@ -128,7 +144,7 @@ def _record(repo: Repo, root: Path, targets: set[str]) -> int:
     from dvc.stage.serialize import to_lockfile
 
     path = root / "dvc.lock"
-    known = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"] if path.is_file() else {}
+    known = _locked_stages(root) if path.is_file() else {}
     entries: dict[str, Any] = {}
     with repo.lock:
         for stage in repo.index.stages:
@@ -147,7 +163,7 @@ def write_stage_list(workspace: Workspace) -> None:
     home, root = workspace.home, workspace.home.root.parent
     if not (root / "params.yaml").is_file():
         shutil.copyfile(PROJECT / "params.yaml", root / "params.yaml")
-    _put_stages_file(home.root, root / "dvc.yaml")
+    put_stages_file(PROJECT, home.root, root / "dvc.yaml")
     for kind in ("subtitles", "screenplay"):
         placeholder = home.root / "none" / kind
         if not placeholder.is_file():
@@ -165,14 +181,14 @@ def write_stage_list(workspace: Workspace) -> None:
     write_text(home.root / "stages.json", json.dumps(listing, indent=1, sort_keys=True))
 
 
-def _put_stages_file(home: Path, path: Path) -> None:
-    """Have the folder around the home hold a dvc.yaml that names the home as it is called.
+def put_stages_file(project: Path, home: Path, path: Path) -> None:
+    """Have the folder around the home hold the project's dvc.yaml, naming the home as it is called.
 
     Raises:
         FeelmError: there is one for a home of another name.
     """
     if not path.is_file():
-        write_text(path, (PROJECT / "dvc.yaml").read_text(encoding="utf-8").replace(f"{HOME_NAME}/", f"{home.name}/"))
+        write_text(path, (project / "dvc.yaml").read_text(encoding="utf-8").replace(f"{HOME_NAME}/", f"{home.name}/"))
     named = yaml.safe_load(path.read_text(encoding="utf-8"))["vars"]
     if f"{home.name}/stages.json" not in named:
         raise FeelmError(
@@ -233,9 +249,13 @@ def _fresh_targets(workspace: Workspace) -> set[str]:
     return targets
 
 
+def _locked_stages(root: Path) -> dict[str, dict[str, Any]]:
+    stages: dict[str, dict[str, Any]] = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    return stages
+
+
 def _locked_outputs(root: Path) -> dict[str, dict[str, Any]]:
-    lock = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))
-    return {out["path"]: out for stage in lock["stages"].values() for out in stage.get("outs", [])}
+    return {out["path"]: out for stage in _locked_stages(root).values() for out in stage.get("outs", [])}
 
 
 def _compare(workspace: Workspace, outputs: dict[str, dict[str, Any]]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from assets.chain import STAGES, Scope, Stage, StageRun, is_fresh, output_path, read_stamp, run_stage
-from assets.columns import COLUMN_SOURCES, SCORES
+from assets.columns import COLUMN_SOURCES, LABELLED, SCORES, origin
 from assets.links import links
 from assets.resources import FeelmWorkspace
 from assets.workspace import Workspace
@@ -45,7 +45,7 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "annotation_batches": (("annotations.parquet", contracts.ANNOTATIONS), ("traces.parquet", contracts.TRACES)),
     "annotations": (("annotations.parquet", contracts.ANNOTATIONS), ("traces.parquet", contracts.TRACES)),
     "gold_labels": (("gold.parquet", contracts.GOLD_LABELS), ("raters.parquet", contracts.RATERS)),
-    "corpus": (("gold.parquet", contracts.GOLD_LABELS), ("units.parquet", contracts.UNITS)),
+    "corpus": (("gold.parquet", LABELLED), ("units.parquet", contracts.UNITS)),
     "text": (("features.parquet", contracts.UNIT_FEATURES),),
     "voice": (("features.parquet", contracts.UNIT_FEATURES),),
     "training_set": (("manifest.parquet", contracts.TRAINING_UNITS),),
@@ -81,7 +81,7 @@ def run_link(context: dg.AssetExecutionContext, workspace: Workspace, name: str,
         if passes_over_fresh(context.run.tags) and is_fresh(workspace, name, key):
             stamp = read_stamp(workspace, name, key) or {}
             return StageRun(name, key, None, stamp["outputs"], 0.0, 0.0, 0)
-        run = run_stage(workspace, name, key)
+        run = run_stage(workspace, name, key, context.run.run_id)
     except FeelmError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
     context.log.info(f"{name} {key}: {run.wall_s:.1f} s, {run.cpu_s:.1f} CPU s, {run.written_bytes / 1e6:.1f} MB")
@@ -144,12 +144,17 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 
 def _value(value: object) -> Any:
+    """A value as Dagster shows it: six digits are enough to read, and the summary's file keeps all."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+    if isinstance(value, dict):
+        return {name: _value(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_value(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else str(value)
     return value
 
 
@@ -161,7 +166,7 @@ def _table(folder: Path, output: str) -> dict[str, Any]:
     name, schema = TABLES[output][0]
     metadata: dict[str, Any] = {
         "dagster/row_count": pq.read_metadata(folder / name).num_rows,
-        "dagster/column_schema": column_schema(schema, pq.read_schema(folder / name).names),
+        "dagster/column_schema": column_schema(schema, pq.read_schema(folder / name).names, output),
     }
     for other, _ in TABLES[output][1:]:
         if (folder / other).is_file():
@@ -172,14 +177,14 @@ def _table(folder: Path, output: str) -> dict[str, Any]:
 def _scores(folder: Path, output: str) -> dict[str, Any]:
     """The report's figures as the table that they are; the page of the whole shows the same ones."""
     if output == "reports":
-        return {"dagster/column_schema": column_schema(SCORES, [])}
+        return {"dagster/column_schema": column_schema(SCORES, [], "report")}
     if output != "validation_report":
         return {}
     from ml.evaluation.report import ValidationReport
 
     report = ValidationReport.read(folder / "report.json")
     n_rows = sum(len(corpus.scores) for corpus in report.corpora)
-    return {"dagster/row_count": n_rows, "dagster/column_schema": column_schema(SCORES, [])}
+    return {"dagster/row_count": n_rows, "dagster/column_schema": column_schema(SCORES, [], output)}
 
 
 def asset_of(stage: Stage, output: str) -> str:
@@ -198,25 +203,33 @@ def column_lineage(asset: str) -> dict[str, Any]:
     return {"dagster/column_lineage": dg.TableColumnLineage(deps_by_column=deps)}
 
 
-def column_schema(schema: TableSchema, names: list[str]) -> dg.TableSchema:
-    """Dagster's schema of a table: declared columns with their constraints, then the feature columns."""
+def column_schema(schema: TableSchema, names: list[str], asset: str) -> dg.TableSchema:
+    """Dagster's schema of an asset's table: declared columns with their constraints, then the feature columns.
+
+    A description ends with what the column is made from: Dagster's open-source UI keeps column lineage and does not show it.
+    """
     declared = [
-        dg.TableColumn(
-            column.name,
-            column.dtype,
-            description=f"{column.description} [{column.unit}]" if column.unit else column.description,
-            constraints=_constraints(schema, column),
-        )
+        dg.TableColumn(column.name, column.dtype, _described(column) + origin(asset, column.name), constraints=_constraints(schema, column))
         for column in schema.columns
     ]
     features = [dg.TableColumn(name, "float32", description="feature") for name in names if name not in schema.names]
     return dg.TableSchema(columns=declared + features)
 
 
+def _described(column: contracts.Column) -> str:
+    return f"{column.description} [{column.unit}]" if column.unit else column.description
+
+
 def _constraints(schema: TableSchema, column: contracts.Column) -> dg.TableColumnConstraints:
     other = []
     if column.minimum is not None or column.maximum is not None:
-        other.append(f"{column.minimum} <= value <= {column.maximum}")
+        other.append(_bounds(column.minimum, column.maximum))
     if column.allowed is not None:
         other.append("one of " + ", ".join(column.allowed))
     return dg.TableColumnConstraints(nullable=column.nullable, unique=schema.key == (column.name,), other=other)
+
+
+def _bounds(least: float | None, most: float | None) -> str:
+    if most is None:
+        return f"at least {least:g}"
+    return f"at most {most:g}" if least is None else f"{least:g} to {most:g}"

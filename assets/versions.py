@@ -25,7 +25,7 @@ from pages.cards.model import read_card_grounds
 if TYPE_CHECKING:
     from ml.models.registry import RegisteredVersion, VersionRecord
 
-REPORT_PART, CARD_PART, DECISION_PART = "report", "card", "decision"
+REPORT_PART, CARD_PART, DECISION_PART, SNAPSHOT_PART = "report", "card", "decision", "snapshot"
 REPORT_FILE, DECISION_FILE = "report.json", "decision.json"
 
 
@@ -166,8 +166,7 @@ def show_version(home: Home, number: int | None) -> VersionDetail:
     from ml.models import registry
 
     found = _find(list_versions(home), number)
-    registered = _registered(home, found.version)
-    folder = registry.version_folder(home, registered)
+    folder = registry.version_folder(home, _registered(home, found.version))
     report = _report(folder)
     return VersionDetail(
         version=found,
@@ -197,6 +196,15 @@ def _find(versions: list[ModelVersion], number: int | None) -> ModelVersion:
         there = ", ".join(str(one.version) for one in versions)
         raise FeelmError(f"there is no model version {number if number is not None else 'in use'}: there are {there}")
     return found
+
+
+def registered_version(home: Home, number: int | None) -> RegisteredVersion:
+    """One version as the registry knows it, the one in use where no number is given.
+
+    Raises:
+        FeelmError: there is no such version.
+    """
+    return _registered(home, _find(list_versions(home), number).version)
 
 
 def _registered(home: Home, number: int) -> RegisteredVersion:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
+PROJECT = Path(__file__).resolve().parents[1]
 ROOMS = ("corpus", "ml")
 
 
-@lru_cache(maxsize=1)
-def source_digest() -> str:
-    """Hex sha256 of every module of the pure rooms that compute, by place and content."""
-    root = Path(__file__).resolve().parents[1]
+@cache
+def source_digest(root: Path = PROJECT) -> str:
+    """Hex sha256 of every module of the pure rooms that compute, by place and content; `root` is this project or another checkout of it."""
     digest = hashlib.sha256()
     for path in sorted(path for room in ROOMS for path in (root / room).rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())

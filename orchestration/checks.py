@@ -9,19 +9,19 @@ import dagster as dg
 from assets.chain import run_stage
 from assets.partitions import annotation_batch_keys, films
 from assets.workspace import Workspace
-from corpus.annotations.decisions import Decision, Outcome, failing_rows_path
+from corpus.annotations.decisions import Decision, Outcome
 from quality.checks import annotation_checks, dialogue_checks, feature_checks, film_checks
 
 CHECKED_FEATURES = ("face_features", "voice_features", "text_features")
 
 
-def _decide(batch_id: str) -> Decision:
-    decision: Decision = run_stage(Workspace.from_environment(), "annotation_gate", batch_id).summary
+def _decide(batch_id: str, run_id: str) -> Decision:
+    decision: Decision = run_stage(Workspace.from_environment(), "annotation_gate", batch_id, run_id).summary
     return decision
 
 
-def _failing_rows(batch_id: str) -> Path:
-    return failing_rows_path(Workspace.from_environment().home.batch(batch_id))
+def _batch(batch_id: str) -> Path:
+    return Workspace.from_environment().home.batch(batch_id)
 
 
 def _check_film(film_id: str) -> Sequence[Outcome]:
@@ -56,6 +56,6 @@ FILM_CHECKS: Sequence[dg.AssetChecksDefinition] = [
 ]
 
 ALL_CHECKS: Sequence[dg.AssetChecksDefinition] = [
-    annotation_checks("annotation_batches", annotation_batch_keys, _decide, _failing_rows),
+    annotation_checks("annotation_batches", annotation_batch_keys, _decide, _batch),
     *FILM_CHECKS,
 ]

@@ -21,7 +21,7 @@ from orchestration.cli_features import features_app
 from orchestration.cli_films import films_app
 from orchestration.cli_health import health
 from orchestration.cli_lineage import lineage, openlineage
-from orchestration.cli_models import models_app
+from orchestration.cli_models import models_app, reproduce
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_shots import shots
 from orchestration.cli_subtitles import subtitles_app
@@ -43,7 +43,7 @@ for sub, name in (
 ):
     app.add_typer(sub, name=name)
 
-for command in (shots, lineage, openlineage, health):
+for command in (shots, lineage, openlineage, reproduce, health):
     app.command()(command)
 
 

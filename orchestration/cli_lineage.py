@@ -1,10 +1,12 @@
 """`feelm lineage`: what something came from, what it touched; `feelm openlineage`: the same for other systems.
 
-The tree is for people: films are gathered at its end, and what was told once is named only. `--json` gives the whole graph.
+The tree is for people: films are gathered at its end, what was told once is named only, and of many things of a kind the first are named.
+`--json` gives the whole graph.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,15 +23,18 @@ from orchestration.console import Json, err, rows_table, show
 if TYPE_CHECKING:
     from assets.impact import Impact, Predicted, Teaching
     from assets.lineage import Edge, Graph, Node
-    from orchestration.lineage import Lineage
+    from assets.lineage_targets import Lineage
 
 SHORT = 12
 """Characters of a digest that are shown."""
 
-OF_A_FILM = ("title", "rights", "declared use", "rights_ref", "catalogue")
+SOME = 16
+"""Things of one kind that are told one by one; of more the first are named."""
+
+OF_A_FILM = ("title", "rights", "declared use", "rights_ref", "today")
 OF_AN_ARTIFACT = ("code", "Dagster run", "verdict", "delivery")
 OF_A_FILE = ("file", "sha256", "sha256 without names", "tool", "bytes", "path")
-BESIDE = (*OF_A_FILM, *OF_AN_ARTIFACT, *OF_A_FILE, "weight in gold", "licence", "from")
+BESIDE = (*OF_A_FILM, *OF_AN_ARTIFACT, *OF_A_FILE, "weight in today's gold", "licence", "from", "credit")
 """Facts that stand in a node's first line, or with its film."""
 
 
@@ -41,7 +46,8 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """Show what something came from, back to film bytes, rights and raters' files; nothing is guessed."""
-    from orchestration.lineage import read_impact, read_lineage
+    from assets.impact import read_impact
+    from assets.lineage_targets import read_lineage
 
     home = Home.from_environment()
     if impact:
@@ -77,10 +83,9 @@ def lineage_tree(told: "Lineage") -> RenderableType:
     """What was asked about as a tree of its origins, then the films."""
     printing = _Printing(told.graph)
     parts: list[RenderableType] = [printing.tree(root) for root in told.roots]
-    if (films := printing.films()) is not None:
-        parts.append(films)
-    parts += map(Text, told.notes)
-    return Group(*parts)
+    if printing.gathered:
+        parts.append(printing.films())
+    return Group(*parts, *map(Text, told.notes[:SOME]), *([Text(f"and {len(told.notes) - SOME} more")] if told.notes[SOME:] else []))
 
 
 @dataclass
@@ -102,59 +107,98 @@ class _Printing:
         return tree
 
     def _grow(self, tree: Tree, node_id: str) -> None:
-        here, edges = self.graph.nodes[node_id], self.upstream.get(node_id, [])
-        films = [edge for edge in edges if self._is_gathered(here, self.graph.nodes[edge.upstream])]
-        known = [edge for edge in edges if edge not in films and edge.upstream in self.told]
-        for edge in edges:
+        here, films, again = self.graph.nodes[node_id], [], []
+        groups: dict[str, list[Edge]] = defaultdict(list)
+        for edge in sorted(self.upstream.get(node_id, ()), key=lambda edge: not edge.upstream.startswith("champion@")):
             other = self.graph.nodes[edge.upstream]
-            if edge not in films and edge.upstream not in self.told and not _is_own_film(here, other):
-                self.told.add(other.id)
-                self._grow(tree.add(label(other, edge.note)), other.id)
+            if _is_gathered(here, other):
+                films.append(other)
+            elif not (here.kind == "source" and other.kind == "film"):  # title and rights stand with the artifact already
+                groups[other.name].append(edge)
+        for edges in groups.values():
+            again += self._grow_group(tree, edges)
         if films:
             tree.add(self._gather(films))
-        if named := [_name(self.graph.nodes[edge.upstream]) for edge in known if not _is_own_film(here, self.graph.nodes[edge.upstream])]:
-            tree.add(Text(f"{', '.join(named)}: told above", style="dim"))
+        if again:
+            tree.add(Text(f"{_some(map(_name, again))}: told above", style="dim"))
 
-    def _is_gathered(self, here: "Node", other: "Node") -> bool:
-        """Whether `other` is of a film and `here` of none."""
-        return here.kind != "prediction" and other.kind in ("artifact", "film") and _film_of(other) is not None and _film_of(here) is None
+    def _grow_group(self, tree: Tree, edges: "list[Edge]") -> "list[Node]":
+        """Edges of one kind, each with all before it, or many in one line; those that were told already."""
+        fresh, again = [edge for edge in edges if edge.upstream not in self.told], []
+        if len(fresh) > SOME:
+            self._grow_some(tree, fresh)
+            return [self.graph.nodes[edge.upstream] for edge in edges if edge not in fresh]
+        for edge in edges:
+            node = self.graph.nodes[edge.upstream]
+            if node.id in self.told:
+                again.append(node)
+            else:
+                self.told.add(node.id)
+                self._grow(tree.add(label(node, edge.note)), node.id)
+        return again
 
-    def _gather(self, edges: "list[Edge]") -> Text:
-        nodes = [self.graph.nodes[edge.upstream] for edge in edges]
+    def _grow_some(self, tree: Tree, edges: "list[Edge]") -> None:
+        """Many of a kind in one line, and below it who judged in them."""
+        ids = [edge.upstream for edge in edges]
+        nodes = [self.graph.nodes[node_id] for node_id in ids]
+        branch = tree.add(_counted(nodes))
+        behind = self.graph.reached(ids, upstream=True)
+        self.told.update(behind)
+        raters = [node for node in map(self.graph.nodes.__getitem__, behind) if node.kind == "rater"]
+        if raters and nodes[0].kind != "rater":
+            branch.add(_counted(raters))
+
+    def _gather(self, nodes: "list[Node]") -> Text:
         films = dict.fromkeys(node.key for node in nodes)
         self.gathered |= films
         names = ", ".join(dict.fromkeys(node.name for node in nodes if node.kind != "film")) or "units"
         return Text(f"{names} of {_many(len(films), 'film')}: told below", style="dim")
 
-    def films(self) -> Tree | None:
-        """The films that the trees rest on, one branch each."""
-        if not self.gathered:
-            return None
-        tree = Tree(Text.assemble((_many(len(self.gathered), "film"), "bold"), self._film_code()))
-        for film_id in self.gathered:
-            self._film(tree, [node for node in self.graph.nodes.values() if _film_of(node) == film_id])
+    def films(self) -> Tree:
+        """The films that the trees rest on: one branch each, or where there are many by their rights."""
+        by_film: dict[str, list[Node]] = defaultdict(list)
+        code: dict[str, set[str]] = defaultdict(set)
+        for node in self.graph.nodes.values():
+            if (film_id := _film_of(node)) in self.gathered:
+                by_film[film_id].append(node)
+                if "code" in node.facts:
+                    code[node.name].add(_short(node.facts["code"]))
+        told = [f"{name} {found.pop() if len(found) == 1 else f'{len(found)} versions'}" for name, found in code.items()]
+        tree = Tree(Text.assemble((_many(len(by_film), "film"), "bold"), f"  code: {', '.join(told)}" if told else ""))
+        if len(by_film) > SOME:
+            _films_by_rights(tree, by_film)
+        else:
+            for film_id, nodes in by_film.items():
+                _film(tree, film_id, nodes)
         return tree
 
-    def _film_code(self) -> str:
-        """The code that made the films' artifacts, where there is one for all."""
-        code: dict[str, set[str]] = {}
-        for node in self.graph.nodes.values():
-            if node.kind == "artifact" and _film_of(node) is not None and "code" in node.facts:
-                code.setdefault(node.name, set()).add(_short(node.facts["code"]))
-        told = [f"{name} {found.pop() if len(found) == 1 else f'{len(found)} versions'}" for name, found in code.items()]
-        return f"  code: {', '.join(told)}" if told else ""
 
-    def _film(self, tree: Tree, nodes: "list[Node]") -> None:
-        facts = {name: node.facts[name] for node in nodes for name in OF_A_FILM if name in node.facts}
-        branch = tree.add(_line(nodes[0].key, list(facts.values())))
-        made = [f"{node.name} {_short(node.version)}" for node in nodes if node.kind == "artifact"]
-        runs = dict.fromkeys(node.facts["Dagster run"] for node in nodes if "Dagster run" in node.facts)
-        if made:
-            branch.add(Text(", ".join(made)))
-        if runs:
-            branch.add(Text(f"Dagster run {', '.join(_short(run) for run in runs)}", style="dim"))
-        if sources := [_short_source(node) for node in nodes if node.kind == "source"]:
-            branch.add(Text(", ".join(sources)))
+def _films_by_rights(tree: Tree, by_film: "dict[str, list[Node]]") -> None:
+    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for film_id, nodes in by_film.items():
+        facts = _film_facts(nodes)
+        alike[tuple(facts[name] for name in ("rights", "declared use", "today") if name in facts)].append(film_id)
+    for rights, films in alike.items():
+        tree.add(_line(_many(len(films), "film"), [*rights, _some(films)]))
+    tree.add(Text("`feelm lineage film:ID` tells each, --json all", style="dim"))
+
+
+def _film(tree: Tree, film_id: str, nodes: "list[Node]") -> None:
+    branch = tree.add(_line(film_id, list(_film_facts(nodes).values())))
+    if made := [f"{node.name} {_short(node.version)}" for node in nodes if node.kind == "artifact"]:
+        branch.add(Text(", ".join(made)))
+    if runs := dict.fromkeys(_short(node.facts["Dagster run"]) for node in nodes if "Dagster run" in node.facts):
+        branch.add(Text(f"Dagster run {', '.join(runs)}", style="dim"))
+    if sources := [_short_source(node) for node in nodes if node.kind == "source"]:
+        branch.add(Text(", ".join(sources)))
+
+
+def _film_facts(nodes: "list[Node]") -> dict[str, str]:
+    """Title and rights as they were when the film was taken in, and those of today where they differ."""
+    facts = {name: node.facts[name] for node in nodes for name in OF_A_FILM if name in node.facts}
+    if (today := facts.pop("today", None)) not in (None, facts.get("rights")):
+        facts["today"] = f"today: {today}"
+    return facts
 
 
 def _film_of(node: "Node") -> str | None:
@@ -164,9 +208,21 @@ def _film_of(node: "Node") -> str | None:
     return node.key if node.kind in ("film", "source") or node.name in FILM_OUTPUTS else None
 
 
-def _is_own_film(here: "Node", other: "Node") -> bool:
-    """A source's film: its title and rights stand with the artifact already."""
-    return here.kind == "source" and other.kind == "film"
+def _is_gathered(here: "Node", other: "Node") -> bool:
+    """Whether `other` is of a film and `here` of none."""
+    return here.kind != "prediction" and other.kind in ("artifact", "film") and _film_of(other) is not None and _film_of(here) is None
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    named = list(names)
+    return ", ".join(named[:SOME]) + (f" and {len(named) - SOME:,} more" if named[SOME:] else "")
+
+
+def _counted(nodes: "list[Node]") -> Text:
+    """Many nodes of one kind in a line; raters that were flagged by name."""
+    flagged = [node.key for node in nodes if "flagged" in node.facts]
+    return _line(f"{len(nodes):,} {nodes[0].name}", [_some(node.key for node in nodes), f"flagged: {_some(flagged)}" if flagged else ""])
 
 
 def label(node: "Node", note: str | None) -> Text:
@@ -175,7 +231,7 @@ def label(node: "Node", note: str | None) -> Text:
     line = _line(head, [*details, note or ""])
     for name, value in node.facts.items():
         if name not in BESIDE:
-            line.append(f"\n{name}: {value}", style="dim")
+            line.append(f"\n{name}: {_some(value.split('; ')) if name == 'left out' else value}", style="dim")
     return line
 
 
@@ -185,8 +241,8 @@ def _line(head: str, details: Sequence[str]) -> Text:
 
 
 def _artifact(node: "Node") -> tuple[str, list[str]]:
-    made = [_labelled("code", node.facts.get("code")), _labelled("Dagster run", node.facts.get("Dagster run"))]
-    told = [node.facts.get(name, "") for name in (*OF_A_FILM, "verdict")]
+    made = [_labelled(name, node.facts.get(name)) for name in ("code", "Dagster run")]
+    told = [*_film_facts([node]).values(), node.facts.get("verdict", "")]
     return _name(node), [_short(node.version), *made, *told, _labelled("delivery", node.facts.get("delivery"))]
 
 
@@ -205,21 +261,18 @@ def _digest(node: "Node") -> str:
 
 
 def _delivery(node: "Node") -> tuple[str, list[str]]:
-    facts = node.facts
-    without = _labelled("sha256 without names", facts.get("sha256 without names"))
-    return f"file {facts.get('file', 'not known')}", [_labelled("md5", node.version), without, facts.get("tool", "")]
+    without = _labelled("sha256 without names", node.facts.get("sha256 without names"))
+    return f"file {node.facts.get('file', 'not known')}", [_labelled("md5", node.version), without, node.facts.get("tool", "")]
 
 
 def _rater(node: "Node") -> tuple[str, list[str]]:
-    weight = node.facts.get("weight in gold")
-    return _name(node), [f"weight in gold {weight}" if weight is not None else ""]
+    weight = node.facts.get("weight in today's gold")
+    return _name(node), [f"weight in today's gold {weight}" if weight is not None else ""]
 
 
 def _plain(node: "Node") -> tuple[str, list[str]]:
-    return _name(node), [
-        _short(node.version),
-        *(node.facts.get(name, "") for name in ("licence", "title", "rights", "declared use", "catalogue")),
-    ]
+    told = [node.facts.get(name, "") for name in ("licence", "path")]
+    return _name(node), [_short(node.version), told[0], *_film_facts([node]).values(), told[1]]
 
 
 _LINES: dict[str, Callable[["Node"], tuple[str, list[str]]]] = {
@@ -228,8 +281,8 @@ _LINES: dict[str, Callable[["Node"], tuple[str, list[str]]]] = {
     "rater": _rater,
     "corpus": _plain,
     "weight": _plain,
-    "prediction": lambda node: (_name(node), []),
     "film": _plain,
+    "prediction": lambda node: (_name(node), []),
     "model": lambda node: (f"model version {node.key}", [_short(node.version)]),
 }
 
@@ -275,10 +328,10 @@ def _learned(model: "Teaching") -> str:
 
 def _predicted(found: "Impact") -> list[str]:
     """Films told together where the reason is the same."""
-    by_why: dict[str, list[Predicted]] = {}
+    by_why: dict[str, list[Predicted]] = defaultdict(list)
     for one in found.predictions:
-        by_why.setdefault(one.why, []).append(one)
-    return [f"{sum(one.n_units for one in films)} units {why}: {', '.join(one.film_id for one in films)}" for why, films in by_why.items()]
+        by_why[one.why].append(one)
+    return [f"{sum(one.n_units for one in films):,} units {why}: {_some(one.film_id for one in films)}" for why, films in by_why.items()]
 
 
 def _pages(pages: list[str]) -> str:
@@ -286,4 +339,4 @@ def _pages(pages: list[str]) -> str:
     if not pages:
         return "none"
     folder = os.path.commonpath([Path(page).parent for page in pages])
-    return f"in {folder}: {', '.join(Path(page).relative_to(folder).as_posix() for page in pages)}"
+    return f"in {folder}: {_some(Path(page).relative_to(folder).as_posix() for page in pages)}"

@@ -1,6 +1,7 @@
-"""`feelm models`: what is registered, which is in use and why, and going back to an earlier one."""
+"""`feelm models`: what is registered, which is in use and why, going back to an earlier one; `feelm reproduce`: making one again."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from corpus.paths import Home
 from orchestration.console import Json, err, rows_table, show
 
 if TYPE_CHECKING:
+    from assets.reproduction import Reproduction
     from assets.versions import ModelVersion, VersionDetail
     from ml.evaluation.report import CorpusReport, Interval
 
@@ -64,6 +66,36 @@ def models_ui(
     from orchestration.ui import serve_registry
 
     serve_registry(Home.from_environment(), host, port, err)
+
+
+def reproduce(
+    version: Annotated[int | None, typer.Argument(help="Its number; the one in use where it is left out.")] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="A folder that is not there yet; else reproduced-VERSION.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a registered model again in a fresh folder, from its code and data; exit code 1 where something else comes out."""
+    from assets.reproduction import reproduce as make_again
+    from assets.versions import registered_version
+    from assets.workspace import Workspace
+
+    workspace = Workspace.from_environment()
+    number = registered_version(workspace.home, version).version
+    made = make_again(workspace, number, (to or Path(f"reproduced-{number}")).resolve(), err.print)
+    show({**asdict(made), "is_same": made.is_same}, _reproduced(made), as_json)
+    if not made.is_same:
+        raise typer.Exit(1)
+
+
+def _reproduced(made: "Reproduction") -> Group:
+    what = [[one.artifact, one.recorded, one.now if not one.is_same else "the same, byte for byte"] for one in made.artifacts]
+    parts = [rows_table(f"Model version {made.version}, made again in {made.folder}", ["artifact", "as recorded", "now"], what)]
+    if made.other_packages:
+        packages = [[name, *versions] for name, versions in made.other_packages.items()]
+        parts.append(rows_table("What computes is of another version", ["package", "then", "now"], packages))
+    if made.changes:
+        rows = [[one.corpus, one.system, *(f"{a:.4f} -> {b:.4f}" for a, b in (one.accuracy, one.uar))] for one in made.changes]
+        parts.append(rows_table("What the reports say otherwise", ["corpus", "system", "accuracy", "UAR"], rows))
+    return Group(*parts)
 
 
 def _row(one: "ModelVersion") -> list[str]:

@@ -14,8 +14,9 @@ from orchestration.drift import drift, drift_job, nightly_drift
 from orchestration.freshness import with_freshness
 from orchestration.jobs import ALL_JOBS
 from orchestration.sensors import annotation_inbox, film_library, label_studio_export, retraining, weekly_retraining
+from orchestration.tags import with_tags
 
-ALL_ASSETS = with_freshness(dg.load_assets_from_modules([films, dialogue, features, annotations, models, reports]))
+ALL_ASSETS = with_tags(with_freshness(dg.load_assets_from_modules([films, dialogue, features, annotations, models, reports])))
 
 defs = dg.Definitions(
     assets=ALL_ASSETS,

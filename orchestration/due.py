@@ -16,8 +16,9 @@ from assets.workspace import Workspace
 from corpus.datasets.registry import CORPORA
 from orchestration.execution import failures_of
 from orchestration.instance import prepare_dagster_home
-from orchestration.launching import PARTITION_TAG
-from orchestration.wanted import FILM_LINKS, GOLD_LINKS, MODEL_LINKS
+from orchestration.launching import PARTITION_TAG, failing_checks, failing_films
+from orchestration.tags import LINK_OF
+from orchestration.wanted import FILM_LINKS, GOLD_LINKS, MODEL_LINKS, failing_words
 
 PARTITIONED = (Scope.FILM, Scope.BATCH)
 ASKED_ONE_BY_ONE = 100
@@ -33,11 +34,12 @@ class State(StrEnum):
     MISSING = "missing"
     STALE = "stale"
     UNRECORDED = "not recorded"
+    FAILING = "check fails"
 
 
 @dataclass(frozen=True)
 class DueLink:
-    """A link that is to be run, and why; one that is not recorded has no reasons, and is not computed again."""
+    """A link that is to be run, and why; one that is not recorded, or is only checked again, has no reasons and is not computed again."""
 
     link: str
     state: State
@@ -56,11 +58,12 @@ class Due:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is due, the number of jobs that are up to date, and by film how to get what is not here."""
+    """All that is due, the number of jobs that are up to date, by film how to get what is not here, and why no model is trained, if so."""
 
     due: tuple[Due, ...]
     fresh: int
     waiting: dict[str, str]
+    held: str | None = None
 
 
 def assets_of(stage: Stage, key: str) -> dict[str, str]:
@@ -70,16 +73,24 @@ def assets_of(stage: Stage, key: str) -> dict[str, str]:
     return {output: "report" if stage.name == "report" else output for output in stage.outputs}
 
 
-def phases(workspace: Workspace, film_ids: Sequence[str], whole: bool) -> Iterator[tuple[str, list[Row]]]:
-    """What a run looks at, in order: each phase is asked for when those before it are done."""
+def phases(
+    workspace: Workspace, instance: dg.DagsterInstance | None, film_ids: Sequence[str], whole: bool
+) -> Iterator[tuple[str, list[Row]]]:
+    """What a run looks at, in order: each phase is asked for when those before it are done. No model is trained on unsound films."""
     yield "films", [(FILM_LINKS, film_id) for film_id in film_ids]
     if whole:
         yield "annotations", [(("annotation_batches",), batch_id) for batch_id in sorted(workspace.inbox)]
         yield "corpora", [(("corpus",), name) for name in sorted(workspace.corpora)]
-        yield "model", [((*GOLD_LINKS, *MODEL_LINKS), "")]
+        yield "model", [(GOLD_LINKS if unsound_films(workspace, instance) else (*GOLD_LINKS, *MODEL_LINKS), "")]
     if workspace.home.artifact("champion").is_dir():
         yield "film pages", [(("film_report",), film_id) for film_id in film_ids]
         yield "report", [(("report",), "")]
+
+
+def unsound_films(workspace: Workspace, instance: dg.DagsterInstance | None) -> list[str]:
+    """Films that would teach although a blocking check of theirs fails, in whatever run that was, each with the check."""
+    units = {film_id: workspace.home.artifact("scenes", film_id) / "units.parquet" for film_id in sorted(workspace.films)}
+    return failing_films(instance, [film_id for film_id, path in units.items() if path.is_file()]) if instance is not None else []
 
 
 class Known:
@@ -140,20 +151,28 @@ def plan(workspace: Workspace, film_ids: Sequence[str] | None = None) -> Plan:
     waiting = {film_id: told for film_id in named if (told := workspace.film(film_id).waits)}
     here = [film_id for film_id in named if film_id not in waiting]
     if not workspace.home.dagster.is_dir():
-        found = list(_due(workspace, None, phases(workspace, here, film_ids is None)))
-    else:
-        prepare_dagster_home(workspace)
-        with dg.DagsterInstance.get() as instance:
-            found = list(_due(workspace, instance, phases(workspace, here, film_ids is None)))
-    due = tuple(one for one in found if one.links)
-    return Plan(due, len(found) - len(due), waiting)
+        return _plan(workspace, None, here, film_ids is None, waiting)
+    prepare_dagster_home(workspace)
+    with dg.DagsterInstance.get() as instance:
+        return _plan(workspace, instance, here, film_ids is None, waiting)
 
 
-def _due(workspace: Workspace, instance: dg.DagsterInstance | None, asked: Iterable[tuple[str, list[Row]]]) -> Iterator[Due]:
+def _plan(workspace: Workspace, instance: dg.DagsterInstance | None, here: Sequence[str], whole: bool, waiting: dict[str, str]) -> Plan:
+    found = list(_due(workspace, instance, here, phases(workspace, instance, here, whole)))
+    due, unsound = tuple(one for one in found if one.links), unsound_films(workspace, instance) if whole else []
+    return Plan(due, len(found) - len(due), waiting, failing_words(unsound) if unsound else None)
+
+
+def _due(
+    workspace: Workspace, instance: dg.DagsterInstance | None, film_ids: Sequence[str], asked: Iterable[tuple[str, list[Row]]]
+) -> Iterator[Due]:
+    failing = failing_checks(instance, film_ids) if instance is not None else {}
     for phase, rows in asked:
-        known = Known(instance, rows)
+        known, again = Known(instance, rows), failing if phase == "films" else {}
         for names, key in rows:
             links = tuple(link for name in names for link in due_links(workspace, known, name, key))
+            if key in again and not links:
+                links = (DueLink(LINK_OF[again[key].partition(":")[0]], State.FAILING, ()),)
             yield Due(phase, key, links, _last_failure(instance, names[0], key) if links and instance else ())
 
 

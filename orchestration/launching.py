@@ -57,6 +57,11 @@ def _tried(instance: dg.DagsterInstance, one: Wanted) -> int:
 
 def failing_films(instance: dg.DagsterInstance, film_ids: Sequence[str]) -> list[str]:
     """Films of which a blocking check failed on what stands there now, each with the first of them: "film (asset: check)"."""
+    return [f"{film_id} ({check})" for film_id, check in sorted(failing_checks(instance, film_ids).items())]
+
+
+def failing_checks(instance: dg.DagsterInstance, film_ids: Sequence[str]) -> dict[str, str]:
+    """By film the first blocking check that failed on what stands there now, as "asset: check"."""
     from orchestration.checks import FILM_CHECKS
 
     keys = [spec.key for definition in FILM_CHECKS for spec in definition.check_specs if spec.blocking]
@@ -66,7 +71,7 @@ def failing_films(instance: dg.DagsterInstance, film_ids: Sequence[str]) -> list
     for info in failed:
         if info.partition_key is not None and info.partition_key not in first and _stops(instance, info.check_key, info.partition_key):
             first[info.partition_key] = f"{info.check_key.asset_key.to_user_string()}: {info.check_key.name}"
-    return [f"{film_id} ({check})" for film_id, check in sorted(first.items())]
+    return first
 
 
 def _stops(instance: dg.DagsterInstance, check: dg.AssetCheckKey, partition: str | None) -> bool:

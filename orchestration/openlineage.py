@@ -1,26 +1,53 @@
 """`feelm openlineage`: Dagster's event log and the stamps, as OpenLineage events for whoever asks.
 
-Nothing is sent by itself. Steps that found their artifact fresh made nothing and give no event.
+The log is read as it is, whoever started the runs; a home in which nothing ran under Dagster gives no event, nor do steps that found their
+artifact fresh. Nothing is sent by itself.
 """
 
 import json
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
 
 from assets.ancestry import Stamp, Thing, products
+from assets.chain import STAGES
 from assets.lineage import read_known
 from assets.openlineage import Made, Step, run_events
 from assets.workspace import Workspace
+from corpus.datasets.registry import CORPORA
 from corpus.paths import Home, write_text
 from corpus.terms import FeelmError
 from orchestration.instance import prepare_dagster_home
-from orchestration.materialisations import Materialisation, link_of, read_materialisations, thing_of
 
 TIMEOUT_S = 30.0
+PAGE = 1000
+"""Events read at once."""
+
+LINKS = {output: stage.name for stage in STAGES.values() for output in stage.outputs}
+"""The link that makes an output."""
+
+PRODUCTS: dict[str, tuple[str, str]] = {
+    "report": ("reports", ""),
+    **{asset: (output, name) for name, corpus in CORPORA.items() for output, asset in corpus.assets.items()},
+}
+"""Output and key of the assets that are not called after their output."""
+
+
+@dataclass(frozen=True)
+class _Materialisation:
+    """One event of an asset that was computed; `at_s` are seconds since 1970."""
+
+    run_id: str
+    step_key: str
+    partition: str
+    at_s: float
+    made: Made
 
 
 def read_events(home: Home) -> list[str]:
@@ -38,33 +65,60 @@ def stamps_by_product(workspace: Workspace) -> dict[Thing, Stamp]:
 
 def read_steps(workspace: Workspace) -> Iterator[Step]:
     """Each step that made something, by run and partition, then each that failed."""
-    steps: dict[tuple[str, str, str], list[Materialisation]] = {}
-    for event in read_materialisations(workspace):
-        if event.computed and link_of(event) is not None:
-            steps.setdefault((event.run_id, event.step_key, event.partition), []).append(event)
     if not workspace.home.dagster.is_dir():
         return
     prepare_dagster_home(workspace)
     with dg.DagsterInstance.get() as instance:
+        steps: dict[tuple[str, str, str], list[_Materialisation]] = defaultdict(list)
+        for key in instance.all_asset_keys():
+            for event in _computed(instance, key):
+                steps[event.run_id, event.step_key, event.partition].append(event)
         runs = {run.run_id: run for run in instance.get_runs()}
         starts = {run_id: _starts(instance, run_id) for run_id in runs}
-        for (run_id, step_key, partition), events in steps.items():
+        for (run_id, step_key, _), events in steps.items():
             if run_id in runs:
-                yield _step(runs[run_id].job_name, partition, starts[run_id].get(step_key), events)
+                yield _step(runs[run_id].job_name, starts[run_id].get(step_key), events)
         for run in runs.values():
             yield from _failures(instance, run, starts[run.run_id])
+
+
+def _computed(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[_Materialisation]:
+    """What an asset was computed to, the newest first."""
+    cursor, has_more = None, True
+    while has_more:
+        page = instance.fetch_materializations(key, limit=PAGE, cursor=cursor)
+        found = (_materialisation(key.to_user_string(), record) for record in page.records)
+        yield from (one for one in found if one is not None)
+        cursor, has_more = page.cursor, page.has_more
+
+
+def _materialisation(asset: str, record: dg.EventLogRecord) -> _Materialisation | None:
+    """None where the run only recorded what it found, and of an asset that this graph has no more."""
+    event = record.asset_materialization
+    version = (event.tags or {}).get("dagster/data_version") if event is not None else None
+    if event is None or version is None or _figure(event, "computed") is False:
+        return None
+    thing = Thing(*PRODUCTS.get(asset, (asset, event.partition or "")), version)
+    made = Made(thing, _figure(event, "dagster/row_count"), _figure(event, "written_bytes"))
+    step_key = record.event_log_entry.step_key or asset
+    return _Materialisation(record.run_id, step_key, event.partition or "", record.timestamp, made) if thing.name in LINKS else None
+
+
+def _figure(event: dg.AssetMaterialization, name: str) -> Any:
+    value = event.metadata.get(name)
+    return None if value is None else value.value
 
 
 def _starts(instance: dg.DagsterInstance, run_id: str) -> dict[str, float]:
     return {step.step_key: step.start_time for step in instance.get_run_step_stats(run_id) if step.start_time is not None}
 
 
-def _step(job: str, partition: str, started_s: float | None, events: Sequence[Materialisation]) -> Step:
+def _step(job: str, started_s: float | None, events: Sequence[_Materialisation]) -> Step:
     first, ended_s = events[0], max(event.at_s for event in events)
-    link = link_of(first)
-    made = tuple(Made(thing_of(event), event.n_rows, event.n_bytes if len(events) == 1 else None) for event in events)
-    name = link[0].name if link is not None else first.step_key
-    return Step(first.run_id, job, name, partition, ended_s if started_s is None else started_s, ended_s, made)
+    made = tuple(event.made if len(events) == 1 else replace(event.made, n_bytes=None) for event in events)
+    return Step(
+        first.run_id, job, LINKS[first.made.thing.name], first.partition, ended_s if started_s is None else started_s, ended_s, made
+    )
 
 
 def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun, starts: dict[str, float]) -> Iterator[Step]:

@@ -1,13 +1,14 @@
 """Bringing a home up to date: what is stale, in which order, and nothing else.
 
 Films run side by side, each in one Dagster run from its first stale link on; then batches through their gate, corpora, the chain of
-the whole, and the pages. A film or batch that fails is told and left out, and the others go on.
+the whole, and the pages. A film or batch that fails is told and left out, and the others go on; only a film that would teach although
+its checks fail keeps the model from being trained.
 """
 
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +20,11 @@ from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
 from corpus.terms import FeelmError
-from orchestration.due import PARTITIONED, Known, Row, assets_of, due_links, phases
+from orchestration.due import PARTITIONED, Known, Row, assets_of, due_links, phases, unsound_films
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import prepare_dagster_home, sync_partitions
+from orchestration.launching import failing_checks
+from orchestration.wanted import failing_words
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, jobs done and jobs in all."""
@@ -65,12 +68,16 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
         raise FeelmError("; ".join(waiting.values()))
     with _single_flight(workspace), _instance(workspace) as instance:
         pass_ = _Pass(workspace, instance, workers, progress or (lambda *_: None), RunReport(waiting=waiting))
-        for name, rows in phases(workspace, wanted, whole=film_ids is None):
-            pass_.phase(name, [row for row in rows if name != "film pages" or f"films {row[1]}" not in pass_.report.failures])
+        failing = failing_checks(instance, wanted)
+        for name, rows in phases(workspace, instance, wanted, whole=film_ids is None):
+            sound = [row for row in rows if name != "film pages" or f"films {row[1]}" not in pass_.report.failures]
+            pass_.phase(name, sound, again=failing if name == "films" else ())
             if name == "films":
                 pass_.note_faults(wanted)
             if name == "annotations":
                 pass_.note_refused()
+            if name == "model":
+                pass_.note_unsound()
         return pass_.report
 
 
@@ -82,10 +89,10 @@ class _Pass:
     progress: Progress
     report: RunReport = field(default_factory=RunReport)
 
-    def phase(self, name: str, rows: list[Row]) -> None:
-        """Run what is due of the given rows."""
+    def phase(self, name: str, rows: list[Row], again: Collection[str] = ()) -> None:
+        """Run what is due of the given rows; the keys in `again` are gone through whole, so that they are checked anew."""
         known = Known(self.instance, rows)
-        planned = [self._job(known, names, key) for names, key in rows]
+        planned = [self._job(known, names, key, key in again) for names, key in rows]
         jobs = [job for job in planned if job is not None]
         self.report.fresh += len(planned) - len(jobs)
         self.report.computed += len(jobs)
@@ -96,8 +103,9 @@ class _Pass:
         if jobs:
             self.workspace.refresh()
 
-    def _job(self, known: Known, names: tuple[str, ...], key: str) -> Job | None:
-        due = next((index for index, name in enumerate(names) if next(due_links(self.workspace, known, name, key), None)), None)
+    def _job(self, known: Known, names: tuple[str, ...], key: str, again: bool) -> Job | None:
+        stale = (index for index, name in enumerate(names) if next(due_links(self.workspace, known, name, key), None))
+        due = 0 if again else next(stale, None)
         if due is None:
             return None
         assets = tuple(asset for name in names[due:] for asset in assets_of(STAGES[name], key).values())
@@ -120,6 +128,11 @@ class _Pass:
             path = self.workspace.home.artifact("dialogue", film_id) / "summary.json"
             if path.is_file() and (fault := json.loads(path.read_text(encoding="utf-8")).get("fault")):
                 self.report.failures[f"subtitles {film_id}"] = (fault,)
+
+    def note_unsound(self) -> None:
+        """Tell the films on which no model was trained, in every run until their checks pass."""
+        if unsound := unsound_films(self.workspace, self.instance):
+            self.report.failures["model"] = (*self.report.failures.get("model", ()), failing_words(unsound))
 
     def _note(self, phase: str, outcome: Outcome) -> None:
         if not outcome.succeeded:

@@ -16,7 +16,7 @@ from ml.evaluation.findings import Interval
 from ml.evaluation.report import CorpusReport, ValidationReport
 from ml.models.reasons import Effect, Why
 from orchestration.console import rows_table
-from orchestration.due import Due, Plan
+from orchestration.due import Due, Plan, State
 from orchestration.run import RunReport, costs
 from service.detect import DetectedUnit, Detection
 
@@ -70,13 +70,18 @@ def plan_table(plan: Plan) -> Group:
     if plan.due:
         table = rows_table("Due", ["what", "link", "state", "why"], [row for due in plan.due for row in _due_rows(due)])
         parts.append(table)
+    if plan.held:
+        parts.append(f"No model is trained: {plan.held}.")
     if plan.waiting:
         parts.append(rows_table("Films to be fetched", ["what", "why"], [list(entry) for entry in plan.waiting.items()]))
     return Group(*parts)
 
 
+WITHOUT_REASON = {State.UNRECORDED: "made without Dagster", State.FAILING: "it is checked again"}
+
+
 def _due_rows(due: Due) -> list[list[str]]:
-    rows = [["", one.link, one.state.value, "; ".join(map(_reason, one.reasons)) or "made without Dagster"] for one in due.links]
+    rows = [["", one.link, one.state.value, "; ".join(map(_reason, one.reasons)) or WITHOUT_REASON[one.state]] for one in due.links]
     rows += [["", "last run", "failed", line] for line in due.failure]
     rows[0][0] = f"{due.phase} {due.key}".strip()
     return rows

@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
 
 import dagster as dg
@@ -45,8 +46,10 @@ def serve_ui(home: Home, port: int, read_only: bool, console: Console) -> None:
     commands = [webserver + (["--read-only"] if read_only else [])]
     if not read_only:
         commands.append([sys.executable, "-m", "dagster._daemon", "run", *module])
-    console.print(f"Dagster on http://{HOST}:{port} (home {home.root}); Ctrl-C stops it")
-    _supervise(commands)
+    console.print(f"Dagster starts on the home {home.root}", soft_wrap=True)
+    chain = f"http://{HOST}:{port}/asset-groups"
+    where = f"Dagster is up: {chain} shows the chain, and under Automation there you switch on what runs by itself. Ctrl-C stops it"
+    _supervise(commands, (HOST, port), partial(console.print, where, soft_wrap=True))
 
 
 def serve_registry(home: Home, host: str, port: int, console: Console) -> None:
@@ -59,23 +62,34 @@ def serve_registry(home: Home, host: str, port: int, console: Console) -> None:
 
     check_port(port)
     os.environ |= server_environment(home)
-    console.print(f"MLflow on http://{host}:{port} (home {home.root}); Ctrl-C stops it")
-    _supervise([[sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]])
+    console.print(f"MLflow starts on the home {home.root}", soft_wrap=True)
+    where = f"MLflow is up: http://{host}:{port}; Ctrl-C stops it"
+    server = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
+    _supervise([server], (host, port), partial(console.print, where, soft_wrap=True))
 
 
 def check_port(port: int) -> None:
     """Raises FeelmError where something listens on the port already."""
+    if _answers((HOST, port)):
+        raise FeelmError(f"port {port} on {HOST} is taken: choose another with --port")
+
+
+def _answers(address: tuple[str, int]) -> bool:
     with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            raise FeelmError(f"port {port} on {HOST} is taken: choose another with --port")
+        return probe.connect_ex(address) == 0
 
 
-def _supervise(commands: Sequence[Sequence[str]]) -> None:
+def _supervise(commands: Sequence[Sequence[str]], address: tuple[str, int], when_up: Callable[[], None]) -> None:
+    """Have the servers run until one ends or this process is stopped; `when_up` is called once something answers at the address."""
     stop_when_asked()
     children = [subprocess.Popen(command, start_new_session=True, env=os.environ) for command in commands]
+    told = False
     try:
         while all(child.poll() is None for child in children):
             time.sleep(0.5)
+            if not told and _answers(address):
+                when_up()
+                told = True
         codes = {command[2]: child.poll() for command, child in zip(commands, children, strict=True)}
         ended = ", ".join(f"{name} with code {code}" for name, code in codes.items() if code is not None)
         raise FeelmError(f"a server ended by itself: {ended}")

@@ -101,11 +101,16 @@ def retraining(view: Workspace, failing: Callable[[], Sequence[str]], waits_for:
     if stale is None:
         return Retraining(None, "the model is up to date")
     if unsound := failing():
-        return Retraining(None, f"checks fail of {', '.join(unsound)}: mend what they say, or take the film out of the catalogue")
+        return Retraining(None, failing_words(unsound))
     new = new_gold(view)
     if stale.link in (*GOLD_LINKS, MODEL_LINKS[0]) and new < at_least:
         return Retraining(None, f"{new} units have new gold, {at_least} are asked for (params.yaml, retrain: min_new_gold)")
     return Retraining(Wanted(RETRAIN_JOB, "", stale.needs, stale.link), f"{stale.link} is stale, {new} units have new gold")
+
+
+def failing_words(unsound: Sequence[str]) -> str:
+    """Why nothing is learned while blocking checks of films fail, and what to do."""
+    return f"checks fail of {', '.join(unsound)}: mend what they say, or take the film out of the catalogue"
 
 
 def new_gold(view: Workspace) -> int:

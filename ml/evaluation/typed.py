@@ -26,18 +26,24 @@ def typed(kind: type[Kind], raw: dict[str, Any]) -> Kind:
 def _read(kind: Any, raw: Any) -> Any:
     arguments = get_args(kind)
     match get_origin(kind):
+        case _ if not _has_parts(kind):
+            return raw
         case origin if origin in (Union, UnionType):
             return None if raw is None else _read(next(one for one in arguments if one is not type(None)), raw)
         case origin if origin is list:
             return [_read(arguments[0], item) for item in raw]
         case origin if origin is dict:
             return {key: _read(arguments[1], value) for key, value in raw.items()}
-    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        return raw
-    hints = _hints(kind)
-    return kind(**{name: _read(hints.get(name), value) for name, value in raw.items()})
+    return kind(**raw | {name: _read(part, raw[name]) for name, part in _parts(kind).items() if name in raw})
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _has_parts(kind: Any) -> bool:
+    """Whether it is a dataclass or holds some; all else is what JSON gave."""
+    return (isinstance(kind, type) and dataclasses.is_dataclass(kind)) or any(map(_has_parts, get_args(kind)))
+
+
+@cache
+def _parts(kind: type) -> dict[str, Any]:
+    """The fields of a dataclass that are dataclasses or hold some."""
+    return {name: hint for name, hint in get_type_hints(kind).items() if _has_parts(hint)}

@@ -17,6 +17,7 @@ from ml.models.grounds import Ground, GroundKind
 from pages.cards.model import GROUNDS_FILE
 from tests.ml.artifacts import write_films
 from tests.ml.conftest import train
+from tests.storage import FILES, Server, Storage, using
 
 FILMS = [f"film-{number}" for number in range(8)]
 GROUNDS = [
@@ -31,7 +32,8 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(tmp_path_factory.mktemp("gate") / ".feelm")
     train(home, write_films(home, 3, 8), [])
     write_json(home.artifact("dataset_snapshot") / "snapshot.json", {"revision": "r"})
-    registry._client(home)  # MLflow's tables, which take seconds to make
+    with using(FILES):
+        registry._client(home)  # MLflow's tables, which take seconds to make
     settings = "rights: {train: [cc0], export: [cc0]}\ndeclared_use: research\ntraining: {seed: 0, folds: 3, face_network: small}\n"
     (home.root.parent / "params.yaml").write_text(
         settings + "retrain: {min_new_gold: 1}\nscan: {shots: fast}\n"
@@ -42,8 +44,21 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="session")
 def judged_home(trained_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home in which seed 1 was champion (version 1) and seed 2 is (version 2)."""
-    workspace = copied(trained_home, tmp_path_factory.mktemp("judged"))
+    """A home in which seed 1 was champion (version 1) and seed 2 is (version 2); the registry is in files."""
+    with using(FILES):
+        return _judged(trained_home, tmp_path_factory.mktemp("judged"))
+
+
+@pytest.fixture(scope="session")
+def judged_on_postgres(trained_home: Home, postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Storage]:
+    """The same with the registry in Postgres, and where it is."""
+    storage = postgres.fresh()
+    with using(storage):
+        return _judged(trained_home, tmp_path_factory.mktemp("judged-on-postgres")), storage
+
+
+def _judged(trained: Home, folder: Path) -> Home:
+    workspace = copied(trained, folder)
     for seed, accuracy in ((1, 0.7), (2, 0.8)):
         teach(workspace, seed, accuracy)
         judge(workspace)
@@ -55,7 +70,8 @@ def told(trained_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Worksp
     """The home of `tests.assets.told_home`, whose whole past is known; tests only read it."""
     from tests.assets.told_home import told_home
 
-    return told_home(trained_home, tmp_path_factory.mktemp("told"))
+    with using(FILES):
+        return told_home(trained_home, tmp_path_factory.mktemp("told"))
 
 
 def copied(home: Home, folder: Path) -> Workspace:
@@ -71,9 +87,13 @@ def gate(trained_home: Home, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def two(judged_home: Home, tmp_path: Path) -> Workspace:
-    """A workspace of its own in which seed 1 was champion (version 1) and seed 2 is (version 2)."""
-    return copied(judged_home, tmp_path)
+def two(storage: Storage, request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
+    """A workspace of its own in which seed 1 was champion (version 1) and seed 2 is (version 2), on each kind of storage."""
+    if storage.kind == "sqlite":
+        return copied(request.getfixturevalue("judged_home"), tmp_path)
+    judged, registered = request.getfixturevalue("judged_on_postgres")
+    request.getfixturevalue("postgres").copy_mlflow(registered, storage)
+    return copied(judged, tmp_path)
 
 
 def report(version: str, accuracy: float) -> ValidationReport:

@@ -21,7 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def version_of(*modules: str, data: tuple[str, ...] = ()) -> str:
     """The version in a new process: nothing remembered."""
-    for cached in (code._version, code._closure, code._tree, code._imports, code._module_digest):
+    for cached in (code._version, code._closure, code._source, code._read):
         cached.cache_clear()
     return code.code_version(modules, data)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from assets.chain import STAGES
-from assets.impact import Impact, find_impact
-from assets.lineage import NOT_KNOWN, Graph, Kind, Known, Node, build_graph, read_known
-from assets.lineage_targets import find_target
+from assets.impact import Impact, read_impact
+from assets.lineage import NOT_KNOWN, Graph, Kind, Node
+from assets.lineage_targets import read_lineage
 from assets.workspace import Workspace
 from corpus.paths import content_version, file_digest
 from corpus.terms import FeelmError
@@ -19,15 +19,11 @@ from tests.assets.told_home import FEATURES, FILMS, another, deliver_judgements,
 
 
 def behind(workspace: Workspace, what: str) -> Graph:
-    known = read_known(workspace)
-    graph = build_graph(workspace, known)
-    return graph.part(graph.reached(find_target(workspace, known, graph, what).behind, upstream=True))
+    return read_lineage(workspace.home, what).graph
 
 
 def impact(workspace: Workspace, what: str) -> Impact:
-    known = read_known(workspace)
-    graph = build_graph(workspace, known)
-    return find_impact(workspace, known, graph, find_target(workspace, known, graph, what))
+    return read_impact(workspace.home, what)
 
 
 def named(graph: Graph, name: str) -> list[Node]:
@@ -189,36 +185,31 @@ def test_a_file_is_known_by_where_it_lies(told: Workspace) -> None:
         (home.inbox / "first.csv", "file"),
         (registry.version_folder(home, record) / "model" / "weights.safetensors", "model"),
     ]:
-        known = read_known(told)
-        graph = build_graph(told, known)
-        (root,) = find_target(told, known, graph, f"file:{path}").behind
-        assert graph.nodes[root].name == expected, path
+        found = read_lineage(home, f"file:{path}")
+        assert [found.graph.nodes[root].name for root in found.roots] == [expected], path
 
 
 def test_an_altered_artifact_is_told(told: Workspace, tmp_path: Path) -> None:
     copy = another(told, tmp_path)
     votes = copy.home.artifact("gold_labels") / "votes.parquet"
     votes.write_bytes(votes.read_bytes() + b"x")
-    known = read_known(copy)
-    target = find_target(copy, known, build_graph(copy, known), f"file:{votes}")
-    assert "altered" in target.notes[0]
+    assert "altered" in read_lineage(copy.home, f"file:{votes}").notes[0]
 
 
-def refusal(workspace: Workspace, known: Known, what: str) -> str:
+def refusal(workspace: Workspace, what: str) -> str:
     with pytest.raises(FeelmError) as refused:
-        find_target(workspace, known, build_graph(workspace, known), what)
+        read_lineage(workspace.home, what)
     return str(refused.value)
 
 
 def test_what_is_not_known_is_refused_with_what_there_is(told: Workspace) -> None:
-    known = read_known(told)
-    assert "model:champion" in refusal(told, known, "champion")
-    assert "there are 1, 2" in refusal(told, known, "model:7")
-    assert "feelm films list" in refusal(told, known, "film:nowhere")
-    assert pseudonym(told, "ana") in refusal(told, known, "annotator:ana"), "by pseudonym, never by name"
-    assert "first, second" in refusal(told, known, "batch:third")
-    assert "no file of" in refusal(told, known, "file:/etc/hostname")
-    assert "nothing is predicted" in refusal(told, known, "prediction:film-00.u99999")
+    assert "model:champion" in refusal(told, "champion")
+    assert "there are 1, 2" in refusal(told, "model:7")
+    assert "feelm films list" in refusal(told, "film:nowhere")
+    assert pseudonym(told, "ana") in refusal(told, "annotator:ana"), "by pseudonym, never by name"
+    assert "first, second" in refusal(told, "batch:third")
+    assert "no file of" in refusal(told, "file:/etc/hostname")
+    assert "nothing is predicted" in refusal(told, "prediction:film-00.u99999")
 
 
 def test_a_film_that_left_the_catalogue_is_still_known(told: Workspace, tmp_path: Path) -> None:
@@ -229,4 +220,4 @@ def test_a_film_that_left_the_catalogue_is_still_known(told: Workspace, tmp_path
     shutil.rmtree(copy.home.artifact("film", "film-01"))
     copy.refresh()
     assert learned(impact(copy, "film:film-01"))[1] == (True, 8)
-    assert behind(copy, "model:1").nodes["film:film-01"].facts["catalogue"] == "no longer in the catalogue"
+    assert behind(copy, "model:1").nodes["film:film-01"].facts["today"] == "no longer in the catalogue"

@@ -18,6 +18,7 @@ from corpus.paths import Home, write_text
 from ml.models import registry
 from orchestration.definitions import defs
 from tests.assets.conftest import judge, teach
+from tests.storage import Storage
 
 
 def told(workspace: Workspace, name: str, key: str = "") -> dict[str, dg.MetadataValue]:
@@ -32,7 +33,7 @@ def path_of(address: str) -> Path:
     return Path(unquote(parts.path))
 
 
-def test_the_champion_leads_to_the_run_of_the_model_in_use_and_its_summary(gate: Workspace):
+def test_the_champion_leads_to_the_run_of_the_model_in_use_and_its_summary(storage: Storage, gate: Workspace):
     teach(gate, 1, 0.7)
     first = told(gate, "champion")
     teach(gate, 2, 0.6)
@@ -55,11 +56,13 @@ def test_a_model_leads_to_its_run_once_it_is_registered(gate: Workspace):
     assert run_id in observed.metadata["mlflow_run"].value
 
 
-def test_the_step_that_registers_a_model_tells_its_run_on_the_model_and_looks_for_drift(gate: Workspace, monkeypatch: pytest.MonkeyPatch):
+def test_the_step_that_registers_a_model_tells_its_run_on_the_model_and_looks_for_drift(
+    instance: dg.DagsterInstance, gate: Workspace, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("FEELM_HOME", str(gate.home.root))
     teach(gate, 1, 0.7)
     job = defs.resolve_implicit_global_asset_job_def()
-    result = job.execute_in_process(instance=dg.DagsterInstance.ephemeral(), asset_selection=[dg.AssetKey("champion")])
+    result = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("champion")])
     (observed,) = [
         event.asset_observation_data.asset_observation for event in result.all_node_events if event.event_type_value == "ASSET_OBSERVATION"
     ]

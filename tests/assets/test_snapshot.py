@@ -1,16 +1,27 @@
+"""What DVC is told: which links, where to, and what never leaves."""
+
+import dataclasses
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.lock import LockError
+from dvc.repo import Repo
 
+from assets.chain import STAGES
 from assets.params import PROJECT
-from assets.snapshot import _pushed, _repository, write_stage_list
+from assets.snapshot import _fresh_targets, _kept_here, _record, _repository, write_stage_list
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home, write_json
 from corpus.terms import FeelmError
+from orchestration.wanted import GOLD_LINKS, MODEL_LINKS
+from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through, work_through_films
 
 LINKS = ("film", "film_scan", "dialogue", "scenes", "face_features")
 WHOLE = ("annotations", "gold_labels", "training_set", "emotion_model", "validation_report", "dataset_card", "model_card")
@@ -39,19 +50,17 @@ def test_a_film_that_may_not_be_exported_is_named_with_what_to_change(workspace:
 
 def test_no_link_that_shows_such_a_film_again_leaves(workspace: Workspace) -> None:
     _teach(workspace, "free")
-    pushed = _pushed(workspace, workspace.home.root.parent, {"held"})
-    assert pushed is not None
-    assert set(pushed) == {f"{link}@free" for link in LINKS} | set(WHOLE)
+    assert set(_kept_here(workspace, workspace.home.root.parent, {"held"})) == {f"{link}@held" for link in LINKS}
 
 
 def test_a_training_set_that_holds_its_words_stays_too(workspace: Workspace) -> None:
     _teach(workspace, "free", "held")
-    pushed = _pushed(workspace, workspace.home.root.parent, {"held"})
-    assert pushed is not None and "training_set" not in pushed and "emotion_model" in pushed
+    kept = _kept_here(workspace, workspace.home.root.parent, {"held"})
+    assert "training_set" in kept and "emotion_model" not in kept
 
 
 def test_everything_leaves_where_every_film_may(workspace: Workspace) -> None:
-    assert _pushed(workspace, workspace.home.root.parent, set()) is None
+    assert _kept_here(workspace, workspace.home.root.parent, set()) == []
 
 
 def test_no_section_of_the_settings_is_named_like_a_list_of_the_stages(workspace: Workspace) -> None:
@@ -75,6 +84,43 @@ def test_a_second_home_of_another_name_in_the_same_folder_is_refused(workspace: 
     write_catalogue(other.catalogue, [])
     with pytest.raises(FeelmError, match=r"dvc.yaml is of the home home, not of other: give FEELM_HOME a folder of its own"):
         write_stage_list(Workspace(other))
+
+
+HOLDER = """
+import sys, time
+from dvc.repo import Repo
+with Repo(sys.argv[1]) as repo, repo.lock:
+    print("held", flush=True)
+    time.sleep(6)
+"""
+
+
+def test_recording_waits_for_whoever_holds_dvcs_lock_where_dvc_itself_gives_up(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").unlink()
+    write_stage_list(workspace)
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with _repository(workspace, tmp_path) as repo, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with Repo(str(tmp_path)) as impatient, pytest.raises(LockError), impatient.lock:
+            pass
+        assert holder.poll() is None, "DVC gives up after three seconds"
+        assert _record(repo, tmp_path, set()) == 0
+    assert holder.returncode == 0
+
+
+def test_what_was_not_made_by_the_code_that_stands_there_is_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_stand_ins(monkeypatch)
+    home = stub_home(tmp_path, 2)
+    work_through_films(home)
+    work_through(home, (*GOLD_LINKS, *MODEL_LINKS[:-2]), [""])
+    before = _fresh_targets(Workspace(home))
+    assert {"text_features@film-000", "text_features@film-001", "scenes@film-000", "model_card"} <= before
+    edited = dataclasses.replace(STAGES["text_features"], modules=("ml.features.voice",))
+    monkeypatch.setitem(STAGES, "text_features", edited)
+    assert before - _fresh_targets(Workspace(home)) == {"text_features@film-000", "text_features@film-001"}
+    shutil.rmtree(home.artifact("model_card"))
+    with pytest.raises(FeelmError, match="model_card is not up to date"):
+        _fresh_targets(Workspace(home))
 
 
 def chosen(workspace: Workspace) -> tuple[str, dict[str, str]]:

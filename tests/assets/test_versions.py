@@ -19,6 +19,7 @@ from corpus.terms import FeelmError
 from ml.models import registry
 from tests.assets.conftest import judge, seed_in_use, teach
 from tests.conftest import REPOSITORY
+from tests.storage import rarely_on_postgres
 
 
 def put_back(workspace: Workspace, to: int | None = None, reason: str = "it sees joy everywhere") -> None:
@@ -156,6 +157,7 @@ def feelm(workspace: Workspace, *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=workspace.home.root.parent, env=environment, capture_output=True, text=True, timeout=300)
 
 
+@rarely_on_postgres
 def test_the_command_lists_shows_and_rolls_back(two: Workspace) -> None:
     listed = json.loads(feelm(two, "models", "list", "--json").stdout)
     assert [(one["version"], one["accuracy"], one["uar"], one["in_use"]) for one in listed] == [(1, 0.7, 0.7, False), (2, 0.8, 0.8, True)]

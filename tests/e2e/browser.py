@@ -169,7 +169,7 @@ class Page:
     def told(self) -> str:
         """All words that are shown, those in empty fields too."""
         empty = "[...document.querySelectorAll('input')].map(one => one.placeholder)"
-        return str(self.ask(f"[document.body.innerText, ...{empty}].join('\\n')"))
+        return str(self.ask(f"[document.body?.innerText, ...{empty}].join('\\n')"))
 
     def press(self, key: str, code: int, text: str = "") -> None:
         """Press a key, such as Backspace (8)."""

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +16,7 @@ import pytest
 import yaml
 
 from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, UTTERANCES
+from corpus.datasets.registry import CORPORA
 from corpus.paths import Home, content_version
 from ml.evaluation.report import ValidationReport
 from tests.e2e.conftest import FILMS, SEED, feelm
@@ -73,6 +76,57 @@ def test_dagsters_data_version_is_dvcs_md5_and_the_content_itself(small_root: Pa
             event = instance.fetch_materializations(filters, limit=1).records[0].asset_materialization
         assert event is not None and event.tags is not None
         assert event.tags["dagster/data_version"] == content_version(folder) == outputs[str(folder.relative_to(small_root))]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What Dagster's log says of the last materialisation of an asset: its columns, and by column those that it was made from."""
+
+    columns: frozenset[str]
+    sources: dict[str, set[tuple[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def recorded(small_root: Path) -> dict[str, Recorded]:
+    """By asset that has a table, what was recorded of its columns."""
+    found = {}
+    with dg.DagsterInstance.from_config(str(Home(small_root / ".feelm").dagster)) as instance:
+        for key in instance.all_asset_keys():
+            event = instance.fetch_materializations(key, limit=1).records[0].asset_materialization
+            assert event is not None
+            schema, lineage = (event.metadata.get(f"dagster/column_{name}") for name in ("schema", "lineage"))
+            if isinstance(schema, dg.TableSchemaMetadataValue):
+                deps = lineage.column_lineage.deps_by_column if isinstance(lineage, dg.TableColumnLineageMetadataValue) else {}
+                named = {column: {(dep.asset_key.to_user_string(), dep.column_name) for dep in of} for column, of in deps.items()}
+                found[key.to_user_string()] = Recorded(frozenset(column.name for column in schema.schema.columns), named)
+    return found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        # whether the raters' own words make the model right
+        "report.accuracy validation_report.accuracy gold_labels.label annotations.label annotation_batches.label_raw",
+        # what the model learned from them
+        "report.jsd_bits validation_report.jsd_bits emotion_model.p_joy training_set.p_joy gold_labels.p_joy annotations.label"
+        " annotation_batches.label_raw",
+        # how strongly they felt it, in the numbers and on the scale that they used
+        "film_report.intensity champion.intensity emotion_model.intensity training_set.intensity gold_labels.intensity annotations.value"
+        " annotation_batches.value_raw",
+    ],
+)
+def test_a_column_is_followed_in_dagsters_log_from_the_report_to_what_raters_gave(recorded: dict[str, Recorded], path: str) -> None:
+    hops = [tuple(hop.split(".")) for hop in path.split()]
+    for (asset, column), earlier in pairwise(hops):
+        assert earlier in recorded[asset].sources[column], f"{asset}.{column} does not lead to {'.'.join(earlier)}"
+
+
+def test_every_column_that_the_log_names_is_in_the_schema_that_its_asset_recorded(recorded: dict[str, Recorded]) -> None:
+    corpora = {asset for corpus in CORPORA.values() for asset in corpus.assets.values()}
+    for asset, told in recorded.items():
+        assert told.sources.keys() <= told.columns, asset
+        for source, column in {source for sources in told.sources.values() for source in sources}:
+            assert source in corpora or column in recorded[source].columns, f"{asset} names {source}.{column}"
 
 
 def test_dvc_finds_nothing_to_do_after_a_run(small_root: Path) -> None:

@@ -1,7 +1,14 @@
-"""`feelm ui` as its users meet it: the graph is told, an asset materialises without configuration, and it stops when asked."""
+"""`feelm ui` as its users meet it: the graph is told, an asset materialises without configuration, and it stops when asked.
 
+The last tests are a data engineer's hour in a headless Chromium: finds the chain, materialises a film's asset by clicks and reads what came
+of it, then delivers a batch with an emotion that does not exist and sees it held before the model. Each step leaves a picture in
+FEELM_PICTURES, where that is set.
+"""
+
+import csv
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +23,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.e2e.browser import Page, browsing
 from tests.e2e.conftest import SEED
 
 STARTUP_S = 120
@@ -37,11 +45,11 @@ class Dagster:
     """GraphQL on the running webserver."""
 
     def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/graphql"
+        self.pages = f"http://127.0.0.1:{port}"
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+        request = urllib.request.Request(f"{self.pages}/graphql", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.loads(response.read())
         assert "errors" not in answer, answer
@@ -61,13 +69,19 @@ class Dagster:
 
 
 @pytest.fixture(scope="module")
-def dagster(small_root: Path) -> Iterator[Dagster]:
+def root(small_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the small home: what is delivered here is no concern of other tests."""
+    return Path(shutil.copytree(small_root, tmp_path_factory.mktemp("ui") / "root"))
+
+
+@pytest.fixture(scope="module")
+def dagster(root: Path) -> Iterator[Dagster]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "FEELM_HOME": str(small_root / ".feelm"), "PYTHONPATH": str(REPOSITORY)}
+    environment = {**os.environ, "FEELM_HOME": str(root / ".feelm"), "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", "orchestration.cli", "ui", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=small_root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         served = Dagster(port)
         served.wait_until_up(process)
@@ -120,3 +134,120 @@ def test_a_film_asset_materialises_from_the_launchpad_without_configuration(dags
 def test_gold_labels_come_with_a_plot_and_the_snapshot_with_its_revision(dagster: Dagster) -> None:
     assert materialise(dagster, "gold_labels", None)["labels"] == "MarkdownMetadataEntry"
     assert materialise(dagster, "dataset_snapshot", None)["revision"] == "TextMetadataEntry"
+
+
+FILM = f"made-{SEED}-01"
+FILM_ASSET = "voice_features"
+UP_TO_THE_MODEL = ("annotation_batches", "annotations", "gold_labels", "training_set", "emotion_model")
+NEWEST_RUN = "{ runsOrError(limit: 1) { ... on Runs { results { runId } } } }"
+VERSION = """query($path: [String!]!) { assetNodes(assetKeys: [{path: $path}]) { dataVersion
+  assetMaterializations(limit: 1) { runId } } }"""
+
+
+@pytest.fixture
+def page(dagster: Dagster) -> Iterator[Page]:
+    with browsing(height=2400) as opened:
+        yield opened
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep what is shown, where somebody wants to look at it."""
+    if folder := os.environ.get("FEELM_PICTURES"):
+        page.picture(Path(folder) / f"{name}.png")
+
+
+def shows(page: Page, *words: str) -> None:
+    """Wait until all of these words are on the page."""
+    page.wait_for(" and ".join(words), lambda: all(word in page.told() for word in words), RUN_S)
+
+
+def finished_run(dagster: Dagster, page: Page, before: str) -> str:
+    """Follow the run that came after `before` on its page until it has ended; its id."""
+    run_id = page.wait_for("a new run", lambda: (newest := newest_run(dagster)) != before and newest)
+    page.open(f"{dagster.pages}/runs/{run_id}")
+    page.wait_for("the run's end", lambda: {"Success", "Failure", "Canceled"} & set(page.told().splitlines()), RUN_S)
+    return str(run_id)
+
+
+def newest_run(dagster: Dagster) -> str:
+    return str(dagster.ask(NEWEST_RUN)["runsOrError"]["results"][0]["runId"])
+
+
+def test_a_person_finds_the_chain_and_what_an_asset_is(dagster: Dagster, page: Page) -> None:
+    page.open(f"{dagster.pages}/asset-groups")
+    for group in ("films", "dialogue", "features", "annotations", "corpora", "models", "reports"):
+        page.box("[class*=collapsedGroupNodeBox] div", group)
+    page.click("[class*=collapsedGroupNodeBox] div", "features")
+    page.click("foreignObject div", FILM_ASSET)
+    shows(page, "Pitch, loudness, timbre", "features_cover_units", 'Dynamic partitions: "films"', "3/3")
+    picture(page, "graph")
+
+
+def test_a_person_materialises_a_films_asset_and_reads_what_came_of_it(dagster: Dagster, page: Page) -> None:
+    before = newest_run(dagster)
+    page.open(f"{dagster.pages}/assets/{FILM_ASSET}?view=partitions")
+    page.click("span", FILM)
+    page.click("button", "Materialize…")
+    shows(page, f"Launch runs to materialize {FILM_ASSET}", "1 partition")
+    picture(page, "launch")
+    page.click("[role=dialog] button", "Launch 1 run")
+    run_id = finished_run(dagster, page, before)
+    picture(page, "run")
+    assert "Success" in page.told().splitlines()
+
+    page.open(f"{dagster.pages}/assets/{FILM_ASSET}?view=partitions&partition={FILM}")
+    shows(page, run_id[:8], "cpu_s", "wall_s", "written_bytes", "dagster/row_count", "dagster/column_schema")
+    picture(page, "metadata")
+    page.click("a", "[Show Markdown]")
+    page.wait_for("the plot", lambda: page.ask("document.querySelector('[role=dialog] img')?.naturalWidth") or 0)
+    picture(page, "plot")
+
+    page.open(f"{dagster.pages}/assets/{FILM_ASSET}?view=overview")
+    shows(page, "Columns", "unit_id", "non-nullable", "Row count")
+    picture(page, "columns")
+    page.open(f"{dagster.pages}/assets/{FILM_ASSET}?view=checks&checkDetail=features_cover_units")
+    shows(page, "This is a blocking asset check.", "Exactly the film's units have a row", "Passed", FILM)
+    picture(page, "checks")
+
+
+def deliver_bad_batch(root: Path) -> None:
+    """Thirty judgements of the film that name an emotion which does not exist."""
+    with (root / "made" / "annotations.csv").open(newline="", encoding="utf-8") as source:
+        rows = [{**row, "emotion": "hunger"} for row in csv.DictReader(source)][:30]
+    with (root / ".feelm" / "inbox" / "bad.csv").open("w", newline="", encoding="utf-8") as target:
+        writer = csv.DictWriter(target, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def model(dagster: Dagster) -> dict[str, Any]:
+    """The model's data version, and the run that made it."""
+    node: dict[str, Any] = dagster.ask(VERSION, path=["emotion_model"])["assetNodes"][0]
+    return node
+
+
+def test_a_person_sees_a_bad_batch_held_before_the_model(dagster: Dagster, page: Page, root: Path) -> None:
+    deliver_bad_batch(root)
+    before, model_before = newest_run(dagster), model(dagster)
+    page.open(f"{dagster.pages}/assets")
+    for asset in UP_TO_THE_MODEL:
+        page.click(f"label:has([data-testid=checkbox-{asset}])")
+    picture(page, "selected")
+    page.click("button", "Materialize selected (5)…")
+    # The corpora that nobody added were never materialised, of which Dagster warns.
+    page.click("[role=dialog] button", "Confirm")
+    page.click("[role=dialog] button", "Add a partition")
+    page.fill("[role=dialog] input[placeholder=name]", "bad")
+    page.click("[role=dialog] button", "Save")
+    page.click("[role=dialog] button", "Launch 1 run")
+    run_id = finished_run(dagster, page, before)
+    shows(page, "Failure", "annotation_batches: label_in_vocabulary", "Not executed (4)", "step emotion_model were not executed")
+    picture(page, "held")
+
+    page.open(f"{dagster.pages}/assets/annotation_batches?view=checks&checkDetail=label_in_vocabulary")
+    shows(page, "30 judgements outside the vocabulary: 'hunger'", "Failed", "This is a blocking asset check.", "line 31")
+    picture(page, "failed_check")
+    assert model(dagster) == model_before
+    page.open(f"{dagster.pages}/assets/emotion_model?view=events")
+    shows(page, f"Run {run_id[:8]} failed, and did not materialize this asset.")
+    picture(page, "model")

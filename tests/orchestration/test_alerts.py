@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -53,18 +52,6 @@ def fail(instance: dg.DagsterInstance, *assets: str, partition: str | None = Non
     return result.run_id
 
 
-@contextmanager
-def storage(kind: str, folder: Path) -> Iterator[dg.DagsterInstance]:
-    """Dagster in memory, or on SQLite as a home has it, where each run has a file of its own."""
-    if kind == "memory":
-        with dg.DagsterInstance.ephemeral() as instance:
-            yield instance
-    else:
-        folder.mkdir()
-        with dg.DagsterInstance.local_temp(str(folder)) as instance:
-            yield instance
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("WEBHOOK", "SMTP", "FROM", "TO", "USER", "PASSWORD"):
@@ -88,15 +75,13 @@ def tick(instance: dg.DagsterInstance, cursor: str | None) -> tuple[str, str]:
     return str(result.skip_reason.skip_message), result.cursor
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_a_blocking_check_and_a_failed_run_are_told_once_each_and_a_warning_is_not(kind: str, hook: Hook, home: Path):
-    with storage(kind, home / "dagster") as instance:
-        _, cursor = tick(instance, None)
-        first = fail(instance, "film", "after", partition="sintel")
-        second = fail(instance, "broken")
-        said, cursor = tick(instance, cursor)
-        assert said == "2 sent"
-        assert tick(instance, cursor) == ("nothing to tell", cursor)
+def test_a_blocking_check_and_a_failed_run_are_told_once_each_and_a_warning_is_not(instance: dg.DagsterInstance, hook: Hook):
+    _, cursor = tick(instance, None)
+    first = fail(instance, "film", "after", partition="sintel")
+    second = fail(instance, "broken")
+    said, cursor = tick(instance, cursor)
+    assert said == "2 sent"
+    assert tick(instance, cursor) == ("nothing to tell", cursor)
     check, run = (content["alert"] for _, content in hook.posts)
     assert check["what"] == "Check readable failed on film sintel"
     assert (check["asset"], check["partition"], check["check"], check["run_id"]) == ("film", "sintel", "readable", first)
@@ -105,33 +90,30 @@ def test_a_blocking_check_and_a_failed_run_are_told_once_each_and_a_warning_is_n
     assert (run["kind"], run["run_id"], run["message"]) == ("run_failed", second, "broken: the disk is full")
 
 
-def test_failures_before_the_sensor_was_there_are_no_news(hook: Hook):
-    with dg.DagsterInstance.ephemeral() as instance:
-        fail(instance, "broken")
-        assert tick(instance, None)[0] == "nothing to tell"
+def test_failures_before_the_sensor_was_there_are_no_news(instance: dg.DagsterInstance, hook: Hook):
+    fail(instance, "broken")
+    assert tick(instance, None)[0] == "nothing to tell"
     assert not hook.posts
 
 
-def test_a_tick_that_is_repeated_because_it_died_tells_nothing_twice(hook: Hook):
-    with dg.DagsterInstance.ephemeral() as instance:
-        _, cursor = tick(instance, None)
-        fail(instance, "broken")
-        assert tick(instance, cursor)[0] == "1 sent"
-        assert tick(instance, cursor)[0] == "nothing to tell"
+def test_a_tick_that_is_repeated_because_it_died_tells_nothing_twice(instance: dg.DagsterInstance, hook: Hook):
+    _, cursor = tick(instance, None)
+    fail(instance, "broken")
+    assert tick(instance, cursor)[0] == "1 sent"
+    assert tick(instance, cursor)[0] == "nothing to tell"
     assert len(hook.posts) == 1
 
 
-def test_a_target_that_is_down_gets_it_in_a_later_tick(home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_target_that_is_down_gets_it_in_a_later_tick(instance: dg.DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch):
     port = free_port()
     monkeypatch.setenv("FEELM_ALERT_WEBHOOK", f"http://127.0.0.1:{port}/services/s3cret-path")
-    with dg.DagsterInstance.ephemeral() as instance:
-        _, cursor = tick(instance, None)
-        run_id = fail(instance, "broken")
-        said, cursor = tick(instance, cursor)
-        assert said == "0 sent; 1 wait (webhook: Connection refused)"
-        with webhook(port) as hook:
-            assert tick(instance, cursor)[0] == "1 sent"
-            assert tick(instance, cursor)[0] == "nothing to tell"
+    _, cursor = tick(instance, None)
+    run_id = fail(instance, "broken")
+    said, cursor = tick(instance, cursor)
+    assert said == "0 sent; 1 wait (webhook: Connection refused)"
+    with webhook(port) as hook:
+        assert tick(instance, cursor)[0] == "1 sent"
+        assert tick(instance, cursor)[0] == "nothing to tell"
     assert hook.alert_ids == [f"run-{run_id}"]
 
 
@@ -157,19 +139,20 @@ def test_a_wrong_setting_is_told_and_nothing_is_lost_by_it(home: Path, monkeypat
         assert tick(instance, cursor)[0] == "1 sent"
 
 
-def test_secrets_come_into_no_log_and_no_file(home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+def test_secrets_come_into_no_log_and_no_file(
+    instance: dg.DagsterInstance, memory_folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
     monkeypatch.setenv("FEELM_ALERT_WEBHOOK", f"http://127.0.0.1:{free_port()}/services/s3cret-path")
     monkeypatch.setenv("FEELM_ALERT_SMTP", f"127.0.0.1:{free_port()}")
     monkeypatch.setenv("FEELM_ALERT_FROM", "a@b.example")
     monkeypatch.setenv("FEELM_ALERT_TO", "c@d.example")
     monkeypatch.setenv("FEELM_ALERT_PASSWORD", WORD)
     caplog.set_level(logging.DEBUG)
-    with storage("sqlite", home / "dagster") as instance:
-        _, cursor = tick(instance, None)
-        fail(instance, "broken")
-        said, _ = tick(instance, cursor)
+    _, cursor = tick(instance, None)
+    fail(instance, "broken")
+    said, _ = tick(instance, cursor)
     assert said.startswith("0 sent; 1 wait")
-    written = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    written = b"".join(path.read_bytes() for folder in (home, memory_folder) for path in folder.rglob("*") if path.is_file())
     for secret in ("s3cret", WORD):
         assert secret not in said + caplog.text
         assert secret.encode() not in written

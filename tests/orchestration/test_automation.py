@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -27,22 +25,9 @@ from orchestration.wanted import BATCH_LINKS, GOLD_LINKS, MODEL_LINKS, Wanted, f
 from tests.orchestration.serving import counting_film
 from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through, work_through_films
 from tests.simulated_raters import Simulated, write_csv
+from tests.storage import rarely_on_postgres
 
 Sensor = dg.SensorDefinition
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
-
-
-@pytest.fixture
-def stored() -> Iterator[dg.DagsterInstance]:
-    """An instance that a schedule can open by its reference, in memory where the machine has a folder there: SQLite waits for disks."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder, dg.DagsterInstance.local_temp(folder) as made:
-        yield made
 
 
 @pytest.fixture
@@ -106,6 +91,7 @@ def a_minute_later(monkeypatch: pytest.MonkeyPatch) -> None:
 RATERS = Simulated(lines=2, films=("film-000", "film-001", "film-002"))
 
 
+@rarely_on_postgres
 def test_nothing_is_wanted_of_a_home_that_is_up_to_date(home: Home, instance: dg.DagsterInstance) -> None:
     assert films_wanted(recorded(home)) == []
     assert tick(film_library, instance) == []
@@ -123,6 +109,7 @@ def test_a_film_that_is_dropped_is_taken_in_and_one_that_is_none_is_told_once(ho
     assert isinstance(again, dg.SensorResult) and again.cursor == found.cursor
 
 
+@rarely_on_postgres
 def test_other_subtitles_make_that_films_words_anew_and_no_scan(home: Home, instance: dg.DagsterInstance) -> None:
     subtitles = Workspace(home).films["film-001"].subtitles
     assert subtitles is not None
@@ -160,12 +147,14 @@ def test_what_fails_time_and_again_waits_until_it_changes_and_holds_up_no_other(
     assert len(run_requests(instance, [Wanted("film_chain", "film-001", "mended", "dialogue")])[0]) == 1
 
 
+@rarely_on_postgres
 def test_a_tick_asks_for_a_bounded_number_of_runs(instance: dg.DagsterInstance) -> None:
     many = [Wanted("film_chain", f"film-{number}", str(number), "film") for number in range(10)]
     asked, told = run_requests(instance, many, at_most=4)
     assert len(asked) == 4 and told == ["6 more wait for the next tick"]
 
 
+@rarely_on_postgres
 def test_a_delivered_batch_ends_in_a_model_and_its_pages_each_once(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
     assert settle(instance) == [
@@ -186,6 +175,7 @@ def test_two_batches_in_one_tick_give_one_gold_and_one_model(home: Home, instanc
     ]  # fmt: skip
 
 
+@rarely_on_postgres
 def test_the_same_file_again_starts_nothing(home: Home, instance: dg.DagsterInstance) -> None:
     path = deliver(home, "first.csv", RATERS.rows())
     settle(instance)
@@ -194,6 +184,56 @@ def test_the_same_file_again_starts_nothing(home: Home, instance: dg.DagsterInst
     assert settle(instance) == []
 
 
+@rarely_on_postgres
+def test_annotations_that_are_made_again_with_the_same_content_train_nothing(home: Home, instance: dg.DagsterInstance) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    settle(instance)
+    by_hand = defs.resolve_job_def("gold").execute_in_process(instance=instance)
+    assert computed(by_hand) == set(GOLD_LINKS)
+    assert settle(instance) == []
+
+
+@rarely_on_postgres
+def test_a_batch_that_is_accepted_while_the_model_trains_is_learned_from_next(
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    for _ in range(2):
+        for request in tick(annotation_inbox, instance):
+            launch(request, instance)
+    whole = STAGES["emotion_model"]
+
+    def trains_while_others_judge(workspace: Workspace, key: str, outs: dict[str, Path]) -> object:
+        deliver(home, "second.csv", Simulated(lines=2, films=("film-001",), seed=5).rows())
+        work_through(home, BATCH_LINKS, ["second"])
+        work_through(home, GOLD_LINKS, [""])
+        return whole.build(workspace, key, outs)
+
+    (request,) = tick(retraining, instance)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setitem(STAGES, "emotion_model", dataclasses.replace(whole, build=trains_while_others_judge))
+        assert launch(request, instance).success
+    (request,) = tick(retraining, instance)
+    assert request.job_name == "retrain"
+    assert launch(request, instance).success
+    assert first_stale(recorded(home), (*GOLD_LINKS, *MODEL_LINKS)) is None
+    assert [one.job_name for one in tick(retraining, instance)] == ["film_pages"] * 3
+
+
+@rarely_on_postgres
+def test_changed_code_makes_its_own_link_anew_and_what_comes_out_the_same_makes_nothing_after_it(
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = STAGES["film_scan"]
+    monkeypatch.setitem(STAGES, "film_scan", dataclasses.replace(scan, modules=(*scan.modules, "pages.film")))
+    asked = tick(film_library, instance)
+    assert [request.partition_key for request in asked] == ["film-000", "film-001", "film-002"]
+    for request in asked:
+        assert computed(launch(request, instance)) == {"shots", "faces", "soundtrack"}
+    assert tick(film_library, instance) == []
+
+
+@rarely_on_postgres
 def test_a_file_that_is_still_written_is_left_for_later(home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     deliver(home, "first.csv", RATERS.rows())
     deliver(home, "second.csv.part", RATERS.rows())
@@ -212,27 +252,28 @@ def test_a_refused_batch_teaches_nothing_and_is_not_judged_again(home: Home, ins
     assert new_gold(recorded(home)) == 0
 
 
-def test_too_few_new_judgements_wait_for_more_or_for_the_week_to_end(home: Home, stored: dg.DagsterInstance) -> None:
+@rarely_on_postgres
+def test_too_few_new_judgements_wait_for_more_or_for_the_week_to_end(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
-    settle(stored)
+    settle(instance)
     settings = home.root.parent / "params.yaml"
     settings.write_text(settings.read_text().replace("min_new_gold: 1", "min_new_gold: 3"))
     deliver(home, "second.csv", Simulated(lines=2, films=("film-001",), seed=5).rows())
-    assert all(not name.startswith("retrain") for name in settle(stored))
-    weekly = weekly_retraining(dg.build_schedule_context(instance=stored))
+    assert all(not name.startswith("retrain") for name in settle(instance))
+    weekly = weekly_retraining(dg.build_schedule_context(instance=instance))
     assert isinstance(weekly, dg.RunRequest)
-    assert launch(weekly, stored).success
-    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
+    assert launch(weekly, instance).success
+    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=instance)), dg.SkipReason)
 
 
-def test_the_weekly_schedule_alone_makes_gold_of_what_was_accepted_and_trains(home: Home, stored: dg.DagsterInstance) -> None:
+def test_the_weekly_schedule_alone_makes_gold_of_what_was_accepted_and_trains(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
     work_through(home, BATCH_LINKS, ["first"])  # as `feelm annotations import` does, with every sensor off
     deliver(home, "never-read.csv", RATERS.rows())
-    weekly = weekly_retraining(dg.build_schedule_context(instance=stored))
+    weekly = weekly_retraining(dg.build_schedule_context(instance=instance))
     assert isinstance(weekly, dg.RunRequest)
-    assert computed(launch(weekly, stored)) == {*GOLD_LINKS, *MODEL_LINKS}
-    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
+    assert computed(launch(weekly, instance)) == {*GOLD_LINKS, *MODEL_LINKS}
+    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=instance)), dg.SkipReason)
 
 
 def test_a_model_waits_for_films_that_are_under_way_and_not_for_those_that_were_given_up(home: Home, instance: dg.DagsterInstance) -> None:
@@ -253,28 +294,29 @@ def test_a_model_waits_for_films_that_are_under_way_and_not_for_those_that_were_
 
 
 def test_nothing_is_trained_while_a_blocking_check_of_a_film_fails(
-    home: Home, stored: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(home, "first.csv", RATERS.rows())
     for _ in range(2):
-        for request in tick(annotation_inbox, stored):
-            launch(request, stored)
+        for request in tick(annotation_inbox, instance):
+            launch(request, instance)
     passing = quality.gate.check_features
     monkeypatch.setattr("quality.gate.check_features", lambda *_: [dataclasses.replace(one, passed=False) for one in passing()])
     text = home.artifact("text_features", "film-001")
     shutil.rmtree(text)
-    (request,) = tick(film_library, stored)
-    assert not launch(request, stored).success
-    found = retraining(dg.build_sensor_context(instance=stored))
+    (request,) = tick(film_library, instance)
+    assert not launch(request, instance).success
+    found = retraining(dg.build_sensor_context(instance=instance))
     assert isinstance(found, dg.SkipReason) and "checks fail of film-001 (" in str(found.skip_message)
-    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=stored)), dg.SkipReason)
+    assert isinstance(weekly_retraining(dg.build_schedule_context(instance=instance)), dg.SkipReason)
     monkeypatch.setattr("quality.gate.check_features", passing)
     shutil.rmtree(text)
-    (request,) = tick(film_library, stored)
-    assert launch(request, stored).success
-    assert [one.job_name for one in tick(retraining, stored)] == ["retrain"]
+    (request,) = tick(film_library, instance)
+    assert launch(request, instance).success
+    assert [one.job_name for one in tick(retraining, instance)] == ["retrain"]
 
 
+@rarely_on_postgres
 @pytest.mark.parametrize("cut", ["training_set", "emotion_model", "validation_report", "model_card", "dataset_snapshot", "champion"])
 def test_a_chain_that_was_cut_off_is_finished_without_beginning_anew(
     home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, cut: str
@@ -299,6 +341,7 @@ def test_a_chain_that_was_cut_off_is_finished_without_beginning_anew(
     assert [one.job_name for one in tick(retraining, instance)] == ["film_pages"] * 3
 
 
+@rarely_on_postgres
 def test_with_150_films_one_films_subtitles_make_its_words_and_page_stale_and_then_the_model_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:
@@ -333,6 +376,7 @@ def test_with_150_films_one_films_subtitles_make_its_words_and_page_stale_and_th
     assert films_wanted(view) == gold_wanted(view) == [] and first_stale(view, MODEL_LINKS) is None
 
 
+@rarely_on_postgres
 def test_annotations_make_gold_and_all_after_it_stale_and_no_feature(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
     settle(instance)

@@ -2,12 +2,17 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
+import pytest
+import yaml
 
 from assets.chain import STAGES
+from assets.params import PROJECT
 from orchestration.checks import ALL_CHECKS
 from orchestration.definitions import ALL_ASSETS, defs
+from tests.conftest import REPOSITORY
 
 CORPORA = (
     "xed", "xed_text_features", "meld", "meld_text_features", "emorynlp", "emorynlp_text_features", "ravdess", "ravdess_voice_features",
@@ -93,13 +98,63 @@ def test_versions_given_to_dagster_have_one_width() -> None:
     assert None not in versions
 
 
+def test_assets_can_be_picked_by_the_link_that_makes_them_by_what_it_is_about_and_by_what_dvc_records() -> None:
+    tags = {key.to_user_string(): asset.tags_by_key[key] for asset in ALL_ASSETS for key in asset.keys}
+    own = {name: {key.removeprefix("feelm/"): value for key, value in of.items() if key.startswith("feelm/")} for name, of in tags.items()}
+    assert own["faces"] == {"link": "film_scan", "scope": "film", "dvc": "recorded"}
+    assert own["meld_text_features"] == {"link": "corpus", "scope": "corpus", "dvc": "recorded"}
+    assert own["report"] == {"link": "report", "scope": "whole", "dvc": "not_recorded"}
+    stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert {of["link"] for of in own.values() if of["dvc"] == "recorded"} == set(stages) - {"annotation_gate"}
+
+
 def test_every_link_has_an_asset_or_is_the_gate() -> None:
     made = set(dependencies())
     outputs = {output for stage in STAGES.values() for output in stage.outputs}
     assert outputs - made == {"annotation_decisions", "corpus", "text", "voice", "reports"}
 
 
-def test_loading_the_definitions_imports_nothing_heavy() -> None:
-    program = "import sys, orchestration.definitions; print(*sorted(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "cv2", "av", "librosa", "mlflow", "great_expectations", "dvc", "sklearn", "scipy", "mlcroissant"} & set(loaded)
+ALONE = """
+import sys
+
+def watch(event, facts):
+    if event.startswith("socket.") and event != "socket.__new__":
+        raise PermissionError(f"{event} {facts}")
+    if event == "open" and "/dev/nvidia" in str(facts[0]):
+        raise PermissionError(f"{event} {facts}")
+
+sys.addaudithook(watch)
+import dagster
+from orchestration.definitions import defs
+dagster.Definitions.validate_loadable(defs)
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]
+print(int(peak) * 1024 / 1e6, *sorted(sys.modules))
+"""
+
+
+Loaded = tuple[float, set[str], list[Path]]
+
+
+@pytest.fixture(scope="module")
+def loaded_alone(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """The definitions, loaded in an empty folder without environment, network and GPU: peak MB, modules, what lies in the folder then."""
+    folder = tmp_path_factory.mktemp("nowhere")
+    environment = {"PYTHONPATH": str(REPOSITORY), "HOME": str(folder)}
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    peak_mb, *modules = done.stdout.split()
+    return float(peak_mb), set(modules), list(folder.rglob("*"))
+
+
+def test_definitions_load_without_network_gpu_credentials_or_data(
+    loaded_alone: Loaded,
+) -> None:
+    assert loaded_alone[2] == []
+
+
+def test_loading_the_definitions_takes_less_than_200_mb(loaded_alone: Loaded) -> None:
+    assert loaded_alone[0] < 200
+
+
+def test_loading_the_definitions_imports_nothing_heavy(loaded_alone: Loaded) -> None:
+    assert not {"torch", "cv2", "av", "librosa", "mlflow", "great_expectations", "dvc", "sklearn", "scipy", "mlcroissant"} & loaded_alone[1]

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from corpus.contracts import UNIT_FEATURES
 from corpus.films.catalogue.entries import Film
@@ -40,20 +41,22 @@ def home(written: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home
     return found
 
 
-def run_drift() -> dg.AssetCheckEvaluation:
+def run_drift(instance: dg.DagsterInstance | None = None) -> dg.AssetCheckEvaluation:
     """The job `drift`, in a Dagster that has never made anything; its one check."""
-    result = defs.resolve_job_def("drift").execute_in_process(instance=dg.DagsterInstance.ephemeral())
+    result = defs.resolve_job_def("drift").execute_in_process(instance=instance or dg.DagsterInstance.ephemeral())
     assert result.success
     assert not result.get_asset_materialization_events()
     (evaluation,) = result.get_asset_check_evaluations()
     return evaluation
 
 
-def test_films_of_the_same_kind_pass(home: Home):
-    found = run_drift()
+def test_films_of_the_same_kind_pass_and_each_nights_verdict_is_kept(home: Home, instance: dg.DagsterInstance):
+    found = [run_drift(instance) for _ in range(2)][-1]
     assert found.passed and not found.blocking
     assert str(found.description).endswith("nothing has shifted beyond how films differ anyway")
     assert (found.metadata["known_films"].value, found.metadata["new_films"].value) == (12, 4)
+    kept = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(dg.AssetKey("champion"), "drift"), limit=9)
+    assert [record.status for record in kept] == [AssetCheckExecutionRecordStatus.SUCCEEDED] * 2
 
 
 def test_a_voice_that_moved_in_the_new_films_is_a_warning_that_names_it_in_a_sentence_and_first_in_the_table(home: Home):

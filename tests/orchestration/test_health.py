@@ -22,13 +22,14 @@ from orchestration.alerting.outbox import Outbox
 from orchestration.instance import prepare_dagster_home
 from tests.conftest import REPOSITORY
 from tests.orchestration.alerting.servers import webhook
+from tests.storage import Storage
 
 LATE = Alert("run-1", AlertKind.RUN_FAILED, "2026-01-01T00:00:00+00:00", "Job retrain failed", "the disk is full")
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    """A home with Dagster's storage."""
+def home(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A home with Dagster's storage, of each kind."""
     for name in ("DAGSTER_HOME", "FEELM_HOME"):
         monkeypatch.setenv(name, "")
     found = Home(tmp_path / ".feelm")

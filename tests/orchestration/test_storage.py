@@ -6,6 +6,7 @@ import platform
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -61,6 +62,7 @@ def test_processes_that_start_on_empty_storage_at_once_leave_what_the_next_run_f
     jobs = [Job(("film", "video"), film_id) for film_id in FILMS] + [Job(("annotations",))]
     assert all(outcome.succeeded for outcome in execute_all(jobs, 2, workspace.home.root / "log"))
     with dg.DagsterInstance.get() as instance:
+        assert_no_process_ran_two_at_once(instance)
         known = Known(instance, [(("film",), film_id) for film_id in FILMS])
         for name, key in [("film", "first"), ("film", "second"), ("annotations", "")]:
             stamp = read_stamp(workspace, name, key)
@@ -70,6 +72,17 @@ def test_processes_that_start_on_empty_storage_at_once_leave_what_the_next_run_f
             assert known.holds(workspace, STAGES[name], key)
         run_stage(workspace, "gold_labels")
         assert not known.holds(workspace, STAGES["gold_labels"], ""), "it was made without Dagster"
+
+
+def assert_no_process_ran_two_at_once(instance: dg.DagsterInstance) -> None:
+    """Two threads that materialise in one process were seen to hang for ever."""
+    by_process: dict[str, list[tuple[float, float]]] = {}
+    for record in instance.get_run_records():
+        assert record.start_time is not None and record.end_time is not None
+        by_process.setdefault(record.dagster_run.tags[PID_TAG], []).append((record.start_time, record.end_time))
+    assert len(by_process) == 2 and str(os.getpid()) not in by_process
+    for times in by_process.values():
+        assert all(ended <= started for (_, ended), (started, _) in pairwise(sorted(times)))
 
 
 def test_on_postgres_nothing_of_dagster_lies_in_files(postgres: Server, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ import dagster as dg
 import pytest
 
 from corpus.annotations.batches import build_batch
-from corpus.annotations.decisions import failing_rows_path
 from corpus.annotations.sidecars import Rejection
 from corpus.paths import Home, writing
 from quality.checks import annotation_checks
@@ -39,8 +38,8 @@ def run(tmp_path: Path) -> Callable[..., dg.ExecuteInProcessResult]:
         checks = annotation_checks(
             "annotation_batches",
             KEYS,
-            lambda batch_id: decide(home.batch(batch_id), SIMULATED.durations, rejected),
-            lambda batch_id: failing_rows_path(home.batch(batch_id)),
+            lambda batch_id, _: decide(home.batch(batch_id), SIMULATED.durations, rejected),
+            home.batch,
         )
         with dg.DagsterInstance.ephemeral() as instance:
             instance.add_dynamic_partitions("annotation_batches", ["b"])
@@ -78,7 +77,8 @@ def test_a_bad_row_blocks_what_comes_after(run: Callable[..., dg.ExecuteInProces
     assert _failed(result)[check] is dg.AssetCheckSeverity.ERROR
     found = next(e for e in result.get_asset_check_evaluations() if e.check_name == check)
     assert found.metadata["unexpected_count"].value >= 1
-    assert len(found.metadata["failing_rows"].value.records) >= 1
+    # The header is line 1 of the file.
+    assert {record.data["where"] for record in found.metadata["failing_rows"].value.records} == {"line 9"}
 
 
 def test_a_rejected_batch_holds_up_nothing_and_its_checks_say_that_it_was_rejected_and_what_was_wrong(

@@ -55,11 +55,11 @@ def test_before_the_first_model_there_is_no_champion(storage: Storage, tmp_path:
     assert registry.champion(Home(tmp_path)) is None
 
 
-def test_two_processes_may_start_a_fresh_registry_at_once(storage: Storage, tmp_path: Path) -> None:
-    folders = [model(tmp_path / name, name) for name in ("one", "two")]
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        versions = pool.starmap(register, [(tmp_path / "home", folder) for folder in folders])
-    assert sorted(versions) == [1, 2]
+def test_four_processes_may_start_a_fresh_registry_at_once(storage: Storage, tmp_path: Path) -> None:
+    folders = [model(tmp_path / name, name) for name in ("one", "two", "three", "four")]
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        versions = pool.starmap(register, [(tmp_path / "home", folder) for folder in folders], chunksize=1)
+    assert sorted(versions) == [1, 2, 3, 4]
 
 
 def kept(home: Home, tmp_path: Path, name: str) -> registry.RegisteredVersion:
