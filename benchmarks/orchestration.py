@@ -344,9 +344,7 @@ def _looked(looks: dict[str, dict[str, float]]) -> Looks:
 
 def _parts(folder: Path) -> Iterator[str]:
     for films in SIZES:
-        if not (folder / str(films) / "seeded").exists():
-            _task("seed", folder / str(films), films)
-            (folder / str(films) / "seeded").touch()
+        _seed_once(folder / str(films), films)
     looks = {films: _looked(_task("look", folder / str(films))) for films in SIZES if films not in COMPARED}  # type: ignore[arg-type]
     rounds = [{films: _measured(folder / str(films)) for films in COMPARED} for _ in range(ROUNDS)]
     looks |= {films: rounds[0][films][0] for films in COMPARED}
@@ -356,6 +354,15 @@ def _parts(folder: Path) -> Iterator[str]:
     yield _about_growth(rounds)
     yield _about_looks({films: looks[films] for films in SIZES})
     yield _about_catalogues(folder)
+
+
+def _seed_once(root: Path, films: int) -> None:
+    """A home that is there is taken where the code has not changed since: with other code all its films are stale."""
+    code, mark = " ".join(stage.code_version for stage in STAGES.values()), root / "seeded"
+    if not mark.is_file() or mark.read_text() != code:
+        shutil.rmtree(root, ignore_errors=True)
+        _task("seed", root, films)
+        mark.write_text(code)
 
 
 def _on_postgres(folder: Path) -> list[Added]:
