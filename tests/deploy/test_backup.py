@@ -79,7 +79,8 @@ def test_a_backup_brings_back_champion_events_and_files(postgres: Server, home: 
     in_use = script(postgres, "restore.sh", tmp_path / "backup")
     assert in_use.returncode != 0 and "being accessed by other users" in in_use.stderr, "the servers must be stopped first"
     # What stopping the servers does.
-    postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{os.environ['FEELM_PG_MLFLOW_DB']}'")
+    clients = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    postgres.execute(f"{clients} AND datname = '{os.environ['FEELM_PG_MLFLOW_DB']}'")
     back = script(postgres, "restore.sh", tmp_path / "backup")
     assert back.returncode == 0, back.stderr
     assert state(home) == before
