@@ -62,7 +62,8 @@ def new_films(folder: Path, known: Iterable[Film], now_s: float) -> Iterator[Pat
     named = _names_within(folder, videos)
     unnamed = sorted(path for path in folder.iterdir() if path.name not in named)
     new = [path for path in unnamed if _is_film(path)]
-    held = {held for video in videos for held in (video.resolve(), *video.resolve().parents)} if new else set()
+    resolved = [video.resolve() for video in videos] if new else []
+    held = {held for video in resolved for held in (video, *video.parents)}
     yield from (path for path in new if path.resolve() not in held and is_settled(path, now_s))
 
 
