@@ -88,8 +88,8 @@ def _language(token: str, after_another: bool) -> str | None:
 def find_beside(video: Path, suffixes: tuple[str, ...], language: str | None = None) -> Path | None:
     """A file named like the film, beside it or in a folder `Subs`; in `language` before English before any other, forced ones last."""
     stems = _stems(video)
-    beside = [path for path in sorted(video.parent.iterdir()) if _is_one(path, suffixes)]
-    near = [path for path in beside if _bare(path) in stems or path.stem.lower() in stems]
+    beside = (path for path in video.parent.iterdir() if path.suffix.lower() in suffixes)
+    near = [path for path in beside if (_bare(path) in stems or path.stem.lower() in stems) and path.is_file()]
     near = near or [path for folder in _subtitle_folders(video) for path in sorted(folder.iterdir()) if _is_one(path, suffixes)]
 
     def rank(path: Path) -> tuple[bool, bool, bool, bool, str]:
@@ -120,7 +120,9 @@ def _bare(path: Path) -> str:
 
 def _subtitle_folders(video: Path) -> list[Path]:
     """Folders of subtitles beside the film: its own there where it has one, else all of them if it is the only film."""
-    folders = [path for path in sorted(video.parent.iterdir()) if path.is_dir() and path.name.lower() in SUBTITLE_FOLDERS]
+    folders = sorted(path for path in video.parent.iterdir() if path.name.lower() in SUBTITLE_FOLDERS and path.is_dir())
+    if not folders:
+        return []
     own = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_dir() and path.name.lower() in _stems(video)]
     alone = sum(_is_one(path, VIDEO_SUFFIXES) for path in video.parent.iterdir()) == 1
     return own or (folders if alone else [])
