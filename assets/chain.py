@@ -593,6 +593,9 @@ _STAGES = (
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _STAGES}
 """Every link, in an order in which it can run."""
 
+MADE_BY: dict[str, str] = {output: stage.name for stage in _STAGES for output in stage.outputs}
+"""The link that makes an output."""
+
 
 def stage_named(name: str) -> Stage:
     """The stage, or a FeelmError that lists the names."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from assets.ancestry import Thing, products
 from assets.history import Learned
-from assets.lineage import Kind, Known, KnownVersion, build_graph, model_node, read_known
-from assets.lineage_targets import Target, find_target
+from assets.lineage import Kind, Known, KnownVersion, model_node
+from assets.lineage_targets import Target, ask
 from assets.versions import CARD_PART, REPORT_FILE, REPORT_PART
 from assets.workspace import Workspace
 from corpus.annotations.decisions import accepted_folder
@@ -77,11 +77,9 @@ def read_impact(home: Home, what: str) -> Impact:
     Raises:
         FeelmError: there is no such thing.
     """
-    workspace = Workspace(home)
-    known = read_known(workspace)
-    graph = build_graph(workspace, known)
-    target = find_target(workspace, known, graph, what)
-    reached = set(graph.reached(target.ahead, upstream=False))
+    asked = ask(home, what)
+    workspace, known, target = asked.workspace, asked.known, asked.target
+    reached = set(asked.graph.reached(target.ahead, upstream=False))
     touched = [thing for stamp in known.present.stamps for thing in products(stamp) if thing.id in reached]
     models = [_teaching(target, version, model_node(version.number) in reached) for version in known.versions]
     predictions = list(_predictions(workspace, known, target, models, touched))

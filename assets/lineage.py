@@ -8,7 +8,6 @@ so: no edge is inferred.
 from __future__ import annotations
 
 import dataclasses
-import gc
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -180,7 +179,6 @@ class Known:
 
 def read_known(workspace: Workspace) -> Known:
     """Read the home's history, and those that its registry keeps."""
-    gc.freeze()  # imported modules are no garbage: looking them through again and again was a third of the time
     versions = _read_versions(workspace)
     kept = [version.history.learned for version in versions if version.history is not None]
     taken: dict[str, Learned | Manifest] = {learned.version: learned for learned in kept if learned is not None}

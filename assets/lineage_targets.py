@@ -61,11 +61,31 @@ def read_lineage(home: Home, what: str) -> Lineage:
     Raises:
         FeelmError: there is no such thing.
     """
+    asked = ask(home, what)
+    behind = asked.graph.part(asked.graph.reached(asked.target.behind, upstream=True))
+    return Lineage(what, asked.target.behind, behind, asked.target.notes)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked about, in the graph of everything that its home remembers."""
+
+    workspace: Workspace
+    known: Known
+    graph: Graph
+    target: Target
+
+
+def ask(home: Home, what: str) -> Asked:
+    """Read all that a home remembers and find WHAT in it.
+
+    Raises:
+        FeelmError: there is no such thing.
+    """
     workspace = Workspace(home)
     known = read_known(workspace)
     graph = build_graph(workspace, known)
-    target = find_target(workspace, known, graph, what)
-    return Lineage(what, target.behind, graph.part(graph.reached(target.behind, upstream=True)), target.notes)
+    return Asked(workspace, known, graph, find_target(workspace, known, graph, what))
 
 
 def find_target(workspace: Workspace, known: Known, graph: Graph, what: str) -> Target:

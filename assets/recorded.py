@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assets.chain import STAGES, Scope, Stage, is_fresh, needs_of, output_path
+from assets.chain import MADE_BY, STAGES, Scope, Stage, is_fresh, needs_of, output_path
 from assets.workspace import ABSENT, Versions, Workspace
 from corpus.dialogue.recognise import recogniser
 from corpus.films.catalogue.entries import Film
@@ -65,7 +65,7 @@ class _Recorded(Versions):
         return version if path.exists() else ABSENT
 
 
-_FILM_LINKS = {output: stage.name for stage in STAGES.values() if stage.scope is Scope.FILM for output in stage.outputs}
+_FILM_LINKS = {output: link for output, link in MADE_BY.items() if STAGES[link].scope is Scope.FILM}
 _STAMPS: dict[Path, dict[tuple[str, str], _Stamped]] = {}
 _JUDGED: dict[tuple[object, ...], dict[str, _Judged]] = {}
 """By home (and links) what this process saw last: nothing rests on it but the time that a look takes."""

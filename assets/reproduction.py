@@ -15,12 +15,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING
 
 from assets.checkout import put_code
-from assets.snapshot import put_stages_file
+from assets.snapshot import locked_stages, put_stages_file
 from assets.versions import REPORT_FILE, REPORT_PART, SNAPSHOT_PART, registered_version
 from assets.workspace import Workspace
 from corpus.paths import Home, content_version, file_digest
@@ -196,7 +194,7 @@ def _check_out(repo: Repo, root: Path, folders: list[Path], kept_here: set[str])
     """Fetch artifacts and put them in place."""
     from dvc.exceptions import DvcException
 
-    stage_of = {out["path"]: name for name, stage in _locked(root).items() for out in stage.get("outs", [])}
+    stage_of = {out["path"]: name for name, stage in locked_stages(root).items() for out in stage.get("outs", [])}
     paths = [folder.relative_to(root).as_posix() for folder in folders]
     unknown = [path for path in paths if path not in stage_of]
     if unknown:
@@ -212,11 +210,6 @@ def _check_out(repo: Repo, root: Path, folders: list[Path], kept_here: set[str])
         except DvcException as error:
             where = repo.config["remote"][remote]["url"]
             raise FeelmError(f"the data of this model are not all in {where} any more: {error}") from error
-
-
-def _locked(root: Path) -> dict[str, Any]:
-    stages: dict[str, Any] = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    return stages
 
 
 def run_link(code: Path, home: Home, link: str) -> None:
@@ -236,7 +229,7 @@ def run_link(code: Path, home: Home, link: str) -> None:
 def _remade(home: Home, artifact: str) -> Remade:
     path, root = home.artifact(artifact), home.root.parent
     relative = path.relative_to(root).as_posix()
-    recorded = next(out["md5"] for out in _locked(root)[artifact]["outs"] if out["path"] == relative)
+    recorded = next(out["md5"] for out in locked_stages(root)[artifact]["outs"] if out["path"] == relative)
     return Remade(artifact, recorded, content_version(path))
 
 

@@ -91,7 +91,7 @@ def build_snapshot(workspace: Workspace, out: Path) -> SnapshotSummary:
         _compare(workspace, outputs)
         kept_back = workspace.not_exported()
         kept_here = _kept_here(workspace, root, set(kept_back))
-        pushed = [name for name in _locked_stages(root) if name not in kept_here] if kept_here else None
+        pushed = [name for name in locked_stages(root) if name not in kept_here] if kept_here else None
         repo.push(targets=pushed)
     _verify(root, pushed)
     revision = hashlib.sha256((root / "dvc.lock").read_bytes()).hexdigest()
@@ -128,7 +128,7 @@ def _kept_here(workspace: Workspace, root: Path, kept_back: set[str]) -> list[st
 
     training_set = workspace.home.artifact("training_set")
     words_of = set(Manifest.read(training_set).films) if kept_back and training_set.is_dir() else set()
-    links = ((name, name.partition("@")) for name in _locked_stages(root))
+    links = ((name, name.partition("@")) for name in locked_stages(root))
     return [
         name
         for name, (link, _, key) in links
@@ -144,7 +144,7 @@ def _record(repo: Repo, root: Path, targets: set[str]) -> int:
     from dvc.stage.serialize import to_lockfile
 
     path = root / "dvc.lock"
-    known = _locked_stages(root) if path.is_file() else {}
+    known = locked_stages(root) if path.is_file() else {}
     entries: dict[str, Any] = {}
     with repo.lock:
         for stage in repo.index.stages:
@@ -249,13 +249,14 @@ def _fresh_targets(workspace: Workspace) -> set[str]:
     return targets
 
 
-def _locked_stages(root: Path) -> dict[str, dict[str, Any]]:
+def locked_stages(root: Path) -> dict[str, dict[str, Any]]:
+    """What the dvc.lock in a folder records, by stage."""
     stages: dict[str, dict[str, Any]] = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     return stages
 
 
 def _locked_outputs(root: Path) -> dict[str, dict[str, Any]]:
-    return {out["path"]: out for stage in _locked_stages(root).values() for out in stage.get("outs", [])}
+    return {out["path"]: out for stage in locked_stages(root).values() for out in stage.get("outs", [])}
 
 
 def _compare(workspace: Workspace, outputs: dict[str, dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 import io
 import json
 import os
@@ -182,6 +183,7 @@ def _ask(what: str, impact: bool) -> dict[str, Any]:
 
     home, page = Home.from_environment(), io.StringIO()
     registry.records(home)
+    gc.freeze()  # as the command does
     began, at = time.time(), time.perf_counter()
     with CpuClock() as clock:
         told = impact_tables(read_impact(home, what)) if impact else lineage_tree(read_lineage(home, what))

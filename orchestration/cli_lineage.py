@@ -4,6 +4,7 @@ The tree is for people: films are gathered at its end, what was told once is nam
 `--json` gives the whole graph.
 """
 
+import gc
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -49,6 +50,7 @@ def lineage(
     from assets.impact import read_impact
     from assets.lineage_targets import read_lineage
 
+    gc.freeze()  # modules are no garbage: to look them through again and again was a third of the time
     home = Home.from_environment()
     if impact:
         found = read_impact(home, what)

@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from assets.chain import STAGES, Cause, Reason, Scope, Stage, read_stamp, why_stale
+from assets.telling import asset_of
 from assets.workspace import Workspace
 from corpus.datasets.registry import CORPORA
 from orchestration.execution import failures_of
@@ -70,7 +71,7 @@ def assets_of(stage: Stage, key: str) -> dict[str, str]:
     """The Dagster assets that a link materialises, by output."""
     if stage.scope is Scope.CORPUS:
         return CORPORA[key].assets
-    return {output: "report" if stage.name == "report" else output for output in stage.outputs}
+    return {output: asset_of(stage, output) for output in stage.outputs}
 
 
 def phases(

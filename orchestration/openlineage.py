@@ -16,7 +16,7 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from assets.ancestry import Stamp, Thing, products
-from assets.chain import STAGES
+from assets.chain import MADE_BY
 from assets.lineage import read_known
 from assets.openlineage import Made, Step, run_events
 from assets.workspace import Workspace
@@ -28,9 +28,6 @@ from orchestration.instance import prepare_dagster_home
 TIMEOUT_S = 30.0
 PAGE = 1000
 """Events read at once."""
-
-LINKS = {output: stage.name for stage in STAGES.values() for output in stage.outputs}
-"""The link that makes an output."""
 
 PRODUCTS: dict[str, tuple[str, str]] = {
     "report": ("reports", ""),
@@ -101,7 +98,7 @@ def _materialisation(asset: str, record: dg.EventLogRecord) -> _Materialisation 
     thing = Thing(*PRODUCTS.get(asset, (asset, event.partition or "")), version)
     made = Made(thing, _figure(event, "dagster/row_count"), _figure(event, "written_bytes"))
     step_key = record.event_log_entry.step_key or asset
-    return _Materialisation(record.run_id, step_key, event.partition or "", record.timestamp, made) if thing.name in LINKS else None
+    return _Materialisation(record.run_id, step_key, event.partition or "", record.timestamp, made) if thing.name in MADE_BY else None
 
 
 def _figure(event: dg.AssetMaterialization, name: str) -> Any:
@@ -117,7 +114,7 @@ def _step(job: str, started_s: float | None, events: Sequence[_Materialisation])
     first, ended_s = events[0], max(event.at_s for event in events)
     made = tuple(event.made if len(events) == 1 else replace(event.made, n_bytes=None) for event in events)
     return Step(
-        first.run_id, job, LINKS[first.made.thing.name], first.partition, ended_s if started_s is None else started_s, ended_s, made
+        first.run_id, job, MADE_BY[first.made.thing.name], first.partition, ended_s if started_s is None else started_s, ended_s, made
     )
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from assets.chain import STAGES
+from assets.chain import MADE_BY, STAGES
 from assets.snapshot import RECORDED
 from assets.telling import asset_of
 from corpus.datasets.registry import CORPORA
 
-LINK_OF = {asset_of(stage, output): stage.name for stage in STAGES.values() for output in stage.outputs} | {
+LINK_OF = {asset_of(STAGES[link], output): link for output, link in MADE_BY.items()} | {
     asset: "corpus" for corpus in CORPORA.values() for asset in corpus.assets.values()
 }
 """By asset, the link that makes it."""

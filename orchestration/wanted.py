@@ -21,6 +21,9 @@ from corpus.contracts import GOLD_LABELS, TRAINING_UNITS
 from corpus.terms import GoldStatus
 from ml.models.training_set import FILMS, one_perspective
 
+PAGE_OF_WHOLE = ("champion", "annotations", "gold_labels")
+"""What a film's page reads that is of no film."""
+
 FILM_LINKS = ("film", "film_scan", "dialogue", "scenes", *FEATURES)
 BATCH_LINKS = ("annotation_batches", "annotation_gate")
 GOLD_LINKS = ("annotations", "gold_labels")
@@ -79,7 +82,7 @@ def pages_wanted(view: Workspace) -> list[Wanted]:
     if not view.home.artifact("champion").is_dir():
         return []
     ready = [film_id for film_id in sorted(view.films) if has_stamp(view, FILM_LINKS[-1], film_id)]
-    stale = stale_films(view, ("film_report",), ready, after=FILM_LINKS, whole=("champion", "annotations", "gold_labels"))
+    stale = stale_films(view, ("film_report",), ready, after=FILM_LINKS, whole=PAGE_OF_WHOLE)
     return _wanted(PAGES_JOB, stale) or _stale(view, REPORT_JOB, ("report",), [""])
 
 

@@ -13,7 +13,7 @@ from assets.recorded import recorded
 from assets.workspace import Workspace
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home
-from orchestration.wanted import Wanted, films_wanted
+from orchestration.wanted import FILM_LINKS, PAGE_OF_WHOLE, Wanted, films_wanted
 from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through_films
 
 FILM = "film-001"
@@ -115,3 +115,12 @@ def test_only_films_of_which_something_changed_are_judged_again(home: Home, monk
     run_stage(Workspace(home), "film", FILM)
     films_wanted(recorded(home))
     assert judged == read == [FILM]
+
+
+def test_a_look_knows_of_everything_that_a_films_links_and_its_page_read(home: Home) -> None:
+    """A film is judged anew when one of these changed: what a link reads beside them would never be noticed."""
+    of_film = {"entry", "video", "subtitles", "screenplay", "recogniser", *(out for link in FILM_LINKS for out in STAGES[link].outputs)}
+    view = recorded(home)
+    for link in FILM_LINKS:
+        assert STAGES[link].inputs(view, FILM).keys() <= of_film, link
+    assert STAGES["film_report"].inputs(view, FILM).keys() <= of_film | set(PAGE_OF_WHOLE)

@@ -24,6 +24,7 @@ from orchestration.sensors import annotation_inbox, film_library, retraining, we
 from orchestration.wanted import BATCH_LINKS, GOLD_LINKS, MODEL_LINKS, Wanted, films_wanted, gold_wanted, new_gold, pages_wanted
 from tests.orchestration.serving import counting_film
 from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through, work_through_films
+from tests.orchestration.ticks import tick
 from tests.simulated_raters import Simulated, write_csv
 from tests.storage import rarely_on_postgres
 
@@ -37,18 +38,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("FEELM_HOME", str(made.root))
     work_through_films(made)
     return made
-
-
-def tick(sensor: Sensor, instance: dg.DagsterInstance, cursor: str | None = None) -> list[dg.RunRequest]:
-    """One tick as the daemon makes it: partitions are added, and the runs that are asked for are returned."""
-    found = sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
-    if isinstance(found, dg.SkipReason):
-        return []
-    assert isinstance(found, dg.SensorResult)
-    for request in found.dynamic_partitions_requests or []:
-        assert isinstance(request, dg.AddDynamicPartitionsRequest)
-        instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
-    return list(found.run_requests or [])
 
 
 def launch(request: dg.RunRequest, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
