@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -253,9 +254,20 @@ def group_versions(workspace: Workspace) -> dict[str, str]:
 
 
 def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:
+    """With all that DVC records: a link that ran anew is recorded anew, even where the same came out, or `dvc repro` would run it again."""
     kept_back = {f"{film_id}/kept back": reason for film_id, reason in workspace.not_exported().items()}
     made = ("training_set", "emotion_model", "validation_report", "dataset_card", "model_card")
-    return {**_of_whole(*made)(workspace, _), **kept_back}
+    batches = {name: workspace.versions.of(workspace.home.data / name) for name in ("annotation_batches", "annotation_decisions")}
+    return {**_of_whole(*made)(workspace, _), **kept_back, **batches, "recorded": _recorded_stamps(workspace)}
+
+
+def _recorded_stamps(workspace: Workspace) -> str:
+    """Digest of the stamps of all links that dvc.yaml knows."""
+    told = hashlib.md5(usedforsecurity=False)
+    for name in RECORDED:
+        for key in keys_of(workspace, STAGES[name]):
+            told.update(f"{name}@{key}={workspace.versions.of_stamp(_stamp_path(workspace, STAGES[name], key))}\n".encode())
+    return told.hexdigest()
 
 
 def _champion_inputs(workspace: Workspace, _: str) -> dict[str, str]:
@@ -592,6 +604,9 @@ _STAGES = (
 
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _STAGES}
 """Every link, in an order in which it can run."""
+
+RECORDED: tuple[str, ...] = tuple(takewhile(lambda name: name != "dataset_snapshot", STAGES))
+"""The links that dvc.yaml knows: all before the snapshot. Champion and pages come after it and follow from it."""
 
 MADE_BY: dict[str, str] = {output: stage.name for stage in _STAGES for output in stage.outputs}
 """The link that makes an output."""

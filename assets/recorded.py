@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assets.chain import MADE_BY, STAGES, Scope, Stage, is_fresh, needs_of, output_path
-from assets.workspace import ABSENT, Versions, Workspace
+from assets.workspace import ABSENT, Versions, Workspace, stamp_digest
 from corpus.dialogue.recognise import recogniser
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home
@@ -26,9 +26,10 @@ Facts = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class _Stamped:
-    """A stamp's file as it lay there, and the versions that it tells of its outputs."""
+    """A stamp's file as it lay there, the digest of what was made of what, and the versions that it tells of its outputs."""
 
     facts: Facts
+    digest: str
     versions: dict[Path, str]
 
 
@@ -64,6 +65,12 @@ class _Recorded(Versions):
             return super().of(path)
         return version if path.exists() else ABSENT
 
+    def of_stamp(self, path: Path) -> str:
+        """As it was when this process looked."""
+        stage, name = path.parent.name, path.stem
+        stamp = self.stamps.get((stage, "" if STAGES[stage].scope is Scope.WHOLE else name))
+        return stamp.digest if stamp else ABSENT
+
 
 _FILM_LINKS = {output: link for output, link in MADE_BY.items() if STAGES[link].scope is Scope.FILM}
 _STAMPS: dict[Path, dict[tuple[str, str], _Stamped]] = {}
@@ -91,8 +98,9 @@ def _stamps(workspace: Workspace, stage: Stage, before: Mapping[tuple[str, str],
 
 
 def _read(workspace: Workspace, stage: Stage, key: str, path: Path, facts: Facts) -> _Stamped:
-    outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"]
-    return _Stamped(facts, {output_path(workspace, stage, output, key): version for output, version in outputs.items()})
+    stamp = json.loads(path.read_text(encoding="utf-8"))
+    outputs = {output_path(workspace, stage, output, key): version for output, version in stamp["outputs"].items()}
+    return _Stamped(facts, stamp_digest(stamp), outputs)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

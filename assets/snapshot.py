@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from assets.chain import STAGES, Scope, group_versions, is_fresh, keys_of, robustness_version
+from assets.chain import RECORDED, STAGES, Scope, group_versions, is_fresh, keys_of, robustness_version
 from assets.params import PROJECT
 from assets.workspace import Workspace
 from corpus.paths import Home, file_digest, write_json, write_text
@@ -37,28 +37,6 @@ LOCAL, TEAM = "store", "team"
 
 HOME_NAME = ".feelm"
 """What the project's own dvc.yaml calls the home."""
-
-RECORDED = (
-    "film",
-    "film_scan",
-    "dialogue",
-    "scenes",
-    "face_features",
-    "voice_features",
-    "text_features",
-    "scene_features",
-    "annotation_batches",
-    "annotation_gate",
-    "annotations",
-    "gold_labels",
-    "corpus",
-    "training_set",
-    "emotion_model",
-    "validation_report",
-    "dataset_card",
-    "model_card",
-)
-"""The links that dvc.yaml knows. Champion and pages come after the snapshot and follow from it."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -25,6 +26,12 @@ from corpus.terms import FeelmError
 
 ABSENT = "0" * 32
 """Version of an input that is not there."""
+
+
+def stamp_digest(stamp: dict[str, Any]) -> str:
+    """Digest of a stamp's code, inputs, settings and outputs."""
+    made = {part: stamp[part] for part in ("code", "inputs", "params", "outputs")}
+    return hashlib.md5(json.dumps(made, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass
@@ -43,6 +50,10 @@ class Versions:
     def forget(self, path: Path) -> None:
         """The path was written: compute again when asked."""
         self._known.pop(path, None)
+
+    def of_stamp(self, path: Path) -> str:
+        """Digest of what a stamp says was made of what, whatever it cost and in which run; `ABSENT` before the stage's first run."""
+        return stamp_digest(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ABSENT
 
     def of_source(self, path: Path) -> str:
         """md5 of a (large) source file, remembered across runs by its size, time and inode."""

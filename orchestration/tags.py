@@ -8,8 +8,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from assets.chain import MADE_BY, STAGES
-from assets.snapshot import RECORDED
+from assets.chain import MADE_BY, RECORDED, STAGES
 from assets.telling import asset_of
 from corpus.datasets.registry import CORPORA
 

@@ -12,13 +12,14 @@ import yaml
 from dvc.lock import LockError
 from dvc.repo import Repo
 
-from assets.chain import STAGES
+from assets.chain import STAGES, Cause, is_fresh, why_stale
 from assets.params import PROJECT
+from assets.recorded import recorded
 from assets.snapshot import _fresh_targets, _kept_here, _record, _repository, write_stage_list
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
-from corpus.paths import Home, write_json
+from corpus.paths import Home, content_version, write_json
 from corpus.terms import FeelmError
 from orchestration.wanted import GOLD_LINKS, MODEL_LINKS
 from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through, work_through_films
@@ -121,6 +122,22 @@ def test_what_was_not_made_by_the_code_that_stands_there_is_not_recorded(tmp_pat
     shutil.rmtree(home.artifact("model_card"))
     with pytest.raises(FeelmError, match="model_card is not up to date"):
         _fresh_targets(Workspace(home))
+
+
+def test_a_link_that_ran_anew_is_recorded_anew_even_where_the_same_came_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise `dvc repro` would run it again: dvc.lock says of which code and inputs each output was made."""
+    put_stand_ins(monkeypatch)
+    home = stub_home(tmp_path, 2)
+    work_through_films(home)
+    work_through(home, (*GOLD_LINKS, *MODEL_LINKS[:-1]), [""])
+    before = content_version(home.artifact("training_set"))
+    for look in (Workspace, recorded):
+        assert is_fresh(look(home), "dataset_snapshot")
+    monkeypatch.setitem(STAGES, "scene_features", dataclasses.replace(STAGES["scene_features"], modules=("ml.features.voice",)))
+    work_through(home, ("scene_features",), ["film-000"])
+    for look in (Workspace, recorded):
+        assert is_fresh(look(home), "training_set") and content_version(home.artifact("training_set")) == before
+        assert [(reason.cause, reason.names) for reason in why_stale(look(home), "dataset_snapshot")] == [(Cause.INPUTS, ("recorded",))]
 
 
 def chosen(workspace: Workspace) -> tuple[str, dict[str, str]]:

@@ -54,6 +54,19 @@ def test_dvc_repro_after_a_run_does_nothing(small_root: Path) -> None:
     assert ran(told) == [] and "up to date" in told
 
 
+def test_dvc_repro_does_nothing_while_a_refused_batch_waits_nor_when_it_was_taken_away(small_root: Path, home: Home) -> None:
+    first, *rows = (small_root / "made" / "annotations.csv").read_text().splitlines()
+    refused = home.inbox / "refused.csv"
+    try:
+        refused.write_text("\n".join([first, rows[0].replace(rows[0].split(",")[first.split(",").index("emotion")], "happyish")]) + "\n")
+        assert list(json.loads(feelm(small_root, "run", "--json").stdout)["refused"]) == ["refused"]
+        assert ran(dvc(small_root, "repro")) == []
+    finally:
+        refused.unlink()
+    assert feelm(small_root, "run").returncode == 0
+    assert ran(dvc(small_root, "repro")) == []
+
+
 def test_code_and_data_of_a_registered_model_are_put_into_a_fresh_folder_and_its_report_comes_out_the_same(
     home: Home, tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ ASSETS = """{ assetNodes { assetKey { path } groupName kinds description isParti
 LAUNCH = """mutation($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 
+ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"""
 
 LATEST = """query($path: [String!]!, $keys: [String!]) { assetOrError(assetKey: {path: $path}) { ... on Asset {
@@ -116,7 +117,7 @@ def materialise(dagster: Dagster, asset: str, partition: str | None) -> dict[str
     assert launched["__typename"] == "LaunchRunSuccess", launched
     deadline = time.monotonic() + RUN_S
     status = ""
-    while status not in ("SUCCESS", "FAILURE", "CANCELED") and time.monotonic() < deadline:
+    while status not in ENDED and time.monotonic() < deadline:
         time.sleep(2)
         status = dagster.ask(RUN, id=launched["run"]["runId"])["runOrError"]["status"]
     assert status == "SUCCESS"
@@ -161,11 +162,16 @@ def shows(page: Page, *words: str) -> None:
     page.wait_for(" and ".join(words), lambda: all(word in page.told() for word in words), RUN_S)
 
 
+def shows_line(page: Page, line: str) -> None:
+    """Wait until this stands on the page by itself; what is drawn anew is gone for a moment, so one look would not do."""
+    page.wait_for(line, lambda: line in page.told().splitlines(), RUN_S)
+
+
 def finished_run(dagster: Dagster, page: Page, before: str) -> str:
-    """Follow the run that came after `before` on its page until it has ended; its id."""
+    """Open the page of the run that came after `before`, and wait until the run has ended; its id."""
     run_id = page.wait_for("a new run", lambda: (newest := newest_run(dagster)) != before and newest)
     page.open(f"{dagster.pages}/runs/{run_id}")
-    page.wait_for("the run's end", lambda: {"Success", "Failure", "Canceled"} & set(page.told().splitlines()), RUN_S)
+    page.wait_for("the run's end", lambda: dagster.ask(RUN, id=run_id)["runOrError"]["status"] in ENDED, RUN_S)
     return str(run_id)
 
 
@@ -192,8 +198,8 @@ def test_a_person_materialises_a_films_asset_and_reads_what_came_of_it(dagster: 
     picture(page, "launch")
     page.click("[role=dialog] button", "Launch 1 run")
     run_id = finished_run(dagster, page, before)
+    shows_line(page, "Success")
     picture(page, "run")
-    assert "Success" in page.told().splitlines()
 
     page.open(f"{dagster.pages}/assets/{FILM_ASSET}?view=partitions&partition={FILM}")
     shows(page, run_id[:8], "cpu_s", "wall_s", "written_bytes", "dagster/row_count", "dagster/column_schema")
