@@ -27,6 +27,9 @@ PERSPECTIVES = ("portrayed", "intended", "perceived", "felt")
 MODALITIES_SEEN = ("a", "v", "t", "av", "at", "vt", "avt")
 JUDGEMENT_STATUSES = ("submitted", "skipped", "rejected", "adjudicated")
 
+MADE = "made by corpus.maker; nobody's work is in it"
+"""What stands for the rights of films that Feelm made itself, by which they are known."""
+
 FILM_ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 

@@ -23,6 +23,7 @@ from ml.models.dataset import load_film
 from ml.models.explain import explain_units
 from ml.models.predict import EmotionModel, load_model, predict
 from ml.models.reasons import Effect, Why, reasons
+from service.champion import champion_folder
 
 UNCERTAIN_BELOW = 0.4
 """A top probability below this is shown as uncertain."""
@@ -97,22 +98,12 @@ Prepare = Callable[[Home, TextEncoder], dict[str, str]]
 
 
 def _detect(home: Home, source: str, prepare: Prepare, explain: bool) -> Detection:
-    model = load_model(_champion(home))
+    model = load_model(champion_folder(home))
     with tempfile.TemporaryDirectory(prefix="feelm-detect-") as scratch_root:
         scratch = Home(Path(scratch_root))
         missing = prepare(scratch, TextEncoder(model.facts.columns.text_encoder))
         units = _units(scratch, model, explain)
     return Detection(source, model.version, ", ".join(sorted(model.facts.trained_on)), units, missing)
-
-
-def _champion(home: Home) -> Path:
-    folder = home.artifact("champion")
-    if not folder.is_dir():
-        raise FeelmError(f"there is no champion model in {home.root}: `feelm demo` or `feelm run` trains one")
-    if not (folder / "model.json").is_file():
-        reasons = json.loads((folder / "decision.json").read_text(encoding="utf-8"))["reasons"]
-        raise FeelmError(f"no model has passed the gate yet in {home.root}: {'; '.join(reasons)}")
-    return folder
 
 
 def _units(scratch: Home, model: EmotionModel, explain: bool) -> tuple[DetectedUnit, ...]:

@@ -27,7 +27,7 @@ from corpus.maker.truth import VERSION, read_truth, tell, truth_record
 from corpus.maker.voice import SAMPLE_RATE
 from corpus.paths import file_digest, write_json, write_text, writing
 from corpus.processes import worker_pool
-from corpus.terms import FeelmError
+from corpus.terms import MADE, FeelmError
 
 MANIFEST = "manifest.json"
 ANNOTATIONS = "annotations.csv"
@@ -103,7 +103,7 @@ def _catalogue_entry(story: Story) -> str:
         "language": "en",
         "genres": ["made", story.scenes[0].mood],
         "rights": "cc0",
-        "rights_ref": "made by corpus.maker; nobody's work is in it",
+        "rights_ref": MADE,
         "attribution": f"Feelm's film maker, seed {story.seed}",
         "declared_use": "commercial",
     }

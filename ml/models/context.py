@@ -6,13 +6,16 @@ and single ones are dropped at random, so that any subset works later. The best 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
 
 from corpus.chunks import Arrays
 from corpus.terms import EMOTIONS, MODALITIES
@@ -356,25 +359,44 @@ def _dropped(opinions: Opinions, table: IntArray, params: ContextParams) -> Opin
     return dataclasses.replace(opinions, present=present, listened=listened)
 
 
-def join(states: list[State], data: UnitArrays, opinions: Opinions, rows: IntArray, config: NetworkConfig, alone: bool = False) -> Joined:
+class Ensemble:
+    """Several context networks of one shape that are asked together: their weights lie side by side, and one pass answers for all, in a
+    third of the time. For any number of threads, one at a time.
+    """
+
+    def __init__(self, networks: Sequence[ContextNetwork]) -> None:
+        self.networks = [network.eval() for network in networks]
+        self._weights = stack_module_state(list(self.networks))
+        self._shape = copy.deepcopy(self.networks[0]).to("meta")
+        self._lock = Lock()
+
+    @classmethod
+    def of(cls, states: Sequence[State], config: NetworkConfig) -> Ensemble:
+        """Networks with these weights; RuntimeError where they are of another shape."""
+        networks = [ContextNetwork(config) for _ in states]
+        for network, state in zip(networks, states, strict=True):
+            network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+        return cls(networks)
+
+    def answer(self, batch: ContextBatch) -> list[FloatArray]:
+        """The parts of `Joined` that the networks say of a batch in the mean, (b, t, ...) each."""
+
+        def ask(parameters: dict[str, Tensor], buffers: dict[str, Tensor]) -> tuple[Tensor, ...]:
+            output = functional_call(self._shape, (parameters, buffers), (batch,))
+            logits = [part.log_softmax(-1) for part in (output.emotion, output.reaction, output.characters)]
+            return logits[0], squashed(output.levels), *logits[1:]
+
+        with self._lock, torch.no_grad():
+            return [part.mean(0).numpy() for part in vmap(ask)(*self._weights)]
+
+
+def join(networks: Ensemble, data: UnitArrays, opinions: Opinions, rows: IntArray, alone: bool = False) -> Joined:
     """The mean opinion of several context networks on `rows`; with `alone` each unit is seen without its neighbours."""
-    network = ContextNetwork(config).eval()
     runs = sorted(runs_of(data, rows, alone), key=len)
     said = Joined.blank(len(data))
     for table in [padded(runs[i : i + 64]) for i in range(0, len(runs), 64)]:
         batch, real = context_batch(data, opinions, table), table >= 0
-        each = [_answer(network, state, batch) for state in states]
-        mean = Joined(*(np.mean([part[real] for part in parts], axis=0) for parts in zip(*each, strict=True)))
+        mean = Joined(*(part[real] for part in networks.answer(batch)))
         mean.characters[batch.spoke.numpy()[real] < 0] = np.nan
         said.put(table[real], mean)
     return Joined(*(part[rows] for part in said.parts()))
-
-
-def _answer(network: ContextNetwork, state: State, batch: ContextBatch) -> list[FloatArray]:
-    """The parts of `Joined` that a network with that state says of a batch, (b, t, ...) each."""
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
-    with torch.no_grad():
-        output = network(batch)
-    logits = (output.emotion, output.reaction, output.characters)
-    emotion, reaction, characters = (part.log_softmax(-1).numpy() for part in logits)
-    return [emotion, squashed(output.levels).numpy(), reaction, characters]

@@ -233,6 +233,20 @@ def checkpoint_epochs(params: ExpertParams) -> list[int]:
     return [every * (i + 1) for i in range(min(params.checkpoints, params.epochs // every))]
 
 
+@contextmanager
+def in_use(network: torch.nn.Module) -> Iterator[None]:
+    """Without dropout and gradients inside, as before afterwards."""
+    trains = network.training
+    if trains:
+        network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if trains:
+            network.train()
+
+
 def state_opinions(
     network: Expert, data: UnitArrays, modality: int, standardiser: Standardiser, rows: IntArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -240,15 +254,13 @@ def state_opinions(
     logits = np.full((len(rows), len(EMOTIONS)), np.nan, np.float32)
     levels = np.full((len(rows), LEVEL_COUNT), np.nan, np.float32)
     there = np.flatnonzero(data.present[rows, modality])
-    network.eval()
-    with torch.no_grad():
+    with in_use(network):
         for chunk in np.array_split(there, -(-len(there) // 256)) if len(there) else []:
             own = rows[chunk]
             features = torch.from_numpy(standardiser.apply(raw_features(data, modality, own)))
             crops, mask = _shown(network, data, own) if modality == FACE else (None, None)
             emotion, level = network(features, torch.from_numpy(data.source[own]), crops, mask)
             logits[chunk], levels[chunk] = emotion.numpy(), level.numpy()
-    network.train()
     return logits, levels
 
 
@@ -287,11 +299,9 @@ def state_without_crops(network: Expert, data: UnitArrays, standardiser: Standar
     """
     logits = np.full((len(rows), CROPS, len(EMOTIONS)), np.nan, np.float32)
     there = np.flatnonzero(data.present[rows, FACE] & (data.crop_row[rows] >= 0))
-    network.eval()
-    with torch.no_grad():
+    with in_use(network):
         for chunk in np.array_split(there, -(-len(there) // 256)) if len(there) else []:
             logits[chunk] = _without_each(network, data, standardiser, rows[chunk])
-    network.train()
     return logits
 
 

@@ -19,11 +19,11 @@ from corpus.contracts import EXPLANATIONS
 from corpus.terms import EMOTIONS, MODALITIES, ExplainedPart
 from corpus.threads import one_torch_thread
 from ml.models.calibration import log_softmax
-from ml.models.context import Opinions, context_batch, join, padded, runs_of
+from ml.models.context import Ensemble, Opinions, context_batch, join, padded, runs_of
 from ml.models.dataset import CROPS, FACE, FloatArray, IntArray, UnitArrays
-from ml.models.experts import State, state_without_crops, with_maps
-from ml.models.networks import STEPS_BACK, ContextBatch, ContextNetwork, Heard, NetworkConfig, same_scene
-from ml.models.predict import EmotionModel, ModelFacts, expert_network, model_opinions
+from ml.models.experts import state_without_crops, with_maps
+from ml.models.networks import STEPS_BACK, ContextBatch, Heard, NetworkConfig, same_scene
+from ml.models.predict import EmotionModel, ModelFacts, model_opinions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,13 +39,13 @@ LEAST_LOG_ODDS = {ExplainedPart.MODALITY: 0.0, ExplainedPart.LINE: 0.1, Explaine
 class Reader:
     """A fused system as it answers: its context networks, their sizes, and the temperature of each source (sources,)."""
 
-    contexts: list[State]
+    contexts: Ensemble
     config: NetworkConfig
     temperatures: FloatArray
 
     def logits(self, data: UnitArrays, opinions: Opinions, rows: IntArray) -> FloatArray:
         """Calibrated logits (n, 7) of the emotion."""
-        joined = join(self.contexts, data, opinions, rows, self.config)
+        joined = join(self.contexts, data, opinions, rows)
         return joined.logits / self.temperatures[data.source[rows]][:, None]
 
 
@@ -74,7 +74,7 @@ class Explanation:
 def explain_units(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd.DataFrame:
     """EXPLANATIONS of what `predict` says of the same units; `unit_ids` holds unit_id and film_id, row by row."""
     facts, rows, data = model.facts, np.arange(len(data)), with_maps(data, model.facts.config)
-    reader = Reader(model.contexts, facts.config, np.array([facts.temperatures[source] for source in facts.sources], np.float32))
+    reader = Reader(model.context_networks, facts.config, np.array([facts.temperatures[source] for source in facts.sources], np.float32))
     with one_torch_thread():
         without = calibrated_without_crops(facts, data, rows, _without_crops(model, data, rows))
         said = explain(reader, data, model_opinions(model, data), without, rows)
@@ -83,8 +83,8 @@ def explain_units(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays)
 
 def _without_crops(model: EmotionModel, data: UnitArrays, rows: IntArray) -> FloatArray:
     """Mean logits (n, 8, 7) of the face's experts with each crop left out; NaN where there is no such crop, or no expert."""
-    experts = [expert for expert in model.experts if expert.modality == FACE]
-    each = [state_without_crops(expert_network(model, expert), data, expert.standardiser, rows) for expert in experts]
+    experts = [(i, expert) for i, expert in enumerate(model.experts) if expert.modality == FACE]
+    each = [state_without_crops(model.expert_networks[i], data, expert.standardiser, rows) for i, expert in experts]
     return np.mean(each, axis=0, dtype=np.float32) if each else np.full((len(rows), CROPS, len(EMOTIONS)), np.nan, np.float32)
 
 
@@ -161,7 +161,6 @@ def _each_silenced(reader: Reader, data: UnitArrays, opinions: Opinions, run: In
     Few units hear the line, so that only a stretch around it is read anew. The units before it are what they are in the whole run, and so
     is the mood of the rest of the scene.
     """
-    network = ContextNetwork(reader.config).eval()
     further = reader.config.window * reader.config.context_layers + STEPS_BACK
     back = max(reader.config.window, further + 1)
     places = padded([np.arange(max(0, at - back), min(len(run), at + further + 1)) for at in range(len(run))])
@@ -169,15 +168,14 @@ def _each_silenced(reader: Reader, data: UnitArrays, opinions: Opinions, run: In
     whole, near = context_batch(data, opinions, run[None]), context_batch(data, opinions, np.where(places >= 0, run[places], -1))
     silent, anew = silenced(near, torch.from_numpy(at)), torch.arange(places.shape[1]) >= torch.from_numpy(at)[:, None]
     said = np.zeros((2, *places.shape, len(EMOTIONS)), np.float32)
-    for state in reader.contexts:
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    for network in reader.contexts.networks:
         with torch.no_grad():
             heard = network.hear(whole)
             around = Heard(heard.hidden, heard.alone[0, places], heard.past[0, places])
             outside = _scene_sums(heard, whole)[0, places] - _scene_sums(around, near)
             for i, one in enumerate((around, _replaced(around, network.hear(silent), anew))):
                 logits = network.conclude(one, network.elsewhere(one.past, near, outside), near)
-                said[i] += logits.log_softmax(-1).numpy() / len(reader.contexts)
+                said[i] += logits.log_softmax(-1).numpy() / len(reader.contexts.networks)
     return said[0], said[1], at
 
 

@@ -455,6 +455,8 @@ class ContextBlock(nn.Module):
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.project(self.before_attention(hidden)).chunk(3, dim=-1)
         )
         bias = self.relation(relation).permute(0, 3, 1, 2).masked_fill(~allowed.unsqueeze(1), -1e9)
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        # Written out: torch's own attention is slower at this size, and cannot be asked of several networks at once.
+        weight = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5 + bias).softmax(-1)
+        attended = weight @ value
         hidden = hidden + self.dropout(self.out(attended.transpose(1, 2).flatten(2)))
         return hidden + self.dropout(self.mixing(self.before_mixing(hidden)))

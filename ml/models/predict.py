@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +24,15 @@ from corpus.paths import file_digest, write_json
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FaceNetwork, FeelmError
 from ml.models.calibration import log_softmax, softmax
 from ml.models.cast import role_of
-from ml.models.context import Joined, Opinions, join
+from ml.models.context import Ensemble, Joined, Opinions, join
 from ml.models.dataset import FACE, Columns, FloatArray, IntArray, Standardiser, UnitArrays
 from ml.models.experts import State, Stated, make_expert, state_all, with_maps
-from ml.models.networks import ContextNetwork, Expert, NetworkConfig
+from ml.models.networks import Expert, NetworkConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 6
+FORMAT = 7
 FILES = ("weights.safetensors", "model.json")
 TABLES = ("predictions.parquet", "reactions.parquet", "explanations.parquet")
 COMPANIONS = (*TABLES, "curves.json", "summary.json", "report.json", "decision.json", "README.md", "grounds.json")
@@ -42,6 +43,9 @@ PICKLE_BEGINNINGS = (b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in ra
 """A zip, in which torch keeps its pickles, and the pickle protocols that mark themselves."""
 
 NEXT_COLUMNS = tuple(f"next_{emotion}" for emotion in EMOTIONS)
+FOLLOWS = ("next", "own", "answer")
+"""What follows an emotion: the next unit's, the speaker's own when they speak next, the addressee's answer."""
+
 FUSED = "fused"
 NO_CONTEXT = f"{FUSED}_no_context"
 """The fused system on each unit without its neighbours."""
@@ -60,7 +64,11 @@ class TrainedExpert:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """`model.json`: what is needed beside the weights. Temperatures are by source, `expert_temperatures[modality][source]`."""
+    """`model.json`: what is needed beside the weights. Temperatures are by source, `expert_temperatures[modality][source]`.
+
+    `conversation` is the source that has most labelled units in dialogue: talk is read as that one. `follows` are what was counted of the
+    gold emotions: FOLLOWS by name, how often each (row) is followed by each (column), (7, 7).
+    """
 
     config: NetworkConfig
     columns: Columns
@@ -71,18 +79,30 @@ class ModelFacts:
     trained_on: dict[str, str]
     declared_use: str
     seed: int
+    conversation: str
+    follows: dict[str, list[list[float]]]
     emotions: tuple[str, ...] = EMOTIONS
     format: int = FORMAT
 
 
 @dataclass(frozen=True)
 class EmotionModel:
-    """Experts, context networks and the facts to use them."""
+    """Experts, context networks and the facts to use them; the networks are built once, by whoever asks first."""
 
     facts: ModelFacts
     experts: list[TrainedExpert]
     contexts: list[State]
     version: str
+
+    @cached_property
+    def expert_networks(self) -> list[Expert]:
+        """The experts' networks, for use; RuntimeError where the weights are of another shape."""
+        return [expert_network(self.facts, expert).eval() for expert in self.experts]
+
+    @cached_property
+    def context_networks(self) -> Ensemble:
+        """The context networks, for use; RuntimeError where the weights are of another shape."""
+        return Ensemble.of(self.contexts, self.facts.config)
 
 
 def save_model(facts: ModelFacts, experts: list[TrainedExpert], contexts: list[State], out: Path) -> None:
@@ -121,10 +141,7 @@ def load_model(folder: Path) -> EmotionModel:
     experts, contexts = _parse_weights(_read_tensors(folder / FILES[0]))
     model = EmotionModel(facts, experts, contexts, file_digest(folder / "manifest.json")[:12])
     try:
-        for expert in experts:
-            expert_network(model, expert)
-        for state in contexts:
-            ContextNetwork(facts.config).load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+        model.expert_networks, model.context_networks  # noqa: B018 (they are built)
     except RuntimeError as error:
         raise FeelmError(f"the model at {folder} is of another shape than this version's networks: train again (feelm run)") from error
     return model
@@ -220,15 +237,14 @@ def expert_opinions(model: EmotionModel, data: UnitArrays, rows: IntArray | None
     rows = np.arange(len(data)) if rows is None else rows
     said = [Stated.blank(len(data)) for _ in MODALITIES]
     for modality in sorted({expert.modality for expert in model.experts}):
-        experts = [expert for expert in model.experts if expert.modality == modality]
-        each = [state_all(expert_network(model, one), data, modality, one.standardiser, rows) for one in experts]
+        experts = [pair for pair in zip(model.expert_networks, model.experts, strict=True) if pair[1].modality == modality]
+        each = [state_all(network, data, modality, one.standardiser, rows) for network, one in experts]
         said[modality].put(rows, Stated.mean(each))
     return said
 
 
-def expert_network(model: EmotionModel, expert: TrainedExpert) -> Expert:
+def expert_network(facts: ModelFacts, expert: TrainedExpert) -> Expert:
     """The expert's network with its weights; RuntimeError where they are of another shape."""
-    facts = model.facts
     network = make_expert(expert.modality, len(expert.standardiser.mean), len(facts.sources), facts.config, facts.columns.speech_width)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in expert.state.items()})
     return network
@@ -241,11 +257,12 @@ def model_opinions(model: EmotionModel, data: UnitArrays, rows: IntArray | None 
 
 def predict(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays) -> pd.DataFrame:
     """PREDICTIONS of the system `fused` for units of any subset of modalities; `unit_ids` holds unit_id and film_id, row by row."""
-    joined = join(model.contexts, data, model_opinions(model, data), np.arange(len(data)), model.facts.config)
-    return prediction_rows(unit_ids, FUSED, -1, _probabilities(model, data, joined), joined.levels, softmax(joined.reaction))
+    joined = join(model.context_networks, data, model_opinions(model, data), np.arange(len(data)))
+    return prediction_rows(unit_ids, FUSED, -1, probabilities_of(model, data, joined), joined.levels, softmax(joined.reaction))
 
 
-def _probabilities(model: EmotionModel, data: UnitArrays, joined: Joined) -> FloatArray:
+def probabilities_of(model: EmotionModel, data: UnitArrays, joined: Joined) -> FloatArray:
+    """Calibrated probabilities (n, 7) of the emotion, with the temperature of each unit's source."""
     temperature = np.array([model.facts.temperatures[source] for source in model.facts.sources], np.float32)
     return softmax(joined.logits / temperature[data.source][:, None]).astype(np.float32)
 

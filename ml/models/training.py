@@ -22,7 +22,18 @@ from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, MODALITIES, DeclaredUse, FeelmError
 from ml.evaluation import baselines
 from ml.models.calibration import fit_temperature, soft_loss, softmax
-from ml.models.context import ContextParams, ContextRun, Joined, Opinions, join, runs_of, shuffled_places
+from ml.models.context import (
+    ContextParams,
+    ContextRun,
+    Ensemble,
+    Joined,
+    Opinions,
+    character_counts,
+    join,
+    runs_of,
+    shuffled_places,
+    transition_counts,
+)
 from ml.models.dataset import (
     CROPS,
     FACE,
@@ -51,6 +62,7 @@ from ml.models.face.seen import VIEWS
 from ml.models.grounds import weight_grounds
 from ml.models.networks import NetworkConfig
 from ml.models.predict import (
+    FOLLOWS,
     FUSED,
     NO_CONTEXT,
     SHUFFLED,
@@ -309,7 +321,21 @@ def _facts(taught: _Taught, unseen: dict[int, UnseenOpinions], params: TrainingP
         trained_on=_trained_on(taught.manifest),
         declared_use=_narrowest([*taught.manifest.declared_uses.values(), *(weight.declared_use for weight in brought)]),
         seed=params.seed,
+        conversation=_conversation(data, sources),
+        follows=_follows(data),
     )
+
+
+def _conversation(data: UnitArrays, sources: list[str]) -> str:
+    """The source with most labelled units in dialogue, the films where none has any."""
+    in_dialogue = np.isfinite(data.soft[:, 0]) & (data.next_row >= 0)
+    return sources[int(np.bincount(data.source[in_dialogue], minlength=len(sources)).argmax())]
+
+
+def _follows(data: UnitArrays) -> dict[str, list[list[float]]]:
+    rows = np.arange(len(data))
+    counts = (transition_counts(data, rows), *character_counts(data, rows))
+    return {name: count.tolist() for name, count in zip(FOLLOWS, counts, strict=True)}
 
 
 def _priors(data: UnitArrays, sources: list[str], rows: IntArray, params: TrainingParams) -> dict[str, list[float]]:
@@ -450,18 +476,18 @@ class _Fusion:
         logits = np.full((len(self.data), len(EMOTIONS)), np.nan, np.float32)
         for job, run in zip(jobs, runs, strict=True):
             rows = job.validation_rows
-            logits[rows] = join([run.state], self.data, job.opinions, rows, self.params.networks).logits
+            logits[rows] = join(Ensemble.of([run.state], self.params.networks), self.data, job.opinions, rows).logits
         return np.array(list(_temperatures(self.data, self.facts.sources, logits).values()), np.float32)
 
     def _test_fold(self, learnt: _Learnt, gathered: _Gathered) -> None:
-        rows, states = self.folds.rows(learnt.fold), learnt.states
+        rows, networks = self.folds.rows(learnt.fold), Ensemble.of(learnt.states, self.params.networks)
         opinions = self._opinions(learnt.facts, None)
-        gathered.put("whole", rows, join(states, self.data, opinions, rows, self.params.networks))
-        gathered.put("alone", rows, join(states, self.data, opinions, rows, self.params.networks, alone=True))
+        gathered.put("whole", rows, join(networks, self.data, opinions, rows))
+        gathered.put("alone", rows, join(networks, self.data, opinions, rows, alone=True))
         places = shuffled_places(self.data, rows, self.params.seed * 10_007 + 9_001 + learnt.fold)
-        gathered.put("shuffled", rows, join(states, self.data, opinions.placed(rows, places), places, self.params.networks))
+        gathered.put("shuffled", rows, join(networks, self.data, opinions.placed(rows, places), places))
         for subset in SUBSETS:
-            gathered.put(subset, rows, join(states, self.data, opinions.only(subset), rows, self.params.networks))
+            gathered.put(subset, rows, join(networks, self.data, opinions.only(subset), rows))
         for m in self.unseen:
             gathered.put_single(m, rows, np.where(opinions.present[rows, m, None], opinions.log_p[rows, m], opinions.prior[rows]))
 
@@ -472,7 +498,7 @@ class _Fusion:
         logits = (
             self.unseen[FACE].without_crops if FACE in self.unseen else np.full((len(self.data), CROPS, len(EMOTIONS)), np.nan, np.float32)
         )
-        reader = Reader(learnt.states, self.params.networks, learnt.temperatures)
+        reader = Reader(Ensemble.of(learnt.states, self.params.networks), self.params.networks, learnt.temperatures)
         without = calibrated_without_crops(learnt.facts, self.data, rows, logits[rows])
         return explain(reader, self.data, self._opinions(learnt.facts, None), without, rows)
 

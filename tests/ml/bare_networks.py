@@ -26,7 +26,7 @@ def experts_and_context() -> np.ndarray:
     """Logits of the context network, which learned from what three experts said that learned on drawn units."""
     from corpus.terms import EMOTIONS, MODALITIES
     from ml.models.calibration import log_softmax
-    from ml.models.context import ContextParams, Opinions, join, train_context
+    from ml.models.context import ContextParams, Ensemble, Opinions, join, train_context
     from ml.models.experts import ExpertJob, ExpertParams, train_expert
     from ml.models.networks import NetworkConfig
 
@@ -38,7 +38,7 @@ def experts_and_context() -> np.ndarray:
     levels, listening = np.stack([run.levels[-1] for run in runs], axis=1), log_softmax(runs[0].listening[-1])
     opinions = Opinions(log_p, levels, data.present, prior, listening, data.listened)
     learnt = train_context(data, opinions, rows, rows, ContextParams(steps=4, every=2), config, seed=0)
-    return join([learnt.state], data, opinions, rows, config).logits
+    return join(Ensemble.of([learnt.state], config), data, opinions, rows).logits
 
 
 def encoder() -> np.ndarray:

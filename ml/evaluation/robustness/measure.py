@@ -155,7 +155,7 @@ def read_unseen(unseen: Unseen, data: UnitArrays) -> Said:
             if not len(rows):
                 continue
             opinions = model_opinions(model, data, rows)
-            joined = join(model.contexts, data, opinions, rows, model.facts.config)
+            joined = join(model.context_networks, data, opinions, rows)
             said[0, rows] = softmax(joined.logits / model.facts.temperatures[FILMS])
             there = opinions.present[rows]
             alone = np.where(there[..., None], opinions.log_p[rows], opinions.prior[rows][:, None])

@@ -187,18 +187,24 @@ def build_text_features(
 
 
 def line_languages(units: pd.DataFrame, language: str | None) -> list[str | None]:
-    """The language of each unit's words, a two-letter code where there is one; None where a unit has no words or nothing is known.
+    """The language of each unit's words, as `languages_of` tells it."""
+    texts = [text if isinstance(text, str) else "" for text in units["text"]]
+    return languages_of(texts, language, bool(units["position"].notna().all()))
+
+
+def languages_of(lines: Sequence[str], language: str | None, ordered: bool = True) -> list[str | None]:
+    """The language of each line's words, a two-letter code where there is one; None where a line has no words or nothing is known.
 
     A line that says its language plainly (probability 0.8) has that one; one that does not has its neighbours' where those before and
-    after agree and the units are in order, else the declared one or that of all lines together.
+    after agree and the lines are in order, else the declared one or that of all lines together.
     """
     from corpus.dialogue.language import base_code, guess_language
 
-    texts = [text if isinstance(text, str) and has_words(text) else None for text in units["text"]]
+    texts = [text if has_words(text) else None for text in lines]
     own = [guess.code if text is not None and (guess := guess_language([text])) else None for text in texts]
     whole = guess_language([text for text in texts if text is not None])
     usual = base_code(language) if language else whole.code if whole else None
-    around = _agreed(own) if units["position"].notna().all() else [None] * len(own)
+    around = _agreed(own) if ordered else [None] * len(own)
     return [(code or near_by or usual) if text is not None else None for text, code, near_by in zip(texts, own, around, strict=True)]
 
 

@@ -6,7 +6,7 @@ import torch
 
 from corpus.contracts import TRAINING_UNITS
 from corpus.terms import EMOTIONS, MODALITIES
-from ml.models.context import ContextParams, Opinions, _Feed, join, train_context
+from ml.models.context import ContextParams, Ensemble, Opinions, _Feed, join, train_context
 from ml.models.dataset import UnitArrays, load_training, training_columns
 from ml.models.networks import LEVEL_COUNT, ContextNetwork, NetworkConfig
 from tests.ml.conftest import FILMS, Trained
@@ -57,7 +57,7 @@ def test_what_faces_show_while_they_listen_is_learnt_to_foresee_the_next_line(da
     said = Opinions(silent, levels, data.present, prior, listening, shown >= 0)
     rows, config = np.arange(len(data)), NetworkConfig.debug()
     learnt = train_context(data, said, rows, rows, ContextParams(steps=40, every=10, learning_rate=0.05), config, seed=0)
-    foreseen = join([learnt.state], data, said, rows, config)
+    foreseen = join(Ensemble.of([learnt.state], config), data, said, rows)
     assert (foreseen.reaction[shown >= 0].argmax(axis=1) == shown[shown >= 0]).mean() > 0.9
     addressed = (shown >= 0) & np.isfinite(foreseen.characters[:, 1, 0]) & (data.next_of[:, 1] == data.next_row)
     assert addressed.sum() > 10

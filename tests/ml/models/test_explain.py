@@ -9,7 +9,7 @@ import torch
 from corpus.contracts import EXPLANATIONS
 from corpus.terms import EMOTIONS, MODALITIES
 from ml.models.cast import PRESENT
-from ml.models.context import Opinions, join
+from ml.models.context import Ensemble, Opinions, join
 from ml.models.dataset import CROPS, FACE, TEXT, VOICE, Standardiser, UnitArrays, load_film
 from ml.models.experts import make_expert, state_opinions, state_without_crops
 from ml.models.explain import Reader, explain, explain_units, line_effects, modality_effects, shares
@@ -64,12 +64,13 @@ def opinions(data: UnitArrays, seed: int = 1) -> Opinions:
 
 def reader(count: int = 2, **changes: object) -> Reader:
     """Context networks whose weights are drawn, so that everything in reach has an influence."""
-    states = []
+    networks = []
     for seed in range(count):
         torch.manual_seed(seed)
-        network = ContextNetwork(dataclasses.replace(CONFIG, **changes))
-        states.append({name: (t + 0.6 * torch.randn_like(t)).numpy() for name, t in network.state_dict().items()})
-    return Reader(states, dataclasses.replace(CONFIG, **changes), np.array([1.3], np.float32))
+        network = ContextNetwork(dataclasses.replace(CONFIG, **changes)).eval()
+        network.load_state_dict({name: t + 0.6 * torch.randn_like(t) for name, t in network.state_dict().items()})
+        networks.append(network)
+    return Reader(Ensemble(networks), dataclasses.replace(CONFIG, **changes), np.array([1.3], np.float32))
 
 
 def without_line(said: Opinions, row: int) -> Opinions:
@@ -124,8 +125,7 @@ def test_the_one_modality_that_says_something_has_the_whole_share() -> None:
     said = opinions(data)
     log_p = said.log_p.copy()
     log_p[:, [FACE, TEXT]] = said.prior[:, None]
-    states = [ContextNetwork(CONFIG).state_dict()]
-    plain = Reader([{name: t.numpy() for name, t in states[0].items()}], CONFIG, asked.temperatures)
+    plain = Reader(Ensemble([ContextNetwork(CONFIG)]), CONFIG, asked.temperatures)
     said = dataclasses.replace(said, log_p=log_p, listened=np.zeros(12, bool))
     found = shares(modality_effects(plain, data, said, np.arange(12), plain.logits(data, said, np.arange(12))))
     assert found[:, VOICE] == pytest.approx(1.0, abs=1e-3)
@@ -137,7 +137,7 @@ def test_a_modality_that_speaks_against_the_emotion_has_a_share_below_0() -> Non
     said = opinions(data)
     log_p = np.full((1, 3, 7), np.log(0.05), np.float32)
     log_p[0, [FACE, TEXT], JOY], log_p[0, VOICE, ANGER] = np.log(0.7), np.log(0.7)
-    plain = Reader([{name: t.numpy() for name, t in ContextNetwork(CONFIG).state_dict().items()}], CONFIG, np.ones(1, np.float32))
+    plain = Reader(Ensemble([ContextNetwork(CONFIG)]), CONFIG, np.ones(1, np.float32))
     said = dataclasses.replace(said, log_p=log_p)
     found = shares(modality_effects(plain, data, said, np.arange(1), plain.logits(data, said, np.arange(1))))[0]
     assert found[FACE] > 0 and found[TEXT] > 0 and found[VOICE] < 0
@@ -153,7 +153,7 @@ def test_modalities_are_those_of_asking_again_with_the_others_only() -> None:
     effects = modality_effects(asked, data, said, rows, whole)
     assert np.isnan(effects.log_odds[3, VOICE]) and np.isfinite(np.delete(effects.log_odds, 3, axis=0)).all()
     for modality, others in ((FACE, (VOICE, TEXT)), (VOICE, (FACE, TEXT)), (TEXT, (FACE, VOICE))):
-        rest = join(asked.contexts, data, said.only(others), rows, CONFIG).logits / np.float32(1.3)
+        rest = join(asked.contexts, data, said.only(others), rows).logits / np.float32(1.3)
         slow = log_odds(whole, whole.argmax(axis=1)) - log_odds(rest, whole.argmax(axis=1))
         there = present[:, modality]
         assert effects.log_odds[there, modality] == pytest.approx(slow[there], abs=1e-4)

@@ -1,0 +1,143 @@
+"""Dialogues in words alone, as the networks take them: what a service reads while people talk.
+
+The arrays are those that a film's units become, with faces, voices and times unknown, so that the same networks answer with the same
+numbers. Many dialogues go through at once: one conversation continued by each of a dozen candidate replies costs one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.features.text.build import TEXT_FEATURES
+from ml.features.text.live import LineReader
+from ml.models.calibration import softmax
+from ml.models.cast import present_characters
+from ml.models.context import join
+from ml.models.dataset import CROP_PX, CROPS, TEXT, Columns, FloatArray, IntArray, UnitArrays
+from ml.models.predict import EmotionModel, model_opinions, probabilities_of
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What somebody says; `speaker` is any name, None where it is not known who speaks."""
+
+    text: str
+    speaker: str | None = None
+
+
+@dataclass(frozen=True)
+class HeardTurns:
+    """What the model says of n turns: probabilities (n, 7), levels (n, 3: LEVELS), which were `read` (n,), their languages.
+
+    `following` (n, 7) is the emotion of whoever speaks next, `own_next` (n, 7) that of the speaker when they do, `answer` (n, 7) of the
+    addressee, NaN where nobody else has spoken yet. `alone` (n, 7) is what each turn says by itself.
+    """
+
+    probabilities: FloatArray
+    levels: FloatArray
+    read: np.ndarray
+    languages: tuple[str | None, ...]
+    following: FloatArray
+    own_next: FloatArray
+    answer: FloatArray
+    alone: FloatArray
+
+    def part(self, rows: slice) -> HeardTurns:
+        """Some turns alone."""
+        own = (self.probabilities[rows], self.levels[rows], self.read[rows], self.languages[rows])
+        return HeardTurns(*own, self.following[rows], self.own_next[rows], self.answer[rows], self.alone[rows])
+
+
+def hear(model: EmotionModel, reader: LineReader, dialogues: Sequence[Sequence[Turn]], language: str | None = None) -> list[HeardTurns]:
+    """What the model says of the turns of each dialogue; `language` is the declared one of all, where it is known.
+
+    Raises:
+        WeightError: the text encoder is missing or damaged.
+    """
+    facts = model.facts
+    lines = reader.read([[turn.text for turn in turns] for turns in dialogues], language)
+    text = np.concatenate([lines.embedding, lines.values[:, _cue_columns(facts.columns)]], axis=1)
+    data = dialogue_arrays(dialogues, text, lines.read, facts.columns, facts.sources.index(facts.conversation))
+    rows = np.arange(len(data))
+    opinions = model_opinions(model, data)
+    joined = join(model.context_networks, data, opinions, rows)
+    alone = np.where(lines.read[:, None], opinions.log_p[:, TEXT], opinions.prior)
+    characters = softmax(joined.characters)
+    heard = HeardTurns(
+        probabilities_of(model, data, joined),
+        joined.levels,
+        lines.read,
+        lines.languages,
+        softmax(joined.reaction),
+        characters[:, 0],
+        characters[:, 1],
+        softmax(alone),
+    )
+    ends = np.cumsum([len(turns) for turns in dialogues])
+    return [heard.part(slice(end - len(turns), end)) for end, turns in zip(ends.tolist(), dialogues, strict=True)]
+
+
+def _cue_columns(columns: Columns) -> IntArray:
+    return np.array([TEXT_FEATURES.index(name) for name in columns.cues], np.int64)
+
+
+def dialogue_arrays(dialogues: Sequence[Sequence[Turn]], text: FloatArray, read: np.ndarray, columns: Columns, source: int) -> UnitArrays:
+    """The units of some dialogues of which each is one scene.
+
+    `text` (n, width of embedding and cues) is NaN where a turn is not `read` (n,); `source` is the number of the source they are read as.
+    """
+    n = len(read)
+    lengths = [len(turns) for turns in dialogues]
+    sequence = np.repeat(np.arange(len(dialogues)), lengths)
+    place = np.concatenate([np.arange(length) for length in lengths]).astype(np.int64) if n else np.zeros(0, np.int64)
+    speaker = _speakers(dialogues)
+    cast = present_characters(sequence, place, sequence, speaker)
+    following = np.where(np.append(sequence[1:], -1) == sequence, np.arange(n) + 1, -1)
+    present = np.zeros((n, 3), bool)
+    present[:, TEXT] = read
+    nowhere, unknown = np.full(n, -1, np.int64), np.full((n, 7), np.nan, np.float32)
+    return UnitArrays(
+        crops=np.zeros((0, CROPS, CROP_PX, CROP_PX), np.uint8),
+        crop_mask=np.zeros((0, CROPS), bool),
+        crop_t_ms=np.zeros((0, CROPS), np.int64),
+        crop_row=nowhere,
+        listener_crop_row=nowhere,
+        face=_unmeasured(n, 2 * len(columns.face)),
+        listener_face=_unmeasured(n, 2 * len(columns.face)),
+        voice=_unmeasured(n, 2 * len(columns.voice)),
+        speech=_unmeasured(n, columns.speech_width),
+        text=text,
+        present=present,
+        listened=np.zeros(n, bool),
+        sequence=sequence,
+        place=place,
+        when=_unmeasured(n, 3),
+        scene=sequence,
+        speaker=speaker,
+        listener=nowhere,
+        source=np.full(n, source, np.int64),
+        soft=unknown,
+        label=nowhere,
+        levels=_unmeasured(n, 3),
+        next_row=following,
+        last_of=cast.last,
+        next_of=cast.next,
+    )
+
+
+def _unmeasured(n: int, width: int) -> FloatArray:
+    return np.full((n, width), np.nan, np.float32)
+
+
+def _speakers(dialogues: Sequence[Sequence[Turn]]) -> IntArray:
+    """Numbers of the speakers, each dialogue's its own; -1 where it is not known who speaks."""
+    known: dict[tuple[int, str], int] = {}
+    numbers = [
+        known.setdefault((i, turn.speaker), len(known)) if turn.speaker is not None else -1
+        for i, turns in enumerate(dialogues)
+        for turn in turns
+    ]
+    return np.array(numbers, np.int64)
