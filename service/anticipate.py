@@ -1,0 +1,122 @@
+"""How somebody will react: to what was said, and to what might be said next.
+
+A candidate turn is heard as if it were spoken, and the network tells what the other person feels when they answer. Beside it stand what
+needs no model: that nothing changes, what usually follows one's own emotion and another's, and what is most frequent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from corpus.terms import EMOTIONS, FeelmError
+from ml.models.dataset import FloatArray
+from ml.models.dialogue import HeardTurns, Turn
+from service.champion import Champion
+from service.readings import Reading, readings_of, rounded
+
+MOST_CANDIDATES = 64
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a system without a model says: its name, the emotion, and all seven."""
+
+    name: str
+    emotion: str
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What `who` will feel when they speak after `to`: the emotion named, all seven probabilities, and what `to` itself sounds like.
+
+    `change` is by how much each probability differs from what the person felt last (-1..1), None where they have not spoken.
+    """
+
+    who: str | None
+    to: Turn
+    emotion: str
+    probabilities: tuple[float, ...]
+    change: tuple[float, ...] | None
+    sounds: Reading
+    baselines: tuple[Baseline, ...]
+
+
+def anticipate(champion: Champion, turns: Sequence[Turn], candidates: Sequence[Turn], language: str | None = None) -> tuple[Reaction, ...]:
+    """The reaction of the other person to each candidate for the next turn.
+
+    Raises:
+        FeelmError: there is no candidate, or there are more than MOST_CANDIDATES.
+    """
+    if not 1 <= len(candidates) <= MOST_CANDIDATES:
+        raise FeelmError(f"give 1 to {MOST_CANDIDATES} candidates for the next turn, not {len(candidates)}")
+    heard = champion.hear([[*turns, candidate] for candidate in candidates], language)
+    return tuple(_reaction(champion, turns, candidate, one) for candidate, one in zip(candidates, heard, strict=True))
+
+
+def foresee(champion: Champion, turns: Sequence[Turn], language: str | None = None) -> tuple[Reaction, ...]:
+    """After each turn of a talk the reaction of whoever hears it, from what was said up to it alone.
+
+    Raises:
+        FeelmError: there is no turn.
+    """
+    if not turns:
+        raise FeelmError("there is no turn: give what was said so far")
+    (heard,) = champion.hear([turns], language)
+    parts = [heard.part(slice(0, end)) for end in range(1, len(turns) + 1)]
+    return tuple(_reaction(champion, turns[:i], turns[i], part) for i, part in enumerate(parts))
+
+
+def _reaction(champion: Champion, turns: Sequence[Turn], candidate: Turn, heard: HeardTurns) -> Reaction:
+    last = _last_of_other(turns, candidate)
+    foreseen = heard.answer[-1] if np.isfinite(heard.answer[-1]).all() else heard.following[-1]
+    before = heard.alone[last] if last is not None else None
+    return Reaction(
+        who=turns[last].speaker if last is not None else None,
+        to=candidate,
+        emotion=named(champion, foreseen),
+        probabilities=rounded(foreseen),
+        change=None if before is None else tuple(round(float(d), 4) for d in foreseen - before),
+        sounds=readings_of(heard)[-1],
+        baselines=tuple(_baselines(champion, before, heard.alone[-1])),
+    )
+
+
+def _last_of_other(turns: Sequence[Turn], candidate: Turn) -> int | None:
+    """The last turn of whoever spoke last beside the candidate's speaker."""
+    return next((i for i in range(len(turns) - 1, -1, -1) if turns[i].speaker not in (None, candidate.speaker)), None)
+
+
+def named(champion: Champion, foreseen: FloatArray) -> str:
+    """The emotion that stands out: the one whose probability is greatest measured by how usual it is among answers.
+
+    Most answers are neutral, so the greatest probability alone would say little else; dividing by the share of each emotion (raised to
+    USUAL) weighs recalls alike, as macro-F1 does.
+    """
+    usual = _counts(champion, "next").sum(axis=0)
+    return EMOTIONS[int(np.argmax(foreseen / (usual / usual.sum()) ** USUAL))]
+
+
+USUAL = 0.5
+"""Power of the usual share: 0 names the most probable emotion, 1 the one that rises most."""
+
+
+def _counts(champion: Champion, name: str) -> FloatArray:
+    """Counts (7, 7) of an emotion (row) followed by another, each cell begun at one."""
+    return np.array(champion.model.facts.follows[name], np.float32) + 1
+
+
+def _baselines(champion: Champion, before: FloatArray | None, heard: FloatArray) -> list[Baseline]:
+    """Persistence and transitions of the person's last emotion where they spoke, the usual answer to the turn's, and the majority."""
+    own, answer, following = (_counts(champion, name) for name in ("own", "answer", "next"))
+    usual = following.sum(axis=0)
+    told = {"persistence": before, "transitions": None if before is None else own[before.argmax()]}
+    told |= {"answer": answer[heard.argmax()], "majority": usual}
+    return [_baseline(name, p / p.sum()) for name, p in told.items() if p is not None]
+
+
+def _baseline(name: str, p: FloatArray) -> Baseline:
+    return Baseline(name, EMOTIONS[int(p.argmax())], rounded(p))

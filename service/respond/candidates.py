@@ -1,0 +1,76 @@
+"""Candidate replies from a domain's templates: some for each of the likeliest ways of answering, in the person's language.
+
+A template that was said in this talk already is not said again, and the order is drawn by the talk itself, so that the same talk has the
+same candidates and another one others. A feeling is acknowledged first where it is strong, as people do before they ask or advise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from service.domains.profile import Profile, Strategy, Template
+from service.respond.choose import Choice
+from service.respond.wording import Said, fill
+
+WAYS = 3
+"""Ways of answering that candidates are written for."""
+
+EACH = 4
+"""Candidates of a way."""
+
+ACKNOWLEDGED = ("anger", "fear", "sadness", "disgust")
+ACKNOWLEDGED_FROM = 0.4
+"""Emotions that are acknowledged before anything else is said, from this intensity (0..1) on."""
+
+OPENED = (Strategy.QUESTION, Strategy.SUGGESTION, Strategy.INFORMATION, Strategy.OTHER)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A reply that might be given: its text, how it answers, who wrote it (templates, film, endpoint), and a film line's `source`."""
+
+    text: str
+    strategy: Strategy
+    writer: str
+    source: str | None = None
+
+
+def written(profile: Profile, choice: Choice, said: Said, earlier: Sequence[str]) -> list[Candidate]:
+    """Candidates of the likeliest ways; `earlier` are the replies given in this talk. Never empty."""
+    rng = random.Random(hashlib.sha256("\n".join([profile.name, *earlier, said.text]).encode()).digest())
+    ways = sorted(choice.shares, key=lambda way: -choice.shares[way])[:WAYS]
+    return [Candidate(text, way, "templates") for way in ways for text in _of_way(profile, way, said, earlier, rng)]
+
+
+def _of_way(profile: Profile, way: Strategy, said: Said, earlier: Sequence[str], rng: random.Random) -> list[str]:
+    texts = list(_filled(profile, way, said))
+    fresh = [text for text in texts if not any(text in reply for reply in earlier)] or texts
+    rng.shuffle(fresh)
+    chosen = fresh[:EACH]
+    opening = _opening(profile, way, said, earlier, rng)
+    opened = [f"{opening} {text}" for text in chosen[: EACH // 2] if opening and len(f"{opening} {text}".split()) <= profile.most_words]
+    return [*chosen, *opened]
+
+
+def _filled(profile: Profile, way: Strategy, said: Said) -> Iterator[str]:
+    """What the way's templates say, those for this very emotion first."""
+    own = [template for template in profile.templates if template.strategy is way and template.language == said.language]
+    fit = [template for template in own if said.emotion in template.emotions] + [template for template in own if not template.emotions]
+    yield from dict.fromkeys(text for template in fit or _english(profile, way) if (text := fill(template, said)) is not None)
+
+
+def _english(profile: Profile, way: Strategy) -> list[Template]:
+    """What a language that lacks the way answers with: the profile has general English ones of every way that it takes."""
+    return [one for one in profile.templates if one.strategy is way and one.language == "en" and not one.slots and not one.emotions]
+
+
+def _opening(profile: Profile, way: Strategy, said: Said, earlier: Sequence[str], rng: random.Random) -> str | None:
+    if way not in OPENED or said.emotion not in ACKNOWLEDGED or said.intensity < ACKNOWLEDGED_FROM:
+        return None
+    texts = [
+        text for text in _filled(profile, Strategy.REFLECTION, said) if not any(text in reply for reply in earlier) and "?" not in text
+    ]
+    return rng.choice(texts) if texts else None

@@ -1,0 +1,129 @@
+"""States that are no emotions and are read from them: frustration, satisfaction, engagement, confusion.
+
+Each is a logistic function of the person's emotions now, of how they changed since before, and of cues in their words. The cues are
+declared (`cues.yaml`, by language), the weights learned from committed, labelled conversations and kept readable (`weights.json`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from corpus.terms import EMOTIONS
+from ml.models.calibration import softmax
+from ml.models.dataset import FloatArray
+from ml.models.dialogue import Turn
+from service.linear import Linear, fit
+from service.readings import Reading
+
+CUES_FILE = Path(__file__).parent / "cues.yaml"
+WEIGHTS_FILE = Path(__file__).parent / "weights.json"
+EARLIER = 2
+"""A person's earlier turns whose mean their emotion is compared with."""
+
+FADING = 0.6
+"""How much of a state of the turn before still counts: who was frustrated is so still, unless the words say otherwise."""
+
+RIDGE = 3.0
+THERE_FROM = 0.5
+
+
+class State(StrEnum):
+    """What a person is in besides an emotion."""
+
+    FRUSTRATION = "frustration"
+    SATISFACTION = "satisfaction"
+    ENGAGEMENT = "engagement"
+    CONFUSION = "confusion"
+
+
+STATES = tuple(State)
+
+
+@dataclass(frozen=True)
+class StateReading:
+    """How far a person is in a state (0..1), and what spoke most for it: cues by name, emotions, and changes of them."""
+
+    state: State
+    value: float
+    reasons: tuple[str, ...]
+
+    @property
+    def there(self) -> bool:
+        """Whether it is more likely than not."""
+        return self.value >= THERE_FROM
+
+
+@cache
+def _cues() -> dict[str, dict[str, re.Pattern[str]]]:
+    """By language, cues by name."""
+    raw = yaml.safe_load(CUES_FILE.read_text(encoding="utf-8"))
+    return {
+        language: {name: re.compile(pattern, re.IGNORECASE | re.DOTALL) for name, pattern in cues.items()} for language, cues in raw.items()
+    }
+
+
+@cache
+def cue_names() -> tuple[str, ...]:
+    """Every cue that some language has, in a fixed order."""
+    return tuple(sorted({name for cues in _cues().values() for name in cues}))
+
+
+def cues_in(text: str, language: str | None) -> frozenset[str]:
+    """The cues in somebody's words; a language that is not known (None) is taken for English."""
+    plain = text.replace("’", "'")
+    return frozenset(name for name, pattern in _cues().get(language or "en", {}).items() if pattern.search(plain))
+
+
+def feature_names() -> tuple[str, ...]:
+    """Every feature, in a fixed order: cues now, cues of the turn before, emotions now and their rise."""
+    return (*cue_names(), *(f"before: {name}" for name in cue_names()), *EMOTIONS, *(f"more {emotion}" for emotion in EMOTIONS))
+
+
+def features(turns: Sequence[Turn], readings: Sequence[Reading], at: int) -> FloatArray:
+    """The features of the turn `at` as its speaker's."""
+    own = [i for i in range(at + 1) if turns[i].speaker == turns[at].speaker]
+    now, earlier = np.array(readings[at].probabilities), own[-1 - EARLIER : -1]
+    rise = now - np.mean([readings[i].probabilities for i in earlier], axis=0) if earlier else np.zeros(len(EMOTIONS))
+    said = cues_in(turns[at].text, readings[at].language)
+    before = cues_in(turns[own[-2]].text, readings[own[-2]].language) if len(own) > 1 else frozenset()
+    heard = [float(name in said) for name in cue_names()] + [float(name in before) * FADING for name in cue_names()]
+    return np.array([*heard, *now, *rise], np.float32)
+
+
+def states_at(turns: Sequence[Turn], readings: Sequence[Reading], at: int) -> tuple[StateReading, ...]:
+    """The states of the speaker of turn `at` when they say it."""
+    row = features(turns, readings, at)
+    return tuple(_state(state, read_weights()[state], row) for state in STATES)
+
+
+def _state(state: State, weights: Linear, row: FloatArray) -> StateReading:
+    value = float(softmax(weights.logits(row[None]))[0, 1])
+    return StateReading(state, round(value, 4), weights.reasons(row, 1, 3) if value >= THERE_FROM else ())
+
+
+@cache
+def read_weights() -> Mapping[State, Linear]:
+    """What was learned, by state."""
+    whole = Linear.read(WEIGHTS_FILE)
+    return {
+        state: Linear(whole.features, ("not", state), np.stack([np.zeros(len(whole.weights), np.float32), whole.weights[:, i]], axis=1))
+        for i, state in enumerate(STATES)
+    }
+
+
+def fit_states(rows: FloatArray, there: FloatArray) -> Linear:
+    """Learn each state from turns: features (n, f), and which states a turn's speaker is in (n, 4) of 0 and 1."""
+    columns = []
+    for i in range(len(STATES)):
+        labels = ["there" if one else "not" for one in there[:, i]]
+        one = fit(rows, labels, feature_names(), ("not", "there"), RIDGE, evenly=0.5)
+        columns.append(one.weights[:, 1] - one.weights[:, 0])
+    return Linear(feature_names(), tuple(STATES), np.stack(columns, axis=1))
