@@ -136,9 +136,8 @@ def main() -> None:
     changed = [row for row in rows if row.changes]
     parts.append(f"## The {len(changed)} after which another speaks\n\n{table(head, scores(changed))}")
     won, low, high, n = rank_of_real(champion, spoken)
-    parts.append(
-        f"## The real next line among random ones\n\nNearer to the talk than a random line: {won:.3f} ({low:.3f} to {high:.3f}), {n} lines, {RIVALS} rivals each."
-    )
+    told = f"Nearer to the talk than a random line: {won:.3f} ({low:.3f} to {high:.3f}), {n} lines, {RIVALS} rivals each."
+    parts.append(f"## The real next line among random ones\n\n{told}")
     write_result("reaction", "Reactions foreseen on MELD's development part", "\n\n".join(parts), PACKAGES)
 
 

@@ -1,7 +1,7 @@
 """How somebody will react: to what was said, and to what might be said next.
 
-A candidate turn is heard as if it were spoken, and the network tells what the other person feels when they answer. Beside it stand what
-needs no model: that nothing changes, what usually follows one's own emotion and another's, and what is most frequent.
+A candidate turn is heard as if it were spoken, and what the other person will feel is foreseen from the readings up to it. Beside it
+stands what needs no model: that nothing changes, what usually follows one's own emotion and another's, and what is most frequent.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from corpus.terms import EMOTIONS, FeelmError
+from ml.models import foresight
 from ml.models.dataset import FloatArray
 from ml.models.dialogue import HeardTurns, Turn
 from service.champion import Champion
-from service.readings import Reading, readings_of, rounded
+from service.readings import Reading, reading, rounded
 
 MOST_CANDIDATES = 64
 
@@ -71,17 +72,16 @@ def foresee(champion: Champion, turns: Sequence[Turn], language: str | None = No
 
 
 def _reaction(champion: Champion, turns: Sequence[Turn], candidate: Turn, heard: HeardTurns) -> Reaction:
-    last = _last_of_other(turns, candidate)
-    foreseen = heard.answer[-1] if np.isfinite(heard.answer[-1]).all() else heard.following[-1]
-    before = heard.alone[last] if last is not None else None
+    last, foreseen = _last_of_other(turns, candidate), heard.following[-1]
+    before = heard.so_far[last] if last is not None else None
     return Reaction(
         who=turns[last].speaker if last is not None else None,
         to=candidate,
         emotion=named(champion, foreseen),
         probabilities=rounded(foreseen),
         change=None if before is None else tuple(round(float(d), 4) for d in foreseen - before),
-        sounds=readings_of(heard)[-1],
-        baselines=tuple(_baselines(champion, before, heard.alone[-1])),
+        sounds=reading(heard.so_far[-1], heard.levels[-1], bool(heard.read[-1]), heard.languages[-1]),
+        baselines=tuple(_baselines(champion, before, heard.so_far[-1])),
     )
 
 
@@ -90,18 +90,10 @@ def _last_of_other(turns: Sequence[Turn], candidate: Turn) -> int | None:
     return next((i for i in range(len(turns) - 1, -1, -1) if turns[i].speaker not in (None, candidate.speaker)), None)
 
 
-def named(champion: Champion, foreseen: FloatArray) -> str:
-    """The emotion that stands out: the one whose probability is greatest measured by how usual it is among answers.
-
-    Most answers are neutral, so the greatest probability alone would say little else; dividing by the share of each emotion (raised to
-    USUAL) weighs recalls alike, as macro-F1 does.
-    """
+def named(champion: Champion, probabilities: FloatArray) -> str:
+    """The emotion that stands out against how usual it is among what follows."""
     usual = _counts(champion, "next").sum(axis=0)
-    return EMOTIONS[int(np.argmax(foreseen / (usual / usual.sum()) ** USUAL))]
-
-
-USUAL = 0.5
-"""Power of the usual share: 0 names the most probable emotion, 1 the one that rises most."""
+    return EMOTIONS[int(foresight.named(probabilities[None], usual / usual.sum())[0])]
 
 
 def _counts(champion: Champion, name: str) -> FloatArray:

@@ -102,23 +102,26 @@ class ContextRun:
 @dataclass(frozen=True)
 class Joined:
     """What the context network says of n units: emotion logits (n, 7), levels (n, 3), logits of the next unit's emotion (n, 7), and of what
-    each character present feels when they speak next (n, PRESENT, 7), NaN for nobody.
+    each character present feels when they speak next (n, PRESENT, 7), NaN for nobody; `past` (n, 7) are logits of the emotion as told by
+    what came up to the unit alone.
     """
 
     logits: FloatArray
     levels: FloatArray
     reaction: FloatArray
     characters: FloatArray
+    past: FloatArray
 
     @classmethod
     def blank(cls, n: int) -> Joined:
         """Nothing said of n units."""
-        shapes = ((len(EMOTIONS),), (LEVEL_COUNT,), (len(EMOTIONS),), (PRESENT, len(EMOTIONS)))
+        seven = (len(EMOTIONS),)
+        shapes = (seven, (LEVEL_COUNT,), seven, (PRESENT, *seven), seven)
         return cls(*(np.full((n, *shape), np.nan, np.float32) for shape in shapes))
 
     def parts(self) -> tuple[FloatArray, ...]:
         """Its arrays."""
-        return self.logits, self.levels, self.reaction, self.characters
+        return self.logits, self.levels, self.reaction, self.characters, self.past
 
     def put(self, rows: IntArray, of: Joined) -> None:
         """Set what is said of some rows."""
@@ -383,7 +386,7 @@ class Ensemble:
 
         def ask(parameters: dict[str, Tensor], buffers: dict[str, Tensor]) -> tuple[Tensor, ...]:
             output = functional_call(self._shape, (parameters, buffers), (batch,))
-            logits = [part.log_softmax(-1) for part in (output.emotion, output.reaction, output.characters)]
+            logits = [part.log_softmax(-1) for part in (output.emotion, output.reaction, output.characters, output.past)]
             return logits[0], squashed(output.levels), *logits[1:]
 
         with self._lock, torch.no_grad():

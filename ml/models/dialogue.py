@@ -17,6 +17,7 @@ from ml.models.calibration import softmax
 from ml.models.cast import present_characters
 from ml.models.context import join
 from ml.models.dataset import CROP_PX, CROPS, TEXT, Columns, FloatArray, IntArray, UnitArrays
+from ml.models.foresight import foreseen
 from ml.models.predict import EmotionModel, model_opinions, probabilities_of
 
 
@@ -32,23 +33,21 @@ class Turn:
 class HeardTurns:
     """What the model says of n turns: probabilities (n, 7), levels (n, 3: LEVELS), which were `read` (n,), their languages.
 
-    `following` (n, 7) is the emotion of whoever speaks next, `own_next` (n, 7) that of the speaker when they do, `answer` (n, 7) of the
-    addressee, NaN where nobody else has spoken yet. `alone` (n, 7) is what each turn says by itself.
+    `so_far` (n, 7) is a turn's emotion as told by what came up to it alone, `following` (n, 7) what is foreseen of whoever speaks next from
+    that (`ml.models.foresight`).
     """
 
     probabilities: FloatArray
     levels: FloatArray
     read: np.ndarray
     languages: tuple[str | None, ...]
+    so_far: FloatArray
     following: FloatArray
-    own_next: FloatArray
-    answer: FloatArray
-    alone: FloatArray
 
     def part(self, rows: slice) -> HeardTurns:
         """Some turns alone."""
         own = (self.probabilities[rows], self.levels[rows], self.read[rows], self.languages[rows])
-        return HeardTurns(*own, self.following[rows], self.own_next[rows], self.answer[rows], self.alone[rows])
+        return HeardTurns(*own, self.so_far[rows], self.following[rows])
 
 
 def hear(model: EmotionModel, reader: LineReader, dialogues: Sequence[Sequence[Turn]], language: str | None = None) -> list[HeardTurns]:
@@ -61,21 +60,10 @@ def hear(model: EmotionModel, reader: LineReader, dialogues: Sequence[Sequence[T
     lines = reader.read([[turn.text for turn in turns] for turns in dialogues], language)
     text = np.concatenate([lines.embedding, lines.values[:, _cue_columns(facts.columns)]], axis=1)
     data = dialogue_arrays(dialogues, text, lines.read, facts.columns, facts.sources.index(facts.conversation))
-    rows = np.arange(len(data))
-    opinions = model_opinions(model, data)
-    joined = join(model.context_networks, data, opinions, rows)
-    alone = np.where(lines.read[:, None], opinions.log_p[:, TEXT], opinions.prior)
-    characters = softmax(joined.characters)
-    heard = HeardTurns(
-        probabilities_of(model, data, joined),
-        joined.levels,
-        lines.read,
-        lines.languages,
-        softmax(joined.reaction),
-        characters[:, 0],
-        characters[:, 1],
-        softmax(alone),
-    )
+    joined = join(model.context_networks, data, model_opinions(model, data), np.arange(len(data)))
+    so_far = softmax(joined.past / facts.temperatures[facts.conversation]).astype(np.float32)
+    following = foreseen(np.array(facts.foresight, np.float32), so_far, data)
+    heard = HeardTurns(probabilities_of(model, data, joined), joined.levels, lines.read, lines.languages, so_far, following)
     ends = np.cumsum([len(turns) for turns in dialogues])
     return [heard.part(slice(end - len(turns), end)) for end, turns in zip(ends.tolist(), dialogues, strict=True)]
 

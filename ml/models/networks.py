@@ -157,14 +157,15 @@ class ContextBatch:
 
 @dataclass(frozen=True)
 class ContextOutput:
-    """Emotion logits (b, t, 7), levels before `squashed` (b, t, 3), logits of the next unit's emotion (b, t, 7), and of what each character
-    present feels when they speak next (b, t, PRESENT, 7).
+    """Emotion logits (b, t, 7), levels before `squashed` (b, t, 3), logits of the next unit's emotion (b, t, 7), of what each character
+    present feels when they speak next (b, t, PRESENT, 7), and of the unit's emotion as told by what came up to it alone (b, t, 7).
     """
 
     emotion: Tensor
     levels: Tensor
     reaction: Tensor
     characters: Tensor
+    past: Tensor
 
 
 @dataclass(frozen=True)
@@ -345,7 +346,7 @@ class ContextNetwork(nn.Module):
         reaction = reaction + self.reaction(hidden)
         emotion = self.conclude(heard, elsewhere, batch)
         characters = self.characters(past, hidden, so_far, shown, batch)
-        return ContextOutput(emotion, levels + self.levels(hidden), reaction, characters)
+        return ContextOutput(emotion, levels + self.levels(hidden), reaction, characters, past)
 
     def hear(self, batch: ContextBatch) -> Heard:
         """The part that rests on the past alone: a unit is reached by `window` units before it, in each layer, and STEPS_BACK further."""

@@ -67,7 +67,8 @@ class ModelFacts:
     """`model.json`: what is needed beside the weights. Temperatures are by source, `expert_temperatures[modality][source]`.
 
     `conversation` is the source that has most labelled units in dialogue: talk is read as that one. `follows` are what was counted of the
-    gold emotions: FOLLOWS by name, how often each (row) is followed by each (column), (7, 7).
+    gold emotions: FOLLOWS by name, how often each (row) is followed by each (column), (7, 7). `foresight` are the weights of
+    `ml.models.foresight`, (features + 1, 7).
     """
 
     config: NetworkConfig
@@ -81,6 +82,7 @@ class ModelFacts:
     seed: int
     conversation: str
     follows: dict[str, list[list[float]]]
+    foresight: list[list[float]]
     emotions: tuple[str, ...] = EMOTIONS
     format: int = FORMAT
 

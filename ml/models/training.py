@@ -21,6 +21,7 @@ from corpus.contracts import EXPLANATIONS, PREDICTIONS, REACTIONS, TRAINING_UNIT
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, MODALITIES, DeclaredUse, FeelmError
 from ml.evaluation import baselines
+from ml.models import foresight
 from ml.models.calibration import fit_temperature, soft_loss, softmax
 from ml.models.context import (
     ContextParams,
@@ -178,7 +179,7 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
         tested = fused.test(tell)
         experts = _final_experts(workers, data, unseen, params, tell)
         contexts = fused.final_contexts()
-    facts = dataclasses.replace(facts, temperatures=tested.temperatures)
+    facts = dataclasses.replace(facts, temperatures=tested.temperatures, foresight=_foresight(data, folds, tested))
     save_model(facts, experts, [run.state for run in contexts], out)
     table = _predictions(rows, data, folds, unseen, facts, tested)
     PREDICTIONS.write(table, out / "predictions.parquet")
@@ -323,6 +324,7 @@ def _facts(taught: _Taught, unseen: dict[int, UnseenOpinions], params: TrainingP
         seed=params.seed,
         conversation=_conversation(data, sources),
         follows=_follows(data),
+        foresight=[],
     )
 
 
@@ -330,6 +332,13 @@ def _conversation(data: UnitArrays, sources: list[str]) -> str:
     """The source with most labelled units in dialogue, the films where none has any."""
     in_dialogue = np.isfinite(data.soft[:, 0]) & (data.next_row >= 0)
     return sources[int(np.bincount(data.source[in_dialogue], minlength=len(sources)).argmax())]
+
+
+def _foresight(data: UnitArrays, folds: Folds, tested: Tested) -> list[list[float]]:
+    """Learned from what was said of units unseen, by what came up to each alone, with its fold's temperature."""
+    scaled = tested.whole.past / tested.fold_temperatures[folds.number, data.source][:, None]
+    weights: list[list[float]] = foresight.learn(softmax(scaled).astype(np.float32), data).weights.round(5).tolist()
+    return weights
 
 
 def _follows(data: UnitArrays) -> dict[str, list[list[float]]]:

@@ -16,8 +16,8 @@ import numpy as np
 from corpus.terms import EMOTIONS
 from ml.models.calibration import softmax
 from ml.models.dataset import FloatArray
+from ml.models.linear import Linear, fit
 from service.domains.profile import Profile, Strategy
-from service.linear import Linear, fit
 from service.respond.acts import act_names, acts_of
 
 CHOOSER_FILE = Path(__file__).parent / "chooser.json"

@@ -20,7 +20,7 @@ from corpus.terms import EMOTIONS
 from ml.models.calibration import softmax
 from ml.models.dataset import FloatArray
 from ml.models.dialogue import Turn
-from service.linear import Linear, fit
+from ml.models.linear import Linear, fit
 from service.readings import Reading
 
 CUES_FILE = Path(__file__).parent / "cues.yaml"

@@ -1,6 +1,6 @@
-"""Softmax regression over few named features, kept as JSON that people can read: what the service learns from committed examples.
+"""Softmax regression over few named features, kept as JSON that people can read.
 
-Everything it learns is small enough to be looked at: a weight for each feature and class. Fitting is by accelerated gradient steps on a
+What it learns is small enough to be looked at: a weight for each feature and class. Fitting is by accelerated gradient steps on a
 convex loss, in a fixed order, so that the same examples give the same file.
 """
 
