@@ -228,7 +228,7 @@ Detection in one line of text, each line new to the server ({about}). Targets: p
 150 ms ({met[bool(p99 <= 150)]}) in the open loop; up in at most 10 s ({met[server.up_s <= 10]}).
 
 - From the command to ready: {server.up_s:.1f} s.
-- The champion alone, in one process, one line at a time: p50 {direct[0]:.1f} ms, p99 {direct[1]:.1f} ms. The rest is HTTP, checks and waiting.
+- The champion alone, in one process, one line at a time: p50 {direct[0]:.1f} ms, p99 {direct[1]:.1f} ms. The rest is HTTP and waiting.
 - Load average of the machine (1, 5, 15 minutes) when it began: {", ".join(f"{value:.2f}" for value in busy)}.
 
 {table(HEAD, [load.row() for load in loads])}

@@ -28,6 +28,7 @@ log = logging.getLogger("feelm.service")
 MOST_TOGETHER = 24
 """Turns that are read in one pass; a longer dialogue is read by itself."""
 
+WARMED = (1, 2, 3, 4, 6, 8, 12, 16, MOST_TOGETHER)
 RETRY_S = 1.0
 LOOK_AGAIN_S = 0.2
 """While a champion's folder is replaced it is not there for a moment."""
@@ -220,7 +221,9 @@ class Engine:
 
     def _look_once(self) -> bool:
         if self._standing is None:
-            self._standing = Standing(self.settings.home)
+            standing = Standing(self.settings.home)
+            _warm(standing.champion)
+            self._standing = standing
             return True
         swapped = self._standing.look()
         if swapped:
@@ -233,6 +236,13 @@ class Engine:
             log.warning("a look for the champion failed", exc_info=error)
         self.trouble = told
         self.metrics.look_failures.inc()
+
+
+def _warm(champion: Champion) -> None:
+    """Hear as many lines together as may come, short ones and longer ones: the libraries make ready for each size."""
+    for count in WARMED:
+        champion.hear([[Turn(f"{number}, that is it.")] for number in range(count)])
+        champion.hear([[Turn(f"{number}, and that is all there is to be said about it now.")] for number in range(count)])
 
 
 def _compute_alone() -> None:

@@ -14,7 +14,6 @@ from service.api.models.base import Answer, OriginAnswer, Probabilities, Questio
 from service.api.models.problem import ProblemAnswer
 from service.detect import DetectedUnit, Detection
 
-
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """ISO 8601, UTC."""
 
