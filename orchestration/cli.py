@@ -23,6 +23,7 @@ from orchestration.cli_health import health
 from orchestration.cli_lineage import lineage, openlineage
 from orchestration.cli_models import models_app, reproduce
 from orchestration.cli_screenplay import screenplay_app
+from orchestration.cli_serve import serve_app
 from orchestration.cli_shots import shots
 from orchestration.cli_subtitles import subtitles_app
 from orchestration.console import Json, Workers, err, out, rows_table, show, show_progress
@@ -40,6 +41,7 @@ for sub, name in (
     (models_app, "models"),
     (weights_app, "weights"),
     (benchmark_app, "benchmark"),
+    (serve_app, "serve"),
 ):
     app.add_typer(sub, name=name)
 

@@ -67,7 +67,7 @@ class Champion:
         """
         manifest = (folder / "manifest.json").read_bytes()
         model = load_model(folder)
-        champion = cls(model, _line_reader(model.facts.columns.text_encoder), _origin(model, folder), manifest)
+        champion = cls(model, _line_reader(model.facts.columns.text_encoder), origin_of(model, folder), manifest)
         champion.hear([[Turn("Good morning.", "a"), Turn("Good morning to you.", "b")]])
         return champion
 
@@ -82,7 +82,8 @@ def _line_reader(encoder: str) -> LineReader:
     return LineReader(encoder)
 
 
-def _origin(model: EmotionModel, folder: Path) -> Origin:
+def origin_of(model: EmotionModel, folder: Path) -> Origin:
+    """What answers of a model carry; `folder` holds its card's grounds.json where it has a card."""
     taught_by = [ground for ground in read_card_grounds(folder) if ground.kind is not GroundKind.WEIGHT]
     only_made = bool(taught_by) and all(ground.kind is GroundKind.FILM and MADE in ground.credit for ground in taught_by)
     facts = model.facts

@@ -1,9 +1,9 @@
 """MLflow: one run and one registered version for each trained model, and which version is champion.
 
 MLflow's files lie under FEELM_HOME, its database there too or, in staging and prod, in Postgres. A version keeps the model's folder
-as it is (safetensors and JSON, no pickle), its report and its card, and the digest of all these files is a tag, so that a version is used
-again only as it was registered. The content version is a tag too: registering the same model twice gives the version that is there. With
-`signature` the only importer of mlflow.
+as it is (safetensors and JSON, no pickle), its report and its card, beside them what `mlflow models serve` needs, and the digest of all
+these files is a tag, so that a version is used again only as it was registered. The content version is a tag too: registering the same
+model twice gives the version that is there. With `signature` the only importer of mlflow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.environment import Postgres
-from corpus.paths import Home, content_version, file_digest, write_json, writing
+from corpus.paths import Home, content_version, file_digest, write_json, write_text, writing
 from corpus.terms import FeelmError
 
 EXPERIMENT = "feelm"
@@ -36,7 +36,7 @@ PROMOTED_TAG = "feelm.promoted_at"
 SCHEMA_LOCK = 0x6665656C6D
 """Key of the advisory lock under which a process brings MLflow's schema in Postgres up to date."""
 
-MODEL_PART = "model"
+MODEL_PART, CARD_PART = "model", "card"
 LISTING = "files.json"
 """Lists the sha256 of every file of a version."""
 
@@ -110,6 +110,8 @@ def log_training(
 
     A model whose content version is registered already is not logged again.
     """
+    from ml.models.signature import Environment, flavour
+
     version = content_version(model_dir)
     client = _client(home)
     known = _versions(client, f"tags.`{VERSION_TAG}` = '{version}'")
@@ -120,10 +122,12 @@ def log_training(
     _put(model_dir, _run_folder(home, run_id) / MODEL_PART)
     for name, content in (beside or {}).items():
         write_json(_run_folder(home, run_id) / name, content)
+    for name, text in flavour(Environment.here()).items():
+        write_text(_run_folder(home, run_id) / name, text)
     client.set_terminated(run_id)
     if not client.search_registered_models(f"name = '{MODEL}'"):
         client.create_registered_model(MODEL)
-    source = f"{client.get_run(run_id).info.artifact_uri}/model"
+    source = client.get_run(run_id).info.artifact_uri  # the whole version: the flavour's MLmodel lies there
     created = client.create_model_version(MODEL, source, run_id, tags={VERSION_TAG: version})
     return RegisteredVersion(run_id, int(created.version), version)
 

@@ -1,7 +1,8 @@
 """What goes into a model and what comes out of it, and what it was made with: kept beside its weights in the registry.
 
 The signature is MLflow's (named tensors with type and shape); the environment names Python, the machine's kind and every package that
-computes, in the versions that were there. With the digest of the code they say what a repeated training has to be like.
+computes, in the versions that were there. With the digest of the code they say what a repeated training has to be like. For words alone a
+version has MLflow's python_function flavour too, which `mlflow models serve` starts.
 """
 
 from __future__ import annotations
@@ -76,3 +77,27 @@ def signature(facts: ModelFacts) -> dict[str, object]:
     outputs = [TensorSpec(numbers, (-1, *shape), name) for name, shape in said.items()]
     told: dict[str, object] = ModelSignature(Schema(inputs), Schema(outputs)).to_dict()
     return told
+
+
+LOADER = "service.pyfunc"
+"""The module that loads a version for MLflow, by name: nothing here imports the service."""
+
+FLAVOUR_FILE, PYTHON_FILE, REQUIREMENTS_FILE = "MLmodel", "python_env.yaml", "requirements.txt"
+OPTIONAL_COLUMNS = ("speaker", "dialogue", "language")
+
+
+def flavour(environment: Environment) -> dict[str, str]:
+    """The files, by name, that make a version's folder one that `mlflow models serve` starts: rows of `text` in, emotions out."""
+    from mlflow.models import Model, ModelSignature
+    from mlflow.pyfunc import add_to_model
+    from mlflow.types import ColSpec, DataType, Schema
+
+    columns = [ColSpec(DataType.string, "text"), *(ColSpec(DataType.string, name, required=False) for name in OPTIONAL_COLUMNS)]
+    model = Model(signature=ModelSignature(Schema(columns)))
+    add_to_model(model, loader_module=LOADER, python_env=PYTHON_FILE)
+    requirements = [f"{name}=={installed}" for name, installed in sorted(environment.packages.items())]
+    return {
+        FLAVOUR_FILE: model.to_yaml(),
+        PYTHON_FILE: f"python: {environment.python}\nbuild_dependencies: []\ndependencies:\n- -r {REQUIREMENTS_FILE}\n",
+        REQUIREMENTS_FILE: "\n".join(("# Feelm itself comes from its repository, in the version of feelm.code_sha256.", *requirements, "")),
+    }

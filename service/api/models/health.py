@@ -1,0 +1,23 @@
+"""Whether the service lives and is ready."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict
+
+from service.api.models.base import Answer
+
+
+class LiveAnswer(Answer):
+    """The process answers."""
+
+    live: bool
+
+
+class ReadyAnswer(Answer):
+    """A champion answers; `trouble` is why the last look for another one failed, null where it did not."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    ready: bool
+    model_version: str
+    trouble: str | None

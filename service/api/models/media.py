@@ -1,0 +1,115 @@
+"""Recognising emotion in a film, clip, sound, picture or subtitles, at once or as a job."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from corpus.terms import EMOTIONS
+from service.api.jobs import Job, JobState
+from service.api.media import DetectedMedia
+from service.api.models.base import Answer, OriginAnswer, Probabilities, Question, WhyAnswer
+from service.api.models.problem import ProblemAnswer
+from service.detect import DetectedUnit, Detection
+
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""ISO 8601, UTC."""
+
+
+class MediaQuestion(Question):
+    """How an uploaded file is to be read."""
+
+    explain: bool = False
+    wait: bool = True
+    keep: bool = False
+
+
+class UnitAnswer(Answer):
+    """One line, scene or span, [start_ms, end_ms) from the first frame."""
+
+    start_ms: int | None
+    end_ms: int | None
+    level: str
+    text: str | None
+    character_id: str | None
+    emotion: str
+    confidence: float
+    probabilities: Probabilities
+    intensity: float | None
+    uncertain: bool
+    modalities: list[str]
+    why: WhyAnswer | None
+
+    @classmethod
+    def of(cls, unit: DetectedUnit) -> UnitAnswer:
+        best = int(np.argmax(unit.probabilities))
+        return cls(
+            start_ms=unit.start_ms,
+            end_ms=unit.end_ms,
+            level=unit.level,
+            text=unit.text,
+            character_id=unit.character_id,
+            emotion=EMOTIONS[best],
+            confidence=unit.probabilities[best],
+            probabilities=Probabilities.of(unit.probabilities),
+            intensity=unit.intensity,
+            uncertain=unit.uncertain,
+            modalities=list(unit.modalities),
+            why=None if unit.why is None else WhyAnswer.of(unit.why),
+        )
+
+    def value(self) -> DetectedUnit:
+        return DetectedUnit(
+            start_ms=self.start_ms,
+            end_ms=self.end_ms,
+            level=self.level,
+            text=self.text,
+            character_id=self.character_id,
+            probabilities=self.probabilities.values(),
+            intensity=self.intensity,
+            uncertain=self.uncertain,
+            modalities=tuple(self.modalities),
+            why=None if self.why is None else self.why.value(),
+        )
+
+
+class MediaAnswer(Answer):
+    """The timeline of what was uploaded; `missing` tells by modality why it was not there, `kept` that the file was kept as was asked."""
+
+    origin: OriginAnswer
+    source: str
+    units: list[UnitAnswer]
+    missing: dict[str, str]
+    kept: bool
+
+    @classmethod
+    def of(cls, found: DetectedMedia) -> MediaAnswer:
+        return cls(
+            origin=OriginAnswer.of(found.origin),
+            source=found.detection.source,
+            units=[UnitAnswer.of(unit) for unit in found.detection.units],
+            missing=found.detection.missing,
+            kept=found.kept,
+        )
+
+    def value(self) -> DetectedMedia:
+        origin = self.origin.value()
+        units = tuple(unit.value() for unit in self.units)
+        return DetectedMedia(origin, Detection(self.source, origin.model_version, origin.trained_on, units, self.missing), self.kept)
+
+
+class JobAnswer(Answer):
+    """A piece of long work: `result` once it is done, `problem` where it failed or was lost with the service that did it."""
+
+    id: str = Field(examples=["5b0c7f0e9f0a4a17b7f3a4ab8d1f2c3d"])
+    state: JobState
+    created_at: Moment
+    ended_at: Moment | None
+    result: MediaAnswer | None
+    problem: ProblemAnswer | None
+
+    @classmethod
+    def of(cls, job: Job, result: MediaAnswer | None, problem: ProblemAnswer | None) -> JobAnswer:
+        return cls(id=job.id, state=job.state, created_at=job.created_at, ended_at=job.ended_at, result=result, problem=problem)
