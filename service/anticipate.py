@@ -16,7 +16,7 @@ from ml.models import foresight
 from ml.models.dataset import FloatArray
 from ml.models.dialogue import HeardTurns, Turn
 from service.champion import Champion
-from service.readings import Reading, reading, rounded
+from service.turns import DetectedTurn, read_turn, rounded
 
 MOST_CANDIDATES = 64
 
@@ -42,7 +42,7 @@ class Reaction:
     emotion: str
     probabilities: tuple[float, ...]
     change: tuple[float, ...] | None
-    sounds: Reading
+    sounds: DetectedTurn
     baselines: tuple[Baseline, ...]
 
 
@@ -80,7 +80,7 @@ def _reaction(champion: Champion, turns: Sequence[Turn], candidate: Turn, heard:
         emotion=named(champion, foreseen),
         probabilities=rounded(foreseen),
         change=None if before is None else tuple(round(float(d), 4) for d in foreseen - before),
-        sounds=reading(heard.so_far[-1], heard.levels[-1], bool(heard.read[-1]), heard.languages[-1]),
+        sounds=read_turn(candidate, heard.so_far[-1], heard, len(heard.read) - 1),
         baselines=tuple(_baselines(champion, before, heard.so_far[-1])),
     )
 

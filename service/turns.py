@@ -14,6 +14,7 @@ import numpy as np
 
 from corpus.terms import EMOTIONS, LEVELS, FeelmError
 from ml.features.text.build import TEXT_FEATURES
+from ml.models.dataset import FloatArray
 from ml.models.dialogue import HeardTurns, Turn, dialogue_arrays
 from ml.models.explain import explain_units
 from ml.models.reasons import Why, reasons
@@ -102,23 +103,32 @@ def _told(why: Why | None, turns: Sequence[Turn]) -> Why | None:
 
 
 def _turn(turn: Turn, heard: HeardTurns, row: int, why: Why | None) -> DetectedTurn:
-    probabilities = tuple(round(p, DIGITS) for p in heard.probabilities[row].tolist())
-    best, read = int(np.argmax(heard.probabilities[row])), bool(heard.read[row])
-    levels = dict(zip(LEVELS, heard.levels[row].tolist(), strict=True))
+    return read_turn(turn, heard.probabilities[row], heard, row, why)
+
+
+def read_turn(turn: Turn, probabilities: FloatArray, heard: HeardTurns, row: int, why: Why | None = None) -> DetectedTurn:
+    """The turn in a `row` of what was heard, with these probabilities (7,)."""
+    said, best = rounded(probabilities), int(np.argmax(probabilities))
+    read, levels = bool(heard.read[row]), dict(zip(LEVELS, heard.levels[row].tolist(), strict=True))
     return DetectedTurn(
         text=turn.text,
         speaker=turn.speaker,
         language=heard.languages[row],
         emotion=EMOTIONS[best],
-        confidence=probabilities[best],
-        probabilities=probabilities,
+        confidence=said[best],
+        probabilities=said,
         intensity=_known(levels["intensity"]),
         valence=_known(levels["valence"]),
         arousal=_known(levels["arousal"]),
-        uncertain=probabilities[best] < UNCERTAIN_BELOW or not read,
+        uncertain=said[best] < UNCERTAIN_BELOW or not read,
         read=read,
         why=why,
     )
+
+
+def rounded(probabilities: FloatArray) -> tuple[float, ...]:
+    """Seven probabilities as they are told."""
+    return tuple(round(p, DIGITS) for p in probabilities.tolist())
 
 
 def _known(value: float) -> float | None:

@@ -27,7 +27,8 @@ deviations too)."""
 @dataclass(frozen=True)
 class Ranked:
     """A candidate with its reaction and what it was ranked by: `effect` (-1..1) is how far the reaction is what the domain wishes, `share`
-    (0..1) that of its way of answering, `related` (-1..1) how near its words are to the talk; `score` compares candidates of one talk.
+    (0..1) that of its way of answering, `related` (-1..1) how near its words are to the talk; `score` compares candidates of one talk,
+    `written` counts them as they were written.
     """
 
     candidate: Candidate
@@ -36,6 +37,7 @@ class Ranked:
     share: float
     related: float
     score: float
+    written: int
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def ranked(
     related = relatedness(champion, turns, [candidate.text for candidate in candidates])
     score = EFFECT * _standard(effects) + WAY * np.log(np.maximum(shares, 1e-4)) + FIT * _standard(related)
     rows = zip(candidates, reactions, effects.tolist(), shares.tolist(), related.tolist(), score.tolist(), strict=True)
-    return sorted((Ranked(*row) for row in rows), key=lambda one: -one.score)
+    return sorted((Ranked(*row, written) for written, row in enumerate(rows)), key=lambda one: -one.score)
 
 
 def relatedness(champion: Champion, turns: Sequence[Turn], texts: Sequence[str]) -> FloatArray:

@@ -13,12 +13,12 @@ from corpus.terms import EMOTIONS, FeelmError
 from ml.models.dialogue import Turn
 from service.champion import Champion, Origin
 from service.domains.profile import Profile, Strategy
-from service.readings import Reading, readings_of
 from service.respond.candidates import Candidate, written
 from service.respond.choose import Choice, Seen, choose
 from service.respond.rank import Ranked, Refused, allowed, ranked
 from service.respond.wording import Said
 from service.states.read import StateReading, states_at
+from service.turns import DetectedTurn, detected
 
 MOST_TURNS = 60
 """Of a talk so many last turns are read: what was said before is out of the networks' reach."""
@@ -41,7 +41,7 @@ class Reply:
     domain: str
     language: str
     reason: str
-    reading: Reading
+    reading: DetectedTurn
     states: tuple[StateReading, ...]
     choice: Choice
     ranked: tuple[Ranked, ...]
@@ -69,7 +69,7 @@ def respond(
         raise FeelmError(f"the last turn is {speaker}'s own: there is nothing to answer until somebody else speaks")
     turns = list(turns[-MOST_TURNS:])
     (heard,) = champion.hear([turns], language)
-    readings = readings_of(heard)
+    readings = detected(champion, turns, heard).turns
     states = states_at(turns, readings, len(turns) - 1)
     choice = choose(profile, _seen(turns, readings, states, speaker))
     said = Said(turns[-1].text, readings[-1].emotion, readings[-1].intensity or 0.0, profile.words(language or readings[-1].language))
@@ -91,7 +91,7 @@ def _told(profile: Profile, said: Said) -> str:
     return said.language if said.language in profile.route.told else "en"
 
 
-def hand_over_for(profile: Profile, reading: Reading, states: Sequence[StateReading]) -> str | None:
+def hand_over_for(profile: Profile, reading: DetectedTurn, states: Sequence[StateReading]) -> str | None:
     """Why a person takes over by the domain's route, None where none does: a state or an emotion is above what the route bears."""
     values = {state.state.value: state.value for state in states} | dict(zip(EMOTIONS, reading.probabilities, strict=True))
     for name, bound in profile.route.above.items():
@@ -100,7 +100,7 @@ def hand_over_for(profile: Profile, reading: Reading, states: Sequence[StateRead
     return None
 
 
-def _seen(turns: Sequence[Turn], readings: Sequence[Reading], states: Sequence[StateReading], speaker: str) -> Seen:
+def _seen(turns: Sequence[Turn], readings: Sequence[DetectedTurn], states: Sequence[StateReading], speaker: str) -> Seen:
     before = turns[-2] if len(turns) > 1 else None
     asked = before is not None and before.speaker == speaker and "?" in before.text
     now = readings[-1]
@@ -119,7 +119,7 @@ WAYS = {
 }
 
 
-def _reason(best: Sequence[Ranked], choice: Choice, reading: Reading) -> str:
+def _reason(best: Sequence[Ranked], choice: Choice, reading: DetectedTurn) -> str:
     first = best[0]
     felt = f"{reading.emotion} ({reading.confidence:.2f}{', uncertain' if reading.uncertain else ''})"
     because = f", because of {', '.join(choice.reasons)}" if choice.reasons and first.candidate.strategy is choice.strategy else ""

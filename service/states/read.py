@@ -21,7 +21,7 @@ from ml.models.calibration import softmax
 from ml.models.dataset import FloatArray
 from ml.models.dialogue import Turn
 from ml.models.linear import Linear, fit
-from service.readings import Reading
+from service.turns import DetectedTurn
 
 CUES_FILE = Path(__file__).parent / "cues.yaml"
 WEIGHTS_FILE = Path(__file__).parent / "weights.json"
@@ -87,7 +87,7 @@ def feature_names() -> tuple[str, ...]:
     return (*cue_names(), *(f"before: {name}" for name in cue_names()), *EMOTIONS, *(f"more {emotion}" for emotion in EMOTIONS))
 
 
-def features(turns: Sequence[Turn], readings: Sequence[Reading], at: int) -> FloatArray:
+def features(turns: Sequence[Turn], readings: Sequence[DetectedTurn], at: int) -> FloatArray:
     """The features of the turn `at` as its speaker's."""
     own = [i for i in range(at + 1) if turns[i].speaker == turns[at].speaker]
     now, earlier = np.array(readings[at].probabilities), own[-1 - EARLIER : -1]
@@ -98,7 +98,7 @@ def features(turns: Sequence[Turn], readings: Sequence[Reading], at: int) -> Flo
     return np.array([*heard, *now, *rise], np.float32)
 
 
-def states_at(turns: Sequence[Turn], readings: Sequence[Reading], at: int) -> tuple[StateReading, ...]:
+def states_at(turns: Sequence[Turn], readings: Sequence[DetectedTurn], at: int) -> tuple[StateReading, ...]:
     """The states of the speaker of turn `at` when they say it."""
     row = features(turns, readings, at)
     return tuple(_state(state, read_weights()[state], row) for state in STATES)

@@ -1,0 +1,212 @@
+"""What is foreseen of a reaction, and a reply with all that it was chosen by: questions and answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from service.anticipate import MOST_CANDIDATES, Baseline, Reaction
+from service.api.models.base import Answer, OriginAnswer, Probabilities, Question
+from service.api.models.detect import Language, TurnAnswer, TurnQuestion
+from service.champion import Origin
+from service.domains.profile import Profile
+from service.respond.rank import Ranked, Refused
+from service.respond.reply import MOST_TURNS, Reply
+
+TALK = [
+    {"text": "This is the third time I write about my refund!", "speaker": "user"},
+    {"text": "I am sorry for the wait.", "speaker": "agent"},
+    {"text": "Nobody ever answers. I have had enough.", "speaker": "user"},
+]
+Talk = Annotated[list[TurnQuestion], Field(max_length=MOST_TURNS, examples=[TALK])]
+
+
+class AnticipateQuestion(Question):
+    """A talk so far, and what might be said next."""
+
+    turns: Talk
+    candidates: Annotated[
+        list[TurnQuestion],
+        Field(min_length=1, max_length=MOST_CANDIDATES, examples=[[{"text": "A colleague calls you today.", "speaker": "agent"}]]),
+    ]
+    language: Language | None = None
+
+
+class BaselineAnswer(Answer):
+    """What a system without a model says: persistence, transitions, answer or majority."""
+
+    name: str
+    emotion: str
+    probabilities: Probabilities
+
+    @classmethod
+    def of(cls, baseline: Baseline) -> BaselineAnswer:
+        return cls(name=baseline.name, emotion=baseline.emotion, probabilities=Probabilities.of(baseline.probabilities))
+
+
+class ReactionAnswer(Answer):
+    """What `who` will feel when they answer `to`; `change` is by how much each probability differs from what they felt last."""
+
+    who: str | None
+    to: str
+    emotion: str
+    probabilities: Probabilities
+    change: Probabilities | None
+    sounds: TurnAnswer
+    baselines: list[BaselineAnswer]
+
+    @classmethod
+    def of(cls, reaction: Reaction) -> ReactionAnswer:
+        return cls(
+            who=reaction.who,
+            to=reaction.to.text,
+            emotion=reaction.emotion,
+            probabilities=Probabilities.of(reaction.probabilities),
+            change=Probabilities.of(reaction.change) if reaction.change is not None else None,
+            sounds=TurnAnswer.of(reaction.sounds),
+            baselines=[BaselineAnswer.of(one) for one in reaction.baselines],
+        )
+
+
+class AnticipateAnswer(Answer):
+    """The reaction to each candidate, in their order."""
+
+    origin: OriginAnswer
+    reactions: list[ReactionAnswer]
+
+    @classmethod
+    def of(cls, origin: Origin, reactions: tuple[Reaction, ...]) -> AnticipateAnswer:
+        return cls(origin=OriginAnswer.of(origin), reactions=[ReactionAnswer.of(one) for one in reactions])
+
+
+class RespondQuestion(Question):
+    """A talk whose last turn is to be answered, and for which purpose; who answers is called `agent`."""
+
+    domain: Annotated[str, Field(max_length=64, examples=["customer_service"])]
+    turns: Annotated[Talk, Field(min_length=1)]
+    language: Language | None = None
+
+
+class StateAnswer(Answer):
+    """How far the person is in a state, 0..1, and what spoke for it."""
+
+    state: str
+    value: float
+    reasons: list[str]
+
+
+class CandidateAnswer(Answer):
+    """A candidate: how it answers, who wrote it, the reaction foreseen, and what it was ranked by."""
+
+    text: str
+    strategy: str
+    writer: str
+    source: str | None
+    reaction: str
+    probabilities: Probabilities
+    effect: float
+    share: float
+    related: float
+    score: float
+
+    @classmethod
+    def of(cls, one: Ranked) -> CandidateAnswer:
+        candidate, reaction = one.candidate, one.reaction
+        return cls(
+            text=candidate.text,
+            strategy=candidate.strategy,
+            writer=candidate.writer,
+            source=candidate.source,
+            reaction=reaction.emotion,
+            probabilities=Probabilities.of(reaction.probabilities),
+            effect=round(one.effect, 4),
+            share=round(one.share, 4),
+            related=round(one.related, 4),
+            score=round(one.score, 4),
+        )
+
+
+class RefusedAnswer(Answer):
+    """A candidate that may not be said, and why."""
+
+    text: str
+    reason: str
+
+    @classmethod
+    def of(cls, one: Refused) -> RefusedAnswer:
+        return cls(text=one.candidate.text, reason=one.reason)
+
+
+class RespondAnswer(Answer):
+    """The reply, the reason, and all that was looked at; `hand_over` names the queue where a person takes over, null where none does."""
+
+    origin: OriginAnswer
+    text: str
+    domain: str
+    language: str
+    reason: str
+    hand_over: str | None
+    reading: TurnAnswer
+    states: list[StateAnswer]
+    strategy: str
+    strategies: dict[str, float]
+    because: list[str]
+    candidates: list[CandidateAnswer]
+    refused: list[RefusedAnswer]
+
+    @classmethod
+    def of(cls, reply: Reply) -> RespondAnswer:
+        return cls(
+            origin=OriginAnswer.of(reply.origin),
+            text=reply.text,
+            domain=reply.domain,
+            language=reply.language,
+            reason=reply.reason,
+            hand_over=reply.hand_over,
+            reading=TurnAnswer.of(reply.reading),
+            states=[StateAnswer(state=one.state, value=one.value, reasons=list(one.reasons)) for one in reply.states],
+            strategy=reply.choice.strategy,
+            strategies={way.value: round(share, 4) for way, share in reply.choice.shares.items()},
+            because=list(reply.choice.reasons),
+            candidates=[CandidateAnswer.of(one) for one in reply.ranked],
+            refused=[RefusedAnswer.of(one) for one in reply.refused],
+        )
+
+
+class DomainAnswer(Answer):
+    """A domain: what replies are for, how they sound, what they never say, and to whom it hands over."""
+
+    name: str
+    title: str
+    goal: str
+    tone: str
+    context: str
+    subject: str
+    inputs: list[str]
+    strategies: dict[str, float]
+    never: list[str]
+    queue: str
+    languages: list[str]
+
+    @classmethod
+    def of(cls, profile: Profile) -> DomainAnswer:
+        return cls(
+            name=profile.name,
+            title=profile.title,
+            goal=profile.goal,
+            tone=profile.tone,
+            context=profile.context,
+            subject=profile.subject,
+            inputs=list(profile.inputs),
+            strategies={way.value: readiness for way, readiness in profile.strategies.items()},
+            never=sorted({one.reason for one in profile.never}),
+            queue=profile.route.queue,
+            languages=sorted({template.language for template in profile.templates}),
+        )
+
+
+class DomainsAnswer(Answer):
+    """Every domain that this service answers in."""
+
+    domains: list[DomainAnswer]
