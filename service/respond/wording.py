@@ -53,9 +53,6 @@ _NOUN = re.compile(r"[a-z][a-z-]{2,}")
 _PLAIN = re.compile(r"[\w\s'’,:()&%£$€/+.-]+")
 """Signs that a clause may hold: no question marks, quotation marks, braces or what else markup is made of."""
 
-_ONE = re.compile(r"\{topic\} (?:is|was|has|does|isn't|wasn't|hasn't|doesn't|seems|keeps|makes|matters|means|needs|looks)\b")
-"""A template that speaks of one thing."""
-
 
 @dataclass(frozen=True)
 class _SaidRules:
@@ -74,9 +71,11 @@ class _SaidRules:
 
 @dataclass(frozen=True)
 class _AboutRules:
+    speaks_of_one: re.Pattern[str]
     owned: Mapping[str, str]
     pointed: Mapping[str, str]
-    pointed_after: Mapping[str, str]
+    named: Mapping[str, str]
+    named_after: frozenset[str]
     prepositions: frozenset[str]
     adjectives: frozenset[str]
     closes: frozenset[str]
@@ -127,9 +126,11 @@ def _said_rules(raw: Mapping[str, Any]) -> _SaidRules:
 
 def _about_rules(raw: Mapping[str, Any]) -> _AboutRules:
     return _AboutRules(
+        speaks_of_one=_pattern(raw["speaks_of_one"]),
         owned=raw["owned"],
         pointed=raw["pointed"],
-        pointed_after=raw["pointed_after"],
+        named=raw["named"],
+        named_after=frozenset(raw["named_after"]),
         prepositions=frozenset(raw["prepositions"]),
         adjectives=frozenset(raw["adjectives"]),
         closes=frozenset(raw["closes"]),
@@ -167,7 +168,9 @@ def fill(template: Template, said: Said) -> str | None:
 
 def _disagrees(template: Template, what: str | None, language: str) -> bool:
     rules = _about(language)
-    return what is not None and rules is not None and _ONE.search(template.text) is not None and _many(what.split()[-1], rules)
+    return (
+        what is not None and rules is not None and rules.speaks_of_one.search(template.text) is not None and _many(what.split()[-1], rules)
+    )
 
 
 def feeling(said: Said) -> str | None:
@@ -199,7 +202,7 @@ def _tidy(text: str) -> str:
 
 def _clause(sentence: str, rules: _SaidRules) -> str | None:
     """The sentence without what it opens and ends with; None where it asks or holds signs that are not for saying back."""
-    clause = _ended(sentence)
+    clause = _ended(sentence).replace(" ,", ",")
     if len(sentence) > LONGEST_SENTENCE or _QUESTION_MARKS & set(sentence) or not _PLAIN.fullmatch(clause) or not _closed(clause):
         return None
     while (opening := rules.hedges.match(clause)) and opening.end():
@@ -246,13 +249,13 @@ def _lowered(clause: str) -> str:
 
 
 def topic(said: Said) -> str | None:
-    """What it is about, by the last noun that the speaker calls theirs ("your parcel"), else the last with an article; None without."""
+    """What it is about, by the last noun that the speaker calls theirs ("your parcel"), else the last named with `the`; None without."""
     rules = _about(said.language)
     if rules is None:
         return None
     tokens = _TOKEN.findall(_tidy(said.text))
     lowered = [token.lower() for token in tokens]
-    for owners in (rules.owned, {**rules.pointed, **rules.pointed_after}):
+    for owners in (rules.owned, {**rules.named, **rules.pointed}):
         for at in range(len(tokens) - 1, -1, -1):
             if (
                 lowered[at] in owners
@@ -273,8 +276,11 @@ def _about(language: str) -> _AboutRules | None:
 
 
 def _points(tokens: Sequence[str], at: int, rules: _AboutRules) -> bool:
-    """`this` and `that` stand before a noun for certain only after a preposition."""
-    return tokens[at] not in rules.pointed_after or (at > 0 and tokens[at - 1] in rules.prepositions)
+    """Whether the word at `at` begins what the talk is about: an owner always does, an article or pointing word by what is before it."""
+    before = tokens[at - 1] if at else "."
+    if tokens[at] in rules.pointed:
+        return before in rules.prepositions
+    return tokens[at] in rules.owned or before in rules.named_after or not before[0].isalnum()
 
 
 def _thing(after: Sequence[str], rules: _AboutRules) -> int:
