@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from corpus.terms import EMOTIONS, FeelmError
+from service.states.read import State
 
 OWN_PROFILES = Path(__file__).parent / "profiles"
 TEAM_PROFILES = "FEELM_DOMAINS"
@@ -162,7 +163,10 @@ def read_profile(path: Path) -> Profile:
     Raises:
         FeelmError: what the file says is not a profile; the message names the place.
     """
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FeelmError(f"{path} is no YAML: {error}") from error
     if not isinstance(raw, dict) or set(raw) - FIELDS or FIELDS - OPTIONAL - set(raw):
         told = (
             f"unknown {sorted(set(raw) - FIELDS)}, missing {sorted(FIELDS - OPTIONAL - set(raw))}" if isinstance(raw, dict) else "no fields"
@@ -190,7 +194,7 @@ def _profile(name: str, raw: Mapping[str, Any]) -> Profile:
         tone=str(raw["tone"]).strip(),
         context=str(raw["context"]),
         subject=str(raw["subject"]),
-        inputs=tuple(raw["inputs"]),
+        inputs=_inputs(raw["inputs"]),
         desired=_desired(raw["desired"]),
         strategies=strategies,
         never=tuple(Never(re.compile(one["pattern"], re.IGNORECASE), str(one["reason"])) for one in raw["never"]),
@@ -215,6 +219,15 @@ def _desired(raw: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(_within(raw[emotion], -1, 1, f"desired: {emotion}") for emotion in EMOTIONS)
 
 
+INPUTS = ("text", "voice", "face")
+
+
+def _inputs(raw: Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not raw or set(raw) - set(INPUTS):
+        raise ValueError(f"inputs must name some of {', '.join(INPUTS)}, not {raw!r}")
+    return tuple(raw)
+
+
 FOR_EMOTIONS = re.compile(r"\(([a-z, ]+)\) (.+)", re.DOTALL)
 """A template that is for some emotions begins with them: `(anger, fear) Is anything about it urgent?`"""
 
@@ -232,8 +245,11 @@ def _template(way: Strategy, language: str, raw: str) -> Template:
     if unknown := set(emotions) - set(EMOTIONS):
         raise ValueError(f"templates: {raw!r} is for {', '.join(sorted(unknown))}, which are no emotions")
     template = Template(way, text, str(language), emotions)
-    if unknown := {name for _, name, _, _ in Formatter().parse(text) if name} - set(Slot):
-        raise ValueError(f"templates: {raw!r} leaves {', '.join(sorted(unknown))} open; there are {', '.join(Slot)}")
+    parts = [(name, form, turned) for _, name, form, turned in Formatter().parse(text) if name is not None]
+    if unknown := {name for name, _, _ in parts} - set(Slot):
+        raise ValueError(f"templates: {raw!r} leaves {', '.join(sorted(unknown)) or 'a nameless slot'} open; there are {', '.join(Slot)}")
+    if any(form or turned for _, form, turned in parts):
+        raise ValueError(f"templates: {raw!r} gives a slot a format: name the slot alone")
     return template
 
 
@@ -241,7 +257,13 @@ def _general(templates: Sequence[Template], way: Strategy) -> bool:
     return any(one.strategy is way and one.language == FALLBACK_LANGUAGE and not one.slots and not one.emotions for one in templates)
 
 
+MEASURED = {*State, *EMOTIONS}
+"""What a route's bounds may be of."""
+
+
 def _route(raw: Mapping[str, Any]) -> Route:
+    if unknown := set(raw["above"]) - MEASURED:
+        raise ValueError(f"route: above: {', '.join(sorted(map(str, unknown)))} is not measured; there are {', '.join(sorted(MEASURED))}")
     above = {str(state): _within(value, 0, 1, f"route: above: {state}") for state, value in raw["above"].items()}
     told = {str(language): str(text).strip() for language, text in raw["told"].items()}
     if FALLBACK_LANGUAGE not in told:

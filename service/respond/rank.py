@@ -84,7 +84,7 @@ def ranked(
     related = relatedness(champion, turns, [candidate.text for candidate in candidates])
     score = EFFECT * _standard(effects) + WAY * np.log(np.maximum(shares, 1e-4)) + FIT * _standard(related)
     rows = zip(candidates, reactions, effects.tolist(), shares.tolist(), related.tolist(), score.tolist(), strict=True)
-    return sorted((Ranked(*row, written) for written, row in enumerate(rows)), key=lambda one: -one.score)
+    return sorted((Ranked(*row, written=written) for written, row in enumerate(rows)), key=lambda one: -one.score)
 
 
 def relatedness(champion: Champion, turns: Sequence[Turn], texts: Sequence[str]) -> FloatArray:
