@@ -83,8 +83,9 @@ def ranked(
     shares = np.array([choice.shares[candidate.strategy] for candidate in candidates], np.float32)
     related = relatedness(champion, turns, [candidate.text for candidate in candidates])
     score = EFFECT * _standard(effects) + WAY * np.log(np.maximum(shares, 1e-4)) + FIT * _standard(related)
-    rows = zip(candidates, reactions, effects.tolist(), shares.tolist(), related.tolist(), score.tolist(), strict=True)
-    return sorted((Ranked(*row, written=written) for written, row in enumerate(rows)), key=lambda one: -one.score)
+    figures = (effects.tolist(), shares.tolist(), related.tolist(), score.tolist(), range(len(candidates)))
+    rows = [Ranked(*row) for row in zip(candidates, reactions, *figures, strict=True)]
+    return sorted(rows, key=lambda one: -one.score)
 
 
 def relatedness(champion: Champion, turns: Sequence[Turn], texts: Sequence[str]) -> FloatArray:
