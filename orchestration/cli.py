@@ -26,6 +26,7 @@ from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_serve import serve_app
 from orchestration.cli_shots import shots
 from orchestration.cli_subtitles import subtitles_app
+from orchestration.cli_talk import respond
 from orchestration.console import Json, Workers, err, out, rows_table, show, show_progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
@@ -45,7 +46,7 @@ for sub, name in (
 ):
     app.add_typer(sub, name=name)
 
-for command in (shots, lineage, openlineage, reproduce, health):
+for command in (shots, lineage, openlineage, reproduce, health, respond):
     app.command()(command)
 
 
