@@ -67,6 +67,7 @@ def _modules() -> Iterator[ModuleType]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    service.jobs.open()
     service.engine.start()
     try:
         yield
