@@ -1,5 +1,6 @@
 """MLflow serves a registered version with the numbers of `/v1/detect`, by its own server."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -20,7 +21,6 @@ from service.champion import Champion
 from service.pyfunc import _load_pyfunc
 from service.turns import detect_turns, turns_of_text
 from tests.loopback import free_port
-from tests.storage import Storage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 UP_S = 180
@@ -28,7 +28,7 @@ TALK = (("How dare you!", "anna"), ("I am so sorry.", "ben"))
 
 
 @pytest.fixture(scope="module")
-def version(home: Home, module_storage: Storage, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def version(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the champion, registered."""
     there = Home(tmp_path_factory.mktemp("registered"))
     registered = registry.log_training(there, home.artifact("champion"), {}, {}, {"by": "test"})
@@ -128,18 +128,12 @@ def test_the_card_beside_the_model_says_what_is_to_be_minded(version: Path, tmp_
         "language": "en",
         "credit": credit,
     }
-    (folder / CARD_PART / "grounds.json").write_text(pd.Series([ground]).to_json(orient="values"))
+    (folder / CARD_PART / "grounds.json").write_text(json.dumps([ground]))
     assert "made by Feelm's film maker alone" in _load_pyfunc(str(folder)).predict("Run!")["caveat"][0]
 
 
 def test_serving_imports_no_mlflow_of_its_own(version: Path) -> None:
-    code = f"import sys; from service.pyfunc import _load_pyfunc; _load_pyfunc({str(version)!r}).predict(['Run!']); print('mlflow' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    load = f"from service.pyfunc import _load_pyfunc; _load_pyfunc({str(version)!r}).predict(['Run!'])"
+    code, environment = f"import sys; {load}; print('mlflow' in sys.modules)", {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

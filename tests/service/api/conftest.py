@@ -118,6 +118,8 @@ def serving(home: Home, *options: str) -> Iterator[Live]:
     finally:
         process.kill()
         process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 def _is_ready(address: str) -> bool:
