@@ -5,6 +5,7 @@ Every module of `service.api.routes` that has a `router` is a part of it; `UPLOA
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -56,6 +57,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """The application that `feelm serve` described in the environment."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("feelm").setLevel(logging.INFO)
     return create_app(Settings.from_json(os.environ[TOLD_BY]))
 
 
@@ -67,7 +70,10 @@ def _modules() -> Iterator[ModuleType]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    service.jobs.open()
     service.engine.start()
+    if service.settings.workers > 1:
+        await service.engine.settled()  # the others answer meanwhile
     try:
         yield
     finally:
