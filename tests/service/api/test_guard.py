@@ -209,15 +209,15 @@ def test_a_websocket_is_refused_by_the_same_rules(own_home: Home) -> None:
         await socket.send_text(await socket.receive_text())
         await socket.close()
 
-    headers = {"X-API-Key": key}
+    headers, where = {"X-API-Key": key}, "ws://localhost/v1/echo"
     with asking(app) as client:
         until_ready(client)
         wrong = {401: {}, 403: {**headers, "Origin": "https://evil.example"}, 421: {**headers, "Host": "evil.example"}}
         for status, given in wrong.items():
-            with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect("/v1/echo", headers=given):
+            with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect(where, headers=given):
                 pass
             assert (refused.value.status_code, refused.value.json()["status"]) == (status, status)
-        with client.websocket_connect("/v1/echo", headers=headers) as socket:
+        with client.websocket_connect(where, headers=headers) as socket:
             socket.send_text("hello")
             assert socket.receive_text() == "hello"
 
