@@ -22,6 +22,7 @@ from orchestration.cli_films import films_app
 from orchestration.cli_health import health
 from orchestration.cli_lineage import lineage, openlineage
 from orchestration.cli_models import models_app, reproduce
+from orchestration.cli_safety import basis_app, compliance, escalations_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_shots import shots
 from orchestration.cli_subtitles import subtitles_app
@@ -40,10 +41,12 @@ for sub, name in (
     (models_app, "models"),
     (weights_app, "weights"),
     (benchmark_app, "benchmark"),
+    (basis_app, "use-basis"),
+    (escalations_app, "escalations"),
 ):
     app.add_typer(sub, name=name)
 
-for command in (shots, lineage, openlineage, reproduce, health):
+for command in (shots, lineage, openlineage, reproduce, health, compliance):
     app.command()(command)
 
 

@@ -1,8 +1,8 @@
 """What the rules miss: a small classifier of sentences by their likeness to committed ones.
 
-Sentences of danger, many of them veiled, and sentences that sound like it and are none (`prototypes/`) are embedded by one or two encoders,
-and a kernel ridge regression over them says how near a new sentence is to either side. It was fitted by `fitting.py` from those files alone,
-in closed form, and lies here as numbers with the digest of what made it; its bars are set by leave-one-out at a declared recall.
+Sentences of danger, many of them veiled, and sentences that sound like it and are none (`prototypes/`) are embedded by one or two
+encoders, and a kernel ridge regression over them says how near a new one is to either side. `fitting.py` fits it from those files alone,
+in closed form, and it lies here as numbers with the digest of what made it; its bars are set by leave-one-out at a declared recall.
 
 Source: kernel ridge regression with its exact leave-one-out residuals, Rifkin and Lippert, Notes on regularized least squares, MIT 2007.
 """
@@ -101,22 +101,31 @@ class Classifier:
     bars: Mapping[str, Bars]
     sensitivity: Sensitivity = Sensitivity.HIGH
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The encoders."""
+        return tuple(reader.extractor.facts.name for reader in self.readers)
+
     @classmethod
-    def load(cls, readers: Sequence[LineReader] = (), sensitivity: Sensitivity = Sensitivity.HIGH) -> Classifier:
-        """With every encoder of ENCODERS whose weight is here; `readers` that the service has already are shared.
+    def load(
+        cls, readers: Sequence[LineReader] = (), sensitivity: Sensitivity = Sensitivity.HIGH, encoders: Sequence[str] = ENCODERS
+    ) -> Classifier:
+        """With each of `encoders` whose weight is here; `readers` that the service has already are shared.
 
         Raises:
             FeelmError: no encoder is here, or what was fitted is of another version of an encoder.
         """
         own = {reader.extractor.facts.name: reader for reader in readers}
-        names = [name for name in ENCODERS if name in own or verify(name).state == "present"]
+        names = [name for name in encoders if name in own or verify(name).state == "present"]
         if not names:
             raise FeelmError("the classifier behind the distress rules has no encoder: `feelm weights fetch minilm`")
         facts = read_facts()
         held = tuple(own[name] if name in own else LineReader(name) for name in names)
         for name, reader in zip(names, held, strict=True):
             if facts["encoders"][name] != reader.extractor.facts.digest:
-                raise FeelmError(f"the distress classifier was fitted to another {name}: `python -m benchmarks.distress --fit` fits it anew")
+                raise FeelmError(
+                    f"the distress classifier was fitted to another {name}: `python -m benchmarks.distress --fit` fits it anew"
+                )
         supports = tuple(Support.read(FITTED / f"{name}.safetensors") for name in names)
         return cls(held, supports, {name: _bars(raw) for name, raw in facts["bars"].items()}, sensitivity)
 
@@ -139,6 +148,10 @@ class Classifier:
             lines = reader.read([[text]], language)
             if lines.read[0]:
                 scores[reader.extractor.facts.name] = float(support.scores(lines.embedding.astype(np.float64))[0])
+        return self.weighed(scores, course)
+
+    def weighed(self, scores: Mapping[str, float], course: float | None = None) -> Judgement:
+        """What the scores by some encoders amount to; nothing where none read the text."""
         if not scores:
             return Judgement(None, None)
         bars, score = self.bars["+".join(scores)], float(np.mean(list(scores.values())))
@@ -154,5 +167,7 @@ def read_facts() -> dict[str, Any]:
 
 
 def _bars(raw: Mapping[str, Any]) -> Bars:
-    asks, recall, false = ({Sensitivity(name): float(value) for name, value in raw[part].items()} for part in ("asks", "recall", "false_alarms_per_1000"))
+    asks, recall, false = (
+        {Sensitivity(name): float(value) for name, value in raw[part].items()} for part in ("asks", "recall", "false_alarms_per_1000")
+    )
     return Bars(asks, float(raw["escalates"]), recall, false, float(raw["course_from"]), float(raw["course_lowers"]))

@@ -1,8 +1,8 @@
 """Text as it is meant, whatever it is written with: letters without disguise, one word a token, each knowing where it stood.
 
-Case, accents, look-alikes of other alphabets, small capitals, circled and mathematical letters and what cannot be seen are folded away, and
-so are doubled letters; rules are folded by the same function, so that a fold needs to be the same on both sides and nothing more. Digits and
-signs that stand for letters, letters with spaces between them and words cut in two are put together again by `Words`.
+Case, accents, look-alikes of other alphabets, small capitals, circled and mathematical letters and what cannot be seen are folded away,
+and so are doubled letters; rules are folded by the same function, so that a fold needs to be the same on both sides and nothing more.
+Digits and signs that stand for letters are read as these, and letters with spaces between them are put together again.
 
 Sources: Unicode Standard Annex 15 (compatibility decomposition) and Technical Standard 39 (look-alikes), of which the common ones are here.
 """
@@ -34,7 +34,9 @@ PICTURES = {
     "😂": "emojilaugh", "🤣": "emojilaugh", "😆": "emojilaugh", "😹": "emojilaugh", "💀": "emojilaugh",
 }  # fmt: skip
 
-_LATIN = re.compile(r"LATIN (?:SMALL|CAPITAL)? ?(?:LETTER )?(?:SMALL CAPITAL )?(?:LETTER )?(?:DOTLESS |SCRIPT |OPEN )?([A-Z])(?: WITH .*)?$")
+_LATIN = re.compile(
+    r"LATIN (?:SMALL|CAPITAL)? ?(?:LETTER )?(?:SMALL CAPITAL )?(?:LETTER )?(?:DOTLESS |SCRIPT |OPEN )?([A-Z])(?: WITH .*)?$"
+)
 _ENCLOSED = re.compile(r"(?:.*(?:SQUARED|CIRCLED)|REGIONAL INDICATOR SYMBOL|PARENTHESIZED).* ([A-Z])$")
 _TOKEN = re.compile(
     r"(?P<word>[$@]?[^\W_](?:[^\W_]|[@$*|!+€]+(?=[^\W_]))*)"
@@ -48,7 +50,7 @@ _APOSTROPHES = "'’‘`´ʼ′"
 
 @dataclass(frozen=True)
 class Token:
-    """A folded word, or BOUNDARY, with the characters [start, end) of the text that it was made from; `spellings` are all readings of it."""
+    """A folded word, or BOUNDARY, made from the characters [start, end) of the text; `spellings` are all readings of it."""
 
     text: str
     start: int
@@ -66,7 +68,7 @@ def plain(character: str) -> str:
 
 def _letter(character: str) -> str:
     if character.isascii():
-        return "" if character in _APOSTROPHES or unicodedata.category(character) == "Cc" and not character.isspace() else character
+        return "" if character in _APOSTROPHES or (unicodedata.category(character) == "Cc" and not character.isspace()) else character
     if character in _APOSTROPHES or unicodedata.category(character) in ("Mn", "Me", "Cf", "Cc"):
         return ""
     if character in LOOKALIKES:
@@ -118,7 +120,7 @@ def _joined_letters(tokens: list[Token]) -> list[Token]:
     result: list[Token] = []
     run: list[Token] = []
     for token in [*tokens, None]:
-        if token is not None and (len(token.text) == 1 and token.text.isalnum() or run and token.text == BOUNDARY and len(run) > 1):
+        if token is not None and ((len(token.text) == 1 and token.text.isalnum()) or (run and token.text == BOUNDARY and len(run) > 1)):
             run.append(token)
             continue
         result += _joined(run)

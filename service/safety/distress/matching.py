@@ -1,8 +1,8 @@
 """Signs of distress in one text: where they stand, which rule found them, and what is left of them in their context.
 
-A text is read in every language whose words it has, as it is written and with its typos put right, with its sentences apart and, for phrases
-without gaps, joined (“I want. To die.”). A negation before a sign lowers it by one degree, an idiom around a weak one or a context beside it
-(a game, a story, news, the past, laughter) takes it away; nothing takes a strong one away, except that a quotation makes it a question.
+A text is read in every language whose words it has, as it is written and with its typos put right, with its sentences apart and, for
+phrases without gaps, joined (“I want. To die.”). A negation before a sign lowers it by one degree; an idiom around a weak one or a context
+beside it (a game, a story, news, the past, laughter) takes it away. Nothing takes a strong one away; a quotation makes it a question.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from service.safety.distress.pattern import Pattern
 from service.safety.distress.rules import Kind, LanguageRules, Rule, Strength, all_rules
 
 LOWER = {Strength.STRONG: Strength.WEAK, Strength.WEAK: None, Strength.HINT: None}
-QUOTED = re.compile(r"[\"“„«»‟](?P<said>[^\"”“«»]{3,400})[\"”“«»]|(?:^|\s)['‘](?P<single>[^'‘’][^\n]{2,300}?)['’](?=[\s.,;:!?)]|$)|[♪♫](?P<sung>[^♪♫]{3,400})")
+QUOTED = re.compile(
+    r"[\"“„«»‟](?P<said>[^\"”“«»]{3,400})[\"”“«»]|(?:^|\s)['‘](?P<single>[^'‘’][^\n]{2,300}?)['’](?=[\s.,;:!?)]|$)|[♪♫](?P<sung>[^♪♫]{3,400})"
+)
 QUOTING = ("fiction",)
 """Contexts in which what stands in quotation marks is somebody else's line."""
 
@@ -27,7 +29,7 @@ SHORT = 4
 
 @dataclass(frozen=True)
 class Sign:
-    """What a rule found in the characters [start, end) of a text; `corrected` where typos were put right, `quoted` where it is a quotation."""
+    """What a rule found in the characters [start, end) of a text; `corrected`: typos were put right; `quoted`: it is a quotation."""
 
     rule: str
     kind: Kind

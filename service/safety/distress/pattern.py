@@ -20,6 +20,7 @@ KEY = 3
 """Letters of a word by which rules are looked up."""
 
 MOST_WORDINGS = 400
+_SET = re.compile(r"<([a-z_]+)>")
 _PIECE = re.compile(r"\(|\)\??|\||<[a-z_]+>\??|\.\.\.|[^\s()|<>]+")
 
 
@@ -95,13 +96,13 @@ def _with_sets(written: str, sets: Mapping[str, str]) -> str:
     for _ in range(4):
         if "<" not in written:
             return written
-        written = re.sub(r"<([a-z_]+)>", lambda found: f"({_set(found[1], sets, written)})", written)
+        written = _SET.sub(lambda found: f"({_set(found[1], sets)})", written)
     raise FeelmError(f"the sets of the rule {written!r} name each other")
 
 
-def _set(name: str, sets: Mapping[str, str], written: str) -> str:
+def _set(name: str, sets: Mapping[str, str]) -> str:
     if name not in sets:
-        raise FeelmError(f"the rule {written!r} names the set {name!r}: there are {', '.join(sorted(sets))}")
+        raise FeelmError(f"a rule names the set {name!r}: there are {', '.join(sorted(sets))}")
     return sets[name]
 
 

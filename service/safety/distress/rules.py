@@ -91,7 +91,7 @@ class LanguageRules:
 
 
 def spelt(spelling: Mapping[tuple[str, ...], tuple[str, ...]], tokens: list[str]) -> list[tuple[str, int, int]]:
-    """Words in the one form of a spelling, each with the range [first, end) of the tokens that it stands for; the longest is taken first."""
+    """Words in the one form of a spelling, each with the range [first, end) of tokens that it stands for; the longest goes first."""
     result: list[tuple[str, int, int]] = []
     place = 0
     while place < len(tokens):
@@ -123,7 +123,7 @@ def read_rules(path: Path) -> LanguageRules:
     """
     raw_bytes = path.read_bytes()
     raw = yaml.safe_load(raw_bytes)
-    if not isinstance(raw, dict) or (wrong := set(raw) - PARTS) or raw.get("language") != path.stem:
+    if not isinstance(raw, dict) or set(raw) - PARTS or raw.get("language") != path.stem:
         raise FeelmError(f"{path}: a file of rules has the parts {', '.join(sorted(PARTS))}, and its language is its name")
     try:
         return _language(path.stem, raw, hashlib.sha256(raw_bytes).hexdigest())

@@ -1,7 +1,7 @@
 """Misspelt words of the rules, found by bounded edit distance.
 
-A keyword of five letters or more is recognised with one letter wrong, left out, put in or exchanged with its neighbour, one of eight or more
-with two. All ways to leave letters out of the keywords are listed once, so that a word costs a few looks and no comparison with every
+A keyword of five letters or more is recognised with one letter wrong, left out, put in or exchanged with its neighbour, one of eight or
+more with two. All ways to leave letters out of the keywords are listed once, so that a word costs a few looks and no comparison with every
 keyword (symmetric deletion: W. Garbe, SymSpell, 2012; distance: optimal string alignment, Boytsov, JEA 16, 2011).
 """
 
@@ -36,7 +36,9 @@ class Keywords:
             return ()
         if "*" in word:
             return self._masked(word)
-        near = {found for shorter in _shorter(word, 2 if len(word) >= TWO_WRONG_FROM - 2 else 1) for found in self._without.get(shorter, ())}
+        near = {
+            found for shorter in _shorter(word, 2 if len(word) >= TWO_WRONG_FROM - 2 else 1) for found in self._without.get(shorter, ())
+        }
         ranked = sorted((distance(word, found), found[0] != word[0], found) for found in near)
         return tuple(found for away, other, found in ranked if away <= (1 if other else allowed(found)))[:3]
 

@@ -22,9 +22,11 @@ import numpy as np
 import yaml
 
 from corpus.terms import EMOTIONS, FeelmError
+from corpus.weights import WeightError
+from ml.features.text.live import LineReader
 from ml.models.dialogue import HeardTurns, Turn
-from service.safety.distress.classifier import Classifier
-from service.safety.distress.matching import Heard, Sign, heard_in, signs_of
+from service.safety.distress.classifier import Classifier, Sensitivity
+from service.safety.distress.matching import QUOTED, Heard, Sign, heard_in, signs_of
 from service.safety.distress.rules import Kind, Strength, all_rules
 
 LAST_TURNS = 6
@@ -92,6 +94,25 @@ class Watch:
     classifier: Classifier | None
     missing: str | None = None
     limit_s: float = LIMIT_S
+
+    @classmethod
+    def load(cls, readers: Sequence[LineReader] = (), sensitivity: Sensitivity = Sensitivity.HIGH, limit_s: float = LIMIT_S) -> Watch:
+        """Rules and the classifier with every encoder that is here; without one, every assessment tells of a failure.
+
+        `readers` are those that the service has already.
+
+        Raises:
+            FeelmError: a file of rules is not as it must be: nobody should talk to a service without them.
+        """
+        all_rules()
+        _checks()
+        try:
+            classifier = Classifier.load(readers, sensitivity)
+            classifier.judge(["Good morning."])
+        except (FeelmError, WeightError, OSError, KeyError, ValueError) as error:
+            _log.error("the classifier behind the distress rules is not there: %s", error)
+            return cls(None, f"the classifier behind the rules is not there: {error}", limit_s)
+        return cls(classifier, None, limit_s)
 
     def assess(
         self, turns: Sequence[Turn], person: str | None = None, language: str | None = None, heard: HeardTurns | None = None
@@ -173,8 +194,8 @@ def _assess(
     unread = _unread(turns[own[-1]].text, language)
     answer = _answer(turns, own[-1])
     guessed = classifier.judge([turns[row].text for row in own[-2:]], language, _course(heard, own)) if classifier is not None else None
-    if guessed is not None and guessed.strength is not None:
-        evidence.append(Evidence(own[-1], 0, len(turns[own[-1]].text), CLASSIFIER, Kind.SUICIDE, guessed.strength))
+    if guessed is not None and guessed.strength is not None and not (guessed.strength is Strength.WEAK and _asked_lately(turns, own)):
+        evidence.append(_guess(turns, own[-1], guessed.strength))
     judged = _judged(evidence, own[-1], answer)
     return _with_failure(judged, unread) if unread else judged
 
@@ -199,6 +220,19 @@ def _evidence(row: int, sign: Sign) -> Evidence:
     return Evidence(row, sign.start, sign.end, sign.rule, sign.kind, sign.strength, sign.quoted)
 
 
+def _guess(turns: Sequence[Turn], row: int, strength: Strength) -> Evidence:
+    """What the classifier found; a text with a quotation in it leads to a question at most."""
+    text = turns[row].text
+    quoted = QUOTED.search(text) is not None
+    return Evidence(row, 0, len(text), CLASSIFIER, Kind.SUICIDE, Strength.WEAK if quoted else strength, quoted)
+
+
+def _asked_lately(turns: Sequence[Turn], own: Sequence[int]) -> bool:
+    """Whether a check question was asked and answered since the person's turns that count began: one is not asked over and over."""
+    others = (turns[row] for row in range(own[0], own[-1] - 1) if row not in own)
+    return any("?" in turn.text and _asks(turn.text) for turn in others)
+
+
 def _course(heard: HeardTurns | None, own: Sequence[int]) -> float | None:
     """Mean of fear and sadness, as the champion hears them, over the person's last three turns."""
     if heard is None:
@@ -212,7 +246,9 @@ def _judged(evidence: Sequence[Evidence], now: int, answer: str | None) -> Distr
     if strong:
         return _told(Level.ESCALATE, strong, "plain words of danger")
     if answer == "yes":
-        return _told(Level.ESCALATE, [*evidence, Evidence(now, 0, 0, ANSWER, Kind.SUICIDE, Strength.STRONG)], "no clear no to the check question")
+        return _told(
+            Level.ESCALATE, [*evidence, Evidence(now, 0, 0, ANSWER, Kind.SUICIDE, Strength.STRONG)], "no clear no to the check question"
+        )
     if answer == "no":
         return replace(NOTHING, why=("the check question was answered with no",))
     weak = [one for one in evidence if one.strength is Strength.WEAK]
@@ -266,7 +302,7 @@ def _with_failure(found: Distress, why: str) -> Distress:
 def _answer(turns: Sequence[Turn], row: int) -> str | None:
     """What the present turn answers to a check question in the turn of another before it: `yes` for whatever is no clear no."""
     before = next((turn for turn in reversed(turns[:row]) if turn.speaker != turns[row].speaker), None)
-    if before is None or not before.text.rstrip().endswith(("?", "?”", "?\"", "？")) or not _asks(before.text):
+    if before is None or not before.text.rstrip().endswith(("?", "?”", '?"', "？")) or not _asks(before.text):
         return None
     heard = heard_in(turns[row].text)
     if any(_begins(own, "affirms") for own in heard):
@@ -297,4 +333,16 @@ def _unread(text: str, language: str | None) -> str | None:
     return None
 
 
-_SCRIPTS = {"LATIN", "CYRILLIC", "FULLWIDTH", "MATHEMATICAL", "SQUARED", "NEGATIVE", "CIRCLED", "GREEK", "MODIFIER", "FEMININE", "MASCULINE"}
+_SCRIPTS = {
+    "LATIN",
+    "CYRILLIC",
+    "FULLWIDTH",
+    "MATHEMATICAL",
+    "SQUARED",
+    "NEGATIVE",
+    "CIRCLED",
+    "GREEK",
+    "MODIFIER",
+    "FEMININE",
+    "MASCULINE",
+}
