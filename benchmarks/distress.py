@@ -1,8 +1,8 @@
 """How much danger is found and how often harmless talk is asked about, by stratum: `python -m benchmarks.distress`.
 
-Each line of `benchmarks/conversations/distress-*.jsonl` is a conversation whose last turn is judged. Recall is the share of dangerous ones that
-lead to a check question or a person, with its exact bounds (Clopper-Pearson); false alarms are told for each 1,000 harmless turns. Sentences
-that taught the classifier are scored by the fit to all others. `--fit` fits the classifier anew from its sentences before.
+Each line of `benchmarks/conversations/distress-*.jsonl` is a conversation whose last turn is judged. Recall is the share of dangerous ones
+that lead to a check question or a person, with its exact bound (Clopper-Pearson); false alarms are told for each 1,000 harmless turns.
+Sentences that taught the classifier are scored by the fit to all others. `--fit` fits it anew from its sentences before.
 """
 
 from __future__ import annotations
@@ -129,14 +129,11 @@ def recall_rows(counts: dict[str, Tally]) -> list[list[str]]:
 
 def alarm_rows(counts: dict[str, Tally]) -> list[list[str]]:
     """Stratum, cases, and for each 1,000 of them: questions, persons called, both."""
-    return [
-        [
-            name,
-            str(tally.of),
-            *(f"{1000 * n / tally.of:.0f}" for n in (tally.levels[Level.CHECK], tally.levels[Level.ESCALATE], tally.alarms)),
-        ]
-        for name, tally in counts.items()
-    ]
+    rows = []
+    for name, tally in counts.items():
+        numbers = (tally.levels[Level.CHECK], tally.levels[Level.ESCALATE], tally.alarms)
+        rows.append([name, str(tally.of), *(f"{1000 * number / tally.of:.0f}" for number in numbers)])
+    return rows
 
 
 def measure(path: Path, watch: Watch) -> tuple[list[str], dict[str, object]]:
@@ -167,7 +164,7 @@ def main() -> None:
     asked.add_argument("--fit", action="store_true", help="fit the classifier anew before")
     asked.add_argument("--sensitivity", default="high", choices=[level.value for level in Sensitivity])
     asked.add_argument(
-        "--encoder", action="append", choices=ENCODERS, help="only this one (may be given twice); all that are here otherwise"
+        "--encoder", action="append", choices=ENCODERS, help="only this one; all that are here otherwise"
     )
     asked.add_argument("files", nargs="*", type=Path)
     given = asked.parse_args()

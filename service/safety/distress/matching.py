@@ -20,6 +20,7 @@ LOWER = {Strength.STRONG: Strength.WEAK, Strength.WEAK: None, Strength.HINT: Non
 QUOTED = re.compile(
     r"[\"“„«»‟](?P<said>[^\"”“«»]{3,400})[\"”“«»]|(?:^|\s)['‘](?P<single>[^'‘’][^\n]{2,300}?)['’](?=[\s.,;:!?)]|$)|[♪♫](?P<sung>[^♪♫]{3,400})"
 )
+PAUSE = re.compile(r"[,;:–—-]")
 QUOTING = ("fiction",)
 """Contexts in which what stands in quotation marks is somebody else's line."""
 
@@ -29,7 +30,10 @@ SHORT = 4
 
 @dataclass(frozen=True)
 class Sign:
-    """What a rule found in the characters [start, end) of a text; `corrected`: typos were put right; `quoted`: it is a quotation."""
+    """What a rule found in the characters [start, end) of a text.
+
+    `corrected`: typos were put right; `quoted`: it is a quotation; `negated`: a negation before it made it weaker.
+    """
 
     rule: str
     kind: Kind
@@ -38,6 +42,7 @@ class Sign:
     end: int
     corrected: bool = False
     quoted: bool = False
+    negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,14 @@ class Stream:
         """The characters of the text under a match in `line`."""
         return self.spans[self._word(start + 1)][0], self.spans[self._word(end - 1)][1]
 
-    def before(self, start: int) -> tuple[str, ...]:
-        """The two words before a match."""
-        place = self._word(start + 1)
-        return self.words[max(0, place - 2) : place]
+    def before(self, start: int) -> list[tuple[str, int]]:
+        """The two words before a match within its sentence, with the places of the text where they end."""
+        place, found = self._word(start + 1), []
+        for own in range(place - 1, max(-1, place - 3), -1):
+            if self.words[own] == BOUNDARY:
+                break
+            found.append((self.words[own], self.spans[own][1]))
+        return found
 
     def _word(self, place: int) -> int:
         return max(0, bisect_right(self.starts, place) - 1)
@@ -85,7 +94,7 @@ def heard_in(text: str, languages: Sequence[LanguageRules] | None = None) -> lis
 def signs_of(text: str, languages: Sequence[LanguageRules] | None = None) -> tuple[Sign, ...]:
     """The signs in a text that its contexts leave, the first first."""
     readings = heard_in(text, languages)
-    raw = [sign for heard in readings for sign in _raw(heard)]
+    raw = [sign for heard in readings for sign in _raw(heard, text)]
     if not raw:
         return ()
     contexts = {name for heard in readings for name, patterns in heard.rules.contexts.items() if heard.says(patterns)}
@@ -115,22 +124,29 @@ def _distinct(signs: Iterable[Sign]) -> tuple[Sign, ...]:
     return tuple(sorted(found.values(), key=lambda sign: (sign.start, sign.rule)))
 
 
-def _raw(heard: Heard) -> Iterator[Sign]:
+def _raw(heard: Heard, text: str) -> Iterator[Sign]:
     for stream in (*heard.apart, *heard.joined):
         over_ends = stream in heard.joined and stream not in heard.apart
         for rule in heard.rules.called(list(stream.words)):
             if over_ends and (rule.strength is not Strength.STRONG or rule.pattern.has_gap):
                 continue
-            yield from _found(rule, stream, heard.rules)
+            yield from _found(rule, stream, heard.rules, text)
 
 
-def _found(rule: Rule, stream: Stream, rules: LanguageRules) -> Iterator[Sign]:
+def _found(rule: Rule, stream: Stream, rules: LanguageRules, text: str) -> Iterator[Sign]:
     for match in rule.pattern.expression.finditer(stream.line):
-        strength: Strength | None = rule.strength
-        if rules.negations.intersection(stream.before(match.start())) and not rules.negations.intersection(match.group().split()[:2]):
-            strength = LOWER[rule.strength]
+        span = stream.span(match.start(), match.end())
+        negated = _is_negated(stream, match, span[0], rules, text)
+        strength = LOWER[rule.strength] if negated else rule.strength
         if strength is not None:
-            yield Sign(rule.name, rule.kind, strength, *stream.span(match.start(), match.end()), corrected=stream.corrected)
+            yield Sign(rule.name, rule.kind, strength, *span, corrected=stream.corrected, negated=negated)
+
+
+def _is_negated(stream: Stream, match: re.Match[str], start: int, rules: LanguageRules, text: str) -> bool:
+    """Whether a negation stands just before it, with no comma between, and none belongs to the phrase itself (“don't want to live”)."""
+    if not rules.negations.isdisjoint(match.group().split()[:2]):
+        return False
+    return any(word in rules.negations and not PAUSE.search(text[end:start]) for word, end in stream.before(match.start()))
 
 
 def _spans(heard: Heard, patterns: Iterable[Pattern]) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ that of some thousand rules a text is asked only about the few that its words ca
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, product
 
@@ -74,8 +74,8 @@ class Pattern:
             yield " ".join(word for word in words if word)
 
 
-def read_pattern(written: str, sets: Mapping[str, str], spell: Spell = list) -> Pattern:
-    """Read a rule, its words spelt as texts are.
+def read_pattern(written: str, sets: Mapping[str, str], spell: Spell = list, never: Collection[str] = ()) -> Pattern:
+    """Read a rule, its words spelt as texts are; no gap spans a word of `never`.
 
     Raises:
         FeelmError: it is not written as a rule is, or would match without any word.
@@ -89,7 +89,8 @@ def read_pattern(written: str, sets: Mapping[str, str], spell: Spell = list) -> 
     if not keys:
         raise FeelmError(f"the rule {written!r} would match without any word")
     words = frozenset(item.text for item in _walk(items) if isinstance(item, Word))
-    return Pattern(written, re.compile(_expression(items) + r"(?= |$)"), words, keys, items)
+    gap = f"(?: {_unless(never)}[^ |]+)"
+    return Pattern(written, re.compile(_expression(items, gap) + r"(?= |$)"), words, keys, items)
 
 
 def _with_sets(written: str, sets: Mapping[str, str]) -> str:
@@ -153,16 +154,20 @@ def _item(piece: str) -> Item:
     return Word(folded_word(piece.removesuffix("*")), piece.endswith("*"))
 
 
-def _expression(items: tuple[Item, ...]) -> str:
-    return "".join(map(_item_expression, items))
+def _unless(never: Collection[str]) -> str:
+    return f"(?!(?:{'|'.join(map(re.escape, sorted(never)))})(?: |$))" if never else ""
 
 
-def _item_expression(item: Item) -> str:
+def _expression(items: tuple[Item, ...], gap: str) -> str:
+    return "".join(_item_expression(item, gap) for item in items)
+
+
+def _item_expression(item: Item, gap: str) -> str:
     if isinstance(item, Word):
         return f" {re.escape(item.text)}" + (r"[^ |]*" if item.open_ended else "(?= |$)")
     if isinstance(item, Gap):
-        return rf"(?: [^ |]+){{0,{item.most}}}?"
-    return f"(?:{'|'.join(map(_expression, item.options))})" + ("?" if item.optional else "")
+        return f"{gap}{{0,{item.most}}}?"
+    return f"(?:{'|'.join(_expression(option, gap) for option in item.options)})" + ("?" if item.optional else "")
 
 
 def _keys(item: Item) -> frozenset[str]:

@@ -136,8 +136,10 @@ def _language(language: str, raw: Mapping[str, Any], digest: str) -> LanguageRul
 
     spelling = _spelling(raw.get("spelling") or {})
 
+    negations = frozenset(folded_word(word) for word in str(raw.get("negations") or "").split())
+
     def read(written: str) -> Pattern:
-        return read_pattern(str(written), sets, lambda words: [word for word, _, _ in spelt(spelling, words)])
+        return read_pattern(str(written), sets, lambda words: [word for word, _, _ in spelt(spelling, words)], negations)
 
     def patterns(written: list[str] | None) -> tuple[Pattern, ...]:
         return tuple(read(one) for one in written or ())
@@ -158,14 +160,14 @@ def _language(language: str, raw: Mapping[str, Any], digest: str) -> LanguageRul
         int(raw["version"]),
         digest,
         spelling,
-        frozenset(folded_word(word) for word in str(raw.get("negations") or "").split()),
+        negations,
         rules,
         idioms,
         contexts,
         asks,
         affirms,
         denies,
-        Keywords(said, words - said),
+        Keywords(said, words),
         words,
         {key: tuple(own.values()) for key, own in by_key.items()},
         _compact(rules, spelling),

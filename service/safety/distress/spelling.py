@@ -14,6 +14,9 @@ from itertools import combinations
 
 LEAST_LETTERS = 5
 TWO_WRONG_FROM = 8
+LEAST_MASKED = 3
+"""Letters of a word that is recognised though stars cover some of them (doubled letters are one)."""
+
 LONGEST = 18
 """A longer word is not looked up."""
 
@@ -23,6 +26,7 @@ class Keywords:
 
     def __init__(self, words: Collection[str], known: Collection[str]) -> None:
         self.words = frozenset(word for word in words if len(word) >= LEAST_LETTERS)
+        self._maskable = sorted(word for word in words if len(word) >= LEAST_MASKED)
         self.known = frozenset(known) | self.words
         self._without: dict[str, list[str]] = {}
         for word in sorted(self.words):
@@ -32,10 +36,10 @@ class Keywords:
 
     def _meant(self, word: str) -> tuple[str, ...]:
         """Keywords that a word may be meant to be, the nearest first, at most three; none where it is a known word."""
-        if word in self.known or not LEAST_LETTERS - 1 <= len(word) <= LONGEST:
-            return ()
         if "*" in word:
             return self._masked(word)
+        if word in self.known or not LEAST_LETTERS - 1 <= len(word) <= LONGEST:
+            return ()
         near = {
             found for shorter in _shorter(word, 2 if len(word) >= TWO_WRONG_FROM - 2 else 1) for found in self._without.get(shorter, ())
         }
@@ -46,7 +50,7 @@ class Keywords:
         """Keywords whose letters are partly covered by stars."""
         pieces = (f".{{1,{len(piece) + 1}}}" if piece.startswith("*") else re.escape(piece) for piece in re.findall(r"\*+|[^*]+", word))
         covered = re.compile("".join(pieces))
-        return tuple(found for found in sorted(self.words) if covered.fullmatch(found))[:3]
+        return tuple(found for found in self._maskable if covered.fullmatch(found))[:3]
 
 
 def allowed(word: str) -> int:

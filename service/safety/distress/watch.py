@@ -67,6 +67,7 @@ class Evidence:
     kind: Kind
     strength: Strength
     quoted: bool = False
+    negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,7 @@ def _signs(text: str, until: float) -> list[Sign]:
 
 
 def _evidence(row: int, sign: Sign) -> Evidence:
-    return Evidence(row, sign.start, sign.end, sign.rule, sign.kind, sign.strength, sign.quoted)
+    return Evidence(row, sign.start, sign.end, sign.rule, sign.kind, sign.strength, sign.quoted, sign.negated)
 
 
 def _guess(turns: Sequence[Turn], row: int, strength: Strength) -> Evidence:
@@ -249,10 +250,10 @@ def _judged(evidence: Sequence[Evidence], now: int, answer: str | None) -> Distr
         return _told(
             Level.ESCALATE, [*evidence, Evidence(now, 0, 0, ANSWER, Kind.SUICIDE, Strength.STRONG)], "no clear no to the check question"
         )
-    if answer == "no":
-        return replace(NOTHING, why=("the check question was answered with no",))
     weak = [one for one in evidence if one.strength is Strength.WEAK]
     fresh = [one for one in weak if one.turn == now]
+    if answer == "no" and all(one.negated or one.found_by == CLASSIFIER for one in fresh):
+        return replace(NOTHING, why=("the check question was answered with no",))
     apart = _apart(weak)
     if fresh and len(apart) >= 2 and not all(one.quoted for one in weak):
         return _told(Level.ESCALATE, weak, "several signs of danger")
