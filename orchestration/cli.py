@@ -22,6 +22,7 @@ from orchestration.cli_films import films_app
 from orchestration.cli_health import health
 from orchestration.cli_lineage import lineage, openlineage
 from orchestration.cli_models import models_app, reproduce
+from orchestration.cli_safety import basis_app, compliance, escalations_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_serve import serve_app
 from orchestration.cli_shots import shots
@@ -43,10 +44,12 @@ for sub, name in (
     (weights_app, "weights"),
     (benchmark_app, "benchmark"),
     (serve_app, "serve"),
+    (basis_app, "use-basis"),
+    (escalations_app, "escalations"),
 ):
     app.add_typer(sub, name=name)
 
-for command in (shots, lineage, openlineage, reproduce, health, respond):
+for command in (shots, lineage, openlineage, reproduce, health, respond, compliance):
     app.command()(command)
 
 
