@@ -16,10 +16,10 @@ from ml.features.text.live import LineReader
 from ml.models.dialogue import Turn
 from service.champion import Champion
 from service.domains.profile import Profile
-from service.respond.reply import ANSWERER, MoreCandidates, Reply, respond
+from service.respond.reply import ANSWERER, MoreCandidates, Reply, check_answerable, respond
 from service.safety.disclosure import DisclosureLog, disclosure
 from service.safety.distress.watch import Distress, Level, Watch, check_question
-from service.safety.escalation import Escalation, Queue, Target
+from service.safety.escalation import Escalation, Queue
 from service.safety.uses import Input, UseProfile, decide, read_bases
 
 EVIDENCE_CHARACTERS = 300
@@ -60,9 +60,9 @@ class Safeguards:
     log: DisclosureLog
 
     @classmethod
-    def of(cls, home: Home, readers: Sequence[LineReader], target: Target | None) -> Safeguards:
-        """Those of a home; `target` is where escalations are sent."""
-        return cls(home, Watch.load(readers), Queue(home, target), DisclosureLog(home))
+    def of(cls, home: Home, readers: Sequence[LineReader], queue: Queue) -> Safeguards:
+        """Those of a home; `readers` are encoders that are loaded already."""
+        return cls(home, Watch.load(readers), queue, DisclosureLog(home))
 
 
 def answer(
@@ -80,8 +80,9 @@ def answer(
         FeelmError: the use is not allowed, or there is nothing to answer.
         OSError: what was disclosed could not be noted: nobody is served unlogged.
     """
+    check_answerable(turns)
     permission = decide(UseProfile(profile.context, Input.TEXT, profile.subject), read_bases(safeguards.home)).require()
-    distress = safeguards.watch.assess(turns, turns[-1].speaker if turns else None, language)
+    distress = safeguards.watch.assess(turns, turns[-1].speaker, language)
     disclosed = _disclose(profile, turns, safeguards, conversation, permission.disclosures, language)
     if distress.level is Level.ESCALATE:
         reason = "; ".join(distress.why)

@@ -33,7 +33,7 @@ FADING = 0.6
 
 RIDGE = 1.0
 THERE_FROM = 0.5
-"""Learned as if each state were there in every other turn: a value of a half says that the turn speaks neither for the state nor against."""
+"""Learned as if each state were there in every other turn: at a half the turn speaks neither for the state nor against it."""
 
 
 class State(StrEnum):
