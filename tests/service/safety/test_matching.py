@@ -156,9 +156,7 @@ STYLES = {
 
 def _styled(text: str, style: str) -> str:
     capital, small = STYLES[style]
-    return "".join(
-        chr(capital + ord(c) - 65) if "A" <= c <= "Z" else chr(small + ord(c) - 97) if "a" <= c <= "z" else c for c in text
-    )
+    return "".join(chr(capital + ord(c) - 65) if "A" <= c <= "Z" else chr(small + ord(c) - 97) if "a" <= c <= "z" else c for c in text)
 
 
 @given(

@@ -77,7 +77,19 @@ def test_a_no_takes_nothing_strong_away():
 @pytest.mark.parametrize("language", [rules.language for rules in all_rules()])
 @pytest.mark.parametrize("name", ["suicide", "quoted", "other_person", "danger", "medical", "violence"])
 def test_our_own_check_questions_are_known_as_such(language, name):
-    yes = {"en": "yes", "es": "sí", "fr": "oui", "de": "ja", "it": "sì", "pt": "sim", "nl": "ja", "pl": "tak", "tr": "evet", "sv": "ja", "ru": "да"}
+    yes = {
+        "en": "yes",
+        "es": "sí",
+        "fr": "oui",
+        "de": "ja",
+        "it": "sì",
+        "pt": "sim",
+        "nl": "ja",
+        "pl": "tak",
+        "tr": "evet",
+        "sv": "ja",
+        "ru": "да",
+    }
     question = watching._checks()[language][name]
     assert heard("hm", question, yes[language]).level is Level.ESCALATE
 
