@@ -62,21 +62,30 @@ class Linear:
 
 
 def fit(
-    rows: FloatArray, labels: Sequence[str], features: Sequence[str], classes: Sequence[str], ridge: float, evenly: float = 1.0
+    rows: FloatArray,
+    labels: Sequence[str],
+    features: Sequence[str],
+    classes: Sequence[str],
+    ridge: float,
+    evenly: float = 1.0,
+    around: FloatArray | float = 0.0,
 ) -> Linear:
     """Learn from examples: features (n, f) and the class of each.
 
-    `ridge` weighs the squares of the weights; `evenly` from 0 (every example alike) to 1 (every class alike).
+    `ridge` weighs the squares of how far the weights are from `around` (features, classes); `evenly` goes from 0 (every example alike) to 1
+    (every class alike).
     """
     target = np.eye(len(classes))[[list(classes).index(label) for label in labels]]
     weight = (target / np.maximum(target.sum(axis=0), 1) ** evenly).sum(axis=1)
     weight *= len(labels) / weight.sum()
     given = np.column_stack([rows.astype(np.float64), np.ones(len(rows))])
     penalty = np.append(np.full(rows.shape[1], ridge), 0)[:, None]
+    centre = np.zeros((given.shape[1], len(classes)))
+    centre[:-1] = around
     rate = 1 / (0.5 * np.linalg.norm(given * np.sqrt(weight)[:, None], 2) ** 2 + ridge)
-    weights = ahead = np.zeros((given.shape[1], len(classes)))
+    weights = ahead = centre.copy()
     for step in range(STEPS):
-        slope = given.T @ ((softmax(given @ ahead) - target) * weight[:, None]) + penalty * ahead
+        slope = given.T @ ((softmax(given @ ahead) - target) * weight[:, None]) + penalty * (ahead - centre)
         before, weights = weights, ahead - rate * slope
         ahead = weights + step / (step + 3) * (weights - before)
     return Linear(tuple(features), tuple(classes), weights.astype(np.float32))

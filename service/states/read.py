@@ -1,7 +1,7 @@
 """States that are no emotions and are read from them: frustration, satisfaction, engagement, confusion.
 
 Each is a logistic function of the person's emotions now, of how they changed since before, and of cues in their words. The cues are
-declared (`cues.yaml`, by language), the weights learned from committed, labelled conversations and kept readable (`weights.json`).
+declared (`cues.yaml`) with what they speak for; the weights are learned around that from labelled conversations (`weights.json`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -31,7 +32,7 @@ EARLIER = 2
 FADING = 0.6
 """How much of a state of the turn before still counts: who was frustrated is so still, unless the words say otherwise."""
 
-RIDGE = 1.0
+RIDGE = 10.0
 THERE_FROM = 0.5
 """Learned as if each state were there in every other turn: at a half the turn speaks neither for the state nor against it."""
 
@@ -62,10 +63,23 @@ class StateReading:
         return self.value >= THERE_FROM
 
 
+BEFORE = "before: "
+"""What a cue of the person's turn before is called."""
+
+SPEAKS = "speaks"
+"""Where the cues' file says what they speak for."""
+
+
+@cache
+def _declared() -> dict[str, dict[str, Any]]:
+    read: dict[str, dict[str, Any]] = yaml.safe_load(CUES_FILE.read_text(encoding="utf-8"))
+    return read
+
+
 @cache
 def _cues() -> dict[str, dict[str, re.Pattern[str]]]:
     """By language, cues by name."""
-    raw = yaml.safe_load(CUES_FILE.read_text(encoding="utf-8"))
+    raw = {language: cues for language, cues in _declared().items() if language != SPEAKS}
     return {
         language: {name: re.compile(pattern, re.IGNORECASE | re.DOTALL) for name, pattern in cues.items()} for language, cues in raw.items()
     }
@@ -85,7 +99,7 @@ def cues_in(text: str, language: str | None) -> frozenset[str]:
 
 def feature_names() -> tuple[str, ...]:
     """Every feature, in a fixed order: cues now, cues of the turn before, emotions now and their rise."""
-    return (*cue_names(), *(f"before: {name}" for name in cue_names()), *EMOTIONS, *(f"more {emotion}" for emotion in EMOTIONS))
+    return (*cue_names(), *(f"{BEFORE}{name}" for name in cue_names()), *EMOTIONS, *(f"more {emotion}" for emotion in EMOTIONS))
 
 
 def features(turns: Sequence[Turn], readings: Sequence[DetectedTurn], at: int) -> FloatArray:
@@ -122,9 +136,11 @@ def read_weights() -> Mapping[State, Linear]:
 
 def fit_states(rows: FloatArray, there: FloatArray) -> Linear:
     """Learn each state from turns: features (n, f), and which states a turn's speaker is in (n, 4) of 0 and 1."""
-    columns = []
-    for i in range(len(STATES)):
+    columns, speaks = [], _declared()[SPEAKS]
+    for i, state in enumerate(STATES):
         labels = ["there" if one else "not" for one in there[:, i]]
-        one = fit(rows, labels, feature_names(), ("not", "there"), RIDGE)
+        told = [speaks.get(name.removeprefix(BEFORE), {}).get(state.value, 0.0) for name in feature_names()]
+        declared = np.array(told, np.float32)
+        one = fit(rows, labels, feature_names(), ("not", "there"), RIDGE, around=np.stack([-declared, declared], axis=1) * np.float32(0.5))
         columns.append(one.weights[:, 1] - one.weights[:, 0])
     return Linear(feature_names(), tuple(STATES), np.stack(columns, axis=1))

@@ -124,6 +124,7 @@ def endpoint(answer: Callable[[dict[str, object]], tuple[int, bytes]]) -> Iterat
         yield f"http://127.0.0.1:{server.server_address[1]}/v1", asked
     finally:
         server.shutdown()
+        server.server_close()
         thread.join()
 
 
