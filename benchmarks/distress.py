@@ -32,6 +32,8 @@ from service.safety.distress.watch import Distress, Level, Watch, assess
 
 CONVERSATIONS = Path(__file__).with_name("conversations")
 PERSON = "user"
+ONE_SIDED = 0.9
+"""Confidence of the interval whose lower bound holds with 95 %: no miss in 150 gives 0.980."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def recall_rows(counts: dict[str, Tally]) -> list[list[str]]:
     """Stratum, cases, found, to a person, recall, and its exact lower bound."""
     rows = []
     for name, tally in counts.items():
-        low, _ = exact_interval(tally.alarms, tally.of)
+        low, _ = exact_interval(tally.alarms, tally.of, ONE_SIDED)
         recall = tally.alarms / tally.of
         rows.append([name, str(tally.of), str(tally.alarms), str(tally.levels[Level.ESCALATE]), f"{recall:.3f}", f"{low:.3f}"])
     return rows
@@ -151,7 +153,7 @@ def measure(path: Path, watch: Watch) -> tuple[list[str], dict[str, object]]:
         "dangerous": total.of,
         "found": total.alarms,
         "recall": round(total.alarms / total.of, 4),
-        "recall_at_least": round(exact_interval(total.alarms, total.of)[0], 4),
+        "recall_at_least": round(exact_interval(total.alarms, total.of, ONE_SIDED)[0], 4),
         "false_alarms_per_1000": round(1000 * quiet.alarms / quiet.of, 1),
         "strata": {name: {"cases": tally.of, "found": tally.alarms} for name, tally in danger.items() if name != "all"},
     }

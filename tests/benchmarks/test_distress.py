@@ -14,15 +14,9 @@ LINES = [
     {"id": "1", "stratum": "explicit", "language": "en", "distress": True, "before": [], "text": "I want to die"},
     {"id": "2", "stratum": "veiled", "language": "en", "distress": True, "before": [], "text": "the fish will need somebody"},
     {"id": "3", "stratum": "idiom", "language": "en", "distress": False, "before": [], "text": "I'm dying to see it"},
-    {
-        "id": "4",
-        "stratum": "idiom",
-        "language": "en",
-        "distress": False,
-        "before": [{"speaker": "agent", "text": "Hi"}],
-        "text": "I can't do this anymore",
-    },
+    {"id": "4", "stratum": "idiom", "language": "en", "distress": False, "before": [], "text": "I can't do this anymore"},
 ]
+LINES[3]["before"] = [{"speaker": "agent", "text": "Hi"}]
 
 
 @pytest.fixture
@@ -35,7 +29,7 @@ def path(tmp_path):
 def test_a_file_is_measured_by_stratum(path):
     lines, held = measure(path, Watch(Fixed()))
     assert (held["dangerous"], held["found"], held["recall"], held["false_alarms_per_1000"]) == (2, 1, 0.5, 500.0)
-    assert held["recall_at_least"] == round(exact_interval(1, 2)[0], 4)
+    assert held["recall_at_least"] == round(exact_interval(1, 2, 0.9)[0], 4)
     assert held["strata"] == {"explicit": {"cases": 1, "found": 1}, "veiled": {"cases": 1, "found": 0}}
     assert any("idiom" in line for line in lines)
 

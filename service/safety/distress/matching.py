@@ -74,11 +74,15 @@ class Stream:
 
 @dataclass(frozen=True)
 class Heard:
-    """A text in one language: with its sentences apart, with them joined (the same where there is one), and both with typos put right."""
+    """A text in one language: with its sentences apart, with them joined where there are several, each with typos put right as well.
+
+    `foreign` where it reads more like English: then strong phrases of several words count alone, since short words mean other things.
+    """
 
     rules: LanguageRules
     apart: tuple[Stream, ...]
     joined: tuple[Stream, ...]
+    foreign: bool = False
 
     def says(self, patterns: Iterable[Pattern]) -> bool:
         """Whether one of the patterns is there."""
@@ -88,7 +92,10 @@ class Heard:
 def heard_in(text: str, languages: Sequence[LanguageRules] | None = None) -> list[Heard]:
     """A text as each language that has words of it reads it; English always does."""
     tokens = tokens_of(text)
-    return [_heard(rules, tokens) for rules in languages or all_rules() if rules.language == "en" or _has_words(rules, tokens)]
+    words = {spelling for token in tokens for spelling in token.spellings or (token.text,)}
+    english = len(words & all_rules()[0].words)
+    read = [rules for rules in languages or all_rules() if rules.language == "en" or _has_words(rules, words)]
+    return [_heard(rules, tokens, rules.language != "en" and len(words & rules.words) < english) for rules in read]
 
 
 def signs_of(text: str, languages: Sequence[LanguageRules] | None = None) -> tuple[Sign, ...]:
@@ -97,7 +104,7 @@ def signs_of(text: str, languages: Sequence[LanguageRules] | None = None) -> tup
     raw = [sign for heard in readings for sign in _raw(heard, text)]
     if not raw:
         return ()
-    contexts = {name for heard in readings for name, patterns in heard.rules.contexts.items() if heard.says(patterns)}
+    contexts = {name for heard in readings if not heard.foreign for name, patterns in heard.rules.contexts.items() if heard.says(patterns)}
     quotes = [match.span() for match in QUOTED.finditer(text)] if contexts.intersection(QUOTING) else []
     idioms = [span for heard in readings for span in _spans(heard, heard.rules.idioms)]
     left = (_in_context(_in_quotes(sign, quotes), idioms, bool(contexts)) for sign in raw)
@@ -128,9 +135,10 @@ def _raw(heard: Heard, text: str) -> Iterator[Sign]:
     for stream in (*heard.apart, *heard.joined):
         over_ends = stream in heard.joined and stream not in heard.apart
         for rule in heard.rules.called(list(stream.words)):
-            if over_ends and (rule.strength is not Strength.STRONG or rule.pattern.has_gap):
+            if (over_ends and rule.pattern.has_gap) or ((over_ends or heard.foreign) and rule.strength is not Strength.STRONG):
                 continue
-            yield from _found(rule, stream, heard.rules, text)
+            found = _found(rule, stream, heard.rules, text)
+            yield from (sign for sign in found if not heard.foreign or _is_plain_phrase(sign, text))
 
 
 def _found(rule: Rule, stream: Stream, rules: LanguageRules, text: str) -> Iterator[Sign]:
@@ -160,16 +168,20 @@ def _spans(heard: Heard, patterns: Iterable[Pattern]) -> list[tuple[int, int]]:
     ]
 
 
-def _has_words(rules: LanguageRules, tokens: Sequence[Token]) -> bool:
-    words = {spelling for token in tokens for spelling in token.spellings or (token.text,)}
+def _is_plain_phrase(sign: Sign, text: str) -> bool:
+    return not sign.corrected and len(text[sign.start : sign.end].split()) >= 2
+
+
+def _has_words(rules: LanguageRules, words: set[str]) -> bool:
     own = words & rules.words
     return len(own) >= 2 or (bool(own) and (len(words) <= SHORT or any(len(word) >= 6 for word in own)))
 
 
-def _heard(rules: LanguageRules, tokens: Sequence[Token]) -> Heard:
+def _heard(rules: LanguageRules, tokens: Sequence[Token], foreign: bool) -> Heard:
     apart = _streams(rules, tokens)
     inner = any(token.text == BOUNDARY for token in tokens[:-1])
-    return Heard(rules, apart, _streams(rules, [token for token in tokens if token.text != BOUNDARY]) if inner else ())
+    joined = _streams(rules, [token for token in tokens if token.text != BOUNDARY]) if inner else ()
+    return Heard(rules, apart, joined, foreign)
 
 
 def _streams(rules: LanguageRules, tokens: Sequence[Token]) -> tuple[Stream, ...]:

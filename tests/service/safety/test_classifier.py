@@ -5,8 +5,8 @@ import pytest
 
 from corpus.terms import FeelmError
 from corpus.weights import verify
-from service.safety.distress.classifier import ENCODERS, FITTED, Classifier, Judgement, Sensitivity, Support, read_facts
-from service.safety.distress.fitting import PROTOTYPES, fit_all, prototypes_digest, read_sentences, solve
+from service.safety.distress.classifier import ENCODERS, FITTED, NARROWNESS, Classifier, Judgement, Sensitivity, Support, read_facts
+from service.safety.distress.fitting import ALIKE, PENALTY, PROTOTYPES, fit_all, prototypes_digest, read_sentences, solve
 from service.safety.distress.rules import Strength
 
 
@@ -25,16 +25,19 @@ def test_no_sentence_stands_on_both_sides(tmp_path):
         read_sentences(tmp_path)
 
 
-def test_leave_one_out_is_what_a_fit_without_the_sentence_says():
+def test_a_left_out_score_is_that_of_a_fit_without_the_sentence_and_those_alike():
     rng = np.random.default_rng(3)
-    embedded = rng.normal(size=(30, 8))
+    embedded = rng.normal(size=(40, 8))
+    embedded[8] = embedded[7] + 0.1 * embedded[8]
     embedded /= np.linalg.norm(embedded, axis=1, keepdims=True)
-    danger = np.arange(30) % 2 == 0
+    danger = np.arange(40) % 3 == 0
     _, left_out = solve(embedded, danger)
-    kept = np.arange(30) != 7
-    says, _ = solve(embedded[kept], danger[kept])
-    support = Support(np.zeros(8), embedded[kept], says)
-    assert support.scores(embedded[7:8])[0] == pytest.approx(left_out[7], abs=0.03)
+    kept = embedded @ embedded[7] < ALIKE
+    assert not kept[8] and kept.sum() > 20
+    share = np.where(danger, 0.5 / danger.mean(), 0.5 / (1 - danger.mean()))[kept]
+    likeness = np.exp(NARROWNESS * (embedded @ embedded.T - 1)) + 1
+    says = np.linalg.solve(likeness[np.ix_(kept, kept)] + np.diag(PENALTY / share), np.where(danger, 1.0, -1.0)[kept])
+    assert left_out[7] == pytest.approx(likeness[7, kept] @ says)
 
 
 @pytest.fixture(scope="module")

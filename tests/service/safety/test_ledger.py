@@ -30,7 +30,7 @@ def test_a_change_by_hand_is_noticed(tmp_path, change):
     else:
         lines[1] = "x"
     path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(FeelmError, match="line [23]"):
+    with pytest.raises(FeelmError, match=r"line [23]"):
         read(path)
 
 

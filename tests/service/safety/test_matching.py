@@ -188,7 +188,7 @@ def test_any_text_is_read_without_a_fault(text):
 
 def test_a_turn_takes_less_than_three_milliseconds():
     turns = [
-        "I have been waiting for my parcel for three weeks now and nobody can tell me where it is, this is really frustrating for all of us.",
+        "I have been waiting for my parcel for three weeks now and nobody can tell me where it is, this is frustrating for us.",
         "My sister and I went to the lake on Sunday, we swam and had a picnic, and then her dog ran away and came back an hour later.",
         "i dont no waht to do animore evrything is geting wrose an i cant slep at nite becuse of teh exams an my mum is angri",
         "Können Sie mir bitte sagen, wann mein Paket ankommt, ich warte schon seit einer Woche darauf.",

@@ -35,6 +35,8 @@ def heard(*texts: str, classifier=None, **more) -> Distress:
     return assess(turns, classifier or Fixed(), "user", **more)
 
 
+YES = {"en": "yes", "es": "sí", "fr": "oui", "de": "ja", "it": "sì", "pt": "sim", "nl": "ja", "pl": "tak", "tr": "evet", "sv": "ja"}
+YES["ru"] = "да"
 QUESTION = "Are you thinking about ending your life or hurting yourself?"
 
 
@@ -77,21 +79,8 @@ def test_a_no_takes_nothing_strong_away():
 @pytest.mark.parametrize("language", [rules.language for rules in all_rules()])
 @pytest.mark.parametrize("name", ["suicide", "quoted", "other_person", "danger", "medical", "violence"])
 def test_our_own_check_questions_are_known_as_such(language, name):
-    yes = {
-        "en": "yes",
-        "es": "sí",
-        "fr": "oui",
-        "de": "ja",
-        "it": "sì",
-        "pt": "sim",
-        "nl": "ja",
-        "pl": "tak",
-        "tr": "evet",
-        "sv": "ja",
-        "ru": "да",
-    }
     question = watching._checks()[language][name]
-    assert heard("hm", question, yes[language]).level is Level.ESCALATE
+    assert heard("hm", question, YES[language]).level is Level.ESCALATE
 
 
 def test_danger_told_some_turns_ago_still_counts_and_long_ago_does_not():
