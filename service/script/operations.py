@@ -33,17 +33,19 @@ class Step:
     count: int = 0
     before: str = ""
     after: str = ""
+    where: re.Pattern[str] | None = None
+
+    def fits(self, text: str, other: str | None) -> bool:
+        """Whether the step can be done: whoever it names is known and not named already, and the line is as it must be."""
+        if OTHER in self.by + self.before + self.after and (other is None or other.casefold() in text.casefold()):
+            return False
+        return self.where is None or self.where.search(text) is not None
 
     def __call__(self, text: str, other: str | None, names: Sequence[str]) -> str:
         """The text after the step; `other` is the one spoken to, `names` are words that keep their capital."""
         if self.pattern is not None:
             return self.pattern.sub(self._by(other), text, count=self.count)
         return f"{self._filled(self.before, other)}{_small(text, names) if _goes_on(self.before) else text}{self._filled(self.after, other)}"
-
-    @property
-    def needs_other(self) -> bool:
-        """Whether it names whoever is spoken to."""
-        return OTHER in self.by + self.before + self.after
 
     def _by(self, other: str | None) -> str:
         return self.by.replace(OTHER, (other or "").replace("\\", r"\\"))
@@ -87,10 +89,10 @@ def reworded(
 
 
 def _changed(text: str, way: Sequence[Step], other: str | None, names: Sequence[str]) -> str | None:
-    if other is None and any(step.needs_other for step in way):
-        return None
     changed = text
     for step in way:
+        if not step.fits(changed, other):
+            return None
         changed = step(changed, other, names)
     changed = _tidied(changed)
     return changed if has_words(changed) and changed != _tidied(text) else None
@@ -99,7 +101,7 @@ def _changed(text: str, way: Sequence[Step], other: str | None, names: Sequence[
 def _tidied(text: str) -> str:
     """Blanks and signs as they are set, and a capital at the beginning where there was none left."""
     text = re.sub(r"\s+([,.!?…])", r"\1", " ".join(text.split()))
-    text = re.sub(r"([!?])[.,]|^[,;.\s]+(?=\w)", r"\1", text)
+    text = re.sub(r"(?<!\.)([.!?…])[.,](?!\.)|^[,;.\s]+(?=\w)", r"\1", text)
     return text[:1].upper() + text[1:]
 
 
@@ -147,10 +149,12 @@ def _ways(raw: Sequence[Sequence[Mapping[str, Any]]], place: str) -> Iterator[tu
 
 
 def _step(raw: Mapping[str, Any], place: str) -> Step:
-    if set(raw) in ({"before"}, {"after"}):
-        return Step(**{key: str(value) for key, value in raw.items()})
-    if not {"replace", "by"} <= set(raw) <= {"replace", "by", "once"}:
+    where = re.compile(raw["where"], re.IGNORECASE) if "where" in raw else None
+    given = set(raw) - {"where"}
+    if given in ({"before"}, {"after"}):
+        return Step(before=str(raw.get("before", "")), after=str(raw.get("after", "")), where=where)
+    if not {"replace", "by"} <= given <= {"replace", "by", "once"}:
         raise ValueError(f"{place}: a step gives replace and by, or before, or after, not {', '.join(sorted(map(str, raw)))}")
     pattern = re.compile(raw["replace"], re.IGNORECASE)
     pattern.sub(str(raw["by"]).replace(OTHER, ""), "")
-    return Step(pattern, str(raw["by"]), 1 if raw.get("once") else 0)
+    return Step(pattern, str(raw["by"]), 1 if raw.get("once") else 0, where=where)
