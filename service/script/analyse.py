@@ -193,8 +193,14 @@ def _line(
         scene=best(heard.around(row)),
         alternatives=alternatives(reading.probabilities, bounds),
         tips=tuple(_tips(scene.turns, heard, row, bounds)),
-        foreseen=Foreseen(reaction.who, reaction.emotion, reaction.probabilities, reaction.change),
+        foreseen=Foreseen(reaction.who or _hearer(scene, row), reaction.emotion, reaction.probabilities, reaction.change),
     )
+
+
+def _hearer(scene: ScriptScene, row: int) -> str | None:
+    """Who hears a line before which nobody else spoke: whoever speaks next."""
+    own = scene.turns[row].speaker
+    return next((turn.speaker for turn in scene.turns[row + 1 :] if own is not None and turn.speaker not in (None, own)), None)
 
 
 def best(probabilities: np.ndarray | Sequence[float]) -> Said:

@@ -65,9 +65,9 @@ def hear_scene(champion: Champion, turns: Sequence[Turn], whole: HeardTurns, lan
     entire = all(span.stop - span.start == len(turns) for span in spans)
     near = [] if entire else [list(turns[span]) for span in spans]
     left_out = [_without(turns[span], at - span.start) for at, span in enumerate(spans)]
-    heard = champion.hear([*([turn] for turn in turns), *left_out, *near], language)
-    n = len(turns)
-    alone, without, with_it = heard[:n], heard[n : 2 * n], [whole] * n if entire else heard[2 * n :]
+    alone = champion.hear([[turn] for turn in turns], language)  # apart: dialogues that are heard together are as long as the longest
+    heard, n = champion.hear([*left_out, *near], language), len(turns)
+    without, with_it = heard[:n], [whole] * n if entire else heard[n:]
     return HeardScene(
         whole=whole,
         alone=_stacked([one.probabilities for one in alone]),
