@@ -50,7 +50,8 @@ def script(
     value: dict[str, Any] = {"analysis": asdict(analysis)}
     shown: list[RenderableType] = [_analysis(analysis, file.name)]
     if changes:
-        value["what_if"] = [asdict(one) for one in (found := _what_if(champion, read, changes, language))]
+        found = _what_if(champion, read, changes, language)
+        value["what_if"] = [asdict(one) for one in found]
         shown += [_what_if_table(one) for one in found]
     if target:
         moved = _suggest(home, champion, read, target, strength, line, scene, language)

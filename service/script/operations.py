@@ -156,5 +156,5 @@ def _step(raw: Mapping[str, Any], place: str) -> Step:
     if not {"replace", "by"} <= given <= {"replace", "by", "once"}:
         raise ValueError(f"{place}: a step gives replace and by, or before, or after, not {', '.join(sorted(map(str, raw)))}")
     pattern = re.compile(raw["replace"], re.IGNORECASE)
-    pattern.sub(str(raw["by"]).replace(OTHER, ""), "")
+    re.compile(f"{raw['replace']}|").sub(str(raw["by"]).replace(OTHER, ""), "")  # a group that is not there shows only where something matches
     return Step(pattern, str(raw["by"]), 1 if raw.get("once") else 0, where=where)

@@ -29,7 +29,7 @@ ENDING = 3
 GOES_ON = 3
 """Rewordings of the first round that are reworded once more."""
 
-KEPT = 0.25
+KEPT = 0.3
 """Share of a line's words that a second rewording must keep: else nothing of it is left but ours."""
 
 MOST_FILM_LINES = 6
