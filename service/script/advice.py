@@ -176,10 +176,11 @@ def _advice(
     scene: SceneCurves, measure: Measure, usual: float, others: int, deviations: float, near: tuple[str, float] | None
 ) -> SceneAdvice:
     value, above = scene.values[measure.name], deviations > 0
+    apart = f"{abs(deviations):.1f} deviations {'above' if above else 'below'}"
     named = f"Scene {scene.number} ({f'{scene.heading}, ' if scene.heading else ''}{clock(scene.start_ms)}–{clock(scene.end_ms)})"
     text = (
-        f"{named} reads as {scene.emotion} ({scene.probability:.2f}); {measure.about} {measure.told(value)} where your other {others} scenes "
-        f"that read as {scene.emotion} have {measure.told(usual)} ({abs(deviations):.1f} deviations {'above' if above else 'below'})."
+        f"{named} reads as {scene.emotion} ({scene.probability:.2f}); {measure.about} {measure.told(value)} where your other {others} "
+        f"scenes that read as {scene.emotion} have {measure.told(usual)} ({apart})."
     )
     text += f" That is rather what your scenes of {near[0]} have ({measure.told(near[1])})." if near is not None else ""
     return SceneAdvice(

@@ -42,7 +42,7 @@ class Tip:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What `who` is foreseen to feel after the line, as `service.anticipate` tells it; `change` (-1..1 each) against what they felt last."""
+    """What `who` is foreseen to feel after the line, as `service.anticipate` tells it; `change` (-1..1) is against what they felt last."""
 
     who: str | None
     emotion: str
@@ -182,9 +182,7 @@ def _scene(champion: Champion, scene: ScriptScene, whole: HeardTurns, language: 
     )
 
 
-def _line(
-    scene: ScriptScene, row: int, heard: HeardScene, reading: DetectedTurn, reaction: Reaction, bounds: Bounds
-) -> LineReading:
+def _line(scene: ScriptScene, row: int, heard: HeardScene, reading: DetectedTurn, reaction: Reaction, bounds: Bounds) -> LineReading:
     return LineReading(
         line=scene.turns[row].line,
         reading=reading,

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from corpus.terms import FeelmError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 BOUNDS_FILE = Path(__file__).parent / "bounds.yaml"
 
@@ -62,7 +65,7 @@ class Bounds:
     tips: TipBounds
 
 
-_Part = TypeVar("_Part")
+_Part = TypeVar("_Part", bound="DataclassInstance")
 
 
 @cache
@@ -85,7 +88,7 @@ def part_of(kind: type[_Part], raw: Any, place: str) -> _Part:
     Raises:
         FeelmError: a number is missing, unknown, below 0 or none.
     """
-    names = {field.name: field.type for field in fields(kind)}  # type: ignore[arg-type]
+    names = {field.name: field.type for field in fields(kind)}
     if not isinstance(raw, dict) or set(raw) != set(names):
         raise FeelmError(f"{place} must give {', '.join(names)}")
     for name, value in raw.items():

@@ -45,7 +45,9 @@ class Step:
         """The text after the step; `other` is the one spoken to, `names` are words that keep their capital."""
         if self.pattern is not None:
             return self.pattern.sub(self._by(other), text, count=self.count)
-        return f"{self._filled(self.before, other)}{_small(text, names) if _goes_on(self.before) else text}{self._filled(self.after, other)}"
+        return (
+            f"{self._filled(self.before, other)}{_small(text, names) if _goes_on(self.before) else text}{self._filled(self.after, other)}"
+        )
 
     def _by(self, other: str | None) -> str:
         return self.by.replace(OTHER, (other or "").replace("\\", r"\\"))
@@ -156,5 +158,7 @@ def _step(raw: Mapping[str, Any], place: str) -> Step:
     if not {"replace", "by"} <= given <= {"replace", "by", "once"}:
         raise ValueError(f"{place}: a step gives replace and by, or before, or after, not {', '.join(sorted(map(str, raw)))}")
     pattern = re.compile(raw["replace"], re.IGNORECASE)
-    re.compile(f"{raw['replace']}|").sub(str(raw["by"]).replace(OTHER, ""), "")  # a group that is not there shows only where something matches
+    re.compile(f"{raw['replace']}|").sub(
+        str(raw["by"]).replace(OTHER, ""), ""
+    )  # a group that is not there shows only where something matches
     return Step(pattern, str(raw["by"]), 1 if raw.get("once") else 0, where=where)

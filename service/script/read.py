@@ -31,6 +31,9 @@ MOST_TURNS_OF_SCENE = 500
 LONG_SPEECH_WORDS = 60
 """A speech goes on as another turn at the first end of a sentence after so many words."""
 
+LONG_LINE = 500
+"""A longer line loses its runs of blanks, in which patterns would search for long; no column is so wide."""
+
 SHOWN_CHARACTERS = 80
 
 _NAMED = re.compile(r"^([^\W\d_][\w .'’#&/-]{0,38}?)\s*(?:[(（][^()（）]*[)）])?\s*[:：](?:\s+|(?<=：))(\S.*)$")
@@ -168,17 +171,19 @@ def _lines(text: str) -> list[str]:
     if len(text) > LONGEST_SCRIPT_CHARACTERS:
         raise FeelmError(f"the script has {len(text)} characters, more than {LONGEST_SCRIPT_CHARACTERS}: give it in parts")
     if _XML.match(text):
-        raise FeelmError("the script is XML (Final Draft): export it as Fountain or plain text, or add the file to a film as its screenplay")
+        raise FeelmError(
+            "the script is XML (Final Draft): export it as Fountain or plain text, or add the file to a film as its screenplay"
+        )
     plain = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
     lines = ["".join(" " if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in line) for line in plain.split("\n")]
     if long := next((number for number, line in enumerate(lines, start=1) if len(line) > LINE_LIMIT), None):
         raise FeelmError(f"line {long} of the script has {len(lines[long - 1])} signs: break it into lines of at most {LINE_LIMIT}")
-    return lines
+    return [line if len(line) <= LONG_LINE else " ".join(line.split()) for line in lines]
 
 
 def _name_of(line: str) -> tuple[str, str] | None:
     """The speaker and the words of `NAME: words`."""
-    match = _NAMED.match(line.strip())
+    match = _NAMED.match(" ".join(line.split()))
     if match is None or len(match.group(1).split()) > _MOST_NAME_WORDS or is_heading(line):
         return None
     return match.group(1).strip(), match.group(2)
@@ -271,12 +276,13 @@ def _turns(said: Sequence[_Piece]) -> Iterator[ScriptTurn]:
     open_turn: ScriptTurn | None = None
     for piece in said:
         long = open_turn is not None and len(open_turn.text.split()) >= LONG_SPEECH_WORDS and _SENTENCE_END.search(open_turn.text)
+        words = " ".join(piece.text.split())
         if open_turn is not None and not piece.begins and not long:
-            open_turn = ScriptTurn(f"{open_turn.text} {piece.text}", open_turn.speaker, open_turn.line)
+            open_turn = ScriptTurn(f"{open_turn.text} {words}", open_turn.speaker, open_turn.line)
             continue
         if open_turn is not None:
             yield open_turn
-        open_turn = ScriptTurn(piece.text, piece.speaker, piece.line)
+        open_turn = ScriptTurn(words, piece.speaker, piece.line)
     if open_turn is not None:
         yield open_turn
 

@@ -162,7 +162,9 @@ def suggest(
     tried = _best([*tried, *_heard(champion, scene, place, target, reading, further, spoken)])
     helping = _unlike([one for one in tried if one.moved >= LEAST_MOVE])[:MOST_SUGGESTIONS]
     told = _told(target, reading, helping, tried)
-    return Suggestions(target, scene.turns[place].line, reading, target.of(reading.probabilities), helping, len(tried), told, champion.origin)
+    return Suggestions(
+        target, scene.turns[place].line, reading, target.of(reading.probabilities), helping, len(tried), told, champion.origin
+    )
 
 
 def _rewordings(scene: ScriptScene, row: int, target: Target, language: str | None) -> Iterator[_Candidate]:
@@ -283,9 +285,7 @@ def _told(target: Target, now: DetectedTurn, helping: Sequence[Suggestion], trie
     return f"{place} Of {len(tried)} candidates the best ({how}) takes it to {first.after:.2f}{short}."
 
 
-def what_if(
-    champion: Champion, scene: ScriptScene, changes: Mapping[int, str | None], language: str | None = None
-) -> WhatIf:
+def what_if(champion: Champion, scene: ScriptScene, changes: Mapping[int, str | None], language: str | None = None) -> WhatIf:
     """The scene with other words in some lines (by their numbers in the paste), None or nothing but blanks leaving a line out.
 
     Raises:
@@ -332,6 +332,6 @@ def _told_changes(lines: Sequence[LineChange], changes: Mapping[int, str | None]
         return "No other line's reading changes by 0.05 or more."
     most = max(others, key=lambda one: one.moved or 0.0)
     return (
-        f"{len(others)} other line{'s' if len(others) > 1 else ''} read otherwise by 0.05 or more, {len(named)} of them as another emotion; "
-        f"the most line {most.line}, by {most.moved:.2f}."
+        f"{len(others)} other line{'s' if len(others) > 1 else ''} read otherwise by 0.05 or more, {len(named)} of them as another "
+        f"emotion; the most line {most.line}, by {most.moved:.2f}."
     )

@@ -1,5 +1,7 @@
 """Pastes of every layout: who says what in which line, and what is told of the rest."""
 
+import time
+
 import pytest
 
 from corpus.terms import FeelmError
@@ -125,6 +127,13 @@ def test_signs_that_nobody_sees_change_no_line() -> None:
 def test_what_cannot_be_read_says_why(text: str, told: str) -> None:
     with pytest.raises(FeelmError, match=told):
         read_script(text)
+
+
+def test_long_runs_of_blanks_cost_no_time() -> None:
+    began = time.process_time()
+    script = read_script(("a" + " " * 4900 + "1 b\n") * 90)
+    assert time.process_time() - began < 10  # a search that goes back over every blank took minutes
+    assert {turn.text for turn in script.scenes[0].turns} == {"a 1 b"}
 
 
 def test_more_speeches_than_are_read_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
