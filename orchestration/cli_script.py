@@ -234,7 +234,7 @@ def _suggestions(found: "Suggestions") -> Group:
 def _advice(found: "FilmAdvice") -> Group:
     rows = [[str(s.number), s.heading or "", f"{s.emotion} {s.probability:.2f}", *_figures(s.values)] for s in found.scenes]
     columns = ["scene", "heading", "reads as", "shots s", "motion", "light", "dBFS", "beat"]
-    said = [Text(f"• {one.text}") for one in found.advice] or [Text("No scene stands apart from the others that read alike.")]
+    said = [Text(f"• {one.text}") for one in found.advice] or [Text("Of the scenes that could be compared none stands apart.")]
     left = [Text(f"  not compared: {why}", style="dim") for why in found.not_compared]
     return Group(rows_table(found.title, columns, rows), *said, *left)
 

@@ -211,9 +211,10 @@ def _not_compared(scenes: Sequence[SceneCurves], rules: AdviceRules) -> Iterator
     for measure in rules.measures:
         missing = [scene for scene in scenes if measure.name not in scene.values]
         if missing:
-            which = "every scene" if len(missing) == len(scenes) else f"scenes {', '.join(str(scene.number) for scene in missing)}"
-            needs = "".join(f", or {name} is below {least}" for name, least in measure.needs.items())
-            yield f"{measure.name}: it was not measured in {which}{needs}"
+            numbers = ", ".join(str(scene.number) for scene in missing)
+            which = "any scene" if len(missing) == len(scenes) else f"scene{'s' if len(missing) > 1 else ''} {numbers}"
+            needs = "".join(f", or {name} is below {least} there" for name, least in measure.needs.items())
+            yield f"{measure.name} was not measured in {which}{needs}"
 
 
 def _scenes(home: Home, film_id: str, said: pd.DataFrame, rules: AdviceRules) -> Iterator[SceneCurves]:

@@ -8,32 +8,35 @@ as where the networks are asked for their reasons (`ml.models.explain`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.terms import EMOTIONS
-from ml.models.dataset import FloatArray
+from ml.models.dataset import FloatArray, IntArray
 from ml.models.dialogue import HeardTurns, Turn
 from service.champion import Champion
 
 REACH = 12
 """Lines to each side that are heard where one is left out; further off the networks know a scene through its mood alone."""
 
+TOGETHER = 32
+"""Neighbourhoods that are heard in one pass, so that memory does not grow with the scene."""
+
 
 @dataclass(frozen=True)
 class HeardScene:
-    """Of n lines: what they are read as in the scene, `alone` (n, 7) by their words, and each neighbourhood `with_it` and `without` it.
+    """Of n lines: what they are read as in the scene, `alone` (n, 7) by their words, and each line's neighbourhood `without` it.
 
-    The i-th neighbourhood begins at `first[i]`.
+    The i-th neighbourhood begins at `first[i]`; `with_it` holds those that were heard with the line too, by its row, since leaving it out
+    might have tipped another.
     """
 
     whole: HeardTurns
     alone: FloatArray
     first: tuple[int, ...]
-    with_it: tuple[FloatArray, ...]
     without: tuple[FloatArray, ...]
+    with_it: Mapping[int, FloatArray]
 
     def around(self, row: int) -> FloatArray:
         """Probabilities (7,) that the scene around a line gives it, its words unheard."""
@@ -42,7 +45,7 @@ class HeardScene:
     def tipped_by(self, row: int, other: int) -> int | None:
         """The number of the emotion that a line is read as without another; None where it stays the same or they are too far apart."""
         at = row - self.first[other]
-        if not 0 <= at < len(self.without[other]):
+        if other not in self.with_it or not 0 <= at < len(self.without[other]):
             return None
         named = int(self.whole.probabilities[row].argmax())
         before, after = int(self.with_it[other][at].argmax()), int(self.without[other][at].argmax())
@@ -62,24 +65,29 @@ def hear_scene(champion: Champion, turns: Sequence[Turn], whole: HeardTurns, lan
         WeightError: the text encoder is missing or damaged.
     """
     spans = [slice(max(0, at - REACH), min(len(turns), at + REACH + 1)) for at in range(len(turns))]
-    entire = all(span.stop - span.start == len(turns) for span in spans)
-    near = [] if entire else [list(turns[span]) for span in spans]
-    left_out = [_without(turns[span], at - span.start) for at, span in enumerate(spans)]
-    alone = champion.hear([[turn] for turn in turns], language)  # apart: dialogues that are heard together are as long as the longest
-    heard, n = champion.hear([*left_out, *near], language), len(turns)
-    without, with_it = heard[:n], [whole] * n if entire else heard[n:]
-    return HeardScene(
-        whole=whole,
-        alone=_stacked([one.probabilities for one in alone]),
-        first=tuple(span.start for span in spans),
-        with_it=tuple(one.probabilities for one in with_it),
-        without=tuple(one.probabilities for one in without),
-    )
+    # Apart, since dialogues that are heard together are as long as the longest of them.
+    alone = _hear(champion, [[turn] for turn in turns], language)
+    without = _hear(champion, [_without(turns[span], at - span.start) for at, span in enumerate(spans)], language)
+    named = whole.probabilities.argmax(axis=1)
+    may_tip = [at for at, span in enumerate(spans) if _others_differ(without[at].argmax(axis=1), named[span], at - span.start)]
+    whole_spans = {at: whole.probabilities for at in may_tip if spans[at] == slice(0, len(turns))}
+    rest = [at for at in may_tip if at not in whole_spans]
+    with_it = dict(zip(rest, _hear(champion, [turns[spans[at]] for at in rest], language), strict=True))
+    return HeardScene(whole, np.concatenate(alone), tuple(span.start for span in spans), tuple(without), whole_spans | with_it)
+
+
+def _hear(champion: Champion, dialogues: Sequence[Sequence[Turn]], language: str | None) -> list[FloatArray]:
+    """Probabilities of the turns of each dialogue."""
+    parts = [dialogues[i : i + TOGETHER] for i in range(0, len(dialogues), TOGETHER)]
+    return [one.probabilities for part in parts for one in champion.hear(part, language)]
 
 
 def _without(turns: Sequence[Turn], at: int) -> list[Turn]:
     return [*turns[:at], Turn("", turns[at].speaker), *turns[at + 1 :]]
 
 
-def _stacked(parts: Sequence[FloatArray]) -> FloatArray:
-    return np.concatenate(parts) if parts else np.zeros((0, len(EMOTIONS)), np.float32)
+def _others_differ(one: IntArray, other: IntArray, but: int) -> bool:
+    """Whether another line than the one left out is read as another emotion."""
+    differ = one != other
+    differ[but] = False
+    return bool(differ.any())

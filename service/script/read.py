@@ -24,7 +24,9 @@ from ml.models.dialogue import Turn
 LONGEST_SCRIPT_CHARACTERS = 500_000
 """A screenplay of two hours has some 200,000."""
 
-MOST_TURNS = 4_000
+MOST_TURNS = 2_000
+"""A film of two hours has some 1,200 speeches."""
+
 MOST_TURNS_OF_SCENE = 500
 """A longer scene is read in parts of so many turns."""
 

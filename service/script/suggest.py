@@ -18,10 +18,13 @@ from ml.models.dialogue import Turn
 from service.champion import Champion, Origin
 from service.respond.film_lines import LEAST_ALIKE, FilmLines
 from service.script.course import Course, course_of, valence_of
-from service.script.hear import usual_language
+from service.script.hear import REACH, usual_language
 from service.script.operations import Rewording, read_operations, reworded
 from service.script.read import ScriptScene, ScriptTurn
 from service.turns import DIGITS, DetectedTurn, detected
+
+NEAR = 2 * REACH
+"""Lines to each side of the place that is to be moved that candidates are heard with."""
 
 ENDING = 3
 """The last lines of a scene whose change may move its end."""
@@ -37,6 +40,9 @@ LEAST_MOVE = 0.02
 """A candidate that moves the probability by less does not help."""
 
 MOST_SUGGESTIONS = 8
+MOST_OF_WAY = 3
+"""Suggestions that one operation is told in: eight ways to add the same words are no choice."""
+
 LONGEST_LINE_CHARACTERS = 2_000
 
 
@@ -146,13 +152,14 @@ def suggest(
 ) -> Suggestions:
     """What moves a line (its number in the paste), or the scene's last line where none is given, towards the target.
 
-    A line is moved by other words for itself; the end also by other words for the lines just before it.
+    A line is moved by other words for itself; the end also by other words for the lines just before it. A long scene is heard within
+    NEAR lines of the place.
 
     Raises:
         FeelmError: no turn begins in that line.
         WeightError: the text encoder is missing or damaged.
     """
-    place = len(scene.turns) - 1 if line is None else scene.at(line)
+    scene, place = _near(scene, len(scene.turns) - 1 if line is None else scene.at(line))
     rows = range(max(0, place - ENDING + 1), place + 1) if line is None else (place,)
     (heard,) = champion.hear([scene.spoken], language)
     spoken, reading = language or usual_language([heard]), detected(champion, scene.spoken, heard).turns[place]
@@ -165,6 +172,12 @@ def suggest(
     return Suggestions(
         target, scene.turns[place].line, reading, target.of(reading.probabilities), helping, len(tried), told, champion.origin
     )
+
+
+def _near(scene: ScriptScene, place: int) -> tuple[ScriptScene, int]:
+    """The lines around a place as a scene, and where the place is in it."""
+    begin = max(0, place - NEAR)
+    return replace(scene, turns=scene.turns[begin : place + NEAR + 1]), place - begin
 
 
 def _rewordings(scene: ScriptScene, row: int, target: Target, language: str | None) -> Iterator[_Candidate]:
@@ -259,11 +272,15 @@ def _best(tried: Sequence[Suggestion]) -> list[Suggestion]:
 
 
 def _unlike(ordered: Sequence[Suggestion]) -> tuple[Suggestion, ...]:
-    """Of those that change a line in the same ways the first; every quotation."""
-    first: dict[tuple[int, object], Suggestion] = {}
+    """Of those that change a line in the same ways the first, and the first few of each operation; every quotation."""
+    seen: set[tuple[int, frozenset[str]]] = set()
+    kept: list[Suggestion] = []
     for one in ordered:
-        first.setdefault((one.line, one.text if one.film is not None else frozenset(one.ways)), one)
-    return tuple(first.values())
+        often = max((sum(way in other.ways for other in kept) for way in one.ways), default=0)
+        if one.film is not None or ((one.line, frozenset(one.ways)) not in seen and often < MOST_OF_WAY):
+            kept.append(one)
+            seen.add((one.line, frozenset(one.ways)))
+    return tuple(kept)
 
 
 def about(ways: Sequence[str]) -> str:

@@ -122,7 +122,7 @@ def test_a_scene_without_others_that_read_alike_is_told_as_not_compared(there: H
 def test_a_beat_that_is_none_is_not_compared(there: Home) -> None:
     found = advised(there, {1: {"tempo_bpm": 60.0, "beat_regularity": 0.1}})
     assert found.advice == ()
-    assert "tempo_bpm: it was not measured in scenes 2, or beat_regularity is below 0.3" in found.not_compared
+    assert "tempo_bpm was not measured in scene 2, or beat_regularity is below 0.3 there" in found.not_compared
 
 
 def test_calm_gives_way_to_an_emotion_that_shows(there: Home) -> None:

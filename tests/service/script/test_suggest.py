@@ -113,6 +113,18 @@ def test_the_end_of_a_scene_may_be_moved_by_the_lines_before_it(champion: Champi
         assert one.after == pytest.approx(heard_at(champion, scene, row, one.text, 4, "anger"), abs=2e-3)
 
 
+def test_in_a_long_scene_a_line_is_moved_among_its_neighbours(champion: Champion) -> None:
+    lines = [SAYINGS[emotion][place % 5] for place, emotion in enumerate(["neutral", "fear", "sadness", "anger"] * 20)]
+    scene = read_script("\n".join(f"{('Anna', 'Ben')[place % 2]}: {line}" for place, line in enumerate(lines))).scenes[0]
+    found = suggest(champion, scene, Target("joy"), line=41)
+    near = [turn.turn for turn in scene.turns[40 - suggesting.NEAR : 40 + suggesting.NEAR + 1]]
+    (heard,) = champion.hear([near], "en")
+    assert found.place == 41 and found.reading.text == lines[40]
+    assert found.reading.probabilities == pytest.approx(heard.probabilities[suggesting.NEAR].tolist(), abs=2e-3)
+    (whole,) = champion.hear([scene.spoken], "en")
+    assert found.reading.probabilities == pytest.approx(whole.probabilities[40].tolist(), abs=0.05)
+
+
 def test_a_second_change_keeps_words_of_the_line(champion: Champion, scene: ScriptScene) -> None:
     found = suggest(champion, scene, Target("joy"), line=3)
     twice = [one for one in found.best if len(one.ways) > 1]
@@ -120,6 +132,7 @@ def test_a_second_change_keeps_words_of_the_line(champion: Champion, scene: Scri
     assert all("car" in one.text for one in twice)
     ways = [frozenset(one.ways) for one in found.best]
     assert len(set(ways)) == len(ways)
+    assert max(sum(name in own for own in ways) for name in set().union(*ways)) <= suggesting.MOST_OF_WAY
 
 
 @pytest.mark.parametrize(
