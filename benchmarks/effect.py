@@ -61,8 +61,8 @@ def _told(turn: Turn, reply: str) -> str:
 
 @dataclass(frozen=True)
 class Effects:
-    """Of a conversation, by judge (foreseen, independent): the effect of the reply ranked first, of the first candidate, and the mean of all
-    candidates, which a random one has in expectation.
+    """Of a conversation, by judge (foreseen, independent): the effect of the reply ranked first, of the first candidate, and the mean of
+    all candidates, which a random one has in expectation.
     """
 
     domain: str

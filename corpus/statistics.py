@@ -383,3 +383,16 @@ def _correlation(own: FloatArray, others: FloatArray, minimum_items: int) -> flo
     if shared.sum() < minimum_items or own[shared].std() < TINY or others[shared].std() < TINY:
         return float("nan")
     return max(float(np.corrcoef(own[shared], others[shared])[0, 1]), 0.0)
+
+
+def exact_interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Bounds (0..1) of a share of which `right` of `of` were seen, exact (Clopper-Pearson); (0, 1) where nothing was seen.
+
+    Source: Clopper and Pearson, Biometrika 26 (1934), 404-413.
+    """
+    from scipy.stats import beta
+
+    tail = (1 - confidence) / 2
+    low = float(beta.ppf(tail, right, of - right + 1)) if right else 0.0
+    high = float(beta.ppf(1 - tail, right + 1, of - right)) if right < of else 1.0
+    return low, high

@@ -22,11 +22,13 @@ from orchestration.cli_films import films_app
 from orchestration.cli_health import health
 from orchestration.cli_lineage import lineage, openlineage
 from orchestration.cli_models import models_app, reproduce
+from orchestration.cli_safety import basis_app, compliance, escalations_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_script import advice, script
 from orchestration.cli_serve import serve_app
 from orchestration.cli_shots import shots
 from orchestration.cli_subtitles import subtitles_app
+from orchestration.cli_talk import respond
 from orchestration.console import Json, Workers, err, out, rows_table, show, show_progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
@@ -43,10 +45,12 @@ for sub, name in (
     (weights_app, "weights"),
     (benchmark_app, "benchmark"),
     (serve_app, "serve"),
+    (basis_app, "use-basis"),
+    (escalations_app, "escalations"),
 ):
     app.add_typer(sub, name=name)
 
-for command in (shots, script, advice, lineage, openlineage, reproduce, health):
+for command in (shots, script, advice, lineage, openlineage, reproduce, health, respond, compliance):
     app.command()(command)
 
 

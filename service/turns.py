@@ -7,6 +7,7 @@ apart. Where it is asked why, the networks are asked again with parts left out, 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -64,6 +65,19 @@ def turns_of_text(text: str) -> tuple[Turn, ...]:
     if not turns:
         raise FeelmError("there is no text to read: give at least one line that is not empty")
     return turns
+
+
+NAMED = re.compile(r"(?P<speaker>[^\s:][^:]{0,39}):\s+(?P<text>\S.*)")
+
+
+def turns_of_talk(text: str, speaker: str = "user") -> tuple[Turn, ...]:
+    """Each non-empty line `name: words` as a turn of that speaker, any other as one of `speaker`.
+
+    Raises:
+        FeelmError: there is no such line.
+    """
+    told = [(turn.text, NAMED.fullmatch(turn.text)) for turn in turns_of_text(text)]
+    return tuple(Turn(named["text"], named["speaker"].strip()) if named else Turn(line, speaker) for line, named in told)
 
 
 def detected(champion: Champion, turns: Sequence[Turn], heard: HeardTurns, why: Sequence[Why | None] | None = None) -> DetectedTurns:

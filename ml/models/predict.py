@@ -32,7 +32,7 @@ from ml.models.networks import Expert, NetworkConfig
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 7
+FORMAT = 8
 FILES = ("weights.safetensors", "model.json")
 TABLES = ("predictions.parquet", "reactions.parquet", "explanations.parquet")
 COMPANIONS = (*TABLES, "curves.json", "summary.json", "report.json", "decision.json", "README.md", "grounds.json")

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from corpus.paths import Home, write_json
+from corpus.posting import Undelivered
 from orchestration.alerting.alert import Alert, AlertKind
-from orchestration.alerting.sending import Undelivered, mail, post
+from orchestration.alerting.sending import mail, post
 from orchestration.alerting.settings import AlertSettings
 
 ANSWER_S = 8.0

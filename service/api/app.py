@@ -5,6 +5,7 @@ Every module of `service.api.routes` that has a `router` is a part of it; `UPLOA
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from service.api.metrics import Metrics
 from service.api.openapi import describe
 from service.api.settings import Settings, check_reach
 from service.api.state import Service
+from service.api.talking import Talking
 
 TOLD_BY = "FEELM_SERVICE"
 """The variable by which a process of `feelm serve` is told its settings."""
@@ -41,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     check_reach(settings, bool(keys.keys()))
     limits = settings.limits
     jobs = Jobs(settings.folder, limits.job_kept_s, limits.jobs_kept)
-    service = Service(settings, keys, metrics, Engine(settings, metrics), jobs, MediaReader(settings, metrics))
+    service = Service(settings, keys, metrics, Engine(settings, metrics), jobs, MediaReader(settings, metrics), Talking(settings, metrics))
     app = FastAPI(title="Feelm", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.service = service
     modules = list(_modules())
@@ -56,6 +58,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """The application that `feelm serve` described in the environment."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("feelm").setLevel(logging.INFO)
     return create_app(Settings.from_json(os.environ[TOLD_BY]))
 
 
@@ -67,10 +71,15 @@ def _modules() -> Iterator[ModuleType]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    service.jobs.open()
     service.engine.start()
+    service.talking.start()
+    if service.settings.workers > 1:
+        await service.engine.settled()  # the others answer meanwhile
     try:
         yield
     finally:
         await service.end_tasks()
         service.engine.stop()
+        service.talking.stop()
         service.jobs.close()

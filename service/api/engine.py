@@ -64,7 +64,7 @@ class Engine:
         """Why the champion is not there, or why the last look for another failed; None where all is well."""
         self._standing: Standing | None = None
         self._asked: queue.Queue[_Asked | None] = queue.Queue(settings.limits.waiting)
-        self._stopping = Event()
+        self._stopping, self._looked = Event(), Event()
         self._calls = ThreadPoolExecutor(1, thread_name_prefix="feelm-call")
         self._calling = 0
         self._threads = [Thread(target=self._hear_all, name=f"feelm-hear-{i}", daemon=True) for i in range(settings.hearers)]
@@ -83,6 +83,11 @@ class Engine:
         for thread in (*self._threads, self._looker):
             thread.join()
         self._calls.shutdown(cancel_futures=True)
+
+    async def settled(self) -> None:
+        """Wait until the first look for a champion is over, whatever it found."""
+        while not self._looked.is_set():
+            await asyncio.sleep(0.02)
 
     @property
     def standing(self) -> Champion | None:
@@ -196,6 +201,7 @@ class Engine:
         began = time.monotonic()
         while not self._stopping.is_set():
             self._look(began)
+            self._looked.set()
             self._stopping.wait(self.settings.look_every_s)
 
     def _look(self, began: float) -> None:

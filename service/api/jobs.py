@@ -53,18 +53,24 @@ class Jobs:
 
     def __init__(self, folder: Path, kept_s: float, most: int) -> None:
         self.jobs, self.uploads, self.processes = folder / "jobs", folder / "uploads", folder / "processes"
-        for path in (self.jobs, self.uploads, self.processes):
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.kept_s, self.most = kept_s, most
         self.process = uuid.uuid4().hex
-        self._lock: TextIO = (self.processes / self.process).open("w")
+        self._lock: TextIO | None = None
+
+    def open(self) -> None:
+        """Take this process' lock, and put away what others left behind."""
+        for path in (self.jobs, self.uploads, self.processes):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = (self.processes / self.process).open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.sweep()
 
     def close(self) -> None:
         """Give the lock back: what has not ended is lost from here on."""
         (self.processes / self.process).unlink(missing_ok=True)
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def begin(self, owner: str | None) -> Job:
         """A new job, waiting."""
@@ -145,7 +151,7 @@ class Jobs:
     def _lives(self, process: str) -> bool:
         """Whether a process of the service still holds its lock."""
         if process == self.process:
-            return not self._lock.closed
+            return self._lock is not None
         try:
             with (self.processes / process).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -31,9 +31,6 @@ class Limits:
     body_bytes: int = 1 << 20
     upload_bytes: int = 512 << 20
     header_bytes: int = 16 << 10
-    text_characters: int = 50_000
-    turns: int = 512
-    batch: int = 64
     waiting: int = 128
     in_flight: int = 512
     rate: float = 50.0

@@ -19,6 +19,7 @@ from service.api.keys import KeyRing
 from service.api.media import MediaReader
 from service.api.metrics import Metrics
 from service.api.settings import Settings
+from service.api.talking import Talking
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Service:
     engine: Engine
     jobs: Jobs
     media: MediaReader
+    talking: Talking
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def go_on(self, work: Coroutine[Any, Any, None]) -> None:

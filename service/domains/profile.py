@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from corpus.terms import EMOTIONS, FeelmError
+from service.safety.uses import Context, Input, Subject
 from service.states.read import State
 
 OWN_PROFILES = Path(__file__).parent / "profiles"
@@ -100,9 +101,9 @@ class Profile:
     title: str
     goal: str
     tone: str
-    context: str
-    subject: str
-    inputs: tuple[str, ...]
+    context: Context
+    subject: Subject
+    inputs: tuple[Input, ...]
     desired: tuple[float, ...]
     strategies: Mapping[Strategy, float]
     never: tuple[Never, ...]
@@ -192,8 +193,8 @@ def _profile(name: str, raw: Mapping[str, Any]) -> Profile:
         title=str(raw["title"]),
         goal=str(raw["goal"]).strip(),
         tone=str(raw["tone"]).strip(),
-        context=str(raw["context"]),
-        subject=str(raw["subject"]),
+        context=Context(raw["context"]),
+        subject=Subject(raw["subject"]),
         inputs=_inputs(raw["inputs"]),
         desired=_desired(raw["desired"]),
         strategies=strategies,
@@ -219,13 +220,10 @@ def _desired(raw: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(_within(raw[emotion], -1, 1, f"desired: {emotion}") for emotion in EMOTIONS)
 
 
-INPUTS = ("text", "voice", "face")
-
-
-def _inputs(raw: Sequence[str]) -> tuple[str, ...]:
-    if not isinstance(raw, list) or not raw or set(raw) - set(INPUTS):
-        raise ValueError(f"inputs must name some of {', '.join(INPUTS)}, not {raw!r}")
-    return tuple(raw)
+def _inputs(raw: Sequence[str]) -> tuple[Input, ...]:
+    if not isinstance(raw, list) or not raw or set(raw) - set(Input):
+        raise ValueError(f"inputs must name some of {', '.join(Input)}, not {raw!r}")
+    return tuple(map(Input, raw))
 
 
 FOR_EMOTIONS = re.compile(r"\(([a-z, ]+)\) (.+)", re.DOTALL)

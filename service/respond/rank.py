@@ -18,6 +18,7 @@ from service.champion import Champion
 from service.domains.profile import Profile
 from service.respond.candidates import Candidate
 from service.respond.choose import Choice
+from service.safety.disclosure import claims_feelings
 
 EFFECT, WAY, FIT = 1.0, 0.15, 0.35
 """Weights of the effect (standard deviations among the candidates), of the log-share of the way of answering, and of relatedness (standard
@@ -53,6 +54,8 @@ def allowed(profile: Profile, candidates: Sequence[Candidate], more: Sequence[Re
     kept, refused = list[Candidate](), list(more)
     for candidate in candidates:
         reason = next((never.reason for never in profile.never if never.pattern.search(candidate.text)), None)
+        if reason is None and claims_feelings(candidate.text, in_role=profile.in_role):
+            reason = "a program does not claim to feel"
         if reason is None and len(candidate.text.split()) > profile.most_words:
             reason = f"it is longer than {profile.most_words} words"
         if reason is None:
@@ -83,8 +86,9 @@ def ranked(
     shares = np.array([choice.shares[candidate.strategy] for candidate in candidates], np.float32)
     related = relatedness(champion, turns, [candidate.text for candidate in candidates])
     score = EFFECT * _standard(effects) + WAY * np.log(np.maximum(shares, 1e-4)) + FIT * _standard(related)
-    rows = zip(candidates, reactions, effects.tolist(), shares.tolist(), related.tolist(), score.tolist(), strict=True)
-    return sorted((Ranked(*row, written=written) for written, row in enumerate(rows)), key=lambda one: -one.score)
+    figures = (effects.tolist(), shares.tolist(), related.tolist(), score.tolist(), range(len(candidates)))
+    rows = [Ranked(*row) for row in zip(candidates, reactions, *figures, strict=True)]
+    return sorted(rows, key=lambda one: -one.score)
 
 
 def relatedness(champion: Champion, turns: Sequence[Turn], texts: Sequence[str]) -> FloatArray:

@@ -63,10 +63,7 @@ def respond(
     Raises:
         FeelmError: there is no turn, or the last one is the answerer's own.
     """
-    if not turns or not turns[-1].text.strip():
-        raise FeelmError("there is nothing to answer: the last turn is empty")
-    if turns[-1].speaker == speaker:
-        raise FeelmError(f"the last turn is {speaker}'s own: there is nothing to answer until somebody else speaks")
+    check_answerable(turns, speaker)
     turns = list(turns[-MOST_TURNS:])
     (heard,) = champion.hear([turns], language)
     readings = detected(champion, turns, heard).turns
@@ -85,6 +82,14 @@ def respond(
             profile.route.told[_told(profile, said)], profile.name, said.language, trigger, *common, profile.route.queue, champion.origin
         )
     return Reply(best[0].candidate.text, profile.name, said.language, _reason(best, choice, readings[-1]), *common, None, champion.origin)
+
+
+def check_answerable(turns: Sequence[Turn], speaker: str = ANSWERER) -> None:
+    """Raise FeelmError where nothing was said, or the last turn is the answerer's own."""
+    if not turns or not turns[-1].text.strip():
+        raise FeelmError("there is nothing to answer: the last turn is empty")
+    if turns[-1].speaker == speaker:
+        raise FeelmError(f"the last turn is {speaker}'s own: there is nothing to answer until somebody else speaks")
 
 
 def _told(profile: Profile, said: Said) -> str:

@@ -31,8 +31,9 @@ EARLIER = 2
 FADING = 0.6
 """How much of a state of the turn before still counts: who was frustrated is so still, unless the words say otherwise."""
 
-RIDGE = 3.0
+RIDGE = 1.0
 THERE_FROM = 0.5
+"""Learned as if each state were there in every other turn: at a half the turn speaks neither for the state nor against it."""
 
 
 class State(StrEnum):
@@ -57,7 +58,7 @@ class StateReading:
 
     @property
     def there(self) -> bool:
-        """Whether it is more likely than not."""
+        """Whether the turn speaks for it."""
         return self.value >= THERE_FROM
 
 
@@ -124,6 +125,6 @@ def fit_states(rows: FloatArray, there: FloatArray) -> Linear:
     columns = []
     for i in range(len(STATES)):
         labels = ["there" if one else "not" for one in there[:, i]]
-        one = fit(rows, labels, feature_names(), ("not", "there"), RIDGE, evenly=0.5)
+        one = fit(rows, labels, feature_names(), ("not", "there"), RIDGE)
         columns.append(one.weights[:, 1] - one.weights[:, 0])
     return Linear(feature_names(), tuple(STATES), np.stack(columns, axis=1))

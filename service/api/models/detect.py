@@ -19,12 +19,17 @@ LONGEST_NAME = 200
 def _is_text(value: str) -> str:
     if not value.strip():
         raise ValueError("there is no text in it")
+    return _is_printable(value)
+
+
+def _is_printable(value: str) -> str:
     if "\x00" in value:
         raise ValueError("it holds a NUL, which is no text")
     return value
 
 
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_is_text)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_is_printable)]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, examples=["en"])]
 
 
@@ -32,7 +37,7 @@ class TurnQuestion(Question):
     """What somebody says; who says it may be left out."""
 
     text: Words = Field(examples=["How dare you!"])
-    speaker: Annotated[str, Field(max_length=LONGEST_NAME)] | None = Field(default=None, examples=["anna"])
+    speaker: Name | None = Field(default=None, examples=["anna"])
 
     def value(self) -> Turn:
         return Turn(self.text, self.speaker)

@@ -1,4 +1,4 @@
-"""Recognising emotion in a film, clip, sound, picture or subtitles, at once or as a job."""
+"""Recognising emotion in a film, clip, sound or subtitles, at once or as a job."""
 
 from __future__ import annotations
 

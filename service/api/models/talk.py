@@ -11,6 +11,7 @@ from service.api.models.base import Answer, OriginAnswer, Probabilities, Questio
 from service.api.models.detect import Language, TurnAnswer, TurnQuestion
 from service.champion import Origin
 from service.domains.profile import Profile
+from service.respond.guarded import Answer as Given
 from service.respond.rank import Ranked, Refused
 from service.respond.reply import MOST_TURNS, Reply
 
@@ -85,6 +86,9 @@ class RespondQuestion(Question):
 
     domain: Annotated[str, Field(max_length=64, examples=["customer_service"])]
     turns: Annotated[Talk, Field(min_length=1)]
+    conversation: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] | None = Field(
+        default=None, description="The conversation's name, by which escalations are found; one is made where it is left out."
+    )
     language: Language | None = None
 
 
@@ -138,15 +142,12 @@ class RefusedAnswer(Answer):
         return cls(text=one.candidate.text, reason=one.reason)
 
 
-class RespondAnswer(Answer):
-    """The reply, the reason, and all that was looked at; `hand_over` names the queue where a person takes over, null where none does."""
+class ReplyAnswer(Answer):
+    """What a reply was chosen by: the last turn's reading and states, the way of answering and why, every candidate, what was refused."""
 
-    origin: OriginAnswer
     text: str
-    domain: str
     language: str
     reason: str
-    hand_over: str | None
     reading: TurnAnswer
     states: list[StateAnswer]
     strategy: str
@@ -156,14 +157,11 @@ class RespondAnswer(Answer):
     refused: list[RefusedAnswer]
 
     @classmethod
-    def of(cls, reply: Reply) -> RespondAnswer:
+    def of(cls, reply: Reply) -> ReplyAnswer:
         return cls(
-            origin=OriginAnswer.of(reply.origin),
             text=reply.text,
-            domain=reply.domain,
             language=reply.language,
             reason=reply.reason,
-            hand_over=reply.hand_over,
             reading=TurnAnswer.of(reply.reading),
             states=[StateAnswer(state=one.state, value=one.value, reasons=list(one.reasons)) for one in reply.states],
             strategy=reply.choice.strategy,
@@ -171,6 +169,49 @@ class RespondAnswer(Answer):
             because=list(reply.choice.reasons),
             candidates=[CandidateAnswer.of(one) for one in reply.ranked],
             refused=[RefusedAnswer.of(one) for one in reply.refused],
+        )
+
+
+class DistressAnswer(Answer):
+    """Whether somebody may be in danger: none, check or escalate, of which kinds, and why; `failed` where it could not be looked for."""
+
+    level: str
+    kinds: list[str]
+    why: list[str]
+    failed: bool
+
+
+class RespondAnswer(Answer):
+    """What to tell the person: a `reply`, a `check` whether somebody is in danger, or a `hand_over` to a person, and what it came of.
+
+    `disclosed` is to be shown too, once in a conversation. `reached` is false where a hand-over could not be kept for anybody.
+    """
+
+    origin: OriginAnswer
+    conversation: str
+    kind: str
+    text: str
+    disclosed: str | None
+    distress: DistressAnswer
+    escalation: str | None
+    reached: bool | None
+    reply: ReplyAnswer | None
+
+    @classmethod
+    def of(cls, origin: Origin, conversation: str, given: Given) -> RespondAnswer:
+        distress = given.distress
+        return cls(
+            origin=OriginAnswer.of(origin),
+            conversation=conversation,
+            kind=given.kind,
+            text=given.text,
+            disclosed=given.disclosed,
+            distress=DistressAnswer(
+                level=distress.level, kinds=[kind.value for kind in distress.kinds], why=list(distress.why), failed=distress.failed
+            ),
+            escalation=given.escalation,
+            reached=given.reached,
+            reply=ReplyAnswer.of(given.reply) if given.reply is not None else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""`/v1/detect/media` and `/v1/jobs`: emotion over a film, clip, sound, picture or subtitles that are uploaded, at once or as a job.
+"""`/v1/detect/media` and `/v1/jobs`: emotion over a film, clip, sound or subtitles that are uploaded, at once or as a job.
 
 What is uploaded goes into a folder of its own while it arrives in bounded pieces, and is removed when it was read or could not be.
 """
@@ -46,7 +46,7 @@ FORM = {
                     "required": ["media"],
                     "additionalProperties": False,
                     "properties": {
-                        "media": {"type": "string", "format": "binary", "description": "A film, clip, sound, picture, subtitles or text."},
+                        "media": {"type": "string", "format": "binary", "description": "A film, clip, sound, subtitles or text."},
                         "subtitles": {"type": "string", "format": "binary", "description": "Subtitles of the film or clip."},
                         "explain": {"type": "boolean", "default": False, "description": "Say what each answer rests on."},
                         "wait": {"type": "boolean", "default": True, "description": "false: answer 202 at once, with a job."},

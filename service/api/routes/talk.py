@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from fastapi import APIRouter
 
 from service.anticipate import anticipate
@@ -9,7 +11,6 @@ from service.api.models.talk import AnticipateAnswer, AnticipateQuestion, Domain
 from service.api.state import Served
 from service.champion import Champion
 from service.domains.profile import profile, profiles
-from service.respond.reply import respond
 
 router = APIRouter(prefix="/v1", tags=["talk"])
 
@@ -27,9 +28,15 @@ async def anticipated(question: AnticipateQuestion, served: Served) -> Anticipat
 
 @router.post("/respond", summary="A fitting reply, with the reason")
 async def responded(question: RespondQuestion, served: Served) -> RespondAnswer:
-    """A reply to the last turn, chosen by the reaction that is foreseen, or that a person takes over; every candidate is told."""
+    """A reply to the last turn, a question whether somebody is in danger, or that a person takes over; every candidate is told."""
     purpose, turns = profile(question.domain), [turn.value() for turn in question.turns]
-    return RespondAnswer.of(await served.engine.call(lambda champion: respond(champion, purpose, turns, question.language)))
+    conversation = question.conversation or str(uuid.uuid4())
+
+    def work(champion: Champion) -> RespondAnswer:
+        given = served.talking.answer(champion, purpose, turns, conversation, question.language)
+        return RespondAnswer.of(champion.origin, conversation, given)
+
+    return await served.engine.call(work)
 
 
 @router.get("/domains", summary="What replies can be for")

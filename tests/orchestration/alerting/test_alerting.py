@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from corpus.paths import Home
+from corpus.posting import Undelivered
 from corpus.terms import FeelmError
 from orchestration.alerting.alert import LONGEST_MESSAGE, Alert, AlertKind, shortened
 from orchestration.alerting.outbox import Outbox
-from orchestration.alerting.sending import Undelivered, mail, post
+from orchestration.alerting.sending import mail, post
 from orchestration.alerting.settings import AlertSettings, Mailbox, read_settings
 from tests.orchestration.alerting.servers import Mailroom, free_port, mailroom, silence, webhook
 
