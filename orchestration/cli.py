@@ -24,6 +24,7 @@ from orchestration.cli_lineage import lineage, openlineage
 from orchestration.cli_models import models_app, reproduce
 from orchestration.cli_safety import basis_app, compliance, escalations_app
 from orchestration.cli_screenplay import screenplay_app
+from orchestration.cli_script import advice, script
 from orchestration.cli_serve import serve_app
 from orchestration.cli_shots import shots
 from orchestration.cli_subtitles import subtitles_app
@@ -49,7 +50,7 @@ for sub, name in (
 ):
     app.add_typer(sub, name=name)
 
-for command in (shots, lineage, openlineage, reproduce, health, respond, compliance):
+for command in (shots, script, advice, lineage, openlineage, reproduce, health, respond, compliance):
     app.command()(command)
 
 
