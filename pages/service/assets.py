@@ -1,0 +1,46 @@
+"""The files that the service's pages are made of, read once and known by name.
+
+A name that is not among them has no file, so that no path can be asked for. The policy lets a page load these, talk to its own service,
+and do nothing else: no inline script, no inline style, nothing from another host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from corpus.terms import FeelmError
+
+FOLDER = Path(__file__).parent
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+FILES = {
+    "style.css": (FOLDER.parent / "style.css", "text/css"),
+    "service.css": (FOLDER / "service.css", "text/css"),
+    "talk.js": (FOLDER / "talk.js", "text/javascript"),
+    "talk.html": (FOLDER / "talk.html", "text/html"),
+}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file of a page: its text and its media type."""
+
+    text: str
+    media_type: str
+
+
+@cache
+def asset(name: str) -> Asset:
+    """The file of this name.
+
+    Raises:
+        FeelmError: no page has such a file.
+    """
+    if name not in FILES:
+        raise FeelmError(f"no page has a file {name[:60]!r}; there are {', '.join(FILES)}")
+    path, media_type = FILES[name]
+    return Asset(path.read_text(encoding="utf-8"), media_type)
