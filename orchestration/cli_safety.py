@@ -102,9 +102,11 @@ def compliance(
     as_json: Json = False,
 ) -> None:
     """Write the compliance bundle: cards, ceilings, uses, disclosure, escalations, distress rules, limits, with a manifest."""
-    from service.safety.compliance import build_compliance
+    from service.domains.profile import profiles
+    from service.safety.compliance import Route, build_compliance
 
-    bundle = build_compliance(Home.from_environment(), out_folder.resolve(), dict(os.environ))
+    routes = [Route(one.name, one.route.queue, one.route.told["en"]) for one in profiles().values()]
+    bundle = build_compliance(Home.from_environment(), out_folder.resolve(), dict(os.environ), routes)
     rows = [[piece.name, piece.lacking or piece.about] for piece in bundle.pieces]
     value = {"folder": str(bundle.folder), "at": bundle.at, "pieces": [asdict(piece) for piece in bundle.pieces]}
     show(value, rows_table(f"Bundle in {bundle.folder}", ["file", "what it is, or why it lacks"], rows), as_json)

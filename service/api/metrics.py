@@ -43,6 +43,13 @@ class Metrics:
         self.look_failures = Counter("feelm_model_look_failures", "Looks for another champion that failed.", registry=own)
         self.escalations = Counter("feelm_escalations", "Conversations given to a person.", ("domain", "reason"), registry=own)
 
+        self.waiting_escalations = Gauge(
+            "feelm_escalations_waiting", "Conversations that no person has been told of yet.", registry=own, multiprocess_mode="livemax"
+        )
+        self.unkept_escalations = Gauge(
+            "feelm_escalations_unkept", "Conversations that could not even be kept.", registry=own, multiprocess_mode="livesum"
+        )
+
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request."""
         self.requests.labels(route, method, str(status)).inc()

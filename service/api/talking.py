@@ -47,6 +47,12 @@ class Talking:
             self._courier.wake()
         return given
 
+    def count(self) -> None:
+        """Bring the figures of what waits for a person up to date."""
+        counts = self.queue.counts()
+        self.metrics.waiting_escalations.set(counts.waiting)
+        self.metrics.unkept_escalations.set(counts.unkept)
+
     def start(self) -> None:
         """Have the courier set out."""
         self._courier.start()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -31,4 +33,5 @@ async def ready(served: Served) -> ReadyAnswer:
 @router.get("/metrics", summary="Figures for Prometheus", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(served: Served) -> Response:
     """Requests by route and status with their times, the model, what waits, what was escalated."""
+    await asyncio.to_thread(served.talking.count)
     return Response(served.metrics.text(), media_type=CONTENT_TYPE)

@@ -53,9 +53,7 @@ def test_the_same_turn_asked_again_is_one_escalation(champion: Champion, safegua
     assert first.escalation == again.escalation and len(safeguards.queue.all()) == 1
 
 
-def test_a_quoted_line_leads_to_a_question_and_a_yes_to_a_person(
-    champion: Champion, safeguards: Safeguards
-) -> None:
+def test_a_quoted_line_leads_to_a_question_and_a_yes_to_a_person(champion: Champion, safeguards: Safeguards) -> None:
     asked = ask(champion, safeguards, 'As he says in the movie: "I want to die."')
     assert asked.kind is Kind.CHECK and asked.text.endswith("?") and safeguards.queue.all() == []
     german = ask(champion, safeguards, 'As he says in the movie: "I want to die."', language="de")
