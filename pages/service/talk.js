@@ -92,9 +92,10 @@
     mark(text);
   }
 
-  function candidate(one) {
+  function candidate(one, mayBeSaid) {
     const button = made("button");
     button.type = "button";
+    button.disabled = !mayBeSaid;
     button.dataset.text = one.text;
     const facts = [`${plainly(one.strategy)}, by ${plainly(one.writer)}`, `foreseen: ${one.reaction}`, `effect ${signed(one.effect)}`,
       `share ${one.share.toFixed(2)}`, `related ${one.related.toFixed(2)}`];
@@ -123,17 +124,17 @@
     return parts;
   }
 
-  function showReply(reply) {
+  function showReply(reply, mayBeSaid) {
     const best = reply.candidates.find((one) => one.text === reply.text);
     const because = made("ul", null, "because");
-    because.append(...reply.because.map((why) => made("li", why)));
+    because.append(...reply.because.map((why) => made("li", plainly(why))));
     const list = made("ol", null, "candidates");
-    list.append(...reply.candidates.map(candidate));
-    const parts = [made("p", `Way of answering: ${plainly(reply.strategy)}`, "statement"), made("p", reply.reason)];
+    list.append(...reply.candidates.map((one) => candidate(one, mayBeSaid)));
+    const parts = [made("p", `Way of answering: ${plainly(best ? best.strategy : reply.strategy)}`, "statement"), made("p", reply.reason)];
     if (reply.because.length) parts.push(because);
-    parts.push(bars(reply.strategies, "Ways of answering", "ways"));
+    parts.push(made("h3", `How well each way suits this turn (most: ${plainly(reply.strategy)})`), bars(reply.strategies, "Ways of answering", "ways"));
     if (best) parts.push(made("h3", `Reaction foreseen: ${best.reaction}`), bars(best.probabilities, "Reaction foreseen", "", true));
-    parts.push(made("h3", "What it might have said"), made("p", "Choose one to say it instead.", "quiet"), list);
+    parts.push(made("h3", "What it might have said"), made("p", mayBeSaid ? "Choose one to say it instead." : "None of these is said: what was decided above stands.", "quiet"), list);
     if (reply.refused.length) {
       const refused = made("details");
       const items = made("ul", null, "refusals");
@@ -174,8 +175,8 @@
       showReading(reading, given.reply?.states ?? [], node);
       if (given.disclosed) put(made("p", given.disclosed, "disclosed"));
       answer = { turn: reply, node: bubble(reply, given.kind) };
-      at("why").replaceChildren(...showHandOver(given), ...(given.reply ? showReply(given.reply) : []));
-      at("what-if").hidden = !given.reply;
+      at("why").replaceChildren(...showHandOver(given), ...(given.reply ? showReply(given.reply, given.kind === "reply") : []));
+      at("what-if").hidden = given.kind !== "reply";
       at("foreseen").replaceChildren();
       mark(given.text);
       at("words").value = "";

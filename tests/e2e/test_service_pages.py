@@ -10,7 +10,8 @@ from tests.e2e.browser import Page, browsing, chromium
 from tests.service.api.conftest import serving
 from tests.service.talk import talking_home
 
-HOSTILE = "How dare you! <img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+CALM = "This is wonderful, thank you!"
+HOSTILE = "This is wonderful, thank you! <img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 ANSWERED = "!document.getElementById('send').disabled && document.querySelectorAll('.turn:not(.user)').length"
 
 
@@ -49,7 +50,7 @@ def agent_says(page: Page) -> str:
 
 
 def test_a_turn_is_read_answered_and_explained(page: Page) -> None:
-    say(page, "How dare you!")
+    say(page, CALM)
     assert page.ask("document.querySelectorAll('.reading .bars[aria-label=\"The seven emotions\"] li').length") == 7
     told = page.told()
     for part in ("Recognised: ", "Way of answering: ", "Reaction foreseen: ", "Model "):
@@ -59,7 +60,7 @@ def test_a_turn_is_read_answered_and_explained(page: Page) -> None:
 
 
 def test_a_click_on_a_candidate_says_it_instead(page: Page) -> None:
-    say(page, "I miss her so much.")
+    say(page, CALM)
     other = page.ask("document.querySelector('.candidates [aria-pressed=false]').dataset.text")
     assert other and other != agent_says(page)
     page.click(".candidates [aria-pressed=false]")
@@ -67,7 +68,7 @@ def test_a_click_on_a_candidate_says_it_instead(page: Page) -> None:
 
 
 def test_ones_own_reply_is_foreseen_before_it_is_said(page: Page) -> None:
-    say(page, "How dare you!")
+    say(page, CALM)
     before = agent_says(page)
     page.fill("#own", "Leave me alone.")
     page.click("#foresee")
@@ -98,7 +99,7 @@ def test_a_phone_shows_it_without_sideways_scrolling(page: Page) -> None:
 
 
 def test_starting_again_forgets_what_was_said(page: Page) -> None:
-    say(page, "How dare you!")
+    say(page, CALM)
     page.click("#again")
     assert page.ask("document.querySelectorAll('.turn').length") == 0
     assert not page.ask("!!document.querySelector('.candidates')")
