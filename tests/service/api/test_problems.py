@@ -18,7 +18,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.mark.parametrize(
     ("method", "path", "sent", "headers", "status"),
     [
-        ("GET", "/", b"", {}, 404),
+        ("GET", "/nothing", b"", {}, 404),
         ("GET", "/v1/nothing", b"", {}, 404),
         ("GET", "/v1/detect", b"", {}, 405),
         ("OPTIONS", "/v1/detect", b"", {}, 405),

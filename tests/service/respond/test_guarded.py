@@ -81,8 +81,8 @@ def test_where_nobody_can_be_reached_the_person_is_told_so(
 
 
 def test_that_a_program_answers_is_told_and_noted_once_in_a_conversation(champion: Champion, safeguards: Safeguards) -> None:
-    first = ask(champion, safeguards, "What a lovely morning.")
-    later = ask(champion, safeguards, "What a lovely morning.", first.text, "I love it here.")
+    first = ask(champion, safeguards, "I love it here.")
+    later = ask(champion, safeguards, "I love it here.", first.text, "We won, we won!")
     assert first.kind is Kind.REPLY and first.disclosed and later.disclosed is None
     assert [(told.conversation, told.domain) for told in safeguards.log.entries()] == [("talk-1", "support_companion")]
 
