@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from corpus.terms import EMOTIONS, LEVELS, FeelmError
-from ml.features.text.build import TEXT_FEATURES
 from ml.models.dataset import FloatArray
-from ml.models.dialogue import HeardTurns, Turn, dialogue_arrays
+from ml.models.dialogue import HeardTurns, Turn, read_dialogues
 from ml.models.explain import explain_units
 from ml.models.reasons import Why, reasons
 from service.champion import Champion, Origin
@@ -101,13 +100,9 @@ def explain_turns(champion: Champion, turns: Sequence[Turn], language: str | Non
     """What the emotion of each turn of one dialogue rests on; None where nothing is known of a turn."""
     import pandas as pd
 
-    model, lines = champion.model, champion.lines.read([[turn.text for turn in turns]], language)
-    columns = model.facts.columns
-    cues = lines.values[:, [TEXT_FEATURES.index(name) for name in columns.cues]]
-    source = model.facts.sources.index(model.facts.conversation)
-    data = dialogue_arrays([turns], np.concatenate([lines.embedding, cues], axis=1), lines.read, columns, source)
+    _, data = read_dialogues(champion.model, champion.lines, [turns], language)
     names = [str(row) for row in range(len(turns))]
-    found = reasons(explain_units(model, pd.DataFrame({"unit_id": names, "film_id": "talk"}), data))
+    found = reasons(explain_units(champion.model, pd.DataFrame({"unit_id": names, "film_id": "talk"}), data))
     return [_told(found.get(name), turns) for name in names]
 
 

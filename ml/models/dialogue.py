@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.features.text.build import TEXT_FEATURES
-from ml.features.text.live import LineReader
+from ml.features.text.live import LineReader, ReadLines
 from ml.models.calibration import softmax
 from ml.models.cast import present_characters
 from ml.models.context import join
@@ -56,16 +56,27 @@ def hear(model: EmotionModel, reader: LineReader, dialogues: Sequence[Sequence[T
     Raises:
         WeightError: the text encoder is missing or damaged.
     """
-    facts = model.facts
-    lines = reader.read([[turn.text for turn in turns] for turns in dialogues], language)
-    text = np.concatenate([lines.embedding, lines.values[:, _cue_columns(facts.columns)]], axis=1)
-    data = dialogue_arrays(dialogues, text, lines.read, facts.columns, facts.sources.index(facts.conversation))
+    facts, (lines, data) = model.facts, read_dialogues(model, reader, dialogues, language)
     joined = join(model.context_networks, data, model_opinions(model, data), np.arange(len(data)))
     so_far = softmax(joined.past / facts.temperatures[facts.conversation]).astype(np.float32)
     following = foreseen(np.array(facts.foresight, np.float32), so_far, data)
     heard = HeardTurns(probabilities_of(model, data, joined), joined.levels, lines.read, lines.languages, so_far, following)
     ends = np.cumsum([len(turns) for turns in dialogues])
     return [heard.part(slice(end - len(turns), end)) for end, turns in zip(ends.tolist(), dialogues, strict=True)]
+
+
+def read_dialogues(
+    model: EmotionModel, reader: LineReader, dialogues: Sequence[Sequence[Turn]], language: str | None = None
+) -> tuple[ReadLines, UnitArrays]:
+    """The lines of some dialogues as they are read, and the units that the model's networks take of them.
+
+    Raises:
+        WeightError: the text encoder is missing or damaged.
+    """
+    facts = model.facts
+    lines = reader.read([[turn.text for turn in turns] for turns in dialogues], language)
+    text = np.concatenate([lines.embedding, lines.values[:, _cue_columns(facts.columns)]], axis=1)
+    return lines, dialogue_arrays(dialogues, text, lines.read, facts.columns, facts.sources.index(facts.conversation))
 
 
 def _cue_columns(columns: Columns) -> IntArray:
