@@ -159,9 +159,9 @@ rarely_on_postgres = pytest.mark.parametrize("storage", ["sqlite", pytest.param(
 """For tests that ask the storage nothing that another test does not: on Postgres they run with the slow ones."""
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def module_storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
-    """Storage that the tests of a module share."""
+    """Storage that the tests of a module share; on Postgres they run with the slow ones, which keeps CI within its time."""
     with _given(request) as given:
         yield given
 
