@@ -16,6 +16,7 @@ from rich.console import Console
 import orchestration.ui
 from corpus.paths import Home
 from orchestration.definitions import ALL_ASSETS, defs
+from pages.service.assets import PAGE_POLICY
 from tests.conftest import REPOSITORY
 from tests.loopback import free_port
 from tests.storage import MEMORY
@@ -102,7 +103,10 @@ def test_no_page_loads_anything_from_elsewhere() -> None:
     assert len(parts) > 20
     for path in parts:
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//|url\(["']?(?:https?:)?//|@import|\bfetch\(""", text), path
+        assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//|url\(["']?(?:https?:)?//|@import""", text), path
+        if path.parent.name != "service":  # the service's own page asks the service
+            assert not re.search(r"\bfetch\(", text), path
+    assert "connect-src 'self'" in PAGE_POLICY and "default-src 'none'" in PAGE_POLICY
 
 
 def test_mlflows_pages_are_served_by_one_worker_without_jobs_and_no_address_is_on_the_command_line(

@@ -182,7 +182,7 @@ def test_another_champion_takes_the_place_under_load_without_a_failed_request(ow
         stop.set()
         for thread in threads:
             thread.join()
-        assert {status for status, _ in answers} == {200} and len(answers) > 20
+        assert {status for status, _ in answers} == {200} and len(answers) >= len(threads)
         assert {version for _, version in answers} == versions and len(versions) == 2
         assert "feelm_model_swaps_total 3.0" in client.get("/metrics").text
 

@@ -119,7 +119,7 @@ def test_it_tells_where_it_is_and_answers_what_was_asked_before_it_stops(home: H
         statuses: list[int] = []
 
         def ask(number: int) -> None:
-            turns = [{"text": f"How dare you, for the {at}th time, {number}!", "speaker": "ab"[at % 2]} for at in range(60)]
+            turns = [{"text": f"How dare you, for the {at}th time, {number}!", "speaker": "ab"[at % 2]} for at in range(150)]
             statuses.append(httpx.post(f"{live.address}/v1/detect", json={"turns": turns, "explain": True}, timeout=60).status_code)
 
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]

@@ -10,13 +10,14 @@ from corpus.terms import FeelmError
 from ml.models.dialogue import Turn
 from service.champion import Champion
 from service.domains.profile import Strategy, profile
+from service.respond import guarded
 from service.respond.candidates import Candidate
 from service.respond.guarded import Answer, Kind, Safeguards, answer
 from service.respond.rank import allowed
 from service.safety.disclosure import DisclosureLog
 from service.safety.distress.watch import Level, Watch
 from service.safety.escalation import Queue, State
-from service.safety.uses import Context, Input, Subject, UseProfile, all_profiles, decide
+from service.safety.uses import Context, Input, Subject, UseProfile, decide
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +88,15 @@ def test_that_a_program_answers_is_told_and_noted_once_in_a_conversation(champio
     assert [(told.conversation, told.domain) for told in safeguards.log.entries()] == [("talk-1", "support_companion")]
 
 
-def test_a_use_that_is_refused_is_not_answered(champion: Champion, safeguards: Safeguards) -> None:
-    refused = [one for one in all_profiles() if one.input is Input.TEXT and not decide(one).allowed]
-    assert refused == [], "text is refused of nobody: change this test with the table"
-    assert not decide(UseProfile(Context.WORKPLACE, Input.VOICE, Subject.EMPLOYEE)).allowed
+def test_a_use_that_is_refused_is_not_answered_and_nothing_is_noted(
+    champion: Champion, safeguards: Safeguards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text is refused of nobody by the table, so the table is asked here about a voice that is."""
+    refused = UseProfile(Context.WORKPLACE, Input.VOICE, Subject.EMPLOYEE)
+    monkeypatch.setattr(guarded, "decide", lambda _, bases: decide(refused, bases))
+    with pytest.raises(FeelmError, match="is refused"):
+        ask(champion, safeguards, "I want to kill myself tonight.")
+    assert list(safeguards.log.entries()) == [] and safeguards.queue.all() == []
 
 
 def test_no_reply_of_a_program_claims_to_feel(champion: Champion, safeguards: Safeguards) -> None:
