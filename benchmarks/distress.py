@@ -165,7 +165,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--fit", action="store_true", help="fit the classifier anew before")
     asked.add_argument("--sensitivity", default="high", choices=[level.value for level in Sensitivity])
-    asked.add_argument("--encoder", action="append", choices=ENCODERS, help="only this one; all that are here otherwise")
+    asked.add_argument("--encoder", action="append", choices=ENCODERS, help="only this one; both otherwise")
     asked.add_argument("files", nargs="*", type=Path)
     given = asked.parse_args()
     if given.fit:

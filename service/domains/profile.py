@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from corpus.terms import EMOTIONS, FeelmError
+from service.safety.distress.classifier import Sensitivity
 from service.safety.uses import Context, Input, Subject
 from service.states.read import State
 
@@ -94,7 +95,8 @@ class Example:
 @dataclass(frozen=True)
 class Profile:
     """A domain. `desired` says how much each emotion of the person answered is wished for (-1..1, as EMOTIONS), `strategies` how readily
-    each way is taken (0..1), `inputs` what may be read (text, voice, face), `in_role` that a character speaks.
+    each way is taken (0..1), `inputs` what may be read (text, voice, face), `in_role` that a character speaks, `distress` how readily it
+    is asked whether somebody is in danger.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Profile:
     most_words: int
     in_role: bool = False
     film_replies: bool = False
+    distress: Sensitivity = Sensitivity.HIGH
 
     def words(self, language: str | None) -> str:
         """The language to answer in: the one asked for where the profile has it, else English."""
@@ -153,9 +156,9 @@ def _read_all(team: str | None) -> dict[str, Profile]:
 
 FIELDS = {
     "title", "goal", "tone", "context", "subject", "inputs", "desired", "strategies", "never", "route", "templates", "examples",
-    "most_words", "in_role", "film_replies",
+    "most_words", "in_role", "film_replies", "distress",
 }  # fmt: skip
-OPTIONAL = {"in_role", "film_replies"}
+OPTIONAL = {"in_role", "film_replies", "distress"}
 
 
 def read_profile(path: Path) -> Profile:
@@ -205,7 +208,14 @@ def _profile(name: str, raw: Mapping[str, Any]) -> Profile:
         most_words=int(_within(raw["most_words"], 5, 200, "most_words")),
         in_role=bool(raw.get("in_role", False)),
         film_replies=bool(raw.get("film_replies", False)),
+        distress=_sensitivity(raw.get("distress", Sensitivity.HIGH)),
     )
+
+
+def _sensitivity(raw: Any) -> Sensitivity:
+    if raw not in tuple(Sensitivity):
+        raise ValueError(f"distress must be one of {', '.join(Sensitivity)}, not {raw!r}")
+    return Sensitivity(raw)
 
 
 def _within(value: Any, low: float, high: float, place: str) -> float:

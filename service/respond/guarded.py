@@ -82,7 +82,7 @@ def answer(
     """
     check_answerable(turns)
     permission = decide(UseProfile(profile.context, Input.TEXT, profile.subject), read_bases(safeguards.home)).require()
-    distress = safeguards.watch.assess(turns, turns[-1].speaker, language)
+    distress = safeguards.watch.asking(profile.distress).assess(turns, turns[-1].speaker, language)
     disclosed = _disclose(profile, turns, safeguards, conversation, permission.disclosures, language)
     if distress.level is Level.ESCALATE:
         reason = "; ".join(distress.why)

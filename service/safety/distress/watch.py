@@ -98,7 +98,7 @@ class Watch:
 
     @classmethod
     def load(cls, readers: Sequence[LineReader] = (), sensitivity: Sensitivity = Sensitivity.HIGH, limit_s: float = LIMIT_S) -> Watch:
-        """Rules and the classifier with every encoder that is here; without one, every assessment tells of a failure.
+        """Rules and the classifier; where an encoder of it is not here, every assessment tells of a failure.
 
         `readers` are those that the service has already.
 
@@ -114,6 +114,10 @@ class Watch:
             _log.error("the classifier behind the distress rules is not there: %s", error)
             return cls(None, f"the classifier behind the rules is not there: {error}", limit_s)
         return cls(classifier, None, limit_s)
+
+    def asking(self, sensitivity: Sensitivity) -> Watch:
+        """The same watch, that asks as readily as a domain wishes."""
+        return self if self.classifier is None else replace(self, classifier=replace(self.classifier, sensitivity=sensitivity))
 
     def assess(
         self, turns: Sequence[Turn], person: str | None = None, language: str | None = None, heard: HeardTurns | None = None

@@ -9,7 +9,7 @@ import pytest
 from ml.models.dialogue import Turn
 from service.safety.distress import Distress, Kind, Level, Watch, assess, check_question
 from service.safety.distress import watch as watching
-from service.safety.distress.classifier import Judgement
+from service.safety.distress.classifier import ENCODERS, Judgement, Sensitivity
 from service.safety.distress.rules import Strength, all_rules
 
 
@@ -159,14 +159,22 @@ def test_the_watch_loads_and_finds_veiled_danger(champion):
     assert watch.assess([Turn("Good morning, how are you?", "user")], "user").level is Level.NONE
 
 
-def test_a_watch_without_any_encoder_tells_so(monkeypatch, tmp_path):
+@pytest.mark.parametrize("gone", ENCODERS)
+def test_a_watch_that_lacks_an_encoder_tells_so_and_calls_a_person(monkeypatch, tmp_path, gone):
     from corpus.weights import WeightState
     from service.safety.distress import classifier
 
-    monkeypatch.setattr(classifier, "verify", lambda name: WeightState(name, "missing", tmp_path))
+    monkeypatch.setattr(classifier, "verify", lambda name: WeightState(name, "missing" if name == gone else "present", tmp_path))
     watch = Watch.load()
     found = watch.assess([Turn("hello", "user")], "user")
-    assert watch.classifier is None and found.failed and "feelm weights fetch" in found.why[-1]
+    assert watch.classifier is None and found.failed and found.level is Level.ESCALATE
+    assert f"feelm weights fetch {gone}" in found.why[-1]
+
+
+def test_a_watch_asks_as_readily_as_it_is_told_to(champion):
+    watch, said = Watch.load([champion.lines]), [Turn("Nobody answers my mails.", "user")]
+    assert watch.assess(said).level is Level.CHECK and watch.asking(Sensitivity.HIGH).assess(said).level is Level.CHECK
+    assert watch.asking(Sensitivity.BALANCED).assess(said).level is Level.NONE
 
 
 def test_the_course_is_fear_and_sadness_of_the_person_s_last_turns(champion):

@@ -1,5 +1,6 @@
 """Damage in words, and what a file's own structure tells of it."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_an_undamaged_film_has_no_holes(whole: tuple[Kind, Path]) -> None:
     # libavformat covers Matroska's clusters by CRC-32, and WebM's not.
     assert examine(whole[1], CONTAINERS[whole[0].suffix]) == Structure(checksums=whole[1].suffix == ".mkv")
+
+
+def test_making_a_film_leaves_how_this_process_is_scheduled_as_it_was(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0)
+    write_kind(tmp_path, next(kind for kind in KINDS if kind.video == "libsvtav1"), seconds=1)
+    assert os.sched_getscheduler(0) == before
 
 
 def test_a_film_of_each_kind_and_damage_is_refused_or_told_or_harmless(whole: tuple[Kind, Path], tmp_path: Path) -> None:
