@@ -125,11 +125,21 @@ def log_training(
     for name, text in flavour(Environment.here()).items():
         write_text(_run_folder(home, run_id) / name, text)
     client.set_terminated(run_id)
-    if not client.search_registered_models(f"name = '{MODEL}'"):
-        client.create_registered_model(MODEL)
+    _make_model(client)
     source = client.get_run(run_id).info.artifact_uri  # the whole version: the flavour's MLmodel lies there
     created = client.create_model_version(MODEL, source, run_id, tags={VERSION_TAG: version})
     return RegisteredVersion(run_id, int(created.version), version)
+
+
+def _make_model(client: Any) -> None:
+    """Have the registry know the model's name; another process may make it at the same moment."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(MODEL)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def _put(source: Path, target: Path) -> None:

@@ -63,4 +63,5 @@ def test_a_network_answers_on_a_bare_machine_what_it_answers_here(name: str, tol
     except WeightError as error:
         pytest.skip(str(error))
     assert np.isfinite(here).all() and np.ptp(here) > 1e-3
-    assert told[name] == pytest.approx(here, abs=1e-6)
+    # Another number of threads adds up float32 in another order.
+    assert told[name] == pytest.approx(here, rel=1e-5, abs=1e-5)

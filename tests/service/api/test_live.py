@@ -1,10 +1,13 @@
 """The real `feelm serve`: up, under load, upgraded, pressed and stopped."""
 
+import http.client
+import json
 import shutil
+import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -114,23 +117,45 @@ def test_who_goes_away_while_being_answered_harms_nobody(live: Live) -> None:
     assert 'status="500"' not in httpx.get(f"{live.address}/metrics").text
 
 
+class HalfAsked:
+    """A question of which the service has the beginning; `status` sends the rest and tells what was answered."""
+
+    def __init__(self, address: str, question: object) -> None:
+        body = json.dumps(question).encode()
+        self.connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+        self.connection.putrequest("POST", "/v1/detect")
+        self.connection.putheader("Content-Type", "application/json")
+        self.connection.putheader("Content-Length", str(len(body)))
+        self.connection.endheaders(body[:5])
+        self.rest = body[5:]
+
+    def status(self) -> int:
+        self.connection.send(self.rest)
+        return self.connection.getresponse().status
+
+
+def _until(there: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < until
+
+
+def _refuses(address: str) -> bool:
+    try:
+        httpx.get(f"{address}/health/live", timeout=60)
+    except httpx.TransportError:
+        return True
+    return False
+
+
 def test_it_tells_where_it_is_and_answers_what_was_asked_before_it_stops(home: Home, tmp_path: Path) -> None:
     with serving(copied(home, tmp_path), *RATE) as live:
-        statuses: list[int] = []
-
-        def ask(number: int) -> None:
-            turns = [{"text": f"How dare you, for the {at}th time, {number}!", "speaker": "ab"[at % 2]} for at in range(150)]
-            statuses.append(httpx.post(f"{live.address}/v1/detect", json={"turns": turns, "explain": True}, timeout=60).status_code)
-
-        threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
-        for thread in threads:
-            thread.start()
-        while "feelm_requests_in_flight 5" not in httpx.get(f"{live.address}/metrics").text:
-            assert not statuses, "it was answered before it could be stopped"
-        assert live.stop() == 0
-        for thread in threads:
-            thread.join()
-        assert statuses == [200] * 4
+        half_asked = [HalfAsked(live.address, {"text": f"How dare you, {number}!"}) for number in range(4)]
+        _until(lambda: "feelm_requests_in_flight 5" in httpx.get(f"{live.address}/metrics").text)
+        live.process.send_signal(signal.SIGTERM)
+        _until(lambda: _refuses(live.address))
+        assert [one.status() for one in half_asked] == [200] * 4
+        assert live.process.wait(60) == 0
         assert live.process.stderr is not None
         told = live.process.stderr.read()
     assert f"Feelm listens on {live.address}" in told and "Feelm is ready after" in told and "Feelm has stopped" in told
