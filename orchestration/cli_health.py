@@ -18,7 +18,7 @@ def health(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at the daemon, the queue, last ticks, the disk and unsent alerts; exit code 1 when something is wrong."""
+    """Look at the daemon, people nobody reached, the queue, last ticks, the disk and unsent alerts; exit code 1 when something is wrong."""
     from orchestration.health import read_health
 
     home = Home.from_environment()

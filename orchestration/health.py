@@ -1,4 +1,4 @@
-"""Whether the running system works: the daemon's heartbeats, the queue of runs, the last ticks, the disk, and alerts that nobody got.
+"""Whether the running system works: the daemon's heartbeats, the queue of runs, the last ticks, the disk, alerts and people nobody reached.
 
 Sensors tell of what fails while the daemon lives; that the daemon itself is dead can be told from outside only, so this is a command for
 cron or a container's health check. It reads Dagster's storage and the home, changes nothing, and needs no daemon to answer.
@@ -17,6 +17,7 @@ from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.alerting.alert import Alert, AlertKind
 from orchestration.alerting.outbox import Outbox
+from service.safety.escalation import Queue, read_target
 
 SILENT_S = 300
 """A daemon's loop that has not shown itself for so long is taken for dead; it does every 30 s, and a tick may take 60."""
@@ -39,7 +40,7 @@ UNSENT = "alerts"
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong: its kind (daemon, queue, ticks, disk, alerts), and what it is in a sentence."""
+    """Something wrong: its kind (daemon, people, queue, ticks, disk, alerts), and what it is in a sentence."""
 
     kind: str
     words: str
@@ -65,7 +66,10 @@ class FailedTick:
 
 @dataclass(frozen=True)
 class Health:
-    """What was found: `faults` is empty where all is well; times in seconds, sizes in bytes."""
+    """What was found: `faults` is empty where all is well; times in seconds, sizes in bytes.
+
+    `unreached` says of conversations that were handed over to a person what is wrong with their delivery.
+    """
 
     faults: tuple[Fault, ...]
     beats: tuple[Beat, ...]
@@ -77,6 +81,7 @@ class Health:
     unsent_alerts: int
     oldest_unsent_s: float | None
     last_alert_fault: str | None
+    unreached: tuple[str, ...]
 
 
 def read_health(home: Home) -> Health:
@@ -98,12 +103,17 @@ def read_health(home: Home) -> Health:
     oldest_unsent_s = _age_s(datetime.fromisoformat(unsent[0].alert.at).timestamp()) if unsent else None
     fault = next((entry.fault for entry in unsent if entry.fault), None)
     free = shutil.disk_usage(home.root).free
-    parts = (beats, len(queued), running, oldest_queued_s, ticks, free, len(unsent), oldest_unsent_s, fault)
+    parts = (beats, len(queued), running, oldest_queued_s, ticks, free, len(unsent), oldest_unsent_s, fault, _unreached(home))
     return Health(tuple(_faults(Health((), *parts))), *parts)
 
 
 def _age_s(timestamp: float) -> float:
     return round(max(time.time() - timestamp, 0.0), 1)
+
+
+def _unreached(home: Home) -> tuple[str, ...]:
+    queue = Queue(home, read_target(os.environ))
+    return queue.faults() if queue.path.is_file() else ()
 
 
 def _runs(*statuses: dg.DagsterRunStatus) -> dg.RunsFilter:
@@ -134,6 +144,7 @@ def _first_line(message: str) -> str:
 
 def _faults(found: Health) -> Iterator[Fault]:
     """What is wrong, the gravest first."""
+    yield from (Fault("people", words) for words in found.unreached)
     yield from _daemon_faults(found.beats)
     if found.oldest_queued_s is not None and found.oldest_queued_s > STUCK_S and not found.running:
         yield Fault("queue", f"{found.queued} runs wait, the oldest for {_minutes(found.oldest_queued_s)}, and none is running")

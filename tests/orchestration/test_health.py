@@ -20,6 +20,7 @@ from orchestration import health
 from orchestration.alerting.alert import Alert, AlertKind
 from orchestration.alerting.outbox import Outbox
 from orchestration.instance import prepare_dagster_home
+from service.safety.escalation import Escalation, Queue
 from tests.conftest import REPOSITORY
 from tests.orchestration.alerting.servers import webhook
 from tests.storage import Storage
@@ -79,6 +80,16 @@ def test_a_queue_that_nobody_takes_from_an_unsent_alert_and_a_full_disk_are_told
     assert [fault.kind for fault in found.faults] == ["queue", "disk", "alerts"]
     assert (found.queued, found.unsent_alerts) == (1, 1)
     assert "1 runs wait, the oldest for " in words(found)[0]
+
+
+def test_a_conversation_that_waits_for_a_person_whom_nobody_calls_comes_first(home: Home):
+    beat(20)
+    queue = Queue(home, None)
+    queue.add(Escalation.new("support_companion", "talk-1", "plain words of danger", ["help"], "care", key="1"))
+    found = health.read_health(home)
+    assert [fault.kind for fault in found.faults] == ["people"] and "1 escalations wait and no target is set" in words(found)[0]
+    queue.acknowledge(queue.all()[0].id, "anna")
+    assert health.read_health(home).faults == ()
 
 
 def test_a_home_in_which_nothing_ran_is_told_as_such(tmp_path: Path):

@@ -18,8 +18,8 @@ from ml.features.text.build import NO_TIME, TEXT_FEATURES, Lines, TextExtractor,
 from ml.features.text.cues import has_words, tidied
 from ml.features.text.sounds import described_in
 
-REMEMBERED_LINES = 20_000
-"""Some 45 MB with MiniLM."""
+REMEMBERED_LINES = 8_000
+"""Some 18 MB with either encoder."""
 
 
 @dataclass(frozen=True)
