@@ -252,7 +252,7 @@ class UnspokenAnswer(_Told):
 
 
 class AnalyseAnswer(_Told):
-    """A script as it is read; `course` and `characters` go through all scenes, `bounds` decided what is told, `spots` is as it was asked."""
+    """A script as it is read; `course` and `characters` go through all scenes, `bounds` decided what is told, `spots` is as asked."""
 
     origin: From
     layout: Layout

@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1/script", tags=["script"])
 
 @router.post("/analyse", summary="What a scene on paper does, line by line")
 async def analysed(question: AnalyseQuestion, served: Served) -> AnalyseAnswer:
-    """Arcs of scenes and characters, each line with other ways to read it and the reaction foreseen to it, and the spots worth a look: flat,
+    """Arcs of scenes and characters, each line with other ways to read it and the reaction foreseen to it, and spots worth a look: flat,
     contradictory, unsure.
 
     It is what the model reads, and says nothing of whether a scene is good. A long scene takes seconds: `spots: false` gives arcs first.
