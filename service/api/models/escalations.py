@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -67,7 +67,7 @@ class TakenAnswer(EscalationAnswer):
         return cls(**_facts(one), conversation=one.conversation, evidence=list(one.evidence))
 
 
-def _facts(one: Escalation) -> dict[str, object]:
+def _facts(one: Escalation) -> dict[str, Any]:
     own = {name: getattr(one, name) for name in ("id", "domain", "route", "state", "reason", "attempts", "fault")}
     taken_at = None if one.acknowledged_at is None else _moment(one.acknowledged_at)
     return own | {"at": _moment(one.at), "taken_by": one.acknowledged_by, "taken_at": taken_at}

@@ -143,7 +143,10 @@ class RefusedAnswer(Answer):
 
 
 class ReplyAnswer(Answer):
-    """What a reply was chosen by: the last turn's reading and states, the way of answering and why, every candidate, what was refused."""
+    """What a reply was chosen by: the last turn's reading and states, the way of answering and why, every candidate, what was refused.
+
+    `usual` is how often each emotion follows in what the model learned from: a reaction is named by how it stands out against that.
+    """
 
     text: str
     language: str
@@ -155,6 +158,7 @@ class ReplyAnswer(Answer):
     because: list[str]
     candidates: list[CandidateAnswer]
     refused: list[RefusedAnswer]
+    usual: Probabilities | None
 
     @classmethod
     def of(cls, reply: Reply) -> ReplyAnswer:
@@ -169,7 +173,13 @@ class ReplyAnswer(Answer):
             because=list(reply.choice.reasons),
             candidates=[CandidateAnswer.of(one) for one in reply.ranked],
             refused=[RefusedAnswer.of(one) for one in reply.refused],
+            usual=_usual(reply),
         )
+
+
+def _usual(reply: Reply) -> Probabilities | None:
+    baselines = (one for ranked in reply.ranked for one in ranked.reaction.baselines if one.name == "majority")
+    return next((Probabilities.of(one.probabilities) for one in baselines), None)
 
 
 class DistressAnswer(Answer):
