@@ -3,7 +3,7 @@ export const EMOTIONS = ["neutral", "joy", "anger", "fear", "sadness", "surprise
 export const at = (id) => document.getElementById(id);
 export const plainly = (name) => String(name).replaceAll("_", " ");
 export const percent = (share) => `${Math.round(100 * share)} %`;
-export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+export const signed = (value) => `${value <= -0.005 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 let key = "";
 
 export function made(tag, text, kind) {
@@ -74,9 +74,9 @@ export const likeliest = (shares) => Object.entries(shares).reduce((best, one) =
 export function whyNamed(named, shares, usual) {
   const most = likeliest(shares);
   if (most === named) return `Named is ${named}: it is the most probable${usual ? `, and ${percent(usual[named])} is usual` : ""}.`;
-  if (!usual) return `Named is ${named}, which stands out against how usual it is; the most probable is ${most} (${percent(shares[most])}), as mostly.`;
+  if (!usual) return `Named is ${named}, which stands out against how usual it is; the most probable is ${most} (${percent(shares[most])}), which it mostly is.`;
   return `Named is ${named}: ${percent(shares[named])} where ${percent(usual[named])} is usual. The most probable is ${most} `
-    + `(${percent(shares[most])}), but that follows mostly (${percent(usual[most])}) and says little.`;
+    + `(${percent(shares[most])}), which follows in ${percent(usual[most])} of cases anyway.`;
 }
 
 export const USUAL_MARK = "The mark in a bar is how often the emotion follows in what the model learned from.";

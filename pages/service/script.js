@@ -3,7 +3,7 @@
 import { EMOTIONS, ask, at, bars, introduce, made, percent, plainly, showOrigin, signed, tell, whyNamed } from "/assets/common.js";
 import { nearest, picture } from "/assets/arc.js";
 
-const MOST_UNDO = 100;
+const MOST_UNDO = 100, MOST_TURNS_TOLD = 8;
 let text = "", analysis = null, scene = null, who = "", row = 0, edits = new Map(), history = [], changed = new Map();
 let run = 0, busy = false, reading = null, ready = false;
 
@@ -49,7 +49,8 @@ function showArc() {
 
 function courseTold(course) {
   if (!course.valence.length) return course.lines === 1 ? "One line draws no arc." : "No line is left.";
-  const turns = course.turning.map((one) => `${one.kind} at line ${one.line} (${signed(one.valence)})`).join(", ");
+  const turn = (one) => `${one.kind} at line ${one.line} (${signed(one.valence)})`, by = [...course.turning].sort((one, other) => one.valence - other.valence);
+  const turns = by.length <= MOST_TURNS_TOLD ? course.turning.map(turn).join(", ") : `${by.length} turns, among them the deepest ${turn(by[0])} and the highest ${turn(by.at(-1))}`;
   const form = course.shape ? `the nearest of six shapes is ${plainly(course.shape)}` : `${course.lines} lines draw no shape`;
   return `From ${signed(course.valence[0])} to ${signed(course.valence.at(-1))}; ${form}; ${turns || "no turn"}.`;
 }
@@ -94,6 +95,7 @@ function option(line, i) {
 function showLines() {
   at("lines").replaceChildren(...scene.lines.map(option));
   at("lines").setAttribute("aria-activedescendant", `line-${row}`);
+  keepInSight(at("lines").children[row]);
   const told = changed.get(scene.line)?.told;
   at("changes").textContent = edits.size ? `${edits.size} ${edits.size > 1 ? "lines are" : "line is"} changed. ${told ?? ""}` : "Nothing is changed.";
   at("undo").disabled = busy || !history.length;
@@ -109,6 +111,7 @@ function showLine() {
   if (!now) parts.push(made("p", "It is left out.", "statement"));
   else parts.push(made("p", `Read as ${sure(now)}`, "statement"), bars(now.probabilities, "The seven emotions", "", true));
   if (now?.uncertain) parts.push(made("p", now.read ? "Uncertain: no emotion stands out, so it may be read in several ways." : "Its words are in no language that is read here: this is what the lines around suggest.", "quiet"));
+  if (courses().after) parts.push(picture({ before: courses().before.valence, after: courses().after.valence }));
   if (edits.has(line.line)) parts.push(made("p", `It was ${quoted(line.reading.text)}: ${sure(line.reading)}.`));
   parts.push(...asRead(line));
   at("reading").replaceChildren(...parts);
@@ -130,18 +133,23 @@ function asRead(line) {
   return parts;
 }
 
-function select(i, focus) {
+// Scrolls the list alone, not the page.
+function keepInSight(one) {
+  const box = at("lines");
+  if (one.offsetTop >= box.scrollTop && one.offsetTop + one.offsetHeight <= box.scrollTop + box.clientHeight) return;
+  box.scrollTop = one.offsetTop - box.clientHeight / 3;
+}
+
+function select(i) {
   const before = document.getElementById(`line-${row}`);
   row = Math.max(0, Math.min(scene.lines.length - 1, i));
   before?.setAttribute("aria-selected", "false");
   const now = document.getElementById(`line-${row}`);
   now.setAttribute("aria-selected", "true");
   at("lines").setAttribute("aria-activedescendant", now.id);
-  const box = at("lines");
-  if (now.offsetTop < box.scrollTop || now.offsetTop + now.offsetHeight > box.scrollTop + box.clientHeight) box.scrollTop = now.offsetTop - box.clientHeight / 3;
+  keepInSight(now);
   showArc();
   showLine();
-  if (focus) at(focus).focus();
 }
 
 function show() {

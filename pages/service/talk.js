@@ -2,7 +2,7 @@
 import { USUAL_MARK, ask, at, bars, introduce, made, percent, plainly, showOrigin, signed, tell, whyNamed } from "/assets/common.js";
 import { BECAUSE, WAYS, inWords } from "/assets/words.js";
 
-const MOST_TURNS = 60;
+const MOST_TURNS = 60, SHOWN = 5;
 const turns = [];
 let conversation = null, domains = [], busy = false, answer = null, run = 0;
 
@@ -75,6 +75,7 @@ function showHandOver(given) {
   if (given.kind === "hand_over") {
     parts.push(made("p", given.reached === false ? "A person is needed, and could not be reached: no colleague knows of this yet."
       : "A person takes over: the conversation was put into the queue of the people who answer here.", "statement"));
+    if (given.reply) parts.push(made("p", given.reply.reason));
     if (given.escalation) parts.push(made("p", `It is known there as ${given.escalation}.`, "quiet"));
   } else if (given.kind === "check") {
     parts.push(made("p", "Before anything else it asks whether somebody is in danger.", "statement"));
@@ -103,7 +104,8 @@ function reasonOf(reply, best) {
 function showReply(reply, mayBeSaid) {
   const best = reply.candidates.find((one) => one.text === reply.text);
   const list = made("ol", null, "candidates");
-  list.append(...reply.candidates.map((one) => candidate(one, mayBeSaid)));
+  const items = reply.candidates.map((one) => candidate(one, mayBeSaid));
+  list.append(...items.slice(0, SHOWN));
   const parts = best ? [made("p", `Way of answering: ${plainly(best.strategy)}`, "statement"), made("p", reasonOf(reply, best))] : [];
   parts.push(made("h3", `How well each way suits this turn (most: ${plainly(reply.strategy)})`), bars(reply.strategies, "Ways of answering", "ways"));
   if (reply.because.length) parts.push(made("p", `What spoke most for ${plainly(reply.strategy)}:`), because(reply));
@@ -111,6 +113,13 @@ function showReply(reply, mayBeSaid) {
     made("p", `${whyNamed(best.reaction, best.probabilities, reply.usual)} ${USUAL_MARK}`, "quiet"));
   parts.push(made("h3", "What it might have said"), made("p", `${mayBeSaid ? "Choose one to say it instead." : "None of these is said: what was decided above stands."} `
     + "Effect is how far the reaction foreseen is what is wished for here (−1 to +1), way how well its way of answering fits, nearness how close it is to the talk.", "quiet"), list);
+  if (items.length > SHOWN) {
+    const others = made("details"), rest = made("ol", null, "candidates");
+    rest.start = SHOWN + 1;
+    rest.append(...items.slice(SHOWN));
+    others.append(made("summary", `The other ${items.length - SHOWN}`), rest);
+    parts.push(others);
+  }
   if (reply.refused.length) {
     const refused = made("details");
     const items = made("ul", null, "refusals");

@@ -81,9 +81,7 @@ def test_what_is_none_is_refused(served: tuple[TestClient, Queue], path: str, bo
     assert response.status_code == status and response.headers["content-type"] == "application/problem+json"
 
 
-def test_a_queue_that_cannot_be_read_is_told_without_its_place(
-    served: tuple[TestClient, Queue], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_queue_that_cannot_be_read_is_told_without_its_place(served: tuple[TestClient, Queue], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
