@@ -14,6 +14,7 @@ from service.champion import Champion
 from service.script.analyse import analyse
 from service.script.read import read_script
 from service.script.suggest import Target, changed, suggest
+from tests.service.api.test_hostile import HOSTILE
 
 TEXT = "Anna: I cried all night.\nBen: He is gone and I am alone.\n(a door)\nAnna: It is a blue car.\nBen: I love it here.\n"
 TWO = f"{TEXT}***\nAnna: Here is your receipt.\nBen: You lied to me again.\n"
@@ -130,3 +131,16 @@ def test_others_are_answered_while_a_scene_is_read(client: TestClient, monkeypat
     over.set()
     asking.join(60)
     assert found == [200]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_strange_text_is_read_as_it_stands_or_refused(client: TestClient, name: str) -> None:
+    response = client.post("/v1/script/analyse", json={"text": f"Anna: {HOSTILE[name]}\nBen: {HOSTILE[name]}", "spots": False})
+    assert response.status_code in (200, 422), response.text
+    if response.status_code == 422:
+        assert "break it into lines" in response.json()["detail"] or "nobody speaks" in response.json()["detail"]
+    assert client.post("/v1/script/analyse", json={"text": "I love it here.", "spots": False}).status_code == 200
+
+
+def test_ten_megabytes_are_refused_before_they_are_read(client: TestClient) -> None:
+    assert client.post("/v1/script/analyse", json={"text": "a" * 10_000_000}).status_code == 413
