@@ -21,7 +21,6 @@ FILES = {
     "style.css": (FOLDER.parent / "style.css", "text/css"),
     "service.css": (FOLDER / "service.css", "text/css"),
     "common.js": (FOLDER / "common.js", "text/javascript"),
-    "words.js": (FOLDER / "words.js", "text/javascript"),
     "talk.js": (FOLDER / "talk.js", "text/javascript"),
     "talk.html": (FOLDER / "talk.html", "text/html"),
     "arc.js": (FOLDER / "arc.js", "text/javascript"),

@@ -1,6 +1,5 @@
 // The conversation: what is said goes to /v1/respond, and all that the answer came of is shown. Data becomes text, never markup.
 import { USUAL_MARK, ask, at, bars, introduce, made, percent, plainly, showOrigin, signed, tell, whyNamed } from "/assets/common.js";
-import { BECAUSE, WAYS, inWords } from "/assets/words.js";
 
 const MOST_TURNS = 60, SHOWN = 5;
 const turns = [];
@@ -89,26 +88,18 @@ function showHandOver(given) {
   return parts;
 }
 
-function because(reply) {
-  const list = made("ul", null, "because");
-  list.append(...reply.because.map((why) => made("li", inWords(why, BECAUSE))));
-  return list;
-}
-
-function reasonOf(reply, best) {
-  const felt = `The last turn reads as ${reply.reading.emotion} (${percent(reply.reading.confidence)}${reply.reading.uncertain ? ", uncertain" : ""}).`;
-  const others = reply.candidates.length > 1 ? ` Of ${reply.candidates.length} candidates it came first: by what is foreseen of the person, by how well its way fits, and by how near it is to the talk.` : "";
-  return `${felt} The reply ${inWords(best.strategy, WAYS)}.${others}`;
-}
-
 function showReply(reply, mayBeSaid) {
   const best = reply.candidates.find((one) => one.text === reply.text);
   const list = made("ol", null, "candidates");
   const items = reply.candidates.map((one) => candidate(one, mayBeSaid));
   list.append(...items.slice(0, SHOWN));
-  const parts = best ? [made("p", `Way of answering: ${plainly(best.strategy)}`, "statement"), made("p", reasonOf(reply, best))] : [];
-  parts.push(made("h3", `How well each way suits this turn (most: ${plainly(reply.strategy)})`), bars(reply.strategies, "Ways of answering", "ways"));
-  if (reply.because.length) parts.push(made("p", `What spoke most for ${plainly(reply.strategy)}:`), because(reply));
+  const parts = best ? [made("p", `Way of answering: ${plainly(best.strategy)}`, "statement"), made("p", reply.reason)] : [];
+  parts.push(made("h3", `How well each way suits this turn (most: ${plainly(reply.suits_most)})`), bars(reply.strategies, "Ways of answering", "ways"));
+  if (reply.because.length) {
+    const because = made("ul", null, "because");
+    because.append(...reply.because.map((why) => made("li", why)));
+    parts.push(made("p", `What spoke most for ${plainly(reply.suits_most)}:`), because);
+  }
   if (best) parts.push(made("h3", `Reaction foreseen: ${best.reaction}`), bars(best.probabilities, "Reaction foreseen", "", true, reply.usual),
     made("p", `${whyNamed(best.reaction, best.probabilities, reply.usual)} ${USUAL_MARK}`, "quiet"));
   parts.push(made("h3", "What it might have said"), made("p", `${mayBeSaid ? "Choose one to say it instead." : "None of these is said: what was decided above stands."} `

@@ -4,8 +4,6 @@ import pytest
 
 from corpus.terms import FeelmError
 from pages.service.assets import FILES, PAGE_POLICY, asset
-from service.domains.profile import Strategy
-from service.respond.choose import read_chooser
 from service.script.read import Layout, read_script
 
 PAGES = tuple(name for name in FILES if name.endswith(".html"))
@@ -37,13 +35,6 @@ def test_every_page_leads_to_the_others_and_says_which_it_is(name: str) -> None:
 def test_no_script_turns_data_into_markup_or_keeps_it(name: str) -> None:
     forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|localStorage|sessionStorage|indexedDB|document\.cookie"
     assert not re.search(forbidden, asset(name).text)
-
-
-def test_whatever_speaks_for_a_way_of_answering_has_words() -> None:
-    table = asset("words.js").text
-    ways, because = (set(re.findall(r"^  (\w+): \"", part, re.MULTILINE)) for part in table.split("export const BECAUSE"))
-    assert because == set(read_chooser().features)
-    assert ways == {way.value for way in Strategy}
 
 
 @pytest.mark.parametrize(("name", "layout", "scenes"), [("kitchen.txt", Layout.SCREENPLAY, 1), ("lighthouse.txt", Layout.NAMED, 2)])
