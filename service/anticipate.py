@@ -58,16 +58,18 @@ def anticipate(champion: Champion, turns: Sequence[Turn], candidates: Sequence[T
     return tuple(_reaction(champion, turns, candidate, one) for candidate, one in zip(candidates, heard, strict=True))
 
 
-def foresee(champion: Champion, turns: Sequence[Turn], language: str | None = None) -> tuple[Reaction, ...]:
-    """After each turn of a talk the reaction of whoever hears it, from what was said up to it alone.
+def foresee(
+    champion: Champion, turns: Sequence[Turn], language: str | None = None, heard: HeardTurns | None = None
+) -> tuple[Reaction, ...]:
+    """After each turn of a talk the reaction of whoever hears it, from what was said up to it alone; `heard` where it was heard already.
 
     Raises:
         FeelmError: there is no turn.
     """
     if not turns:
         raise FeelmError("there is no turn: give what was said so far")
-    (heard,) = champion.hear([turns], language)
-    parts = [heard.part(slice(0, end)) for end in range(1, len(turns) + 1)]
+    whole = heard if heard is not None else champion.hear([turns], language)[0]
+    parts = [whole.part(slice(0, end)) for end in range(1, len(turns) + 1)]
     return tuple(_reaction(champion, turns[:i], turns[i], part) for i, part in enumerate(parts))
 
 

@@ -20,8 +20,14 @@ PAGE_POLICY = (
 FILES = {
     "style.css": (FOLDER.parent / "style.css", "text/css"),
     "service.css": (FOLDER / "service.css", "text/css"),
+    "common.js": (FOLDER / "common.js", "text/javascript"),
     "talk.js": (FOLDER / "talk.js", "text/javascript"),
     "talk.html": (FOLDER / "talk.html", "text/html"),
+    "arc.js": (FOLDER / "arc.js", "text/javascript"),
+    "script.js": (FOLDER / "script.js", "text/javascript"),
+    "script.html": (FOLDER / "script.html", "text/html"),
+    "kitchen.txt": (FOLDER / "samples" / "kitchen.txt", "text/plain"),
+    "lighthouse.txt": (FOLDER / "samples" / "lighthouse.txt", "text/plain"),
 }
 
 

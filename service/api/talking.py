@@ -50,6 +50,11 @@ class Talking:
             self._courier.wake()
         return given
 
+    def film_lines(self, champion: Champion) -> FilmLines:
+        """What the home's films say and may be quoted with, as the champion reads it."""
+        with self._lock:
+            return self._film_lines(champion)
+
     def count(self) -> None:
         """Bring the figures of what waits for a person up to date."""
         counts = self.queue.counts()
@@ -76,6 +81,10 @@ class Talking:
         with self._lock:
             if self._safeguards is None:
                 self._safeguards = Safeguards.of(self.settings.home, [champion.lines], self.queue)
-            if self._lines is None or self._lines[0] != champion.origin.model_version:
-                self._lines = champion.origin.model_version, FilmLines.read(self.settings.home, champion.lines)
-        return self._safeguards, [self._lines[1], *([self.endpoint] if self.endpoint is not None else [])]
+            lines = self._film_lines(champion)
+        return self._safeguards, [lines, *([self.endpoint] if self.endpoint is not None else [])]
+
+    def _film_lines(self, champion: Champion) -> FilmLines:
+        if self._lines is None or self._lines[0] != champion.origin.model_version:
+            self._lines = champion.origin.model_version, FilmLines.read(self.settings.home, champion.lines)
+        return self._lines[1]

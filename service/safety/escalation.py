@@ -57,6 +57,10 @@ WORDS = Path(__file__).with_name("handover.yaml")
 _log = logging.getLogger("feelm.escalation")
 
 
+class NoEscalation(FeelmError):
+    """There is no escalation of that id."""
+
+
 class State(StrEnum):
     """Where an escalation is: nobody has it, a target took it, a person took it over."""
 
@@ -240,10 +244,11 @@ class Queue:
         return done
 
     def acknowledge(self, escalation_id: str, who: str) -> Escalation:
-        """Note that a person took it over.
+        """Note that a person took it over; who had taken it before keeps it.
 
         Raises:
-            FeelmError: there is no such escalation, or nobody was named.
+            NoEscalation: there is none of that id.
+            FeelmError: nobody was named.
         """
         if not who.strip():
             raise FeelmError("say who takes the escalation over: a name that the team knows")
@@ -258,12 +263,12 @@ class Queue:
         """One escalation.
 
         Raises:
-            FeelmError: there is none of that id.
+            NoEscalation: there is none of that id.
         """
         with self._open() as base:
             found = base.execute("SELECT * FROM escalations WHERE id=?", (escalation_id,)).fetchone()
         if found is None:
-            raise FeelmError(f"there is no escalation {escalation_id!r}: `feelm escalations list` names them")
+            raise NoEscalation(f"there is no escalation {escalation_id!r}: `feelm escalations list` names them")
         return _read(found)
 
     def all(self, state: State | None = None) -> list[Escalation]:

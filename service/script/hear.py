@@ -16,12 +16,13 @@ import numpy as np
 from ml.models.dataset import FloatArray, IntArray
 from ml.models.dialogue import HeardTurns, Turn
 from service.champion import Champion
+from service.pieces import Pieces
 
 REACH = 12
 """Lines to each side that are heard where one is left out; further off the networks know a scene through its mood alone."""
 
-TOGETHER = 32
-"""Neighbourhoods that are heard in one pass, so that memory does not grow with the scene."""
+TOGETHER = 400
+"""Turns that are heard in one pass, so that memory does not grow with the scene; one pass takes some half second."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +59,33 @@ def usual_language(heard: Sequence[HeardTurns]) -> str | None:
     return counts.most_common(1)[0][0] if counts else None
 
 
-def hear_scene(champion: Champion, turns: Sequence[Turn], whole: HeardTurns, language: str | None) -> HeardScene:
-    """Hear a scene's lines by themselves and left out; `whole` is what is heard of them all together.
+def hear_scene(champion: Champion, turns: Sequence[Turn], whole: HeardTurns, language: str | None) -> Pieces[HeardScene]:
+    """Hear a scene's lines by themselves and left out, in pieces; `whole` is what is heard of them all together.
 
     Raises:
         WeightError: the text encoder is missing or damaged.
     """
     spans = [slice(max(0, at - REACH), min(len(turns), at + REACH + 1)) for at in range(len(turns))]
     # Apart, since dialogues that are heard together are as long as the longest of them.
-    alone = _hear(champion, [[turn] for turn in turns], language)
-    without = _hear(champion, [_without(turns[span], at - span.start) for at, span in enumerate(spans)], language)
+    alone = yield from _hear(champion, [[turn] for turn in turns], language)
+    without = yield from _hear(champion, [_without(turns[span], at - span.start) for at, span in enumerate(spans)], language)
     named = whole.probabilities.argmax(axis=1)
     may_tip = [at for at, span in enumerate(spans) if _others_differ(without[at].argmax(axis=1), named[span], at - span.start)]
     whole_spans = {at: whole.probabilities for at in may_tip if spans[at] == slice(0, len(turns))}
     rest = [at for at in may_tip if at not in whole_spans]
-    with_it = dict(zip(rest, _hear(champion, [turns[spans[at]] for at in rest], language), strict=True))
+    neighbourhoods = yield from _hear(champion, [turns[spans[at]] for at in rest], language)
+    with_it = dict(zip(rest, neighbourhoods, strict=True))
     return HeardScene(whole, np.concatenate(alone), tuple(span.start for span in spans), tuple(without), whole_spans | with_it)
 
 
-def _hear(champion: Champion, dialogues: Sequence[Sequence[Turn]], language: str | None) -> list[FloatArray]:
+def _hear(champion: Champion, dialogues: Sequence[Sequence[Turn]], language: str | None) -> Pieces[list[FloatArray]]:
     """Probabilities of the turns of each dialogue."""
-    parts = [dialogues[i : i + TOGETHER] for i in range(0, len(dialogues), TOGETHER)]
-    return [one.probabilities for part in parts for one in champion.hear(part, language)]
+    heard: list[FloatArray] = []
+    each = max(1, TOGETHER // max((len(turns) for turns in dialogues), default=1))
+    for begin in range(0, len(dialogues), each):
+        heard += [one.probabilities for one in champion.hear(dialogues[begin : begin + each], language)]
+        yield
+    return heard
 
 
 def _without(turns: Sequence[Turn], at: int) -> list[Turn]:

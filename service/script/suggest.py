@@ -17,6 +17,7 @@ from corpus.terms import EMOTIONS, FeelmError
 from ml.models.dialogue import Turn
 from service.champion import Champion, Origin
 from service.respond.film_lines import LEAST_ALIKE, FilmLines
+from service.script.analyse import characters_of
 from service.script.course import Course, course_of, valence_of
 from service.script.hear import REACH, usual_language
 from service.script.operations import Rewording, read_operations, reworded
@@ -122,11 +123,21 @@ class LineChange:
 
 
 @dataclass(frozen=True)
+class CharacterChange:
+    """A character's course before and after a change; empty after it where no line of theirs is left."""
+
+    name: str
+    before: Course
+    after: Course
+
+
+@dataclass(frozen=True)
 class WhatIf:
-    """A scene as it is and as it would be: both courses, and the lines."""
+    """A scene as it is and as it would be: both courses, those of its characters, and the lines."""
 
     before: Course
     after: Course
+    characters: tuple[CharacterChange, ...]
     lines: tuple[LineChange, ...]
     told: str
     origin: Origin
@@ -309,16 +320,27 @@ def what_if(champion: Champion, scene: ScriptScene, changes: Mapping[int, str | 
         FeelmError: no turn begins in a line, nothing is left, or a line is longer than LONGEST_LINE_CHARACTERS.
         WeightError: the text encoder is missing or damaged.
     """
-    changed = _changed(scene, changes)
-    before, after = champion.hear([scene.spoken, [turn.turn for turn in changed]], language)
+    other = changed(scene, changes)
+    before, after = champion.hear([scene.spoken, other.spoken], language)
     was = dict(zip((turn.line for turn in scene.turns), detected(champion, scene.spoken, before).turns, strict=True))
-    then = dict(zip((turn.line for turn in changed), detected(champion, [turn.turn for turn in changed], after).turns, strict=True))
+    then = dict(zip((turn.line for turn in other.turns), detected(champion, other.spoken, after).turns, strict=True))
     lines = tuple(_change(turn, was[turn.line], then.get(turn.line)) for turn in scene.turns)
     courses = [course_of(list(readings), list(readings.values())) for readings in (was, then)]
-    return WhatIf(courses[0], courses[1], lines, _told_changes(lines, changes), champion.origin)
+    return WhatIf(courses[0], courses[1], tuple(_characters(was, then)), lines, _told_changes(lines, changes), champion.origin)
 
 
-def _changed(scene: ScriptScene, changes: Mapping[int, str | None]) -> list[ScriptTurn]:
+def _characters(was: Mapping[int, DetectedTurn], then: Mapping[int, DetectedTurn]) -> Iterator[CharacterChange]:
+    after = {one.name: one.course for one in characters_of(list(then), list(then.values()))}
+    for one in characters_of(list(was), list(was.values())):
+        yield CharacterChange(one.name, one.course, after.get(one.name, Course(0, (), (), None, ())))
+
+
+def changed(scene: ScriptScene, changes: Mapping[int, str | None]) -> ScriptScene:
+    """The scene with other words in some lines; a line of None, or of nothing but blanks, is left out.
+
+    Raises:
+        FeelmError: no turn begins in a line, nothing is left, or a line is longer than LONGEST_LINE_CHARACTERS.
+    """
     for line, text in changes.items():
         scene.at(line)
         if text is not None and len(text) > LONGEST_LINE_CHARACTERS:
@@ -327,7 +349,7 @@ def _changed(scene: ScriptScene, changes: Mapping[int, str | None]) -> list[Scri
     left = [turn for turn in new if turn.text]
     if not left:
         raise FeelmError("every line of the scene is left out: keep at least one")
-    return left
+    return replace(scene, turns=tuple(left))
 
 
 def _change(turn: ScriptTurn, before: DetectedTurn, after: DetectedTurn | None) -> LineChange:

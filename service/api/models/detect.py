@@ -19,17 +19,18 @@ LONGEST_NAME = 200
 def _is_text(value: str) -> str:
     if not value.strip():
         raise ValueError("there is no text in it")
-    return _is_printable(value)
+    return printable(value)
 
 
-def _is_printable(value: str) -> str:
+def printable(value: str) -> str:
+    """The text, where it is one; ValueError where it holds a NUL."""
     if "\x00" in value:
         raise ValueError("it holds a NUL, which is no text")
     return value
 
 
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_is_text)]
-Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_is_printable)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(printable)]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, examples=["en"])]
 
 

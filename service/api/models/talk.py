@@ -147,7 +147,7 @@ class ReplyAnswer(Answer):
     """What a reply was chosen by: the last turn's reading and states, the way of answering and why, every candidate, what was refused.
 
     `strategy` is how the reply answers, `suits_most` the way that suits the turn most, for which `because` speaks in sentences and
-    `because_of` by the names of what was looked at.
+    `because_of` by the names of what was looked at. `usual` is how often each emotion follows in what the model learned from: a reaction is named by how it stands out against that.
     """
 
     text: str
@@ -162,6 +162,7 @@ class ReplyAnswer(Answer):
     because_of: list[str]
     candidates: list[CandidateAnswer]
     refused: list[RefusedAnswer]
+    usual: Probabilities | None
 
     @classmethod
     def of(cls, reply: Reply) -> ReplyAnswer:
@@ -178,7 +179,13 @@ class ReplyAnswer(Answer):
             because_of=list(reply.choice.reasons),
             candidates=[CandidateAnswer.of(one) for one in reply.ranked],
             refused=[RefusedAnswer.of(one) for one in reply.refused],
+            usual=_usual(reply),
         )
+
+
+def _usual(reply: Reply) -> Probabilities | None:
+    baselines = (one for ranked in reply.ranked for one in ranked.reaction.baselines if one.name == "majority")
+    return next((Probabilities.of(one.probabilities) for one in baselines), None)
 
 
 class DistressAnswer(Answer):

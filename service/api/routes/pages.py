@@ -1,6 +1,6 @@
-"""`/` and `/talk`: a page on which a person talks with the service and sees why it answers as it does; `/assets/` holds its files.
+"""`/` and `/talk`: a person talks with the service and sees why it answers; `/script`: a scene is tried out; `/assets/` holds their files.
 
-The page asks the same addresses as any program. It stands behind the key like the rest: a browser asks for it and sends it along.
+The pages ask the same addresses as any program. They stand behind the key like the rest: a browser asks for it and sends it along.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ router = APIRouter(include_in_schema=False)
 async def talk() -> Response:
     """The conversation."""
     return _file("talk.html")
+
+
+@router.get("/script")
+async def script() -> Response:
+    """The script studio."""
+    return _file("script.html")
 
 
 @router.get("/assets/{name}")

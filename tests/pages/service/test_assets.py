@@ -4,24 +4,44 @@ import pytest
 
 from corpus.terms import FeelmError
 from pages.service.assets import FILES, PAGE_POLICY, asset
+from service.script.read import Layout, read_script
+
+PAGES = tuple(name for name in FILES if name.endswith(".html"))
+SCRIPTS = tuple(name for name in FILES if name.endswith(".js"))
 
 
-def test_every_file_that_the_page_names_is_served() -> None:
-    named = set(re.findall(r'(?:href|src)="/assets/([^"]+)"', asset("talk.html").text))
-    assert named and named <= set(FILES)
-    assert all(asset(name).text for name in FILES)
+@pytest.mark.parametrize("name", [*PAGES, *SCRIPTS])
+def test_every_file_that_a_page_or_script_names_is_served(name: str) -> None:
+    named = set(re.findall(r'(?:href|src)="/assets/([^"]+)"|from "/assets/([^"]+)"', asset(name).text))
+    assert {one or other for one, other in named} <= set(FILES)
+    assert named or name not in PAGES
+    assert all(asset(one).text for one in FILES)
 
 
-def test_the_page_holds_nothing_that_its_policy_forbids() -> None:
-    page = asset("talk.html").text
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_holds_nothing_that_its_policy_forbids(name: str) -> None:
     assert "'unsafe" not in PAGE_POLICY
-    assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)|https?://", page)
+    assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)|https?://", asset(name).text)
 
 
-def test_the_script_never_turns_data_into_markup() -> None:
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|localStorage|sessionStorage", asset("talk.js").text
-    )
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_leads_to_the_others_and_says_which_it_is(name: str) -> None:
+    (nav,) = re.findall(r"<nav.*?</nav>", asset(name).text)
+    assert re.findall(r'href="([^"]+)"', nav) == ["/films", "/compare", "/talk", "/script", "/v1/docs"]
+    assert re.findall(r'href="/(\w+)" aria-current="page"', nav) == [name.removesuffix(".html")]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_script_turns_data_into_markup_or_keeps_it(name: str) -> None:
+    forbidden = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|localStorage|sessionStorage|indexedDB|document\.cookie"
+    assert not re.search(forbidden, asset(name).text)
+
+
+@pytest.mark.parametrize(("name", "layout", "scenes"), [("kitchen.txt", Layout.SCREENPLAY, 1), ("lighthouse.txt", Layout.NAMED, 2)])
+def test_a_sample_scene_is_read_as_what_it_is(name: str, layout: Layout, scenes: int) -> None:
+    script = read_script(asset(name).text)
+    assert script.layout is layout and len(script.scenes) == scenes
+    assert all(len(scene.characters) == 2 and len(scene.turns) >= 8 for scene in script.scenes)
 
 
 @pytest.mark.parametrize("name", ["../style.css", "/etc/passwd", "", "talk.py"])

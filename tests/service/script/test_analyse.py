@@ -13,6 +13,7 @@ from ml.models.dialogue import Turn
 from service.anticipate import foresee
 from service.champion import Champion
 from service.detect import UNCERTAIN_BELOW
+from service.pieces import done
 from service.script import hear
 from service.script.analyse import SceneAnalysis, ScriptAnalysis, analyse
 from service.script.bounds import BOUNDS_FILE, read_bounds
@@ -146,7 +147,7 @@ def test_what_a_line_is_foreseen_to_do_to_the_other_is_what_is_anticipated(champ
 def test_in_a_long_scene_a_line_is_left_out_of_its_neighbourhood(champion: Champion) -> None:
     turns = list(read_script(written(*(RISING * 3))).scenes[0].spoken)
     (whole,) = champion.hear([turns], "en")
-    heard = hear_scene(champion, turns, whole, "en")
+    heard = done(hear_scene(champion, turns, whole, "en"))
     assert len(heard.without) == 36 and max(map(len, heard.without)) == 2 * hear.REACH + 1
     assert heard.tipped_by(0, 35) is None
     for at in (2, 18, 33):
