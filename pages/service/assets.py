@@ -22,6 +22,10 @@ FILES = {
     "service.css": (FOLDER / "service.css", "text/css"),
     "talk.js": (FOLDER / "talk.js", "text/javascript"),
     "talk.html": (FOLDER / "talk.html", "text/html"),
+    "site.css": (FOLDER.parent / "site" / "site.css", "text/css"),
+    "film.js": (FOLDER.parent / "film.js", "text/javascript"),
+    "library.js": (FOLDER.parent / "site" / "library.js", "text/javascript"),
+    "compare.js": (FOLDER.parent / "site" / "compare.js", "text/javascript"),
 }
 
 
