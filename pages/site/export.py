@@ -97,7 +97,7 @@ def _write_film(holding: Holding, out: Path, with_videos: bool) -> bool:
             _copy(film.video, out / "videos" / f"{film.film_id}{suffix}")
     write_text(out / "films" / f"{film.film_id}.css", parts.sheet)
     write_text(out / "films" / f"{film.film_id}.html", film_page(holding, parts, places, video, no_video))
-    if holding.still is not None and holding.still.is_file():
+    if holding.still is not None:
         _copy(holding.still, out / "films" / f"{film.film_id}.jpg")
     return video is not None
 

@@ -133,4 +133,4 @@ def _placed(home: Home, film: Film, allowed: frozenset[Rights]) -> Holding | Kep
         return KeptBack(film, reason)
     digest = FilmDigest.read(home.artifact("film_report", film.film_id))
     still = home.artifact("shots", film.film_id) / digest.still if digest and digest.still else None
-    return Holding(film, digest, film_html(home, film.film_id), still)
+    return Holding(film, digest, film_html(home, film.film_id), still if still and still.is_file() else None)

@@ -67,7 +67,7 @@ async def sheet(film_id: str, served: Served) -> Response:
 async def still(film_id: str, served: Served) -> Response:
     """A picture of the film."""
     holding = await _read(lambda: _holding(served.settings.home, film_id))
-    if holding.still is None or not holding.still.is_file():
+    if holding.still is None:
         raise Problem(404, "no-picture", "There is no picture", "no picture of this film was taken yet")
     return FileResponse(holding.still, media_type="image/jpeg", headers=AGAIN)
 
