@@ -117,5 +117,5 @@
       if (told) told.hidden = false;
     });
   }
-  at(rows.length ? Number(rows[0].dataset.start) : 0);
+  at(video || !rows.length ? 0 : Number(rows[0].dataset.start));
 })();

@@ -103,6 +103,7 @@ def read_lanes(material: Material, lines: Sequence[Line], face: FaceCourse | Non
         _arc(lines, duration),
         _readings(lines, duration),
         _raters(lines, duration),
+        _speakers(lines, duration),
         _subtitles(lines, duration),
         _voice(material, duration, "pitch_hz", "Pitch", "Fundamental frequency of the voice; broken where nobody speaks.", "Hz"),
         _voice(material, duration, "loudness_db", "Loudness", "Level of the sound.", "dB"),
@@ -172,6 +173,14 @@ def _readings(lines: Sequence[Line], duration: int) -> Lane | None:
 
 def _raters(lines: Sequence[Line], duration: int) -> Lane | None:
     return _named("Raters", "The emotion they name together.", [(line, line.gold.emotion) for line in lines if line.gold], duration)
+
+
+def _speakers(lines: Sequence[Line], duration: int) -> Lane | None:
+    """Who says each line; None where nobody is known or there are too many lines."""
+    if len(lines) > MOST_BOXES or not any(line.speaker for line in lines):
+        return None
+    boxes = tuple(_box(line.start_ms, line.end_ms, duration, line.speaker or "somebody") for line in lines if line.text)
+    return Lane("Speakers", "Who says the line.", "boxes speakers", boxes=boxes)
 
 
 def _subtitles(lines: Sequence[Line], duration: int) -> Lane | None:

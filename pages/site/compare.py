@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from markupsafe import Markup
 
 from corpus.statistics import jensen_shannon_bits
 from corpus.terms import EMOTIONS
-from ml.evaluation.arcs import LEAST, WARP, warped_distance
+from ml.evaluation.arcs import LEAST, POINTS, WARP, warped_distance
 from ml.evaluation.levels import pearson
 from pages.arcs import SHAPES, Arc, CharacterArc
 from pages.charts import Bar, Curve, arcs, interval_bar
@@ -127,7 +128,7 @@ class Comparison:
     def lead(self) -> str:
         """What the comparison says, in a sentence or two."""
         teller = self.tellers[0]
-        a, b = (f"“{side.holding.film.title}”" for side in (self.first, self.second))
+        a, b = (f"“{side.holding.name}”" for side in (self.first, self.second))
         distance = teller.distance
         if distance is None:
             return f"{a} or {b} has fewer than {LEAST} lines: that is too little for an arc, so the lines stand alone."
@@ -171,7 +172,7 @@ class Comparison:
 
     def _label(self, teller: Teller, how: str) -> str:
         pairs = ((self.first, teller.first), (self.second, teller.second))
-        told = [f"{side.holding.film.title} {SHAPES[arc.shape]}" for side, arc in pairs if arc.shape]
+        told = [f"{side.holding.name} {SHAPES[arc.shape]}" for side, arc in pairs if arc.shape]
         return f"Valence of both films {how}, by the {teller.name}" + (f": {'; '.join(told)}" if told else "")
 
     @property
@@ -240,6 +241,12 @@ def _chosen(first: Holding, second: Holding) -> tuple[Comparison | None, str | N
     return found, None
 
 
+@cache
+def warm_up() -> None:
+    """Load what aligns courses, which takes seconds the first time in a process."""
+    warped_distance(np.zeros(POINTS), np.ones(POINTS))
+
+
 def nearest(films: Sequence[Holding], most_pairs: int) -> list[Beside]:
     """By film, those to compare it with: all others where no more than `most_pairs` pairs come of it, else those whose arcs are nearest."""
     if len(films) * (len(films) - 1) // 2 <= most_pairs:
@@ -257,7 +264,7 @@ def _course(holding: Holding) -> np.ndarray:
     """The film's course, a flat one at its mean where it has none."""
     told = holding.digest.told if holding.digest else None
     assert told is not None
-    return np.array(told.course) if told.course else np.full(100, told.valence)
+    return np.array(told.course) if told.course else np.full(POINTS, told.valence)
 
 
 def _figure(value: float | None) -> str:

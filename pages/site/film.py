@@ -33,6 +33,7 @@ class Player:
 
     title: str
     credit: str
+    still: str | None
     video: str | None
     no_video: str | None
 
@@ -51,7 +52,8 @@ def read_parts(holding: Holding) -> FilmParts:
 def film_page(holding: Holding, parts: FilmParts, places: Places, video: str | None, no_video: str | None = None) -> str:
     """The page; `video` is where the film lies, else `no_video` says why it is not there."""
     film = holding.film
-    player = environment().get_template("site/player.html").render(page=Player(film.title, holding.credit, video, no_video))
+    still = places.still(film.film_id) if holding.still else None
+    player = environment().get_template("site/player.html").render(page=Player(film.title, holding.credit, still, video, no_video))
     view = SitePage(
         film_id=film.film_id,
         title=film.title,

@@ -35,8 +35,8 @@ class Card:
 
     @property
     def title(self) -> str:
-        """Its title."""
-        return self.holding.film.title
+        """Its title, told apart from others."""
+        return self.holding.name
 
     @property
     def digest(self) -> FilmDigest | None:

@@ -6,6 +6,8 @@ reason. Both are asked anew each time, so that a right that is taken back counts
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +42,16 @@ PLAYED = {
 
 @dataclass(frozen=True)
 class Holding:
-    """A film that may be shown, its figures (None until `feelm run` made its page), and where its files lie."""
+    """A film that may be shown, its figures (None until `feelm run` made its page), and where its files lie.
+
+    `name` is its title, with the id where the shelf has another of that title and year.
+    """
 
     film: Film
     digest: FilmDigest | None
     page: Path
     still: Path | None
+    name: str
 
     @property
     def has_page(self) -> bool:
@@ -116,7 +122,7 @@ def read_shelf(home: Home) -> Shelf:
     films = sorted(read_catalogue(home.catalogue), key=lambda film: (film.title.casefold(), film.film_id))
     found = [_placed(home, film, allowed) for film in films]
     return Shelf(
-        tuple(one for one in found if isinstance(one, Holding)),
+        _told_apart([one for one in found if isinstance(one, Holding)]),
         tuple(one for one in found if isinstance(one, KeptBack)),
     )
 
@@ -133,4 +139,11 @@ def _placed(home: Home, film: Film, allowed: frozenset[Rights]) -> Holding | Kep
         return KeptBack(film, reason)
     digest = FilmDigest.read(home.artifact("film_report", film.film_id))
     still = home.artifact("shots", film.film_id) / digest.still if digest and digest.still else None
-    return Holding(film, digest, film_html(home, film.film_id), still if still and still.is_file() else None)
+    return Holding(film, digest, film_html(home, film.film_id), still if still and still.is_file() else None, film.title)
+
+
+def _told_apart(holdings: Sequence[Holding]) -> tuple[Holding, ...]:
+    often = Counter((one.film.title, one.film.year) for one in holdings)
+    alike = [one for one in holdings if often[one.film.title, one.film.year] > 1]
+    names = {one.film.film_id: f"{one.film.title} [{one.film.film_id}]" for one in alike}
+    return tuple(dataclasses.replace(one, name=names.get(one.film.film_id, one.name)) for one in holdings)

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from corpus.paths import Home
 from corpus.terms import FeelmError
-from pages.site.compare import compare_page
+from pages.site.compare import compare_page, warm_up
 from pages.site.film import film_page, read_parts
 from pages.site.library import library_page
 from pages.site.places import Served as ServedPlaces
@@ -94,7 +94,10 @@ async def compare(served: Served, a: str = "", b: str = "") -> Response:
             _check_comparable(shelf, film_id)
         return compare_page(shelf.comparable, PLACES, a, b)
 
-    return _page(await _read(read))
+    answer = _page(await _read(read))
+    if not (a and b):
+        served.go_on(asyncio.to_thread(warm_up))  # while two films are chosen
+    return answer
 
 
 async def _read(work: Callable[[], Found]) -> Found:
