@@ -9,6 +9,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from corpus.paths import write_json
@@ -75,10 +76,17 @@ class FilmDigest:
         path = folder / DIGEST_FILE
         if not path.is_file():
             return None
-        try:
-            return typed(cls, json.loads(path.read_text(encoding="utf-8")))
-        except (TypeError, ValueError, KeyError) as error:
-            raise FeelmError(f"{path} cannot be read ({error}): delete it and run `feelm run`") from error
+        stat = path.stat()
+        return _read(path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+
+@lru_cache(maxsize=2048)
+def _read(path: Path, *_: int) -> FilmDigest:
+    """By what tells whether the file is still the same: a library of a thousand films is asked for again and again."""
+    try:
+        return typed(FilmDigest, json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError, KeyError) as error:
+        raise FeelmError(f"{path} cannot be read ({error}): delete it and run `feelm run`") from error
 
 
 def digest(material: Material, lines: Sequence[Line], level: str, alpha: float | None, model: ModelNote) -> FilmDigest:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.paths import Home, write_json, write_text, writing
@@ -18,7 +18,7 @@ from pages.site.compare import Beside, compare_page, nearest
 from pages.site.film import film_page, read_parts
 from pages.site.library import library_page
 from pages.site.places import Written, pair_file
-from pages.site.shelf import Holding, read_shelf
+from pages.site.shelf import Holding, Shelf, read_shelf
 
 MARK = "feelm-pages.json"
 """Tells an export from a folder that somebody else filled."""
@@ -59,7 +59,8 @@ def export_pages(home: Home, folder: Path, with_videos: bool = False, most_pairs
     with writing(folder) as out:
         for name in ASSETS:
             write_text(out / "assets" / name, asset(name).text)
-        write_text(out / "index.html", library_page(shelf, Written()))
+        # Whoever gets the pages is not told of films that they do not show.
+        write_text(out / "index.html", library_page(Shelf(tuple(shown), ()), Written()))
         videos = sum(_write_film(one, out, with_videos) for one in shown)
         n_pairs = _write_pairs(shelf.comparable, pairs, out)
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
@@ -72,7 +73,7 @@ def export_pages(home: Home, folder: Path, with_videos: bool = False, most_pairs
             tuple(one.reason for one in shelf.kept_back),
             tuple(one.film.film_id for one in shelf.holdings if not one.has_page),
         )
-        write_json(out / MARK, asdict(told))
+        write_json(out / MARK, {"films": told.films, "pairs": told.pairs, "videos": told.videos})
     return told
 
 

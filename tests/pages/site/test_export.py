@@ -31,6 +31,8 @@ def test_every_link_leads_to_a_file(written: Path) -> None:
 
 def test_a_film_that_may_not_be_shown_is_in_no_file(written: Path) -> None:
     assert not [path for path in written.rglob("*") if SECRET in path.name]
+    texts = [path.read_text(encoding="utf-8") for path in written.rglob("*") if path.suffix in (".html", ".css", ".json")]
+    assert not [text for text in texts if "A secret film" in text or "Not run yet" in text or str(written) in text]
     assert (written / "videos" / f"{TALK}.mp4").stat().st_size > 1000
 
 
