@@ -49,11 +49,26 @@ POOR = """(() => {
     }
     return [over(below, canvas), left];
   };
+  // In a drawing, what was drawn earlier where the text stands lies between it and the page.
+  const drawnBehind = (label, below) => {
+    const box = label.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+    for (const shape of label.ownerSVGElement.querySelectorAll("rect, circle, path")) {
+      const at = shape.getBoundingClientRect(), style = getComputedStyle(shape);
+      const earlier = shape.compareDocumentPosition(label) & Node.DOCUMENT_POSITION_FOLLOWING;
+      if (!earlier || style.fill === "none" || x < at.left || x > at.right || y < at.top || y > at.bottom) continue;
+      const fill = rgba(style.fill).slice();
+      fill[3] *= Number(style.fillOpacity) * Number(style.opacity);
+      below = over(fill, below);
+    }
+    return below;
+  };
   const judge = (element, style, text) => {
     const size = parseFloat(style.fontSize);
     if (!size || style.visibility !== "visible" || !text.trim()) return null;
-    const [below, left] = behind(element);
-    const ink = rgba(element instanceof SVGElement && element.closest("text") ? style.fill : style.color).slice();
+    let [below, left] = behind(element);
+    const label = element instanceof SVGElement && element.closest("text");
+    if (label) below = drawnBehind(label, below);
+    const ink = rgba(label ? style.fill : style.color).slice();
     ink[3] *= left;
     const seen = over(ink, below), [light, dark] = [luminance(seen), luminance(below)].sort((a, b) => b - a);
     const ratio = (light + 0.05) / (dark + 0.05);

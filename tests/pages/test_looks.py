@@ -53,6 +53,14 @@ def test_generated_content_fields_and_svg_are_read_too(browser: Page, tmp_path: 
     assert [one.split('"')[1] for one in found] == ["drawn", "made", "write"]
 
 
+def test_text_in_a_drawing_is_held_against_what_is_drawn_beneath_it(browser: Page, tmp_path: Path) -> None:
+    body = (
+        "<svg width=200 height=60><rect width=100 height=60 fill='#124' /><rect x=100 width=100 height=60 fill='#124' fill-opacity='.1' />"
+        "<text x=10 y=35 fill='#fff'>on dark</text><text x=110 y=35 fill='#fff'>on faint</text></svg>"
+    )
+    assert [one.split('"')[1] for one in poor_contrast(shown(browser, tmp_path, body))] == ["on faint"]
+
+
 def test_what_stands_out_of_a_phone_is_named(browser: Page, tmp_path: Path) -> None:
     show(browser, width=PHONE)
     page = shown(
