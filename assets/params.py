@@ -14,6 +14,7 @@ import yaml
 
 from corpus.annotations.delay import LONGEST_LAG_MS
 from corpus.dialogue.recognise import Recognition
+from corpus.films.catalogue.rights import settings_file
 from corpus.films.shots.shots import ShotSetting
 from corpus.paths import Home
 from corpus.terms import DeclaredUse, FaceNetwork, FeelmError, Rights, TextEncoder
@@ -45,7 +46,7 @@ class Params:
         Raises:
             FeelmError: the file is not YAML or a value is missing or of the wrong kind.
         """
-        path = next(p for p in (home.root.parent / "params.yaml", PROJECT / "params.yaml") if p.is_file())
+        path = settings_file(home)
         try:
             raw = yaml.safe_load(path.read_text(encoding="utf-8"))
             return cls(

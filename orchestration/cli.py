@@ -22,6 +22,7 @@ from orchestration.cli_films import films_app
 from orchestration.cli_health import health
 from orchestration.cli_lineage import lineage, openlineage
 from orchestration.cli_models import models_app, reproduce
+from orchestration.cli_pages import pages_app
 from orchestration.cli_safety import basis_app, compliance, escalations_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_script import advice, script
@@ -45,6 +46,7 @@ for sub, name in (
     (weights_app, "weights"),
     (benchmark_app, "benchmark"),
     (serve_app, "serve"),
+    (pages_app, "pages"),
     (basis_app, "use-basis"),
     (escalations_app, "escalations"),
 ):

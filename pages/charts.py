@@ -81,7 +81,7 @@ def time_ticks(duration_ms: float, most: int = 8) -> list[int]:
 def _svg(height: float, label: str, body: str) -> Markup:
     return Markup(
         f'<svg class="plot" viewBox="0 0 {number(WIDTH)} {number(height)}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(label)}" style="height:{number(height)}px">{body}</svg>'
+        f'aria-label="{escape(label)}" height="{number(height)}">{body}</svg>'
     )
 
 
@@ -174,6 +174,29 @@ def courses(first: Sequence[float], second: Sequence[float], height: float, labe
     for values, css in ((first, "line raters"), (second, "line")):
         run = list(zip(range(len(values)), values, strict=True))
         parts += [f'<path class="{css}" d="{_stroke(run, len(values) - 1, height, -1.0, 1.0)}"/>'] if run else []
+    return _svg(height, label, "".join(parts))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values -1..1 at rising places 0..1, drawn with the colour of a CSS class; with `dots` each value is marked."""
+
+    places: tuple[float, ...]
+    values: tuple[float, ...]
+    css: str
+    dots: bool = False
+
+
+def arcs(curves: Sequence[Curve], height: float, label: str) -> Markup:
+    """Several courses of values -1..1 over one axis 0..1, and the line at 0."""
+    parts = [f'<path class="base" d="M0,{number(height / 2)} H{number(WIDTH)}"/>']
+    for curve in curves:
+        run = list(zip(curve.places, curve.values, strict=True))
+        if run:
+            parts.append(f'<path class="line arc {curve.css}" d="{_stroke(run, 1.0, height, -1.0, 1.0)}"/>')
+        if run and curve.dots:
+            marks = "".join(f"M{number(x_of(at, 1.0))},{number(y_of(value, height, -1.0, 1.0))}h0" for at, value in run)
+            parts.append(f'<path class="dots {curve.css}" d="{marks}"/>')
     return _svg(height, label, "".join(parts))
 
 

@@ -16,12 +16,15 @@ from markupsafe import Markup
 
 from corpus.paths import Home, file_digest, write_json, write_text
 from corpus.terms import UnitLevel
-from pages.charts import distribution
+from pages.arcs import CharacterArc
+from pages.charts import arcs, distribution
 from pages.coverage import Coverage, read_coverage
+from pages.digest import FilmDigest, ModelNote, digest
 from pages.lines import Line, read_lines
 from pages.material import Material, read_json, read_material
+from pages.moments import DisputedLine, disputed_lines
 from pages.people import Cast, read_cast
-from pages.render import clock, percent, picture, plural, render
+from pages.render import clock, percent, picture, plural, render_placed
 from pages.rights import RIGHTS
 from pages.timeline import FaceCourse, Lane, Tick, face_strip, filmstrip, needed_px, read_face_course, read_lanes, ticks
 
@@ -29,12 +32,18 @@ MOST_THUMBNAILS = 60
 THUMBNAIL_BUDGET = 1_000_000
 """Bytes of base64 that a page's pictures may take together."""
 
+MOST_CHARACTERS, CHARACTER_HEIGHT = 12, 64
+"""Characters whose arcs are shown, those who say most; and how high, in pixels."""
+
 MOST_FULL_LINES = 1000
 """Beyond it lines are shown without their seven probabilities, the single modalities and the words of what moved them, to keep the page
 under 3 MB."""
 
 REPORT_LINK = "<!-- link to the report -->"
 """Stands in `film.html`; the report's copy puts the way back in its place."""
+
+FILM_ITSELF = "<!-- the film itself -->"
+"""Stands where the film plays; the service and an export put it there, where its rights allow it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,14 @@ class SceneRow:
 
 
 @dataclass(frozen=True)
+class CharacterCourse:
+    """A speaker's arc and how it is drawn along the film."""
+
+    arc: CharacterArc
+    chart: Markup
+
+
+@dataclass(frozen=True)
 class FilmPage:
     """Everything the template shows."""
 
@@ -76,12 +93,13 @@ class FilmPage:
     face: FaceCourse | None
     cast: Cast
     coverage: tuple[Coverage, ...]
+    characters: tuple[CharacterCourse, ...]
+    disputed: tuple[DisputedLine, ...]
     lines: tuple[Line, ...]
     level: str
     scene_columns: tuple[str, ...]
     scene_rows: tuple[SceneRow, ...]
-    trained_on: dict[str, str]
-    model_version: str
+    digest: FilmDigest
     attribution: str
 
     @property
@@ -143,12 +161,12 @@ class FilmPageSummary:
 
 
 def render_film(page: FilmPage) -> str:
-    """The page as self-contained HTML."""
-    return render("film.html", page, script="film.js")
+    """The page as self-contained HTML without inline style."""
+    return render_placed("film.html", page, script="film.js")
 
 
 def build_film_page(home: Home, film_id: str, predictions: Path, out: Path) -> FilmPageSummary:
-    """Write `out/film.html` and `out/page.json` (its summary).
+    """Write `out/film.html`, `out/digest.json` (what it tells in figures) and `out/page.json` (its summary).
 
     Raises:
         FeelmError: nothing is known about the film, or one of its tables is damaged.
@@ -156,6 +174,7 @@ def build_film_page(home: Home, film_id: str, predictions: Path, out: Path) -> F
     page = read_film_page(home, film_id, predictions)
     text = render_film(page)
     write_text(out / "film.html", text)
+    page.digest.write(out)
     summary = FilmPageSummary(
         film_id=film_id,
         lines=len(page.lines),
@@ -181,8 +200,8 @@ def read_film_page(home: Home, film_id: str, predictions: Path) -> FilmPage:
     strip = tuple(filmstrip(material.shots, material.duration_ms))
     thumbnails = read_thumbnails(material, strip, lines)
     columns, rows = scene_table(material)
-    champion = home.artifact("champion")
-    trained_on = read_json(champion / "model.json").get("trained_on")
+    level = "line" if any(line.text for line in lines) else "span"
+    told = digest(material, lines, level, _alpha(home, film_id), _model_note(home))
     return FilmPage(
         film_id=film_id,
         title=material.title,
@@ -199,14 +218,37 @@ def read_film_page(home: Home, film_id: str, predictions: Path) -> FilmPage:
         face=face,
         cast=read_cast(home.artifact("face_features", film_id), material.duration_ms),
         coverage=read_coverage(material),
+        characters=tuple(_course(arc, material.duration_ms) for arc in told.characters[:MOST_CHARACTERS]),
+        disputed=disputed_lines(material, lines),
         lines=tuple(dataclasses.replace(line, shot=line.shot if line.shot in thumbnails else None) for line in lines),
-        level="line" if any(line.text for line in lines) else "span",
+        level=level,
         scene_columns=columns,
         scene_rows=rows,
-        trained_on={str(k): str(v) for k, v in trained_on.items()} if isinstance(trained_on, dict) else {},
-        model_version=file_digest(champion / "manifest.json")[:12] if (champion / "manifest.json").is_file() else "",
+        digest=told,
         attribution=str(material.film.get("attribution") or ""),
     )
+
+
+def _model_note(home: Home) -> ModelNote:
+    champion = home.artifact("champion")
+    trained_on = read_json(champion / "model.json").get("trained_on")
+    return ModelNote(
+        version=file_digest(champion / "manifest.json")[:12] if (champion / "manifest.json").is_file() else "",
+        trained_on={str(k): str(v) for k, v in trained_on.items()} if isinstance(trained_on, dict) else {},
+    )
+
+
+def _alpha(home: Home, film_id: str) -> float | None:
+    """The raters' agreement on this film."""
+    alpha = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_by_film", {}).get(film_id)
+    return None if alpha is None else float(alpha)
+
+
+def _course(arc: CharacterArc, duration_ms: int) -> CharacterCourse:
+    tellers = [(one, css) for one, css in ((arc.raters, "of-raters"), (arc.model, "of-model")) if one]
+    curves = [one.timed(duration_ms, css, dots=True) for one, css in tellers] if duration_ms > 0 else []
+    label = f"Valence of what {arc.name} says along the film, from displeased to pleased"
+    return CharacterCourse(arc, arcs(curves, CHARACTER_HEIGHT, label))
 
 
 def _tags(material: Material) -> tuple[str, ...]:

@@ -37,12 +37,13 @@ class Vote:
 
 @dataclass(frozen=True)
 class Gold:
-    """The raters' joint label; `emotion` is None unless the status is `gold`."""
+    """The raters' joint label and its seven probabilities (order of EMOTIONS); `emotion` is None unless the status is `gold`."""
 
     status: str
     emotion: str | None
     share: float
     n_raters: int
+    probabilities: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,7 @@ def _gold(table: pd.DataFrame | None, asked: str | None) -> dict[str, Gold]:
             _text(row["label"]) if row["status"] == GoldStatus.GOLD else None,
             float(row["top_share"]),
             int(row["n_raters"]),
+            tuple(float(row[name]) for name in PROBABILITY_COLUMNS),
         )
         for row in table[table["perspective"] == asked].to_dict("records")
     }

@@ -17,7 +17,8 @@ from safetensors.numpy import load_file
 
 from corpus.contracts import FACES
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
-from pages.charts import SHORT, Point, Run, Span, binned, leading_runs, line, stacked_course, stacked_spans, time_ticks
+from pages.arcs import SHAPES, model_arc, raters_arc
+from pages.charts import SHORT, Point, Run, Span, arcs, binned, leading_runs, line, stacked_course, stacked_spans, time_ticks
 from pages.lines import Line, shots_at
 from pages.material import Material
 from pages.people import jpeg, names
@@ -35,6 +36,8 @@ SOUND_SHARES = {"voice": ("k-fused", "voice"), "music": ("k-human", "music"), "n
 
 SOUND_SLOTS = 400
 CURVE_HEIGHT = 150
+ARC_HEIGHT = 84
+MODEL_KEY, RATERS_KEY = ("of-model", "model"), ("of-raters", "raters")
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,10 @@ def read_lanes(material: Material, lines: Sequence[Line], face: FaceCourse | Non
     lanes = [
         _scenes(material, duration),
         _curve(lines, duration),
+        _arc(lines, duration),
         _readings(lines, duration),
         _raters(lines, duration),
+        _speakers(lines, duration),
         _subtitles(lines, duration),
         _voice(material, duration, "pitch_hz", "Pitch", "Fundamental frequency of the voice; broken where nobody speaks.", "Hz"),
         _voice(material, duration, "loudness_db", "Loudness", "Level of the sound.", "dB"),
@@ -138,6 +143,18 @@ def _curve(lines: Sequence[Line], duration: int) -> Lane | None:
     )
 
 
+def _arc(lines: Sequence[Line], duration: int) -> Lane | None:
+    """What the lines do to feeling, by model and raters over each other; None where neither has enough lines for a course."""
+    told = [(arc, css, name) for arc, css, name in ((raters_arc(lines), *RATERS_KEY), (model_arc(lines), *MODEL_KEY)) if arc and arc.course]
+    if not told:
+        return None
+    words = "; ".join(f"{name} {SHAPES[arc.shape]}" for arc, _, name in told if arc.shape)
+    label = "Valence along the film, from displeased to pleased" + (f": {words}" if words else "")
+    chart = arcs([arc.timed(duration, css) for arc, css, _ in told], ARC_HEIGHT, label)
+    key = tuple((css, name) for _, css, name in reversed(told))
+    return Lane("Arc", "Valence that the lines imply, smoothed.", "plot", chart, scale="From displeased to pleased", key=key)
+
+
 def _named(name: str, hint: str, named: Sequence[tuple[Line, str | None]], duration: int) -> Lane | None:
     """The emotion of each line as a box with its name; in a long film the shares of the emotions among neighbouring lines."""
     if not named:
@@ -156,6 +173,14 @@ def _readings(lines: Sequence[Line], duration: int) -> Lane | None:
 
 def _raters(lines: Sequence[Line], duration: int) -> Lane | None:
     return _named("Raters", "The emotion they name together.", [(line, line.gold.emotion) for line in lines if line.gold], duration)
+
+
+def _speakers(lines: Sequence[Line], duration: int) -> Lane | None:
+    """Who says each line; None where nobody is known or there are too many lines."""
+    if len(lines) > MOST_BOXES or not any(line.speaker for line in lines):
+        return None
+    boxes = tuple(_box(line.start_ms, line.end_ms, duration, line.speaker or "somebody") for line in lines if line.text)
+    return Lane("Speakers", "Who says the line.", "boxes speakers", boxes=boxes)
 
 
 def _subtitles(lines: Sequence[Line], duration: int) -> Lane | None:

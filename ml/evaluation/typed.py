@@ -32,6 +32,8 @@ def _read(kind: Any, raw: Any) -> Any:
             return None if raw is None else _read(next(one for one in arguments if one is not type(None)), raw)
         case origin if origin is list:
             return [_read(arguments[0], item) for item in raw]
+        case origin if origin is tuple:
+            return tuple(_read(arguments[0], item) for item in raw)
         case origin if origin is dict:
             return {key: _read(arguments[1], value) for key, value in raw.items()}
     return kind(**raw | {name: _read(part, raw[name]) for name, part in _parts(kind).items() if name in raw})
@@ -39,8 +41,9 @@ def _read(kind: Any, raw: Any) -> Any:
 
 @cache
 def _has_parts(kind: Any) -> bool:
-    """Whether it is a dataclass or holds some; all else is what JSON gave."""
-    return (isinstance(kind, type) and dataclasses.is_dataclass(kind)) or any(map(_has_parts, get_args(kind)))
+    """Whether it is a dataclass or holds some, or a tuple `tuple[X, ...]`, of which JSON makes a list; all else is what JSON gave."""
+    is_tuple = get_origin(kind) is tuple and get_args(kind)[-1] is ...
+    return is_tuple or (isinstance(kind, type) and dataclasses.is_dataclass(kind)) or any(map(_has_parts, get_args(kind)))
 
 
 @cache

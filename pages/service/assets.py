@@ -28,6 +28,10 @@ FILES = {
     "script.html": (FOLDER / "script.html", "text/html"),
     "kitchen.txt": (FOLDER / "samples" / "kitchen.txt", "text/plain"),
     "lighthouse.txt": (FOLDER / "samples" / "lighthouse.txt", "text/plain"),
+    "site.css": (FOLDER.parent / "site" / "site.css", "text/css"),
+    "film.js": (FOLDER.parent / "film.js", "text/javascript"),
+    "library.js": (FOLDER.parent / "site" / "library.js", "text/javascript"),
+    "compare.js": (FOLDER.parent / "site" / "compare.js", "text/javascript"),
 }
 
 

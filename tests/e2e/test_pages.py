@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.browser import browsing
 from tests.pages import sample
+from tests.pages.looks import SCHEMES, poor_contrast, show
 
 PAGES = ("report.html", "annotators.html", f"films/{sample.TALK}.html", f"films/{sample.SILENT}.html", f"films/{sample.BARE}.html")
 QUIET = (
@@ -63,3 +65,14 @@ def test_the_script_runs_under_the_pages_own_policy(browser: str, site: Path, tm
     assert console == ""
     assert 'aria-label="Time in the film"' in document
     assert 'class="agree now"' in document
+
+
+def test_every_word_can_be_read_in_light_and_dark(browser: str, site: Path) -> None:
+    with browsing() as page:
+        for name in PAGES:
+            page.open((site / name).as_uri())
+            page.wait_for(name, lambda name=name: page.ask(f"location.href.endsWith('{name}') && document.readyState === 'complete'"))
+            page.ask("document.querySelectorAll('details').forEach(one => { one.open = true })")
+            for scheme in SCHEMES:
+                show(page, scheme)
+                assert poor_contrast(page) == [], (name, scheme)

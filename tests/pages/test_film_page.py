@@ -141,6 +141,22 @@ def test_titles_lines_speakers_headings_and_notes_are_shown_as_they_were_written
 
 
 @pytest.mark.parametrize("film_id", [TALK, SILENT, BARE])
+def test_a_page_holds_no_inline_style_and_its_policy_lets_none_in(home: Home, film_id: str) -> None:
+    html = html_of(home, film_id)
+    assert not [attributes for _, attributes in Outline(html).tags if "style" in attributes]
+    policy = next(attributes["content"] or "" for _, attributes in Outline(html).tags if "http-equiv" in attributes)
+    assert "unsafe" not in policy and policy.split("style-src ")[1].split(";")[0].count("sha256-") == 2
+    assert '@"placed"' not in html
+
+
+def test_characters_have_arcs_and_what_raters_dispute_stands_with_their_votes(home: Home) -> None:
+    words = page_of(home, TALK).words.replace("\xa0", " ")
+    assert "Arcs of the characters" in words and "mara 7 lines, 50 % of what is said; to the model mostly" in words
+    disputed = words.split("What raters dispute")[1].split("Every line")[0]
+    assert "0:19.0 · jonas" in disputed and "joy 1 fear 1 disgust 1" in disputed
+
+
+@pytest.mark.parametrize("film_id", [TALK, SILENT, BARE])
 def test_a_page_loads_nothing_from_elsewhere(home: Home, film_id: str) -> None:
     for tag, attributes in page_of(home, film_id).tags:
         for name in ("src", "href", "action", "data", "poster", "srcset"):
