@@ -7,19 +7,22 @@ modalities absent, answer with the same numbers as for a file.
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from corpus.terms import FeelmError
 from ml.features.face.build import FACE_FEATURES
-from ml.features.face.live import SeenFace
 from ml.features.voice.functionals import VOICE_FEATURES
-from ml.features.voice.live import HeardVoice
 from ml.models.context import join
 from ml.models.dataset import FACE, VOICE, FloatArray, UnitArrays
 from ml.models.dialogue import Turn, dialogue_arrays
 from ml.models.predict import EmotionModel, model_opinions, probabilities_of
 from ml.models.training_set import FILMS
+
+if TYPE_CHECKING:
+    from ml.features.face.live import SeenFace
+    from ml.features.voice.live import HeardVoice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +37,11 @@ class SaidOfWindow:
 
 
 def say(model: EmotionModel, duration_ms: float, voice: HeardVoice | None = None, face: SeenFace | None = None) -> SaidOfWindow:
-    """What the model says of a window of that length."""
+    """What the model says of a window of that length.
+
+    Raises:
+        FeelmError: the model was trained with features that this version does not make.
+    """
     data = window_arrays(model, duration_ms, voice, face)
     opinions = model_opinions(model, data)
     joined = join(model.context_networks, data, opinions, np.arange(1))
@@ -60,7 +67,9 @@ def window_arrays(model: EmotionModel, duration_ms: float, voice: HeardVoice | N
 def _with_voice(data: UnitArrays, voice: HeardVoice, names: tuple[str, ...], speech_width: int) -> UnitArrays:
     speech = voice.speech[:speech_width]
     if len(speech) != speech_width:
-        raise FeelmError(f"the model reads {speech_width} numbers of the speech network, and {len(speech)} are made: train again (feelm run)")
+        raise FeelmError(
+            f"the model reads {speech_width} numbers of the speech network, and {len(speech)} are made: train again (feelm run)"
+        )
     present = data.present.copy()
     present[:, VOICE] = True
     measured = _beside_usual(voice.features, VOICE_FEATURES, names)

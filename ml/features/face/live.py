@@ -12,33 +12,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpus.films.faces import FAINT_MINIMUM, SCORE_MINIMUM, Detection, FaceDetector, align_crop, body_crop, eyes_to_align
+from corpus.films.faces import (
+    CROP_SIZE,
+    FAINT_MINIMUM,
+    SCORE_MINIMUM,
+    Detection,
+    FaceDetector,
+    align_crop,
+    body_crop,
+    eyes_to_align,
+)
 from corpus.films.sampling import BODY_MS, PICTURE_WIDTH, SAMPLE_MS, FaceWatch, as_jpeg
 from corpus.films.tracks import MINIMUM_TRACK_SCORE, find_tracks
 from ml.features.extractor import Block, joined
 from ml.features.face.bodies import Posture, no_posture, posture_of
 from ml.features.face.build import FACE_FEATURES, Readings, UnitCrops, choose, columns_of, describe, speeds, unit_crops
-from ml.features.face.extractor import FACE_DIMENSIONS, FaceChunk, FaceExtractor
+from ml.features.face.extractor import FaceChunk, FaceExtractor
+from ml.features.face.place import Place
 from ml.features.face.pose import POSTURE_DIMENSIONS, BodyChunk, PostureExtractor
 from ml.features.people import People
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PICTURE_WIDTH", "SAMPLE_MS", "FaceReader", "Look", "SeenFace"]
+__all__ = ["PICTURE_WIDTH", "FaceReader", "Look", "SeenFace"]
 
 _OWN = "seen"
 _NOBODY_NAMED = People({}, None)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a face is: the box's left upper corner and size as shares of the picture's width and height."""
-
-    x: float
-    y: float
-    width: float
-    height: float
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class Look:
     t_ms: int
     faces: tuple[_Face, ...]
 
+    @property
+    def until_ms(self) -> int:
+        """It stands for the time until the next one is due."""
+        return self.t_ms + SAMPLE_MS
+
 
 class FaceReader:
     """Looks at pictures and describes the faces in them; its networks are loaded with the first one. For one thread at a time."""
@@ -85,6 +90,17 @@ class FaceReader:
     def __init__(self, device: str = "cpu") -> None:
         self._detector = FaceDetector(score_minimum=FAINT_MINIMUM)
         self._faces, self._bodies = FaceExtractor(device), PostureExtractor(device)
+
+    def warm(self) -> None:
+        """Load the networks, so that the first who is seen does not wait.
+
+        Raises:
+            WeightError: a network's weights are missing or damaged.
+        """
+        picture = np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8)
+        one = _face(0, picture, Detection(0.2, 0.2, 0.6, 0.6, 1.0, (0.4, 0.4), (0.6, 0.4)))
+        self._read_faces([one])
+        self._read_bodies([one])
 
     def look(self, t_ms: int, picture: np.ndarray, most: int | None = None) -> Look:
         """Find the faces in a uint8 RGB picture at most PICTURE_WIDTH wide and high, of `most` the clearest.
@@ -114,7 +130,7 @@ class FaceReader:
         names = [f"face{track:02d}" for track in tracks.tracks]
         bodies = _with_body(looks)
         shown = self._read(kept, names, [face for face in kept if id(face) in bodies], start_ms)
-        return shown.described(looks[-1].t_ms - start_ms + SAMPLE_MS)
+        return shown.described(looks[-1].until_ms - start_ms)
 
     def describe_each(self, look: Look) -> list[SeenFace]:
         """Each clear face of a picture that stands alone, the largest first.

@@ -37,6 +37,16 @@ class VoiceReader:
     def __init__(self, device: str = "cpu") -> None:
         self._voice, self._speech = VoiceExtractor(device), SpeechExtractor(device)
 
+    def warm(self) -> None:
+        """Load the networks, so that the first who speaks does not wait.
+
+        Raises:
+            WeightError: a network's weights are missing or damaged.
+        """
+        sound = np.sin(np.arange(RATE_HZ, dtype=np.float32) * np.float32(0.05))
+        self._voice.extract(next(chunks_of(sound)))
+        self._speech.extract(UnitSounds(np.array([0]), np.array([1000]), (sound,)))
+
     def describe(self, samples: Floats) -> HeardVoice:
         """The voice in float32 samples (n,) at 16 kHz, -1..1, of which there are a minute at most.
 
@@ -56,8 +66,7 @@ class VoiceReader:
             return HeardVoice.nobody()
         columns = columns_of(heard.found, unit)
         features = np.array([columns[name][0] for name in VOICE_FEATURES], np.float32)
-        span = np.array([0]), np.array([round(end_ms)])
-        block = self._speech.extract(UnitSounds(*span, (samples[: LONGEST_UNIT_S * RATE_HZ],)))
+        block = self._speech.extract(UnitSounds(np.array([0]), np.array([round(end_ms)]), (samples[: LONGEST_UNIT_S * RATE_HZ],)))
         # The file that features are written to keeps them in half precision.
         speech = block.more["speech"][0].astype(np.float16).astype(np.float32)
         return HeardVoice(np.where(np.isfinite(features), features, np.nan).astype(np.float32), speech, True)
