@@ -120,12 +120,13 @@ def report(as_json: Json = False) -> None:
 
 @app.command()
 def detect(
-    what: Annotated[str, typer.Argument(help="A media file, a text file, or the text itself.")],
+    what: Annotated[str, typer.Argument(help="A media file, a picture, a text file, or the text itself.")],
     subtitles: Annotated[Path | None, typer.Option(help="Subtitles of the media file.")] = None,
+    language: Annotated[str | None, typer.Option(help="Declared language of what is said, as `en`; else it is recognised.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each answer rests on.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Recognise emotion in a film, a clip, a sound or a text, with the champion model."""
+    """Recognise emotion in a film, a clip, a sound, a picture's faces or a text, with the champion model."""
     from orchestration.summary import detection_tables
     from service.detect import detect_file, detect_text
 
@@ -137,7 +138,7 @@ def detect(
         is_file = False
     if not is_file and ("/" in what or path.suffix) and " " not in what.strip():
         raise FeelmError(f"there is no file {what}; a text of one word needs no '/' or '.'")
-    detection = detect_file(home, path, subtitles, explain) if is_file else detect_text(home, what, explain)
+    detection = detect_file(home, path, subtitles, explain, language) if is_file else detect_text(home, what, explain, language)
     show(asdict(detection), detection_tables(detection), as_json)
 
 

@@ -164,19 +164,35 @@ def detection_tables(detection: Detection) -> Group:
 
 def _detected(detection: Detection) -> Table:
     table = _table(
-        f"{detection.source} (trained on: {detection.trained_on})", "time", "words", "emotion", "confidence", "next best", "from"
+        f"{detection.source} (trained on: {detection.trained_on})",
+        *("time", "words", "emotion", "confidence", "next best", "valence, arousal", "from"),
     )
     for unit in detection.units:
         ranked = sorted(zip(unit.probabilities, EMOTIONS, strict=True), reverse=True)
         best = "uncertain" if unit.uncertain else ranked[0][1]
         next_best = f"{ranked[1][1]} {ranked[1][0]:.2f}"
-        table.add_row(_span(unit), Text(unit.text or "-"), best, f"{ranked[0][0]:.2f}", next_best, ", ".join(unit.modalities))
-    for modality, why in detection.missing.items():
-        table.caption = "; ".join(filter(None, [str(table.caption or ""), f"{modality}: {why}"]))
+        affect = f"{_signed(unit.valence)} {_signed(unit.arousal)}"
+        table.add_row(_span(unit), Text(unit.text or "-"), best, f"{ranked[0][0]:.2f}", next_best, affect, ", ".join(unit.modalities))
+    told = [f"{modality}: {why}" for modality, why in detection.missing.items()]
+    table.caption = "; ".join([*told, *_languages(detection)]) or None
     return table
 
 
+def _languages(detection: Detection) -> list[str]:
+    """In which languages the words were read, and which are uncertain because the model does not know theirs."""
+    read = sorted({unit.language for unit in detection.units if unit.read and unit.language})
+    unread = sorted({unit.language for unit in detection.units if not unit.read and unit.language})
+    told = [f"words read in {', '.join(read)}"] if read else []
+    return [*told, f"uncertain: words in {', '.join(unread)}, which the model does not read"] if unread else told
+
+
+def _signed(level: float | None) -> str:
+    return "-" if level is None else f"{level:+.2f}"
+
+
 def _span(unit: DetectedUnit) -> str:
+    if unit.place is not None:
+        return f"at {unit.place.x + unit.place.width / 2:.0%}, {unit.place.y + unit.place.height / 2:.0%}"
     return f"{unit.start_ms / 1000:.1f}-{unit.end_ms / 1000:.1f} s" if unit.start_ms is not None and unit.end_ms is not None else "-"
 
 

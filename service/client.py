@@ -129,14 +129,23 @@ class Client:
         return [one.value() for one in self._ask(BatchAnswer, "POST", "/v1/detect/batch", json=body).outputs]
 
     def detect_media(
-        self, path: Path, subtitles: Path | None = None, explain: bool = False, keep: bool = False, timeout_s: float = 1800.0
+        self,
+        path: Path,
+        subtitles: Path | None = None,
+        explain: bool = False,
+        keep: bool = False,
+        timeout_s: float = 1800.0,
+        language: str | None = None,
     ) -> DetectedMedia:
-        """Emotion over a file, waited for."""
-        return self._send(MediaAnswer, path, subtitles, {"explain": explain, "keep": keep, "wait": True}, timeout_s).value()
+        """Emotion over a file, or of the faces in a picture, waited for."""
+        fields = _fields(explain=explain, keep=keep, wait=True, language=language)
+        return self._send(MediaAnswer, path, subtitles, fields, timeout_s).value()
 
-    def begin_media(self, path: Path, subtitles: Path | None = None, explain: bool = False, keep: bool = False) -> MediaJob:
+    def begin_media(
+        self, path: Path, subtitles: Path | None = None, explain: bool = False, keep: bool = False, language: str | None = None
+    ) -> MediaJob:
         """Have a file be read as a job."""
-        return _job(self._send(JobAnswer, path, subtitles, {"explain": explain, "keep": keep, "wait": False}, 300.0))
+        return _job(self._send(JobAnswer, path, subtitles, _fields(explain=explain, keep=keep, wait=False, language=language), 300.0))
 
     def job(self, job_id: str) -> MediaJob:
         """How far a job is."""
@@ -174,9 +183,7 @@ class Client:
         found = self._ask(ReadyAnswer, "GET", "/health/ready")
         return Readiness(found.model_version, found.trouble)
 
-    def _send(self, kind: type[AnswerKind], path: Path, subtitles: Path | None, told: dict[str, bool], timeout_s: float) -> AnswerKind:
-        fields = {name: str(value).lower() for name, value in told.items()}
-
+    def _send(self, kind: type[AnswerKind], path: Path, subtitles: Path | None, fields: dict[str, str], timeout_s: float) -> AnswerKind:
         @contextmanager
         def files() -> Iterator[dict[str, Any]]:
             with ExitStack() as stack:
@@ -213,6 +220,11 @@ class Client:
                 return self._http.request(method, path, **parts)
         except httpx.TransportError as error:
             raise NotReached(f"{self._http.base_url} does not answer ({error}): start it with `feelm serve`") from error
+
+
+def _fields(language: str | None, **told: bool) -> dict[str, str]:
+    """Fields of a form."""
+    return {name: str(value).lower() for name, value in told.items()} | ({} if language is None else {"language": language})
 
 
 def _input(said: str | Sequence[Turn]) -> dict[str, Any]:

@@ -182,7 +182,7 @@ class Sampler:
 
     def _measure(self, t_ms: int, picture: np.ndarray) -> None:
         small = cv2.resize(picture, self._thumbnail_size, interpolation=cv2.INTER_AREA)
-        self._spools[THUMBNAILS].add(_jpeg(small))
+        self._spools[THUMBNAILS].add(as_jpeg(small))
         motion = self._meter.measure()
         self._rows.pictures.append((t_ms, measured(small), motion.since_ms if motion else -1, motion.speed if motion else -1.0))
 
@@ -215,7 +215,7 @@ class Sampler:
             # The body of a face that was not there before is taken at once: it may be gone before the next turn.
             if every or (distance >= 1 and face.score >= SCORE_MINIMUM):
                 body, region = body_crop(picture, face)
-                self._spools[BODIES].add(_jpeg(body))
+                self._spools[BODIES].add(as_jpeg(body))
                 self._rows.bodies.append((row, region))
 
 
@@ -253,6 +253,7 @@ def measured(rgb: np.ndarray) -> tuple[float, float, float, float]:
     return float(luma.mean()), min(float(2 * luma.std()), 1.0), float(saturation.mean()), warmth
 
 
-def _jpeg(rgb: np.ndarray) -> bytes:
+def as_jpeg(rgb: np.ndarray) -> bytes:
+    """A uint8 RGB picture as the JPEG file that a scan keeps."""
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return encoded.tobytes()

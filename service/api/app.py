@@ -82,4 +82,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await service.end_tasks()
         service.engine.stop()
         service.talking.stop()
+        service.streams.stop()
         service.jobs.close()

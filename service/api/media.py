@@ -51,6 +51,7 @@ class Upload:
     subtitles: Path | None
     explain: bool
     keep: bool
+    language: str | None = None
 
 
 class MediaReader:
@@ -105,7 +106,8 @@ class MediaReader:
         scratch.mkdir()
         subtitles = None if upload.subtitles is None else str(upload.subtitles)
         limit = self.settings.limits.media_memory_bytes
-        asked = ToRead(str(self.settings.home.root), str(upload.path), subtitles, upload.explain, str(upload.folder), limit)
+        home, file = str(self.settings.home.root), str(upload.path)
+        asked = ToRead(home, file, subtitles, upload.explain, upload.language, str(upload.folder), limit)
         with (upload.folder / FAULTS).open("wb") as faults:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,

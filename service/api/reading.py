@@ -27,12 +27,14 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class ToRead:
-    """What is asked: the home, a file with its subtitles, whether to say why, where to answer, and how many bytes of memory there are."""
+    """What is asked: the home, a file with its subtitles, whether to say why, the declared language where one is, where to answer, and how
+    many bytes of memory there are."""
 
     home: str
     path: str
     subtitles: str | None
     explain: bool
+    language: str | None
     folder: str
     memory_bytes: int
 
@@ -62,7 +64,7 @@ def _read(asked: ToRead) -> Answered:
     try:
         folder = champion_folder(home)
         origin = origin_of(load_model(folder), folder)
-        return Answered(origin, detect_file(home, Path(asked.path), subtitles, asked.explain))
+        return Answered(origin, detect_file(home, Path(asked.path), subtitles, asked.explain, asked.language))
     except FeelmError as error:
         return Answered(refused=str(error))
 

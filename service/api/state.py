@@ -20,6 +20,7 @@ from service.api.media import MediaReader
 from service.api.metrics import Metrics
 from service.api.settings import Settings
 from service.api.talking import Talking
+from service.streams.reader import StreamReader
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Service:
     jobs: Jobs
     media: MediaReader
     talking: Talking
+    streams: StreamReader = field(default_factory=StreamReader)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def go_on(self, work: Coroutine[Any, Any, None]) -> None:

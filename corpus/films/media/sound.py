@@ -14,6 +14,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import numpy.typing as npt
 import soundfile
 from av.error import BlockingIOError as NothingYet
 from av.error import EOFError as Drained
@@ -111,6 +112,20 @@ def extract_sound(
         damage=source.told(),
         missing="the sound is digital silence" if silent else None,
     )
+
+
+def sound_of(pcm: npt.NDArray[np.int16], rate_hz: int) -> npt.NDArray[np.float32]:
+    """Mono samples at 16 kHz, float32 -1..1, of mono 16-bit samples (n,) at any rate: what is read of the file that `extract_sound` would
+    write of them.
+    """
+    if not len(pcm):
+        return np.zeros(0, np.float32)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm)[None], format="s16", layout="mono")
+    frame.sample_rate = rate_hz
+    mixer = _Mixer(frame)
+    mixed = np.clip(np.concatenate([*mixer.mixed(frame), *mixer.mixed(None)]), -1, 1)
+    # As libsndfile writes 16 bits and reads them again.
+    return (np.rint(mixed * np.float32(32768)).clip(max=32767) / 32768).astype(np.float32)
 
 
 class _Meter:

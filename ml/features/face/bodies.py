@@ -18,7 +18,7 @@ from corpus.chunks import ChunkStore
 from corpus.terms import FeelmError
 from corpus.weights import WeightError
 from ml.features.blocks import written
-from ml.features.extractor import extract_all, joined
+from ml.features.extractor import Block, extract_all, joined
 from ml.features.face.pose import GESTURE, POSTURE, POSTURE_DIMENSIONS, Bodies, BodyChunk, PostureExtractor, gesture
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ def read_posture(faces_dir: Path, out: Path, *, device: str = "cpu", store: Chun
         block = joined(written(blocks, POSTURE_DIMENSIONS, out / POSTURE_FILE), len(POSTURE_DIMENSIONS))
     except WeightError as error:
         return no_posture(str(error))
+    return posture_of(bodies, block)
+
+
+def posture_of(bodies: pd.DataFrame, block: Block) -> Posture:
+    """The posture of crops of bodies, `track_id` and `t_ms` in the order of time, from what PostureExtractor found of each."""
     points = Bodies(block.more["points"], block.more["depth"], block.more["seen"], block.confidence)
     track = np.unique(bodies["track_id"].to_numpy(str), return_inverse=True)[1]
     moves = gesture(points, bodies["t_ms"].to_numpy(), track)

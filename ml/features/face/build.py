@@ -142,8 +142,8 @@ def build_face_features(
     faces, crops = _read_crops(faces_dir)
     readings, missing = _read_faces(faces_dir, faces, crops, out, store, device, tell)
     people = find_people(readings.faces, crops[: len(readings.faces)], units, device=device, store=store)
-    chosen = [_choose(readings, people, unit.start_ms, unit.end_ms, unit.character_id) for unit in units.itertuples()]
-    rows = [_describe(readings, choice) for choice in chosen]
+    chosen = [choose(readings, people, unit.start_ms, unit.end_ms, unit.character_id) for unit in units.itertuples()]
+    rows = [describe(readings, choice) for choice in chosen]
     write_people(people, readings.faces, crops[: len(readings.faces)], out)
     _write_course(readings, people, out)
     _write_unit_crops(readings, crops, [one.speaker if one else None for one in chosen], out / CROPS_FILE)
@@ -151,7 +151,7 @@ def build_face_features(
     _write_listeners(readings, units, listeners, out)
     _write_unit_crops(readings, crops, [one.rows if one else None for one in listeners], out / LISTENER_CROPS_FILE)
     present = np.array([bool(row) for row in rows], bool)
-    write_features(units, _columns(rows, units), present, out)
+    write_features(units, columns_of(rows, units), present, out)
     n_other = sum(choice is not None and len(choice.other) > 0 for choice in chosen)
     agreement = people.agreement and round(people.agreement, 3)
     n_listeners = sum(one is not None for one in listeners)
@@ -191,14 +191,14 @@ def _read_faces(
         values = joined(written(blocks, FACE_DIMENSIONS, out / FRAMES_FILE), len(FACE_DIMENSIONS)).values
     except WeightError as error:
         return _nothing(faces.iloc[:0], str(error))
-    return Readings(faces, values, _speeds(faces), read_posture(faces_dir, out, device=device, store=store)), None
+    return Readings(faces, values, speeds(faces), read_posture(faces_dir, out, device=device, store=store)), None
 
 
 def _nothing(faces: pd.DataFrame, why: str) -> tuple[Readings, str]:
     return Readings(faces, np.zeros((0, len(FACE_DIMENSIONS)), np.float32), np.zeros(0, np.float32), no_posture(why)), why
 
 
-def _speeds(faces: pd.DataFrame) -> np.ndarray:
+def speeds(faces: pd.DataFrame) -> np.ndarray:
     """Speed of each face since the crop before of its track, in face heights per second; NaN where there is none within a second.
 
     A face's box is square in the film's pixels, so its two shares tell the shape of the picture.
@@ -234,7 +234,7 @@ class Choice:
     coverage: float
 
 
-def _choose(readings: Readings, people: People, start_ms: float, end_ms: float, character: str | None) -> Choice | None:
+def choose(readings: Readings, people: People, start_ms: float, end_ms: float, character: str | None) -> Choice | None:
     """Who speaks between two times: the track named as the character, else the one with the largest mouth movement, weighed by its
     size and by how long it is seen; a track named as somebody else never."""
     if np.isnan(start_ms) or not len(readings.faces):
@@ -291,7 +291,8 @@ def _movement(mouth_open: np.ndarray) -> float:
     return float(np.std(mouth_open)) if len(mouth_open) > 2 else 0.0
 
 
-def _describe(readings: Readings, choice: Choice | None) -> dict[str, float]:
+def describe(readings: Readings, choice: Choice | None) -> dict[str, float]:
+    """Measures of FACE_FEATURES by name of a unit, without those that are relative to others; empty where no face is seen."""
     if choice is None:
         return {}
     row = {"n_faces": choice.n_faces, "speaking": choice.speaking, "coverage": choice.coverage}
@@ -327,7 +328,8 @@ def _statistics(names: Sequence[str], values: np.ndarray, statistics: tuple[str,
     return row
 
 
-def _columns(rows: list[dict[str, float]], units: pd.DataFrame) -> Columns:
+def columns_of(rows: list[dict[str, float]], units: pd.DataFrame) -> Columns:
+    """FACE_FEATURES as columns, row-aligned with `units`, from what `describe` says of each."""
     columns = stack_rows(rows, FACE_FEATURES)
     for name in (*GEOMETRY, *(f"p_{emotion}" for emotion in EMOTIONS)):
         columns[f"{name}_rel"] = relative_to_speaker(columns[f"{name}_mean"], units)
@@ -355,10 +357,24 @@ def _write_listeners(readings: Readings, units: pd.DataFrame, listeners: list[Li
 
 
 def _write_unit_crops(readings: Readings, crops: np.ndarray, chosen: list[np.ndarray | None], path: Path) -> None:
-    """Grey 48x48 crops of the rows chosen for each unit and their times, at most eight evenly in time; where the mask is false zeros and
-    -1 stand."""
-    import cv2
     from safetensors.numpy import save_file
+
+    found = unit_crops(readings, crops, chosen)
+    save_file({"crops": found.crops, "mask": found.mask, "t_ms": found.t_ms}, path)
+
+
+@dataclass(frozen=True)
+class UnitCrops:
+    """Grey crops uint8 (n, 8, 48, 48) of n units, which of them are there (n, 8), and their times (n, 8); else zeros and -1 stand."""
+
+    crops: np.ndarray
+    mask: np.ndarray
+    t_ms: np.ndarray
+
+
+def unit_crops(readings: Readings, crops: np.ndarray, chosen: Sequence[np.ndarray | None]) -> UnitCrops:
+    """The crops of the rows chosen for each unit, at most eight evenly in time; `crops` (m, h, w, 3) are row-aligned with the readings."""
+    import cv2
 
     pictures = np.zeros((len(chosen), CROPS_PER_UNIT, CROP_SIZE, CROP_SIZE), np.uint8)
     mask = np.zeros((len(chosen), CROPS_PER_UNIT), bool)
@@ -368,7 +384,7 @@ def _write_unit_crops(readings: Readings, crops: np.ndarray, chosen: list[np.nda
             grey = (crops[row] @ np.array(LUMA, np.float32)).round().astype(np.uint8)
             pictures[unit, place] = cv2.resize(grey, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA)
             mask[unit, place], t_ms[unit, place] = True, times[row]
-    save_file({"crops": pictures, "mask": mask, "t_ms": t_ms}, path)
+    return UnitCrops(pictures, mask, t_ms)
 
 
 def _spread(rows: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ def build_voice_features(
     units = read_units(scenes_dir)
     sound = soundtrack_dir / "sound.flac"
     missing = _missing(sound)
-    heard = _Listener.for_units(units)
+    heard = Listener.for_units(units)
     if missing is None:
         extractor = extractor or VoiceExtractor()
         blocks = extract_all(extractor, sound_chunks(sound), store, _length_ms(sound), tell)
@@ -89,7 +89,7 @@ def read_speech(folder: Path, n_units: int) -> Floats:
     return load_file(path)["speech"].astype(np.float32) if path.is_file() else np.full((n_units, WIDTH), np.nan, np.float32)
 
 
-def _described(sound: Path, heard: _Listener, store: ChunkStore | None, device: str) -> Floats:
+def _described(sound: Path, heard: Listener, store: ChunkStore | None, device: str) -> Floats:
     """What the speech network hears of each unit in which somebody speaks (units, WIDTH)."""
     found = np.full((len(heard.present), WIDTH), np.nan, np.float32)
     rows = np.flatnonzero(heard.present)
@@ -116,7 +116,7 @@ def _length_ms(sound: Path) -> int:
 
 
 @dataclass
-class _Listener:
+class Listener:
     """Takes blocks in order; what it has found so far of each unit, of the course and of the whole film.
 
     `found` (units, FUNCTIONALS) is NaN where nothing was measured, `present` (units,) tells whether somebody was heard.
@@ -135,7 +135,7 @@ class _Listener:
     _n_spoken: int = 0
 
     @classmethod
-    def for_units(cls, units: pd.DataFrame) -> _Listener:
+    def for_units(cls, units: pd.DataFrame) -> Listener:
         """A listener that waits for all units that have a time."""
         times = zip(units["start_ms"], units["end_ms"], strict=True)
         spans = [None if np.isnan(float(start)) else _rows_between(float(start), float(end)) for start, end in times]

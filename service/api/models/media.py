@@ -1,4 +1,4 @@
-"""Recognising emotion in a film, clip, sound or subtitles, at once or as a job."""
+"""Recognising emotion in a film, clip, sound, picture or subtitles, at once or as a job."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import numpy as np
 from pydantic import Field
 
 from corpus.terms import EMOTIONS
+from ml.features.face.place import Place
 from service.api.jobs import Job, JobState
 from service.api.media import DetectedMedia
 from service.api.models.base import Answer, OriginAnswer, Probabilities, Question, WhyAnswer
+from service.api.models.detect import Language
 from service.api.models.problem import ProblemAnswer
 from service.detect import DetectedUnit, Detection
 
@@ -22,12 +24,33 @@ class MediaQuestion(Question):
     """How an uploaded file is to be read."""
 
     explain: bool = False
+    language: Language | None = None
     wait: bool = True
     keep: bool = False
 
 
+class PlaceAnswer(Answer):
+    """Where a face is: the left upper corner and the size of its box as shares of the picture."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, place: Place) -> PlaceAnswer:
+        return cls(x=place.x, y=place.y, width=place.width, height=place.height)
+
+    def value(self) -> Place:
+        return Place(self.x, self.y, self.width, self.height)
+
+
 class UnitAnswer(Answer):
-    """One line, scene or span, [start_ms, end_ms) from the first frame."""
+    """One line, scene or span, [start_ms, end_ms) from the first frame, or one face of a picture, at its `place`.
+
+    Intensity 0..1, valence and arousal -1..1. `read` is false where there are no words, or words of a `language` that the model does not
+    know; with such words the unit is `uncertain`.
+    """
 
     start_ms: int | None
     end_ms: int | None
@@ -38,8 +61,13 @@ class UnitAnswer(Answer):
     confidence: float
     probabilities: Probabilities
     intensity: float | None
+    valence: float | None
+    arousal: float | None
     uncertain: bool
     modalities: list[str]
+    language: str | None
+    read: bool
+    place: PlaceAnswer | None
     why: WhyAnswer | None
 
     @classmethod
@@ -55,8 +83,13 @@ class UnitAnswer(Answer):
             confidence=unit.probabilities[best],
             probabilities=Probabilities.of(unit.probabilities),
             intensity=unit.intensity,
+            valence=unit.valence,
+            arousal=unit.arousal,
             uncertain=unit.uncertain,
             modalities=list(unit.modalities),
+            language=unit.language,
+            read=unit.read,
+            place=None if unit.place is None else PlaceAnswer.of(unit.place),
             why=None if unit.why is None else WhyAnswer.of(unit.why),
         )
 
@@ -69,8 +102,13 @@ class UnitAnswer(Answer):
             character_id=self.character_id,
             probabilities=self.probabilities.values(),
             intensity=self.intensity,
+            valence=self.valence,
+            arousal=self.arousal,
             uncertain=self.uncertain,
             modalities=tuple(self.modalities),
+            language=self.language,
+            read=self.read,
+            place=None if self.place is None else self.place.value(),
             why=None if self.why is None else self.why.value(),
         )
 

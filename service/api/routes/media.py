@@ -1,4 +1,4 @@
-"""`/v1/detect/media` and `/v1/jobs`: emotion over a film, clip, sound or subtitles that are uploaded, at once or as a job.
+"""`/v1/detect/media` and `/v1/jobs`: emotion over a film, clip, sound, picture or subtitles that are uploaded, at once or as a job.
 
 What is uploaded goes into a folder of its own while it arrives in bounded pieces, and is removed when it was read or could not be.
 """
@@ -46,9 +46,10 @@ FORM = {
                     "required": ["media"],
                     "additionalProperties": False,
                     "properties": {
-                        "media": {"type": "string", "format": "binary", "description": "A film, clip, sound, subtitles or text."},
+                        "media": {"type": "string", "format": "binary", "description": "A film, clip, sound, picture, subtitles or text."},
                         "subtitles": {"type": "string", "format": "binary", "description": "Subtitles of the film or clip."},
                         "explain": {"type": "boolean", "default": False, "description": "Say what each answer rests on."},
+                        "language": {"type": "string", "description": "The declared language of what is said, as `en`."},
                         "wait": {"type": "boolean", "default": True, "description": "false: answer 202 at once, with a job."},
                         "keep": {"type": "boolean", "default": False, "description": "Keep the file, where the service may."},
                     },
@@ -62,7 +63,8 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": JobAnswer, "descript
 
 @router.post("/detect/media", summary="Emotion over a file", response_model=MediaAnswer, responses=ACCEPTED, openapi_extra=FORM)
 async def detect_media(request: Request, served: Served, asker: Asker) -> Response:
-    """The timeline of a file: emotion of each line, scene or span, which modalities it rests on, and why others were missing.
+    """The timeline of a file: emotion of each line, scene or span, which modalities it rests on, and why others were missing; of a picture
+    (JPEG, PNG) each face.
 
     With `wait=false` it is read as a job, which is asked for at `/v1/jobs/{id}`; no file is kept unless `keep` asks for it and the service
     was started with a folder for that.
@@ -117,7 +119,7 @@ async def _uploaded(request: Request, served: Service) -> AsyncIterator[tuple[Up
             path = await _put(media, folder, "media")
             beside = None if subtitles is None else await _put(subtitles, folder, "subtitles")
         name = printable(Path(media.filename or "").name or path.name)
-        yield Upload(folder, name, path, beside, question.explain, question.keep), question
+        yield Upload(folder, name, path, beside, question.explain, question.keep, question.language), question
     except HTTPException as error:
         if error.status_code != 400:
             raise

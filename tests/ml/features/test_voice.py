@@ -85,13 +85,13 @@ def test_a_unit_gets_its_own_rows_wherever_the_chunks_end(tmp_path, scenes, out,
 
 def test_rows_that_no_unit_waits_for_are_dropped(tmp_path, scenes, out, heard, monkeypatch):
     kept: list[int] = []
-    finish = build._Listener._finish
+    finish = build.Listener._finish
 
     def watched(self, until_row):
         finish(self, until_row)
         kept.append(sum(len(block.values) for block in self._rows))
 
-    monkeypatch.setattr(build._Listener, "_finish", watched)
+    monkeypatch.setattr(build.Listener, "_finish", watched)
     heard(blocks(np.full(3000, 200.0), 100))
     build_voice_features(flac(tmp_path, sine(100, 1)), scenes(*[(at, at + 1500, None) for at in range(0, 30_000, 1000)]), out)
     assert max(kept) <= 300 and features(out)["present"].all()

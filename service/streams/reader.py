@@ -1,0 +1,70 @@
+"""Reads the streams of a process: one thread for all of them, so that whoever asks in words is not pushed aside by those who are seen.
+
+A stream has at most one reading under way, and its next one is of what is there then; so a busy service reads less often, and nothing waits
+in a line that grows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from service.streams.bounds import Bounds
+from service.streams.live import Readers, Reading, Source
+
+Found = TypeVar("Found")
+
+
+class StreamReader:
+    """The thread, its networks, and how many streams there are; for one event loop."""
+
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        self.bounds = bounds or Bounds()
+        self.there = 0
+        self._readers = Readers()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="feelm-stream", initializer=_compute_alone)
+
+    def stop(self) -> None:
+        """End the thread after the reading that is under way."""
+        self._thread.shutdown(cancel_futures=True)
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """A place among the streams, or False where all are taken."""
+        if self.there >= self.bounds.at_once:
+            yield False
+            return
+        self.there += 1
+        try:
+            yield True
+        finally:
+            self.there -= 1
+
+    async def warm(self, source: Source) -> None:
+        """Load what reads a source.
+
+        Raises:
+            FeelmError: a network's weights are missing or damaged.
+        """
+        await self._do(lambda: source.warm(self._readers))
+
+    async def read(self, source: Source) -> Reading | None:
+        """What is recognised in a source's window now; None where there is nothing new.
+
+        Raises:
+            FeelmError: what was brought cannot be read.
+        """
+        return await self._do(lambda: source.read(self._readers))
+
+    async def _do(self, work: Callable[[], Found]) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _compute_alone() -> None:
+    """Have torch compute in this thread alone, beside those that answer questions."""
+    import torch
+
+    torch.set_num_threads(1)
