@@ -73,8 +73,8 @@ export const likeliest = (shares) => Object.entries(shares).reduce((best, one) =
 // Why a reaction has the name that it has: the most probable emotion, or the one that stands out against how usual it is.
 export function whyNamed(named, shares, usual) {
   const most = likeliest(shares);
-  if (most === named) return `Named is ${named}: it is the most probable${usual ? `, and ${percent(usual[named])} is usual` : ""}.`;
-  if (!usual) return `Named is ${named}, which stands out against how usual it is; the most probable is ${most} (${percent(shares[most])}), which it mostly is.`;
+  if (!usual) return "";
+  if (most === named) return `Named is ${named}: at ${percent(shares[named])} it is the most probable, where ${percent(usual[named])} is usual.`;
   return `Named is ${named}: ${percent(shares[named])} where ${percent(usual[named])} is usual. The most probable is ${most} `
     + `(${percent(shares[most])}), which follows in ${percent(usual[most])} of cases anyway.`;
 }

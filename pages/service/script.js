@@ -127,7 +127,7 @@ function asRead(line) {
   const { who: hearer, emotion, probabilities, change } = line.foreseen;
   const most = change && Object.entries(change).reduce((best, one) => (Math.abs(one[1]) > Math.abs(best[1]) ? one : best));
   const against = most ? ` Most changed against what was felt last: ${most[0]}, ${signed(most[1])}.` : "";
-  facts.append(made("li", `Foreseen of ${hearer ?? "whoever hears it"}: ${emotion}. ${whyNamed(emotion, probabilities)}${against}`));
+  facts.append(made("li", `Foreseen of ${hearer ?? "whoever hears it"}: ${emotion}. ${whyNamed(emotion, probabilities, analysis.usual)}${against}`));
   if (edits.has(line.line) || changed.has(scene.line)) parts.push(made("p", "When the scene was read, before your changes:", "quiet"));
   parts.push(facts);
   return parts;

@@ -252,7 +252,10 @@ class UnspokenAnswer(_Told):
 
 
 class AnalyseAnswer(_Told):
-    """A script as it is read; `course` and `characters` go through all scenes, `bounds` decided what is told, `spots` is as asked."""
+    """A script as it is read; `course` and `characters` go through all scenes, `bounds` decided what is told, `spots` is as asked.
+
+    `usual` is how often each emotion follows in what the model learned from: what is foreseen is named by how it stands out against that.
+    """
 
     origin: From
     layout: Layout
@@ -262,11 +265,12 @@ class AnalyseAnswer(_Told):
     characters: list[CharacterAnswer]
     unspoken: list[UnspokenAnswer]
     bounds: Bounds
+    usual: Probabilities
 
     @classmethod
-    def of(cls, found: ScriptAnalysis, spots: bool) -> AnalyseAnswer:
-        own = {name: getattr(found, name) for name in cls.model_fields if name != "spots"}
-        return cls.model_validate({**own, "spots": spots})
+    def of(cls, found: ScriptAnalysis, spots: bool, usual: Probabilities) -> AnalyseAnswer:
+        own = {name: getattr(found, name) for name in cls.model_fields if name not in ("spots", "usual")}
+        return cls.model_validate({**own, "spots": spots, "usual": usual})
 
 
 class SuggestionAnswer(_Told):

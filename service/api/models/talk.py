@@ -147,7 +147,8 @@ class ReplyAnswer(Answer):
     """What a reply was chosen by: the last turn's reading and states, the way of answering and why, every candidate, what was refused.
 
     `strategy` is how the reply answers, `suits_most` the way that suits the turn most, for which `because` speaks in sentences and
-    `because_of` by the names of what was looked at. `usual` is how often each emotion follows in what the model learned from: a reaction is named by how it stands out against that.
+    `because_of` by the names of what was looked at. `usual` is how often each emotion follows in what the model learned from: a reaction is
+    named by how it stands out against that.
     """
 
     text: str

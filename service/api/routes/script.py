@@ -8,7 +8,8 @@ from collections.abc import Callable
 from fastapi import APIRouter
 
 from corpus.terms import FeelmError
-from service.api.models.base import OriginAnswer
+from service.anticipate import usual
+from service.api.models.base import OriginAnswer, Probabilities
 from service.api.models.script import (
     MOST_SPEECHES,
     AnalyseAnswer,
@@ -40,7 +41,7 @@ async def analysed(question: AnalyseQuestion, served: Served) -> AnalyseAnswer:
 
     def work(champion: Champion) -> Pieces[AnalyseAnswer]:
         found = yield from analysing(champion, script, question.language, spots=question.spots)
-        return AnalyseAnswer.of(found, question.spots)
+        return AnalyseAnswer.of(found, question.spots, Probabilities.of(usual(champion).tolist()))
 
     return await _in_pieces(served, work)
 
