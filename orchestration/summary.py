@@ -165,14 +165,14 @@ def detection_tables(detection: Detection) -> Group:
 def _detected(detection: Detection) -> Table:
     table = _table(
         f"{detection.source} (trained on: {detection.trained_on})",
-        *("time", "words", "emotion", "confidence", "next best", "valence, arousal", "from"),
+        *("time", "words", "emotion", "next best", "valence, arousal", "from"),
     )
     for unit in detection.units:
         ranked = sorted(zip(unit.probabilities, EMOTIONS, strict=True), reverse=True)
-        best = "uncertain" if unit.uncertain else ranked[0][1]
+        best = f"{'uncertain' if unit.uncertain else ranked[0][1]} {ranked[0][0]:.2f}"
         next_best = f"{ranked[1][1]} {ranked[1][0]:.2f}"
         affect = f"{_signed(unit.valence)} {_signed(unit.arousal)}"
-        table.add_row(_span(unit), Text(unit.text or "-"), best, f"{ranked[0][0]:.2f}", next_best, affect, ", ".join(unit.modalities))
+        table.add_row(_span(unit), Text(unit.text or "-"), best, next_best, affect, ", ".join(unit.modalities))
     told = [f"{modality}: {why}" for modality, why in detection.missing.items()]
     table.caption = "; ".join([*told, *_languages(detection)]) or None
     return table

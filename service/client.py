@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from corpus.terms import FeelmError
 from ml.models.dialogue import Turn
@@ -27,7 +27,13 @@ from service.api.models.health import ReadyAnswer
 from service.api.models.media import JobAnswer, MediaAnswer
 from service.api.models.model import ModelAnswer, ModelFacts
 from service.api.models.problem import ProblemAnswer
+from service.api.models.streams import EndedAnswer, Message, OpenedAnswer, OpenQuestion, ProblemMessage, ReadingAnswer
+from service.safety.uses import UseProfile
+from service.streams.live import Reading
 from service.turns import DetectedTurns
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
 
 LONGEST_WAIT_S = 60.0
 RETRIED = (429, 503)
@@ -86,6 +92,64 @@ class Readiness:
 
     model_version: str
     trouble: str | None
+
+
+class LiveStream:
+    """A stream that is open: `opened` says whose answers come, and what whoever is heard or seen is to be told.
+
+    One thread may send while another reads.
+    """
+
+    def __init__(self, connection: ClientConnection, question: OpenQuestion) -> None:
+        self._connection = connection
+        self._connection.send(question.model_dump_json())
+        answer = self._next()
+        if not isinstance(answer, OpenedAnswer):
+            raise ServiceError("the stream did not begin as Feelm's do: is another service there, or another version?")
+        self.opened = answer
+
+    def send(self, frame: bytes) -> None:
+        """Send sound, 16-bit little-endian mono samples, or a JPEG picture.
+
+        Raises:
+            ServiceError: the stream was ended by the service, by its kind.
+        """
+        self._send(frame)
+
+    def end(self) -> None:
+        """Say that nothing more comes; readings go on to the last."""
+        self._send('{"kind": "end"}')
+
+    def readings(self) -> Iterator[Reading]:
+        """What is recognised, as it comes, until the stream ends.
+
+        Raises:
+            ServiceError: it cannot go on, by its kind.
+        """
+        while not isinstance(answer := self._next(), EndedAnswer):
+            if isinstance(answer, ReadingAnswer):
+                yield answer.value()
+
+    def _send(self, message: str | bytes) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            self._connection.send(message)
+        except ConnectionClosed as error:
+            raise NotReached("the stream was ended; its readings say why") from error
+
+    def _next(self) -> OpenedAnswer | ReadingAnswer | EndedAnswer:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            answer = TypeAdapter[Message](Message).validate_json(self._connection.recv())
+        except ConnectionClosed as error:
+            raise NotReached(f"the stream broke off ({error})") from error
+        except ValidationError as error:
+            raise ServiceError("the answer is none of Feelm's: is another service there, or another version?") from error
+        if isinstance(answer, ProblemMessage):
+            raise _raised(answer.problem)
+        return answer
 
 
 class Client:
@@ -174,6 +238,31 @@ class Client:
         """Have the service forget a job that has ended."""
         self._answer("DELETE", f"/v1/jobs/{job.id}")
 
+    @contextmanager
+    def stream(
+        self, use: UseProfile, rate_hz: int | None = None, conversation: str | None = None, language: str | None = None
+    ) -> Iterator[LiveStream]:
+        """A stream of a voice (with its sampling rate) or a face, read while it goes on.
+
+        Raises:
+            ServiceError: it is not let in, or the use is refused, by its kind.
+        """
+        from websockets.exceptions import InvalidHandshake, InvalidStatus
+        from websockets.sync.client import connect
+
+        asked = {"input": use.input, "context": use.context, "subject": use.subject}
+        question = OpenQuestion.model_validate({**asked, "rate_hz": rate_hz, "conversation": conversation, "language": language})
+        address = str(self._http.base_url).rstrip("/").replace("http", "ws", 1)
+        key = self._http.headers.get("Authorization")
+        try:
+            connection = connect(f"{address}/v1/streams", additional_headers={} if key is None else {"Authorization": key})
+        except InvalidStatus as error:
+            raise _error(httpx.Response(error.response.status_code, content=bytes(error.response.body or b""))) from error
+        except (InvalidHandshake, OSError) as error:
+            raise NotReached(f"{self._http.base_url} does not answer ({error}): start it with `feelm serve`") from error
+        with connection:
+            yield LiveStream(connection, question)
+
     def model(self) -> ModelFacts:
         """Which model answers, and what it is worth on unseen films beside one rater."""
         return self._ask(ModelAnswer, "GET", "/v1/model").value()
@@ -249,7 +338,11 @@ def _error(response: httpx.Response) -> ServiceError:
         problem = ProblemAnswer.model_validate_json(response.content)
     except ValidationError:
         return ServiceError(f"the service answered {response.status_code} without saying why", response.status_code)
-    return _kind_of(response.status_code)(f"{problem.title}: {problem.detail}", response.status_code, problem)
+    return _raised(problem)
+
+
+def _raised(problem: ProblemAnswer) -> ServiceError:
+    return _kind_of(problem.status)(f"{problem.title}: {problem.detail}", problem.status, problem)
 
 
 def _kind_of(status: int) -> type[ServiceError]:

@@ -202,8 +202,11 @@ def _question(kind: type[Kind], message: str | bytes) -> Kind:
     try:
         return kind.model_validate_json(message)
     except ValidationError as error:
-        faults: list[Any] = list(error.errors())
-        raise invalid([{**one, "loc": ("message", *one["loc"])} for one in faults]) from error
+        raise invalid([_in_message(fault) for fault in error.errors()]) from error
+
+
+def _in_message(fault: Any) -> dict[str, Any]:
+    return {**fault, "loc": ("message", *fault["loc"])}
 
 
 def _obligations(permission: Permission) -> list[str]:

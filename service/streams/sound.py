@@ -29,6 +29,7 @@ class SoundRing:
 
     def __init__(self, rate_hz: int, length_ms: int) -> None:
         self.rate_hz = rate_hz
+        self._step = max(rate_hz * STEP_MS // 1000, 1)
         self._ring: Samples = np.zeros(rate_hz * length_ms // 1000, np.int16)
         self._come = self._read = self._lost = 0
         self._lock = Lock()
@@ -57,12 +58,13 @@ class SoundRing:
     def window(self, least_ms: int) -> SoundPart | None:
         """What is there, in whole steps; None where there is less than `least_ms`, or nothing new."""
         with self._lock:
-            held = min(self._come, len(self._ring))
-            held -= held % max(self.rate_hz * STEP_MS // 1000, 1)
-            if self._come == self._read or held * 1000 < least_ms * self.rate_hz:
+            end = self._come - self._come % self._step
+            room = len(self._ring) - (self._come - end)
+            held = min(end, room - room % self._step)
+            if end <= self._read or held * 1000 < least_ms * self.rate_hz:
                 return None
-            begin = self._come - held
+            begin = end - held
             self._lost += max(begin - self._read, 0)
-            self._read = self._come
-            samples = self._ring[np.arange(begin, self._come) % len(self._ring)]
-        return SoundPart(samples, begin * 1000 // self.rate_hz, self._come * 1000 // self.rate_hz)
+            self._read = end
+            samples = self._ring[np.arange(begin, end) % len(self._ring)]
+        return SoundPart(samples, begin * 1000 // self.rate_hz, end * 1000 // self.rate_hz)

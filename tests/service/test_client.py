@@ -1,6 +1,7 @@
 """The client: the service's own dataclasses, errors by kind, and patience where the service asks for it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,9 +14,11 @@ from service.api.settings import Limits, Settings
 from service.champion import Champion
 from service.client import Client, JobLost, NotLetIn, NotReached, NotReady, NotThere, NotUsable, ServiceError, TooMany
 from service.detect import detect_file
+from service.safety.uses import Context, Input, Subject, UseProfile
 from service.turns import detect_turns
 from tests.loopback import free_port
 from tests.service.api.conftest import MANY, copied, listening
+from tests.service.senses import spoken
 
 TALK = (Turn("How dare you!", "anna"), Turn("I am so sorry.", "ben"))
 SUBTITLES = "1\n00:00:01,000 --> 00:00:02,000\nHow dare you!\n"
@@ -153,3 +156,25 @@ def test_a_job_that_does_not_end_is_not_waited_for_without_end() -> None:
     with pytest.raises(NotReady, match="it goes on"):
         client.wait_for(begun, timeout_s=-1)
     assert waited == []
+
+
+def test_a_stream_is_read_while_it_goes_on_and_its_refusals_are_errors(sensing_home: Home, tmp_path: Path) -> None:
+    settings = Settings(copied(sensing_home, tmp_path), limits=MANY)
+    key = KeyRing(settings.folder).add("anna").key
+    use = UseProfile(Context.RESEARCH, Input.VOICE, Subject.PARTICIPANT)
+    with listening(settings) as address, Client(address, key) as client:
+        with client.stream(use, rate_hz=16_000, conversation="call-7") as live:
+            assert live.opened.origin.value() == client.model().origin and "voice" in (live.opened.disclosed or "")
+            live.send(spoken().tobytes())
+            live.end()
+            readings = list(live.readings())
+        assert readings[-1].until_ms == len(spoken()) // 160 * 10 and readings[-1].dropped == 0
+        with pytest.raises(NotLetIn, match=r"Art\. 5"), client.stream(replace(use, subject=Subject.EMPLOYEE), rate_hz=16_000):
+            pass
+        with pytest.raises(NotUsable, match="16-bit mono"), client.stream(use, rate_hz=16_000) as live:
+            live.send(b"\x00")
+            list(live.readings())
+        with pytest.raises(NotLetIn), Client(address, "feelm_wrong") as stranger, stranger.stream(use, rate_hz=16_000):
+            pass
+    with pytest.raises(NotReached, match="feelm serve"), Client(address) as nobody, nobody.stream(use, rate_hz=16_000):
+        pass

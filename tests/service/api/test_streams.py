@@ -202,7 +202,12 @@ def test_a_stream_ends_after_its_time_though_something_comes(bounded: TestClient
     with bounded.websocket_connect(STREAMS) as stream:
         opened(stream, VOICE)
         stop = threading.Event()
-        sender = threading.Thread(target=lambda: [stream.send_bytes(bytes(320)) for _ in range(300) if not stop.wait(0.01)])
+
+        def send() -> None:
+            while not stop.wait(0.01):
+                stream.send_bytes(bytes(320))
+
+        sender = threading.Thread(target=send)
         sender.start()
         _, answer, code = ended(stream)
         stop.set()

@@ -26,6 +26,18 @@ def test_a_ring_holds_the_last_samples_in_order() -> None:
     assert (part.from_ms, part.until_ms, ring.dropped_ms) == (70, 120, 70)
 
 
+def test_a_window_ends_with_the_last_whole_step_and_loses_nothing_of_what_follows() -> None:
+    ring = SoundRing(1000, 50)
+    ring.push(pcm(*range(37)))
+    part = ring.window(10)
+    assert part is not None and part.samples.tolist() == list(range(30))
+    ring.push(pcm(37, 38))
+    assert ring.window(10) is None, "no whole step is new"
+    ring.push(pcm(*range(39, 75)))
+    later = ring.window(10)
+    assert later is not None and later.samples.tolist() == list(range(30, 70)) and ring.dropped_ms == 0
+
+
 def test_sound_that_every_window_overlaps_is_not_dropped() -> None:
     ring = SoundRing(1000, 50)
     for start in range(0, 400, 40):
@@ -63,8 +75,18 @@ def test_of_pictures_five_a_second_wait_and_of_those_the_newest() -> None:
     queue = PictureQueue(waiting=3, look_ms=200)
     for t_ms in range(0, 2000, 40):
         queue.push(t_ms, str(t_ms).encode())
-    assert [t_ms for t_ms, _ in queue.take()] == [1400, 1600, 1800] and queue.dropped == 50 - 3
+    assert [t_ms for t_ms, _ in queue.take()] == [1400, 1600, 1800] and queue.dropped == 50 - 4
+    assert [t_ms for t_ms, _ in queue.take()] == [1960], "the last one, after which nothing came"
     assert queue.take() == []
+
+
+def test_a_picture_that_comes_soon_after_another_is_looked_at_where_it_is_the_last() -> None:
+    queue = PictureQueue(waiting=3, look_ms=200)
+    queue.push(0, b"first")
+    assert queue.take() == [(0, b"first")]
+    queue.push(90, b"soon")
+    queue.push(120, b"last")
+    assert queue.take() == [(120, b"last")] and queue.dropped == 1
 
 
 @pytest.mark.parametrize("kind", ["microphone", "camera"])
