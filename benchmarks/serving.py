@@ -43,13 +43,14 @@ REPLY_CLIENTS = (1, 4)
 CLOSED_SECONDS, REPLY_SECONDS = 10.0, 60.0
 WARM_SECONDS = 5.0
 UP_SECONDS = 60.0
+NO_ANSWER = 0
 PACKAGES = ("fastapi", "uvicorn", "pydantic", "torch", "httpx")
 WORDS = sorted({word for lines in SAYINGS.values() for line in lines for word in line.strip(".!?").lower().split()})
 
 
 @dataclass
 class Load:
-    """What came of a load: seconds of each answered question, statuses that were no 200, how long it went on, and the server's memory."""
+    """What came of a load: seconds of each answered question, statuses that were no 200 (NO_ANSWER: the connection broke), how long it went on, and the server's memory."""
 
     name: str
     seconds: list[float] = field(default_factory=list)
@@ -174,11 +175,13 @@ async def _once(server: Server, load: Load, due: float, path: str, body: bytes) 
     connection = Connection(server.port)
     try:
         status = await connection.ask("POST", path, body)
-        load.seconds.append(time.perf_counter() - due)
-        if status != 200:
-            load.failed.append(status)
+    except (OSError, asyncio.IncompleteReadError):
+        status = NO_ANSWER
     finally:
         connection.close()
+    load.seconds.append(time.perf_counter() - due)
+    if status != 200:
+        load.failed.append(status)
 
 
 async def closed_loop(server: Server, clients: int, seconds: float, seed: int) -> Load:
