@@ -50,7 +50,10 @@ WORDS = sorted({word for lines in SAYINGS.values() for line in lines for word in
 
 @dataclass
 class Load:
-    """What came of a load: seconds of each answered question, statuses that were no 200 (NO_ANSWER: the connection broke), how long it went on, and the server's memory."""
+    """What came of a load: seconds of each question, how long it went on, and the server's memory.
+
+    `failed` are statuses that were no 200; NO_ANSWER is a connection that broke.
+    """
 
     name: str
     seconds: list[float] = field(default_factory=list)
