@@ -15,7 +15,7 @@ from ml.features.text.build import TEXT_FEATURES
 from ml.features.text.live import LineReader, ReadLines
 from ml.models.calibration import softmax
 from ml.models.cast import present_characters
-from ml.models.context import join
+from ml.models.context import Opinions, join
 from ml.models.dataset import CROP_PX, CROPS, TEXT, Columns, FloatArray, IntArray, UnitArrays
 from ml.models.foresight import foreseen
 from ml.models.predict import EmotionModel, model_opinions, probabilities_of
@@ -57,12 +57,20 @@ def hear(model: EmotionModel, reader: LineReader, dialogues: Sequence[Sequence[T
         WeightError: the text encoder is missing or damaged.
     """
     facts, (lines, data) = model.facts, read_dialogues(model, reader, dialogues, language)
-    joined = join(model.context_networks, data, model_opinions(model, data), np.arange(len(data)))
+    joined = join(model.context_networks, data, _opinions(model, data, dialogues), np.arange(len(data)))
     so_far = softmax(joined.past / facts.temperatures[facts.conversation]).astype(np.float32)
     following = foreseen(np.array(facts.foresight, np.float32), so_far, data)
     heard = HeardTurns(probabilities_of(model, data, joined), joined.levels, lines.read, lines.languages, so_far, following)
     ends = np.cumsum([len(turns) for turns in dialogues])
     return [heard.part(slice(end - len(turns), end)) for end, turns in zip(ends.tolist(), dialogues, strict=True)]
+
+
+def _opinions(model: EmotionModel, data: UnitArrays, dialogues: Sequence[Sequence[Turn]]) -> Opinions:
+    """What the experts say of each line, asked once of lines that are the same: a talk that a dozen replies continue is a dozen times there."""
+    texts = [turn.text for turns in dialogues for turn in turns]
+    first: dict[tuple[str, bool], int] = {}
+    of = np.array([first.setdefault(line, row) for row, line in enumerate(zip(texts, data.present[:, TEXT].tolist(), strict=True))], np.int64)
+    return model_opinions(model, data, np.unique(of)).placed(of, np.arange(len(data)))
 
 
 def read_dialogues(

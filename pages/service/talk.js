@@ -127,12 +127,12 @@
   function showReply(reply, mayBeSaid) {
     const best = reply.candidates.find((one) => one.text === reply.text);
     const because = made("ul", null, "because");
-    because.append(...reply.because.map((why) => made("li", plainly(why))));
+    because.append(...reply.because.map((why) => made("li", why)));
     const list = made("ol", null, "candidates");
     list.append(...reply.candidates.map((one) => candidate(one, mayBeSaid)));
     const parts = [made("p", `Way of answering: ${plainly(best ? best.strategy : reply.strategy)}`, "statement"), made("p", reply.reason)];
     if (reply.because.length) parts.push(because);
-    parts.push(made("h3", `How well each way suits this turn (most: ${plainly(reply.strategy)})`), bars(reply.strategies, "Ways of answering", "ways"));
+    parts.push(made("h3", `How well each way suits this turn (most: ${plainly(reply.suits_most)})`), bars(reply.strategies, "Ways of answering", "ways"));
     if (best) parts.push(made("h3", `Reaction foreseen: ${best.reaction}`), bars(best.probabilities, "Reaction foreseen", "", true));
     parts.push(made("h3", "What it might have said"), made("p", mayBeSaid ? "Choose one to say it instead." : "None of these is said: what was decided above stands.", "quiet"), list);
     if (reply.refused.length) {

@@ -15,6 +15,7 @@ from service.api.metrics import Metrics
 from service.api.settings import Settings
 from service.champion import Champion
 from service.domains.profile import Profile
+from service.respond.candidates import fixed
 from service.respond.endpoint import Endpoint
 from service.respond.film_lines import FilmLines
 from service.respond.guarded import Answer, Kind, Safeguards, answer
@@ -32,6 +33,7 @@ class Talking:
         self._courier = Courier(self.queue)
         self._safeguards: Safeguards | None = None
         self._lines: tuple[str, FilmLines] | None = None
+        self._templates_read: set[tuple[str, str, str]] = set()
         self._lock = Lock()
 
     def answer(self, champion: Champion, profile: Profile, turns: Sequence[Turn], conversation: str, language: str | None) -> Answer:
@@ -41,6 +43,7 @@ class Talking:
             FeelmError: the use is not allowed, or there is nothing to answer.
         """
         safeguards, writers = self._ready(champion)
+        self._read_templates(champion, profile, profile.words(language))
         given = answer(champion, profile, turns, safeguards, conversation, language, writers)
         if given.kind is Kind.HAND_OVER:
             self.metrics.escalated(profile.name, "distress" if given.reply is None else "route")
@@ -60,6 +63,14 @@ class Talking:
     def stop(self) -> None:
         """End the courier; what waits is sent when the service is up again."""
         self._courier.stop()
+
+    def _read_templates(self, champion: Champion, profile: Profile, language: str) -> None:
+        """Read what a domain may say in a language, once: replies find it read, and not one after the other a part of it."""
+        key = champion.origin.model_version, profile.name, language
+        with self._lock:
+            if key not in self._templates_read:
+                champion.lines.read([[text] for text in fixed(profile, language)], language)
+                self._templates_read.add(key)
 
     def _ready(self, champion: Champion) -> tuple[Safeguards, list[MoreCandidates]]:
         with self._lock:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.domains.profile import Profile, Strategy, Template
+from service.domains.profile import Profile, Slot, Strategy, Template
 from service.respond.choose import Choice
 from service.respond.wording import Said, fill
 
@@ -45,21 +45,33 @@ def written(profile: Profile, choice: Choice, said: Said, earlier: Sequence[str]
     return [Candidate(text, way, "templates") for way in ways for text in _of_way(profile, way, said, earlier, rng)]
 
 
+def fixed(profile: Profile, language: str) -> list[str]:
+    """What the profile may say in a language whatever the person says: worth reading before anybody asks."""
+    return [one.text for one in profile.templates if one.language == language and not one.slots]
+
+
 def _of_way(profile: Profile, way: Strategy, said: Said, earlier: Sequence[str], rng: random.Random) -> list[str]:
-    texts = list(_filled(profile, way, said))
-    fresh = [text for text in texts if not any(text in reply for reply in earlier)] or texts
-    rng.shuffle(fresh)
-    chosen = fresh[:EACH]
+    """EACH at most, one of them in the person's own words where a template can be filled with them: two would say the same clause twice."""
+    texts = _filled(profile, way, said)
+    fresh = {text: own for text, own in texts.items() if not any(text in reply for reply in earlier)} or texts
+    order = rng.sample(list(fresh), len(fresh))
+    own, others = [text for text in order if fresh[text]][:1], [text for text in order if not fresh[text]]
+    chosen = rng.sample(kept := [*own, *others][:EACH], len(kept))
     opening = _opening(profile, way, said, earlier, rng)
-    opened = [f"{opening} {text}" for text in chosen[: EACH // 2] if opening and len(f"{opening} {text}".split()) <= profile.most_words]
+    opened = [f"{opening} {text}" for text in others[: EACH // 2] if opening and len(f"{opening} {text}".split()) <= profile.most_words]
     return [*chosen, *opened]
 
 
-def _filled(profile: Profile, way: Strategy, said: Said) -> Iterator[str]:
-    """What the way's templates say, those for this very emotion first."""
+OWN_WORDS = {Slot.SAID, Slot.TOPIC}
+"""Slots that are filled with what nobody has said before."""
+
+
+def _filled(profile: Profile, way: Strategy, said: Said) -> dict[str, bool]:
+    """What the way's templates say, those for this very emotion first, and whether in the person's own words."""
     own = [template for template in profile.templates if template.strategy is way and template.language == said.language]
     fit = [template for template in own if said.emotion in template.emotions] + [template for template in own if not template.emotions]
-    yield from dict.fromkeys(text for template in fit or _english(profile, way) if (text := fill(template, said)) is not None)
+    told = ((fill(template, said), not OWN_WORDS.isdisjoint(template.slots)) for template in fit or _english(profile, way))
+    return {text: own_words for text, own_words in told if text is not None}
 
 
 def _english(profile: Profile, way: Strategy) -> list[Template]:
@@ -71,6 +83,8 @@ def _opening(profile: Profile, way: Strategy, said: Said, earlier: Sequence[str]
     if way not in OPENED or said.emotion not in ACKNOWLEDGED or said.intensity < ACKNOWLEDGED_FROM:
         return None
     texts = [
-        text for text in _filled(profile, Strategy.REFLECTION, said) if not any(text in reply for reply in earlier) and "?" not in text
+        text
+        for text, own_words in _filled(profile, Strategy.REFLECTION, said).items()
+        if not own_words and not any(text in reply for reply in earlier) and "?" not in text
     ]
     return rng.choice(texts) if texts else None

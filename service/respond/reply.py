@@ -13,6 +13,7 @@ from corpus.terms import EMOTIONS, FeelmError
 from ml.models.dialogue import Turn
 from service.champion import Champion, Origin
 from service.domains.profile import Profile, Strategy
+from service.respond.because import clauses
 from service.respond.candidates import Candidate, written
 from service.respond.choose import Choice, Seen, choose
 from service.respond.rank import Ranked, Refused, allowed, ranked
@@ -48,6 +49,11 @@ class Reply:
     refused: tuple[Refused, ...]
     hand_over: str | None
     origin: Origin
+
+    @property
+    def strategy(self) -> Strategy:
+        """How `text` answers; `choice.strategy` is the way that suits the turn most, which another may have been preferred to."""
+        return Strategy.OTHER if self.hand_over else self.ranked[0].candidate.strategy
 
 
 def respond(
@@ -127,6 +133,17 @@ WAYS = {
 def _reason(best: Sequence[Ranked], choice: Choice, reading: DetectedTurn) -> str:
     first = best[0]
     felt = f"{reading.emotion} ({reading.confidence:.2f}{', uncertain' if reading.uncertain else ''})"
-    because = f", because of {', '.join(choice.reasons)}" if choice.reasons and first.candidate.strategy is choice.strategy else ""
-    others = f"; of {len(best)} candidates the reaction foreseen to it, {first.reaction.emotion}, is nearest to what is wished for here"
-    return f"The last turn reads as {felt}. The reply {WAYS[first.candidate.strategy]}{because}{others if len(best) > 1 else ''}."
+    others = f"; of {len(best)} candidates it suits best together with its reaction foreseen, {first.reaction.emotion}" if len(best) > 1 else ""
+    return f"The last turn reads as {felt}. The reply {_way(first.candidate.strategy, choice)}{others}."
+
+
+def _way(given: Strategy, choice: Choice) -> str:
+    """What the reply does, and why that, or what would have suited the turn more."""
+    because = f", because {_listed(clauses(choice.reasons))}" if choice.reasons else ""
+    if given is choice.strategy:
+        return f"{WAYS[given]}{because}"
+    return f"{WAYS[given]}, where a reply that {WAYS[choice.strategy]} suits the turn most{because}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,9 @@ NEAR_MS = 1_500
 """A sound that stands in a cue of its own belongs to the lines that are shown within this time of it."""
 
 NO_TIME = -1
+
+SHORT_CHARACTERS = 300
+"""Of a line whose language is remembered, so that what is remembered is bounded."""
 
 _VERSION = 2
 _HEARD = ("sound description", "song or music")
@@ -198,14 +201,33 @@ def languages_of(lines: Sequence[str], language: str | None, ordered: bool = Tru
     A line that says its language plainly (probability 0.8) has that one; one that does not has its neighbours' where those before and
     after agree and the lines are in order, else the declared one or that of all lines together.
     """
-    from corpus.dialogue.language import base_code, guess_language
+    from corpus.dialogue.language import base_code
 
     texts = [text if has_words(text) else None for text in lines]
-    own = [guess.code if text is not None and (guess := guess_language([text])) else None for text in texts]
-    whole = guess_language([text for text in texts if text is not None])
-    usual = base_code(language) if language else whole.code if whole else None
+    own = [_own_language(text) if text is not None else None for text in texts]
     around = _agreed(own) if ordered else [None] * len(own)
-    return [(code or near_by or usual) if text is not None else None for text, code, near_by in zip(texts, own, around, strict=True)]
+    told = [code or near_by for code, near_by in zip(own, around, strict=True)]
+    if all(code or text is None for code, text in zip(told, texts, strict=True)):
+        return [code if text is not None else None for code, text in zip(told, texts, strict=True)]
+    usual = base_code(language) if language else _guessed([text for text in texts if text is not None])
+    return [(code or usual) if text is not None else None for text, code in zip(texts, told, strict=True)]
+
+
+def _own_language(text: str) -> str | None:
+    """The language that a line says plainly; short lines, such as replies that are weighed again and again, are guessed once."""
+    return _guessed_once(text) if len(text) <= SHORT_CHARACTERS else _guessed([text])
+
+
+def _guessed(texts: Sequence[str]) -> str | None:
+    from corpus.dialogue.language import guess_language
+
+    guess = guess_language(texts)
+    return guess.code if guess else None
+
+
+@lru_cache(maxsize=8192)
+def _guessed_once(text: str) -> str | None:
+    return _guessed([text])
 
 
 def _agreed(codes: Sequence[str | None]) -> list[str | None]:

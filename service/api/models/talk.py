@@ -11,6 +11,7 @@ from service.api.models.base import Answer, OriginAnswer, Probabilities, Questio
 from service.api.models.detect import Language, TurnAnswer, TurnQuestion
 from service.champion import Origin
 from service.domains.profile import Profile
+from service.respond.because import sentences
 from service.respond.guarded import Answer as Given
 from service.respond.rank import Ranked, Refused
 from service.respond.reply import MOST_TURNS, Reply
@@ -143,7 +144,11 @@ class RefusedAnswer(Answer):
 
 
 class ReplyAnswer(Answer):
-    """What a reply was chosen by: the last turn's reading and states, the way of answering and why, every candidate, what was refused."""
+    """What a reply was chosen by: the last turn's reading and states, the way of answering and why, every candidate, what was refused.
+
+    `strategy` is how the reply answers, `suits_most` the way that suits the turn most, for which `because` speaks in sentences and
+    `because_of` by the names of what was looked at.
+    """
 
     text: str
     language: str
@@ -151,8 +156,10 @@ class ReplyAnswer(Answer):
     reading: TurnAnswer
     states: list[StateAnswer]
     strategy: str
+    suits_most: str
     strategies: dict[str, float]
     because: list[str]
+    because_of: list[str]
     candidates: list[CandidateAnswer]
     refused: list[RefusedAnswer]
 
@@ -164,9 +171,11 @@ class ReplyAnswer(Answer):
             reason=reply.reason,
             reading=TurnAnswer.of(reply.reading),
             states=[StateAnswer(state=one.state, value=one.value, reasons=list(one.reasons)) for one in reply.states],
-            strategy=reply.choice.strategy,
+            strategy=reply.strategy,
+            suits_most=reply.choice.strategy,
             strategies={way.value: round(share, 4) for way, share in reply.choice.shares.items()},
-            because=list(reply.choice.reasons),
+            because=list(sentences(reply.choice.reasons)),
+            because_of=list(reply.choice.reasons),
             candidates=[CandidateAnswer.of(one) for one in reply.ranked],
             refused=[RefusedAnswer.of(one) for one in reply.refused],
         )
