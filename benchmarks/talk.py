@@ -113,7 +113,8 @@ def main() -> None:
     read = read_all(champion, given.half)
     body = f"Champion {champion.origin.model_version}, trained on {champion.origin.trained_on}; the {given.half} halves.\n\n"
     body += f"## States\n\n{states_table(read)}\n\n## Ways of answering\n\n{strategies_table(read)}"
-    write_result("talk", "States and ways of answering on the written conversations", body, PACKAGES)
+    page = "talk" if given.half == "test" else "talk-dev"
+    write_result(page, "States and ways of answering on the written conversations", body, PACKAGES)
 
 
 if __name__ == "__main__":

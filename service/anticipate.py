@@ -92,8 +92,13 @@ def _last_of_other(turns: Sequence[Turn], candidate: Turn) -> int | None:
 
 def named(champion: Champion, probabilities: FloatArray) -> str:
     """The emotion that stands out against how usual it is among what follows."""
-    usual = _counts(champion, "next").sum(axis=0)
-    return EMOTIONS[int(foresight.named(probabilities[None], usual / usual.sum())[0])]
+    return EMOTIONS[int(foresight.named(probabilities[None], usual(champion))[0])]
+
+
+def usual(champion: Champion) -> FloatArray:
+    """How often each emotion (7,) is what follows, in what the champion learned from; adds to 1."""
+    counts = _counts(champion, "next").sum(axis=0)
+    return counts / counts.sum()
 
 
 def _counts(champion: Champion, name: str) -> FloatArray:
@@ -104,9 +109,8 @@ def _counts(champion: Champion, name: str) -> FloatArray:
 def _baselines(champion: Champion, before: FloatArray | None, heard: FloatArray) -> list[Baseline]:
     """Persistence and transitions of the person's last emotion where they spoke, the usual answer to the turn's, and the majority."""
     own, answer, following = (_counts(champion, name) for name in ("own", "answer", "next"))
-    usual = following.sum(axis=0)
     told = {"persistence": before, "transitions": None if before is None else own[before.argmax()]}
-    told |= {"answer": answer[heard.argmax()], "majority": usual}
+    told |= {"answer": answer[heard.argmax()], "majority": following.sum(axis=0)}
     return [_baseline(name, p / p.sum()) for name, p in told.items() if p is not None]
 
 

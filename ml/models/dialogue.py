@@ -66,10 +66,10 @@ def hear(model: EmotionModel, reader: LineReader, dialogues: Sequence[Sequence[T
 
 
 def _opinions(model: EmotionModel, data: UnitArrays, dialogues: Sequence[Sequence[Turn]]) -> Opinions:
-    """What the experts say of each line, asked once of lines that are the same: a talk that a dozen replies continue is a dozen times there."""
-    texts = [turn.text for turns in dialogues for turn in turns]
+    """What the experts say of each line, asked once of lines that are the same: a talk is there as often as replies continue it."""
+    lines = zip((turn.text for turns in dialogues for turn in turns), data.present[:, TEXT].tolist(), strict=True)
     first: dict[tuple[str, bool], int] = {}
-    of = np.array([first.setdefault(line, row) for row, line in enumerate(zip(texts, data.present[:, TEXT].tolist(), strict=True))], np.int64)
+    of = np.array([first.setdefault(line, row) for row, line in enumerate(lines)], np.int64)
     return model_opinions(model, data, np.unique(of)).placed(of, np.arange(len(data)))
 
 

@@ -86,7 +86,7 @@ def ranked(
     effects = np.array([effect_of(profile, reaction.probabilities) for reaction in reactions], np.float32)
     shares = np.array([choice.shares[candidate.strategy] for candidate in candidates], np.float32)
     related = relatedness(champion, turns, [candidate.text for candidate in candidates])
-    score = EFFECT * _standard(effects) + WAY * np.log(np.maximum(shares, 1e-4)) + FIT * _standard(related)
+    score = EFFECT * standardised(effects) + WAY * np.log(np.maximum(shares, 1e-4)) + FIT * standardised(related)
     figures = (effects.tolist(), shares.tolist(), related.tolist(), score.tolist(), range(len(candidates)))
     rows = [Ranked(*row) for row in zip(candidates, reactions, *figures, strict=True)]
     return sorted(rows, key=lambda one: -one.score)
@@ -107,7 +107,7 @@ FADING = 0.5
 """How much less each turn counts than the one after it."""
 
 
-def _standard(values: FloatArray) -> FloatArray:
-    """In standard deviations; all 0 where none differs."""
+def standardised(values: FloatArray) -> FloatArray:
+    """Values (n,) in standard deviations from their mean; all 0 where none differs."""
     spread = float(values.std())
     return (values - values.mean()) / spread if spread > 1e-6 else np.zeros_like(values)

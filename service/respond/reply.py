@@ -133,8 +133,8 @@ WAYS = {
 def _reason(best: Sequence[Ranked], choice: Choice, reading: DetectedTurn) -> str:
     first = best[0]
     felt = f"{reading.emotion} ({reading.confidence:.2f}{', uncertain' if reading.uncertain else ''})"
-    others = f"; of {len(best)} candidates it suits best together with its reaction foreseen, {first.reaction.emotion}" if len(best) > 1 else ""
-    return f"The last turn reads as {felt}. The reply {_way(first.candidate.strategy, choice)}{others}."
+    others = f"; of {len(best)} candidates it is best by its reaction foreseen ({first.reaction.emotion}), its way and its words"
+    return f"The last turn reads as {felt}. The reply {_way(first.candidate.strategy, choice)}{others if len(best) > 1 else ''}."
 
 
 def _way(given: Strategy, choice: Choice) -> str:

@@ -22,7 +22,6 @@ from service.safety.uses import UseProfile, decide
 from service.states.read import State
 
 DOMAINS = ("content_creation", "customer_service", "education", "interactive_character", "support_companion")
-RICH = tuple(name for name in DOMAINS if name != "customer_service")
 LANGUAGES = ("en", "de", "fr", "es")
 GUIDE = Path(__file__).parents[2] / "docs" / "domains.md"
 
@@ -59,7 +58,7 @@ def test_every_way_that_is_taken_has_general_english_templates(name: str):
     assert general == {way for way in Strategy if one.strategies[way]}
 
 
-@pytest.mark.parametrize("name", RICH)
+@pytest.mark.parametrize("name", DOMAINS)
 @pytest.mark.parametrize("way", Strategy)
 def test_there_is_something_to_choose_from(name: str, way: Strategy):
     own = [template for template in profile(name).templates if template.strategy is way]
@@ -69,7 +68,7 @@ def test_there_is_something_to_choose_from(name: str, way: Strategy):
     assert sum(bool(template.emotions) for template in english) >= 2 and any(template.slots for template in english)
 
 
-@pytest.mark.parametrize("name", RICH)
+@pytest.mark.parametrize("name", DOMAINS)
 def test_no_template_stands_twice(name: str):
     texts = [(template.language, template.text.lower()) for template in profile(name).templates]
     assert len(set(texts)) == len(texts)
@@ -103,7 +102,7 @@ def test_a_feeling_stands_where_an_adjective_may(name: str):
     assert [template.text for template in profile(name).templates if bad.search(template.text)] == []
 
 
-@pytest.mark.parametrize("name", RICH)
+@pytest.mark.parametrize("name", DOMAINS)
 def test_said_is_put_where_a_statement_may_stand_and_topic_never_has_a_verb_that_must_agree(name: str):
     english = [template.text for template in profile(name).templates if template.language == "en"]
     assert [text for text in english if re.search(r"(?<!about )\{topic\} (is|was|has|\w+s)\b|(is|was|does|has) \{topic\}", text)] == []
@@ -148,7 +147,7 @@ def test_only_the_character_speaks_of_feelings_of_its_own():
     assert [name for name in DOMAINS if profile(name).in_role] == ["interactive_character"]
 
 
-@pytest.mark.parametrize("name", RICH)
+@pytest.mark.parametrize("name", DOMAINS)
 def test_examples_show_most_ways(name: str):
     examples = profile(name).examples
     assert len(examples) >= 6 and len({example.strategy for example in examples}) >= 6
@@ -156,6 +155,16 @@ def test_examples_show_most_ways(name: str):
 
 
 MUST_NOT = {
+    "customer_service": {
+        "argues": ("Please calm down.", "You should have kept the box.", "That is your own fault.", "Beruhigen Sie sich.", "Cálmese."),
+        "promises": ("I promise that it comes.", "It will certainly arrive.", "Das verspreche ich Ihnen: wir versprechen es."),
+        "secret": ("What is your card number?", "Send me your PIN.", "Wie lautet Ihr Passwort?"),
+        "rules": ("That is company policy.", "There's nothing we can do."),
+        "legal": ("You would win in court.", "We are liable for that."),
+        "sells": ("You could upgrade to our premium plan.", "This is a special offer."),
+        "feel": ("I am so sorry about that.", "I feel for you.", "Je suis désolé.", "Lo siento."),
+        "person": ("I am a real person.", "Soy una persona."),
+    },
     "support_companion": {
         "diagnoses": ("It sounds like you have depression.", "You might have an anxiety disorder.", "You are clearly traumatised."),
         "therapist": ("As your therapist I would say no.", "Let us continue that in our next session.", "Tell me about your childhood."),
@@ -205,6 +214,9 @@ def test_what_a_domain_must_not_say_is_refused_with_the_reason(name: str, reason
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("customer_service", "The terms of your contract are on its second page."),
+        ("customer_service", "A colleague can tell you what you may claim."),
+        ("customer_service", "Never give your PIN to anybody, us included."),
         ("support_companion", "You have a lot on your mind, and a walk might do you good."),
         ("support_companion", "At least two people asked you for it, you said. Which of them matters to you?"),
         ("support_companion", "Your doctor can tell you more about that."),
