@@ -7,6 +7,7 @@ asking twice does no harm. Everything else that goes wrong is an error that says
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from service.api.models.media import JobAnswer, MediaAnswer
 from service.api.models.model import ModelAnswer, ModelFacts
 from service.api.models.problem import ProblemAnswer
 from service.api.models.streams import EndedAnswer, Message, OpenedAnswer, OpenQuestion, ProblemMessage, ReadingAnswer
+from service.api.models.talk import AnticipateAnswer, RespondAnswer
 from service.safety.uses import UseProfile
 from service.streams.live import Reading
 from service.turns import DetectedTurns
@@ -262,6 +264,17 @@ class Client:
             raise NotReached(f"{self._http.base_url} does not answer ({error}): start it with `feelm serve`") from error
         with connection:
             yield LiveStream(connection, question)
+
+    def anticipate(self, turns: Sequence[Turn], candidates: Sequence[Turn], language: str | None = None) -> AnticipateAnswer:
+        """How the other person will react to each candidate for the next turn."""
+        body = {"turns": _turns(turns), "candidates": _turns(candidates), "language": language}
+        return self._ask(AnticipateAnswer, "POST", "/v1/anticipate", json=body)
+
+    def respond(self, domain: str, turns: Sequence[Turn], conversation: str | None = None, language: str | None = None) -> RespondAnswer:
+        """A reply to the last turn, a question whether somebody is in danger, or that a person takes over."""
+        name = conversation or str(uuid.uuid4())  # asked again, it is the same conversation
+        body = {"domain": domain, "turns": _turns(turns), "conversation": name, "language": language}
+        return self._ask(RespondAnswer, "POST", "/v1/respond", json=body)
 
     def model(self) -> ModelFacts:
         """Which model answers, and what it is worth on unseen films beside one rater."""

@@ -27,6 +27,9 @@ MOST_REASONS = 3
 LONG_TALK = 5
 """Turns from which a talk is long."""
 
+THERE_FROM = 0.5
+"""A feature below is not told as a reason; of emotions the most probable one may be."""
+
 RIDGE = 6.0
 """Some five hundred examples stand against some forty features."""
 
@@ -65,8 +68,16 @@ def choose(profile: Profile, seen: Seen) -> Choice:
     row = features_of(seen, chooser.features)
     readiness = np.log(np.array([max(profile.strategies[way], 1e-6) for way in STRATEGIES], np.float32))
     shares = softmax(chooser.logits(row[None]) + readiness)[0]
-    told = chooser.reasons(row, int(shares.argmax()), MOST_REASONS)
+    spoke = chooser.reasons(row, int(shares.argmax()), len(row))
+    there = _there(row, chooser.features)
+    told = tuple(name for name in spoke if name in there)[:MOST_REASONS]
     return Choice(dict(zip(STRATEGIES, map(float, shares), strict=True)), told)
+
+
+def _there(row: FloatArray, names: Sequence[str]) -> set[str]:
+    """The features that may be told: a little confusion can speak for a question, and is no confusion."""
+    strongest = max(EMOTIONS, key=lambda emotion: row[names.index(emotion)])
+    return {name for name, value in zip(names, row, strict=True) if value >= THERE_FROM} | {strongest}
 
 
 def feature_names(states: Sequence[str]) -> tuple[str, ...]:
