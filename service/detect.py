@@ -173,8 +173,9 @@ def _detect_picture(home: Home, path: Path, explain: bool) -> Detection:
     model = load_model(champion_folder(home))
     if path.stat().st_size > LARGEST_FILE:
         raise FeelmError(f"{path.name} has more than {LARGEST_FILE} bytes: make the picture smaller")
+    picture = read_picture(path.read_bytes())
     reader = FaceReader()
-    look = reader.look(0, read_picture(path.read_bytes()))
+    look = reader.look(0, picture)
     faces = reader.describe_each(look)
     units = []
     for face in faces:

@@ -28,6 +28,9 @@ SUMMARY_FILE = "summary.json"
 
 Columns = dict[str, np.ndarray]
 
+MIN_OWN_UNITS = 3
+"""Measured units of a character from which on their own median is what they are compared with."""
+
 
 @dataclass(frozen=True)
 class FeatureSummary:
@@ -70,8 +73,10 @@ def relative_to_speaker(values: np.ndarray, units: pd.DataFrame) -> np.ndarray:
     """
     whole = _median(values)
     result = values - whole
+    if len(values) < MIN_OWN_UNITS:
+        return result
     for _, rows in units.groupby("character_id", sort=True).indices.items():
-        if np.isfinite(values[rows]).sum() >= 3:
+        if np.isfinite(values[rows]).sum() >= MIN_OWN_UNITS:
             result[rows] = values[rows] - _median(values[rows])
     return result
 

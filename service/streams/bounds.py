@@ -11,13 +11,13 @@ class Bounds:
 
     `every_ms` is how often a window is read while something new comes, at most; `sound_ms` and `pictures_ms` how long the windows are,
     `least_ms` how much sound there must be. Of pictures one in `look_ms` is looked at, the others are dropped; `waiting` is how many may
-    wait for that, `faces` how many of a picture are followed. A stream ends after `longest_s`, or `idle_s` without a message; all streams
-    of a process are read by one thread, `at_once` of them at most.
+    wait for that, `faces` how many of a picture are followed. A stream ends after `longest_s`, or `idle_s` without a message; at
+    most `at_once` streams are read by one process.
     """
 
     at_once: int = 4
     every_ms: int = 400
-    sound_ms: int = 4000
+    sound_ms: int = 3000
     least_ms: int = 500
     pictures_ms: int = 3000
     look_ms: int = 200

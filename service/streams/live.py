@@ -74,7 +74,7 @@ class Reading:
 
 
 class Readers:
-    """The features of all streams of a process; for one thread. Networks are loaded with the first that needs them."""
+    """The features of all streams of a process; each for one thread at a time. Networks are loaded with the first that needs them."""
 
     @cached_property
     def voice(self) -> VoiceReader:
@@ -92,7 +92,9 @@ class Readers:
 
 
 class Source(Protocol):
-    """What a stream brings."""
+    """What a stream brings; `sense` is what reads it."""
+
+    sense: Input
 
     @property
     def dropped(self) -> int:
@@ -127,6 +129,8 @@ class Source(Protocol):
 class Microphone:
     """Sound of one person."""
 
+    sense = Input.VOICE
+
     def __init__(self, champion: Champion, rate_hz: int, bounds: Bounds) -> None:
         self._model, self._least_ms = champion.model, bounds.least_ms
         check_learned(self._model, Input.VOICE)
@@ -155,6 +159,8 @@ class Microphone:
 
 class Camera:
     """Pictures of whoever is before it."""
+
+    sense = Input.FACE
 
     def __init__(self, champion: Champion, bounds: Bounds) -> None:
         self._model, self._bounds = champion.model, bounds

@@ -1,4 +1,4 @@
-"""Reads the streams of a process: one thread for all of them, so that whoever asks in words is not pushed aside by those who are seen.
+"""Reads the streams of a process: one thread for all voices and one for all faces, beside those that answer whoever asks in words.
 
 A stream has at most one reading under way, and its next one is of what is there then; so a busy service reads less often, and nothing waits
 in a line that grows.
@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from service.safety.uses import Input
 from service.streams.bounds import Bounds
 from service.streams.live import Readers, Reading, Source
 
@@ -19,17 +20,19 @@ Found = TypeVar("Found")
 
 
 class StreamReader:
-    """The thread, its networks, and how many streams there are; for one event loop."""
+    """The threads, their networks, and how many streams there are; for one event loop."""
 
     def __init__(self, bounds: Bounds | None = None) -> None:
         self.bounds = bounds or Bounds()
         self.there = 0
         self._readers = Readers()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="feelm-stream", initializer=_compute_alone)
+        # What reads faces is for one thread at a time, and so is what reads voices.
+        self._threads = {sense: _thread(sense) for sense in (Input.VOICE, Input.FACE)}
 
     def stop(self) -> None:
-        """End the thread after the reading that is under way."""
-        self._thread.shutdown(cancel_futures=True)
+        """End the threads after the readings that are under way."""
+        for thread in self._threads.values():
+            thread.shutdown(cancel_futures=True)
 
     @contextmanager
     def place(self) -> Iterator[bool]:
@@ -49,7 +52,7 @@ class StreamReader:
         Raises:
             FeelmError: a network's weights are missing or damaged.
         """
-        await self._do(lambda: source.warm(self._readers))
+        await self._do(source, lambda: source.warm(self._readers))
 
     async def read(self, source: Source) -> Reading | None:
         """What is recognised in a source's window now; None where there is nothing new.
@@ -57,10 +60,14 @@ class StreamReader:
         Raises:
             FeelmError: what was brought cannot be read.
         """
-        return await self._do(lambda: source.read(self._readers))
+        return await self._do(source, lambda: source.read(self._readers))
 
-    async def _do(self, work: Callable[[], Found]) -> Found:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _do(self, source: Source, work: Callable[[], Found]) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(self._threads[source.sense], work)
+
+
+def _thread(sense: Input) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix=f"feelm-{sense}", initializer=_compute_alone)
 
 
 def _compute_alone() -> None:

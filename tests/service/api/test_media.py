@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -18,6 +19,8 @@ from service.api.keys import KeyRing
 from service.api.settings import Limits, Settings
 from tests.corpus.films.conftest import texture, write_film
 from tests.service.api.conftest import MANY, running
+from tests.service.senses import encoded
+from tests.service.test_pictures import png_of
 
 SUBTITLES = b"1\n00:00:01,000 --> 00:00:02,000\nHow dare you!\n\n2\n00:00:03,000 --> 00:00:04,000\nI miss her so much.\n"
 MEDIA = "/v1/detect/media"
@@ -43,6 +46,7 @@ def test_subtitles_are_answered_as_a_timeline(client: TestClient) -> None:
     assert [(unit["start_ms"], unit["emotion"]) for unit in told["units"]] == [(1000, "anger"), (3000, "sadness")]
     assert told["units"][0]["why"]["emotion"] == "anger" and told["missing"]["face"] == "only text was given"
     assert (told["source"], told["kept"], told["origin"]["declared_use"]) == ("scene.srt", False, "research")
+    assert all(unit["read"] and -1 <= unit["valence"] <= 1 and -1 <= unit["arousal"] <= 1 for unit in told["units"])
     assert left_behind(home_of(client)) == []
 
 
@@ -71,6 +75,8 @@ def hostile_files() -> dict[str, tuple[str, bytes]]:
         ),
         "a list of files to join": ("film.mp4", b"ffconcat version 1.0\nfile '/etc/passwd'\n"),
         "subtitles of noise": ("film.srt", bytes(range(256)) * 50),
+        "a picture that was cut off": ("face.jpg", encoded(np.full((300, 400, 3), 90, np.uint8))[:700]),
+        "a picture of no end": ("face.mp4", png_of(60_000, 60_000)),
         "a name with a path": ("../../../etc/cron.d/evil.mp4", b"\x00" * 100),
         "a name that is none": ("\x00\u202e.mp4;rm -rf", b"\x00" * 100),
     }
@@ -100,6 +106,7 @@ def test_a_film_that_was_cut_off_is_refused(client: TestClient, tmp_path: Path) 
         ({"subtitles": ("a.srt", SUBTITLES)}, {}, "`media` with the file is missing"),
         ({"media": ("a.srt", SUBTITLES)}, {"explain": "perhaps"}, "body.explain"),
         ({"media": ("a.srt", SUBTITLES)}, {"more": "x"}, "body.more"),
+        ({"media": ("a.srt", SUBTITLES)}, {"language": "not a language"}, "body.language"),
         ({"media": ("a.srt", SUBTITLES)}, {"explain": "x" * 10_000}, "maximum size"),
         ({"media": ("a.srt", SUBTITLES)}, {f"f{i}": "x" for i in range(20)}, "Too many fields"),
     ],
