@@ -332,7 +332,11 @@ def _fields(language: str | None, **told: bool) -> dict[str, str]:
 def _input(said: str | Sequence[Turn]) -> dict[str, Any]:
     if isinstance(said, str):
         return {"text": said}
-    return {"turns": [{"text": turn.text, "speaker": turn.speaker} for turn in said]}
+    return {"turns": _turns(said)}
+
+
+def _turns(said: Sequence[Turn]) -> list[dict[str, str | None]]:
+    return [{"text": turn.text, "speaker": turn.speaker} for turn in said]
 
 
 def _job(answer: JobAnswer) -> MediaJob:

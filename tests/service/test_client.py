@@ -9,7 +9,9 @@ import pytest
 
 from corpus.paths import Home
 from ml.models.dialogue import Turn
+from service.anticipate import anticipate
 from service.api.keys import KeyRing
+from service.api.models.talk import AnticipateAnswer
 from service.api.settings import Limits, Settings
 from service.champion import Champion
 from service.client import Client, JobLost, NotLetIn, NotReached, NotReady, NotThere, NotUsable, ServiceError, TooMany
@@ -38,6 +40,14 @@ def test_what_the_client_gives_is_what_the_service_has(served: Client, champion:
     assert served.detect("How dare you!", language="en").turns[0].emotion == "anger"
     assert [one.turns[0].emotion for one in served.detect_batch(["How dare you!", TALK[1:]])] == ["anger", "sadness"]
     assert served.model().origin == champion.origin and served.ready().model_version == champion.origin.model_version
+
+
+def test_what_is_foreseen_and_answered_is_what_the_service_has(served: Client, champion: Champion) -> None:
+    candidates = [Turn("Never mind.", "anna"), Turn("Get out!", "anna")]
+    own = AnticipateAnswer.of(champion.origin, anticipate(champion, TALK, candidates, "en"))
+    assert served.anticipate(TALK, candidates, "en") == own
+    given = served.respond("customer_service", [Turn("I miss her so much.", "user")], language="en")
+    assert given.kind == "reply" and given.reply is not None and given.text == given.reply.text
 
 
 def test_a_file_is_the_same_at_once_as_a_job_and_without_the_service(served: Client, home: Home, tmp_path: Path) -> None:
