@@ -13,8 +13,9 @@ from service.api.problems import MEDIA_TYPE
 ABOUT = """Emotion in text, talk, films and clips: what is portrayed, how people react, what may be answered.
 
 It recognises and responds; it never feels. Every answer carries its origin: which model said it, what taught that, and for which use it is
-declared. `/v1/streams` is a websocket for voices and faces while they are there (docs/service.md). Errors are problem details (RFC 9457).
-Where API keys exist, one is sent as `Authorization: Bearer KEY`."""
+declared. `/v1/streams` is a websocket for voices and faces while they are there (docs/service.md).
+
+Errors are problem details (RFC 9457). Where API keys exist, one is sent as `Authorization: Bearer KEY`."""
 
 PROBLEMS = {
     "400": "The body is no JSON",
