@@ -1,7 +1,7 @@
 """Softmax regression over few named features, kept as JSON that people can read.
 
-What it learns is small enough to be looked at: a weight for each feature and class. Fitting is by accelerated gradient steps on a
-convex loss, in a fixed order, so that the same examples give the same file.
+What it learns is small enough to be looked at: a weight for each feature and class. The loss is convex, and scipy's L-BFGS solves it from
+the same start, so that the same examples give the same file.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import numpy as np
 
 from corpus.paths import write_text
 from corpus.terms import FeelmError
-from ml.models.calibration import softmax
+from ml.models.calibration import log_softmax
 from ml.models.dataset import FloatArray
 
-STEPS = 600
+MOST_STEPS = 5000
 BIAS = "bias"
 
 
@@ -75,6 +75,8 @@ def fit(
     `ridge` weighs the squares of how far the weights are from `around` (features, classes); `evenly` goes from 0 (every example alike) to 1
     (every class alike).
     """
+    from scipy.optimize import minimize  # training alone needs it
+
     target = np.eye(len(classes))[[list(classes).index(label) for label in labels]]
     weight = (target / np.maximum(target.sum(axis=0), 1) ** evenly).sum(axis=1)
     weight *= len(labels) / weight.sum()
@@ -82,10 +84,13 @@ def fit(
     penalty = np.append(np.full(rows.shape[1], ridge), 0)[:, None]
     centre = np.zeros((given.shape[1], len(classes)))
     centre[:-1] = around
-    rate = 1 / (0.5 * np.linalg.norm(given * np.sqrt(weight)[:, None], 2) ** 2 + ridge)
-    weights = ahead = centre.copy()
-    for step in range(STEPS):
-        slope = given.T @ ((softmax(given @ ahead) - target) * weight[:, None]) + penalty * (ahead - centre)
-        before, weights = weights, ahead - rate * slope
-        ahead = weights + step / (step + 3) * (weights - before)
+
+    def loss(flat: FloatArray) -> tuple[float, FloatArray]:
+        away, log_p = flat.reshape(centre.shape) - centre, log_softmax(given @ flat.reshape(centre.shape))
+        value = 0.5 * float((penalty * away**2).sum()) - float(weight @ (target * log_p).sum(axis=1))
+        slope = given.T @ ((np.exp(log_p) - target) * weight[:, None]) + penalty * away
+        return value, slope.ravel()
+
+    found = minimize(loss, centre.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS, "ftol": 1e-12, "gtol": 1e-6})
+    weights = found.x.reshape(centre.shape)
     return Linear(tuple(features), tuple(classes), weights.astype(np.float32))

@@ -14,13 +14,17 @@ from corpus.paths import Home
 from corpus.terms import EMOTIONS, FeelmError
 from ml.models.dialogue import Turn
 from service.anticipate import anticipate
+from service.api.models.talk import ReplyAnswer
 from service.champion import Champion
 from service.domains.profile import Never, Strategy, profile, profiles
-from service.respond.candidates import Candidate
+from service.respond.because import clauses, sentences
+from service.respond.candidates import Candidate, written
+from service.respond.choose import Choice, read_chooser
 from service.respond.endpoint import Endpoint
 from service.respond.film_lines import FilmLines
 from service.respond.rank import allowed, effect_of, relatedness
-from service.respond.reply import respond
+from service.respond.reply import WAYS, _reason, respond
+from service.respond.wording import Said
 
 ANGRY = [
     Turn("I ordered a lamp three weeks ago.", "user"),
@@ -52,6 +56,49 @@ def test_the_same_talk_has_the_same_reply_and_what_was_said_is_not_said_again(ch
     first, again = respond(champion, purpose, ANGRY), respond(champion, purpose, ANGRY)
     assert first.text == again.text
     assert ANGRY[1].text not in {one.candidate.text for one in first.ranked}
+
+
+def test_the_way_told_is_that_of_the_reply_and_the_reason_says_which_would_have_suited_more(champion: Champion) -> None:
+    reply = respond(champion, profile("customer_service"), ANGRY)
+    given, other = (
+        next(one for one in reply.ranked if (one.candidate.strategy is reply.choice.strategy) is suits) for suits in (True, False)
+    )
+    for first in (given, other):
+        told = dataclasses.replace(reply, ranked=(first, *(one for one in reply.ranked if one is not first)))
+        assert told.strategy is first.candidate.strategy
+        reason = _reason(told.ranked, told.choice, told.reading)
+        assert f"The reply {WAYS[first.candidate.strategy]}" in reason and "_" not in reason
+        assert ("suits the turn most" in reason) is (first is other)
+    assert dataclasses.replace(reply, hand_over="customer-care").strategy is Strategy.OTHER
+
+
+def test_programs_are_given_names_of_what_spoke_for_a_way_and_people_sentences(champion: Champion) -> None:
+    told = ReplyAnswer.of(respond(champion, profile("customer_service"), ANGRY))
+    assert told.because_of and set(told.because_of) <= set(read_chooser().features)
+    assert told.because == list(sentences(told.because_of))
+    assert told.strategy == told.candidates[0].strategy and told.suits_most == max(told.strategies, key=lambda way: told.strategies[way])
+
+
+def test_all_that_may_speak_for_a_way_has_words_and_a_language_without_has_english() -> None:
+    names = read_chooser().features
+    assert len(set(clauses(names))) == len(names) and clauses(names, "xx") == clauses(names, "en")
+    assert all(re.fullmatch(r"[A-Z][a-z].*[a-z]\.", sentence) for sentence in sentences(names))
+
+
+def test_the_persons_own_words_are_said_back_by_one_candidate_a_way() -> None:
+    purpose, said = profile("support_companion"), Said("My brother borrowed my car and lied about it.", "anger", 0.5, "en")
+    shares = {way: 1 / len(Strategy) for way in Strategy}
+    for way in (Strategy.RESTATEMENT, Strategy.QUESTION):
+        own = [one.text for one in written(purpose, Choice({**shares, way: 0.5}, ()), said, ()) if one.strategy is way]
+        assert sum(bool(re.search(r"your (brother|car)", text)) for text in own) == 1, own
+
+
+def test_a_talk_that_replies_continue_is_heard_with_each_as_with_it_alone(champion: Champion) -> None:
+    talks = [[*ANGRY, Turn(text, "agent")] for text in ("It was sent today.", "Nobody answers my letters.", ANGRY[2].text)]
+    for together, talk in zip(champion.hear(talks), talks, strict=True):
+        (alone,) = champion.hear([talk])
+        assert together.probabilities == pytest.approx(alone.probabilities, abs=2e-3)
+        assert together.following == pytest.approx(alone.following, abs=2e-3)
 
 
 def test_a_state_above_the_routes_bound_hands_over_in_the_persons_language(champion: Champion) -> None:
