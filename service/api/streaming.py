@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -63,21 +64,18 @@ class Session:
         bounds = self.served.streams.bounds
         source = await self._open()
         self.began = time.monotonic()
-        tasks = [asyncio.create_task(work) for work in (self._take(source), self._tell(source))]
+        ended = asyncio.Event()
+        tasks = [asyncio.create_task(work) for work in (self._take(source, ended), self._tell(source, ended))]
         try:
-            done, _ = await asyncio.wait(tasks, timeout=bounds.longest_s, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(bounds.longest_s):
+                await asyncio.gather(*tasks)
+        except TimeoutError:
+            told = f"a stream ends after {bounds.longest_s:.0f} s: open another"
+            raise Problem(408, "too-long", "The stream was long enough", told) from None
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if not done:
-            raise Problem(408, "too-long", "The stream was long enough", f"a stream ends after {bounds.longest_s:.0f} s: open another")
-        for task in done:
-            task.result()
-        last = await self.served.streams.read(source)
-        if last is not None:
-            await self._send(ReadingAnswer.of(last))
-            self.readings += 1
         await self._send(EndedAnswer(readings=self.readings, dropped=source.dropped))
         await self.websocket.close(1000)
 
@@ -127,27 +125,30 @@ class Session:
             return Camera(self.champion, bounds)
         return Microphone(self.champion, question.rate_hz, bounds)
 
-    async def _take(self, source: Source) -> None:
+    async def _take(self, source: Source, ended: asyncio.Event) -> None:
         """Take messages until the asker ends the stream."""
         bounds, pace = self.served.streams.bounds, _Pace(self.served.streams.bounds.messages_a_second)
         while True:
             message = await self._next(bounds.idle_s)
             if isinstance(message, str):
                 _question(EndQuestion, message)
+                ended.set()
                 return
             source.push(round((time.monotonic() - self.began) * 1000), message)
             await pace.keep()
 
-    async def _tell(self, source: Source) -> None:
-        """Read the window again and again while something new comes."""
+    async def _tell(self, source: Source, ended: asyncio.Event) -> None:
+        """Read the window again and again while something new comes, and once when it has ended."""
         every_s = self.served.streams.bounds.every_ms / 1000
         while True:
-            began = time.monotonic()
+            began, last = time.monotonic(), ended.is_set()
             reading = await self.served.streams.read(source)
             if reading is not None:
                 await self._send(ReadingAnswer.of(reading))
                 self.readings += 1
-            await asyncio.sleep(max(every_s - (time.monotonic() - began), 0))
+            if last:
+                return
+            await _set_within(ended, every_s - (time.monotonic() - began))
 
     async def _next(self, wait_s: float) -> str | bytes:
         """The next message."""
@@ -181,6 +182,13 @@ class Session:
             await self.websocket.close(CLOSED_WITH + problem.status, problem.title)
         except (WebSocketDisconnect, RuntimeError):
             log.debug("stream %s: the asker went away before the end", request_id_of(self.websocket.scope))
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, so long at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(max(seconds, 0)):
+            await event.wait()
 
 
 class _Pace:
