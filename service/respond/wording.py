@@ -157,13 +157,18 @@ class Said:
     language: str
 
 
+TWICE = re.compile(r"\b(you(?: have| had)? \w+) that \1\b", re.IGNORECASE)
+
+
 def fill(template: Template, said: Said) -> str | None:
-    """The template's text with its slots filled; None where one cannot be, or does not agree with the verb beside it."""
+    """The template's text with its slots filled; None where one cannot be, does not agree with the verb beside it, or says the same twice
+    ("you wrote that you wrote").
+    """
     filled = {slot: _FILLERS[slot](said) for slot in template.slots}
     if any(words is None for words in filled.values()) or _disagrees(template, filled.get(Slot.TOPIC), said.language):
         return None
     text = template.text.format(**{slot.value: words for slot, words in filled.items()})
-    return text[:1].upper() + text[1:]
+    return None if TWICE.search(text) else text[:1].upper() + text[1:]
 
 
 def _disagrees(template: Template, what: str | None, language: str) -> bool:

@@ -236,3 +236,11 @@ def test_a_hostile_text_costs_little(text: str):
     begun = time.process_time()
     back(text), about(text)
     assert time.process_time() - begun < 1.0
+
+
+def test_a_template_that_would_say_the_same_twice_is_left_out():
+    wrote = Template(Strategy.QUESTION, "You wrote that {said}.", "en")
+    assert fill(wrote, Said("I wrote three times and nobody answers!", "anger", 0.9, "en")) is None
+    assert (
+        fill(wrote, Said("I have been waiting for my lamp.", "anger", 0.9, "en")) == "You wrote that you have been waiting for your lamp."
+    )
