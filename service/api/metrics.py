@@ -34,6 +34,7 @@ class Metrics:
         self.media_waiting = Gauge(
             "feelm_media_waiting", "Uploaded files that are read or wait.", registry=own, multiprocess_mode="livesum"
         )
+        self.streams = Gauge("feelm_streams", "Voices and faces that are read now.", registry=own, multiprocess_mode="livesum")
         self.jobs = Counter("feelm_jobs", "Jobs by how they ended.", ("state",), registry=own)
         self.model = Gauge(
             "feelm_model_info", "1: this champion answers.", ("version", "declared_use"), registry=own, multiprocess_mode="livemax"

@@ -50,7 +50,11 @@ class Session:
             with self.served.streams.place() as there:
                 if not there:
                     raise busy(f"{self.served.streams.there} streams are being read", RETRY_S)
-                await self._serve()
+                self.served.metrics.streams.inc()
+                try:
+                    await self._serve()
+                finally:
+                    self.served.metrics.streams.dec()
         except WebSocketDisconnect:
             log.debug("stream %s: the asker went away", request_id_of(self.websocket.scope))
         except Problem as problem:

@@ -230,6 +230,7 @@ def test_more_streams_than_there_is_room_for_are_asked_to_come_back(bounded: Tes
         with bounded.websocket_connect(STREAMS) as second:
             _, answer, code = ended(second)
         assert code == 4503 and answer["problem"]["type"].endswith("busy")
+        assert "\nfeelm_streams 1.0" in bounded.get("/metrics").text
         left(first)
     until = time.monotonic() + 5
     while bounded.app.state.service.streams.there and time.monotonic() < until:  # type: ignore[attr-defined]
