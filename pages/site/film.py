@@ -16,7 +16,7 @@ from pages.site.shell import FilmParts, film_parts, render_site
 
 @dataclass(frozen=True)
 class SitePage:
-    """What the template shows; `sheet` is where the page's own style lies, `video` where the film does (None: `no_video` says why not)."""
+    """What the template shows; `sheet` is where the page's own style lies."""
 
     film_id: str
     title: str
@@ -29,7 +29,7 @@ class SitePage:
 
 @dataclass(frozen=True)
 class Player:
-    """The film, or why it is not there."""
+    """Where the film and a picture of it lie; without a `video`, `no_video` says why."""
 
     title: str
     credit: str
