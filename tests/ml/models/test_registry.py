@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,8 +58,8 @@ def test_before_the_first_model_there_is_no_champion(storage: Storage, tmp_path:
 
 def test_four_processes_may_start_a_fresh_registry_at_once(storage: Storage, tmp_path: Path) -> None:
     folders = [model(tmp_path / name, name) for name in ("one", "two", "three", "four")]
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        versions = pool.starmap(register, [(tmp_path / "home", folder) for folder in folders], chunksize=1)
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+        versions = list(pool.map(register, [tmp_path / "home"] * 4, folders))
     assert sorted(versions) == [1, 2, 3, 4]
 
 
