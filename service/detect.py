@@ -168,7 +168,7 @@ def _words(scratch: Home) -> dict[str, _Words]:
 
 def _detect_picture(home: Home, path: Path, explain: bool) -> Detection:
     """Each face of a still picture as a unit of its own, the largest first."""
-    from ml.features.face.live import FaceReader
+    from service.faces import FaceReader
 
     model = load_model(champion_folder(home))
     if path.stat().st_size > LARGEST_FILE:

@@ -21,8 +21,21 @@ from ml.models.predict import EmotionModel, model_opinions, probabilities_of
 from ml.models.training_set import FILMS
 
 if TYPE_CHECKING:
-    from ml.features.face.live import SeenFace
+    from ml.features.face.build import UnitCrops
+    from ml.features.face.place import Place
     from ml.features.voice.live import HeardVoice
+
+
+@dataclasses.dataclass(frozen=True)
+class SeenFace:
+    """FACE_FEATURES float32 (n,) of one face over some pictures, NaN where not measured, its crops (one unit), where it was last, and how
+    many faces are seen at once.
+    """
+
+    features: np.ndarray
+    crops: UnitCrops
+    place: Place
+    n_faces: float
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,8 +30,8 @@ from service.streams.sound import SoundRing
 from service.turns import DIGITS, rounded
 
 if TYPE_CHECKING:
-    from ml.features.face.live import FaceReader, Look, SeenFace
     from ml.features.voice.live import VoiceReader
+    from service.faces import FaceReader, Look, SeenFace
 
 WHOLE_MS = 1000
 """Windows over pictures begin at whole seconds, so that what is read of a body serves all windows that it is in."""
@@ -86,7 +86,7 @@ class Readers:
     @cached_property
     def face(self) -> FaceReader:
         """Of pictures."""
-        from ml.features.face.live import FaceReader
+        from service.faces import FaceReader
 
         return FaceReader()
 

@@ -11,8 +11,6 @@ from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 
-import yaml
-
 from corpus.paths import Home
 from corpus.terms import FeelmError, Rights
 
@@ -53,6 +51,8 @@ def allowed_rights(home: Home, use: Use) -> frozenset[Rights]:
     Raises:
         FeelmError: the settings are not YAML, or do not list rights for the use.
     """
+    import yaml  # the rule itself is asked on machines that have torch, numpy and safetensors alone
+
     path = settings_file(home)
     try:
         return frozenset(Rights(value) for value in yaml.safe_load(path.read_text(encoding="utf-8"))["rights"][use.value])

@@ -26,11 +26,12 @@ from corpus.films.sampling import BODY_MS, PICTURE_WIDTH, SAMPLE_MS, FaceWatch, 
 from corpus.films.tracks import MINIMUM_TRACK_SCORE, find_tracks
 from ml.features.extractor import Block, joined
 from ml.features.face.bodies import Posture, no_posture, posture_of
-from ml.features.face.build import FACE_FEATURES, Readings, UnitCrops, choose, columns_of, describe, speeds, unit_crops
+from ml.features.face.build import FACE_FEATURES, Readings, choose, columns_of, describe, speeds, unit_crops
 from ml.features.face.extractor import FaceChunk, FaceExtractor
 from ml.features.face.place import Place
 from ml.features.face.pose import POSTURE_DIMENSIONS, BodyChunk, PostureExtractor
 from ml.features.people import People
+from ml.models.window import SeenFace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,17 +40,6 @@ __all__ = ["PICTURE_WIDTH", "FaceReader", "Look", "SeenFace"]
 
 _OWN = "seen"
 _NOBODY_NAMED = People({}, None)
-
-
-@dataclass(frozen=True)
-class SeenFace:
-    """FACE_FEATURES float32 (n,) of one face over some pictures, NaN where not measured, its crops (one unit), where it was last, and how
-    many faces are seen at once."""
-
-    features: np.ndarray
-    crops: UnitCrops
-    place: Place
-    n_faces: float
 
 
 @dataclass
