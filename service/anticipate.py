@@ -16,7 +16,8 @@ from ml.models import foresight
 from ml.models.dataset import FloatArray
 from ml.models.dialogue import HeardTurns, Turn
 from service.champion import Champion
-from service.turns import DetectedTurn, read_turn, rounded
+from service.digits import rounded
+from service.turns import DetectedTurn, read_turn
 
 MOST_CANDIDATES = 64
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,12 +29,11 @@ from ml.models.predict import EmotionModel, load_model, predict
 from ml.models.reasons import Effect, Why, reasons
 from ml.models.window import window_arrays
 from service.champion import champion_folder
+from service.digits import DIGITS, known
 from service.pictures import LARGEST_FILE, is_picture, read_picture
 
 UNCERTAIN_BELOW = 0.4
 """A top probability below this is shown as uncertain."""
-
-DIGITS = 4
 
 TEXT_SUFFIXES = (".txt", ".md")
 SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".ttml", ".dfxp", ".smi")
@@ -210,7 +208,7 @@ def _pairs(rows: pd.DataFrame, predicted: pd.DataFrame) -> list[tuple[pd.Series,
 
 def _unit(row: pd.Series, prediction: pd.Series, present: BoolArray, words: _Words, why: Why | None) -> DetectedUnit:
     probabilities = tuple(round(float(prediction[column]), DIGITS) for column in PROBABILITY_COLUMNS)
-    levels = {name: _known(float(prediction[name])) for name in LEVELS}
+    levels = {name: known(float(prediction[name])) for name in LEVELS}
     unread = isinstance(row["text"], str) and has_words(row["text"]) and not words.read
     return DetectedUnit(
         start_ms=None if pd.isna(row["start_ms"]) else int(row["start_ms"]),
@@ -228,10 +226,6 @@ def _unit(row: pd.Series, prediction: pd.Series, present: BoolArray, words: _Wor
         read=words.read,
         why=why,
     )
-
-
-def _known(value: float) -> float | None:
-    return round(value, DIGITS) if math.isfinite(value) else None
 
 
 Timed = tuple[int | None, int | None, str]

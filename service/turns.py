@@ -6,7 +6,6 @@ apart. Where it is asked why, the networks are asked again with parts left out, 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +19,7 @@ from ml.models.explain import explain_units
 from ml.models.reasons import Why, reasons
 from service.champion import Champion, Origin
 from service.detect import UNCERTAIN_BELOW
-
-DIGITS = 4
+from service.digits import known, rounded
 
 
 @dataclass(frozen=True)
@@ -126,19 +124,10 @@ def read_turn(turn: Turn, probabilities: FloatArray, heard: HeardTurns, row: int
         emotion=EMOTIONS[best],
         confidence=said[best],
         probabilities=said,
-        intensity=_known(levels["intensity"]),
-        valence=_known(levels["valence"]),
-        arousal=_known(levels["arousal"]),
+        intensity=known(levels["intensity"]),
+        valence=known(levels["valence"]),
+        arousal=known(levels["arousal"]),
         uncertain=said[best] < UNCERTAIN_BELOW or not read,
         read=read,
         why=why,
     )
-
-
-def rounded(probabilities: FloatArray) -> tuple[float, ...]:
-    """Seven probabilities as they are told."""
-    return tuple(round(p, DIGITS) for p in probabilities.tolist())
-
-
-def _known(value: float) -> float | None:
-    return round(value, DIGITS) if math.isfinite(value) else None

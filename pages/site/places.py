@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-SERVED_NAV = (("Films", "/films"), ("Compare", "/compare"), ("Talk", "/talk"), ("Script", "/script"))
+SERVED_NAV = (("Films", "/films"), ("Compare", "/compare"), ("Talk", "/talk"), ("Script", "/script"), ("API", "/v1/docs"))
 
 
 class Places(Protocol):

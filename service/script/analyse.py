@@ -16,12 +16,13 @@ from corpus.terms import EMOTIONS
 from ml.models.dialogue import HeardTurns
 from service.anticipate import Reaction, foresee
 from service.champion import Champion, Origin
+from service.digits import rounded
 from service.pieces import Pieces, done
 from service.script.bounds import Bounds, read_bounds
 from service.script.course import Course, course_of, valence_of
 from service.script.hear import HeardScene, hear_scene, usual_language
 from service.script.read import Layout, Script, ScriptScene, ScriptTurn, Unspoken
-from service.turns import DetectedTurn, detected, rounded
+from service.turns import DetectedTurn, detected
 
 
 @dataclass(frozen=True)

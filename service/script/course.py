@@ -13,7 +13,8 @@ import numpy as np
 
 from ml.evaluation.arcs import LEAST, POINTS, shape, smoothed_course, turning_points
 from ml.models.reading import implied_affect
-from service.turns import DIGITS, DetectedTurn
+from service.digits import DIGITS
+from service.turns import DetectedTurn
 
 
 @dataclass(frozen=True)

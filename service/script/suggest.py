@@ -16,13 +16,14 @@ import numpy as np
 from corpus.terms import EMOTIONS, FeelmError
 from ml.models.dialogue import Turn
 from service.champion import Champion, Origin
+from service.digits import DIGITS
 from service.respond.film_lines import LEAST_ALIKE, FilmLines
 from service.script.analyse import characters_of
 from service.script.course import Course, course_of, valence_of
 from service.script.hear import REACH, usual_language
 from service.script.operations import Rewording, read_operations, reworded
 from service.script.read import ScriptScene, ScriptTurn
-from service.turns import DIGITS, DetectedTurn, detected
+from service.turns import DetectedTurn, detected
 
 NEAR = 2 * REACH
 """Lines to each side of the place that is to be moved that candidates are heard with."""

@@ -22,12 +22,12 @@ from ml.models.predict import EmotionModel
 from ml.models.window import SaidOfWindow, say
 from service.champion import Champion
 from service.detect import UNCERTAIN_BELOW
+from service.digits import known, rounded
 from service.pictures import PictureBounds, read_picture
 from service.safety.uses import Input
 from service.streams.bounds import Bounds
 from service.streams.sight import PictureQueue
 from service.streams.sound import SoundRing
-from service.turns import DIGITS, rounded
 
 if TYPE_CHECKING:
     from ml.features.voice.live import VoiceReader
@@ -213,7 +213,7 @@ def read_looks(model: EmotionModel, readers: Readers, looks: tuple[Look, ...]) -
 
 def _reading(said: SaidOfWindow, span: tuple[int, int], absent: Doubt, dropped: int, face: SeenFace | None = None) -> Reading:
     probabilities, best = rounded(said.probabilities), int(np.argmax(said.probabilities))
-    levels = {name: _known(level) for name, level in zip(LEVELS, said.levels.tolist(), strict=True)}
+    levels = {name: known(level) for name, level in zip(LEVELS, said.levels.tolist(), strict=True)}
     low = Doubt.LOW_CONFIDENCE if probabilities[best] < UNCERTAIN_BELOW else None
     return Reading(
         *span,
@@ -228,7 +228,3 @@ def _reading(said: SaidOfWindow, span: tuple[int, int], absent: Doubt, dropped: 
         faces=None if face is None else face.n_faces,
         place=None if face is None else face.place,
     )
-
-
-def _known(value: float) -> float | None:
-    return round(value, DIGITS) if math.isfinite(value) else None

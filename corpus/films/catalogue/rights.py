@@ -12,9 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from corpus.paths import Home
+from corpus.sources import PROJECT
 from corpus.terms import FeelmError, Rights
-
-PROJECT = Path(__file__).resolve().parents[3]
 
 
 class Use(StrEnum):

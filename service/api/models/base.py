@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from corpus.terms import EMOTIONS
 from ml.models.reasons import Effect, Why
 from service.champion import Origin
+
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""ISO 8601, UTC."""
 
 
 class Question(BaseModel):

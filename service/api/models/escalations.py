@@ -7,12 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from service.api.models.base import Answer, Question
+from service.api.models.base import Answer, Moment, Question
 from service.api.models.detect import printable
 from service.safety.escalation import Escalation, State
-
-Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-"""ISO 8601, UTC."""
 
 
 def _is_named(value: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
 from pydantic import Field
 
@@ -11,13 +9,10 @@ from corpus.terms import EMOTIONS
 from ml.features.face.place import Place
 from service.api.jobs import Job, JobState
 from service.api.media import DetectedMedia
-from service.api.models.base import Answer, OriginAnswer, Probabilities, Question, WhyAnswer
+from service.api.models.base import Answer, Moment, OriginAnswer, Probabilities, Question, WhyAnswer
 from service.api.models.detect import Language
 from service.api.models.problem import ProblemAnswer
 from service.detect import DetectedUnit, Detection
-
-Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-"""ISO 8601, UTC."""
 
 
 class MediaQuestion(Question):
