@@ -86,6 +86,9 @@ class Guard:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > limits.header_bytes:
             told = f"the headers have more than {limits.header_bytes} bytes"
             raise Problem(431, "headers-too-large", "The headers are too large", told)
+        if "content-length" in headers and "transfer-encoding" in headers:
+            told = "give Content-Length or Transfer-Encoding: with both, a proxy before the service may see another end (RFC 9112, 6.1)"
+            raise Problem(400, "two-lengths", "The request has two lengths", told)
         self._check_host(headers)
         _check_origin(scope, headers)
         is_health, is_metrics = path.startswith(HEALTH), path == METRICS

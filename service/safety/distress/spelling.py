@@ -29,9 +29,12 @@ class Keywords:
         self._maskable = sorted(word for word in words if len(word) >= LEAST_MASKED)
         self.known = frozenset(known) | self.words
         self._without: dict[str, list[str]] = {}
+        self._doubled: dict[str, list[str]] = {}
         for word in sorted(self.words):
             for shorter in _shorter(word, allowed(word)):
                 self._without.setdefault(shorter, []).append(word)
+            for spelling in _doubled(word):
+                self._doubled.setdefault(spelling, []).append(word)
         self.meant = lru_cache(maxsize=20_000)(self._meant)
 
     def _meant(self, word: str) -> tuple[str, ...]:
@@ -44,7 +47,8 @@ class Keywords:
             found for shorter in _shorter(word, 2 if len(word) >= TWO_WRONG_FROM - 2 else 1) for found in self._without.get(shorter, ())
         }
         ranked = sorted((distance(word, found), found[0] != word[0], found) for found in near)
-        return tuple(found for away, other, found in ranked if away <= (1 if other else allowed(found)))[:3]
+        meant = (found for away, other, found in ranked if away <= (1 if other else allowed(found)))
+        return tuple(dict.fromkeys((*self._doubled.get(word, ()), *meant)))[:3]
 
     def _masked(self, word: str) -> tuple[str, ...]:
         """Keywords whose letters are partly covered by stars."""
@@ -56,6 +60,14 @@ class Keywords:
 def allowed(word: str) -> int:
     """How many letters of a keyword may be wrong."""
     return 2 if len(word) >= TWO_WRONG_FROM else 1
+
+
+def _doubled(word: str) -> set[str]:
+    """What is left of a word without a letter between two of a kind, since doubled letters are folded into one: two letters less, by one
+    typo ("suiide" is read as "suide").
+    """
+    short = {word[:place] + word[place + 2 :] for place in range(1, len(word) - 1) if word[place - 1] == word[place + 1]}
+    return {spelling for spelling in short if len(spelling) >= LEAST_LETTERS - 1}
 
 
 def _shorter(word: str, letters: int) -> set[str]:

@@ -101,6 +101,16 @@ def test_what_is_no_request_is_refused_and_the_server_goes_on(live: Live, sent: 
     assert httpx.get(f"{live.address}/health/live").status_code == 200
 
 
+def test_a_request_with_two_lengths_is_refused_whatever_is_in_it(live: Live) -> None:
+    at = urlsplit(live.address)
+    with socket.create_connection((at.hostname, at.port), timeout=30) as connection:
+        head = "POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5\r\n"
+        connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n".encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 400 and json.load(answer)["type"].endswith(":two-lengths")
+
+
 def test_the_server_does_not_tell_what_it_is_made_of(live: Live) -> None:
     assert "server" not in httpx.get(f"{live.address}/health/live").headers
 

@@ -145,6 +145,11 @@ def test_a_typo_in_a_word_of_five_letters_is_read_over(text, which, how, place, 
     assert {Strength.STRONG, Strength.WEAK} & strengths(" ".join(words))
 
 
+@pytest.mark.parametrize("word", ["suiide", "suiiide", "Suiide"])
+def test_a_letter_left_out_between_two_of_a_kind_is_one_typo(word):
+    assert Strength.STRONG in strengths(f"I am thinking about {word}")
+
+
 STYLES = {
     "bold": (0x1D400, 0x1D41A),
     "script": (0x1D4D0, 0x1D4EA),
