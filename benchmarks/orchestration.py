@@ -32,7 +32,7 @@ from benchmarks.common import CpuClock, table, write_result
 from corpus.paths import Home
 from orchestration.due import assets_of, plan
 from orchestration.execution import Job, execute
-from orchestration.instance import prepare_dagster_home, sync_partitions
+from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 from orchestration.wanted import FILM_LINKS
 from tests.corpus.films.conftest import texture, write_film
 from tests.orchestration.stub_chain import record_in_dagster, stub_home, work_through
@@ -127,7 +127,7 @@ def seed(root: Path, films: int) -> None:
 
 def _tell(home: Home, keys: list[str]) -> None:
     prepare_dagster_home(Workspace(home))
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         sync_partitions(Workspace(home), instance)
         record_in_dagster(home, instance, (*FILM_LINKS, PAGE), keys)
         record_in_dagster(home, instance, ("champion",), [""])
@@ -136,14 +136,14 @@ def _tell(home: Home, keys: list[str]) -> None:
 def look(root: Path) -> Looks:
     """Looks at the home."""
     home = _opened(root)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         return _looks(home, instance)
 
 
 def measure(root: Path) -> tuple[Looks, Added]:
     """Looks at the home, then two films added to it, of which the second is counted."""
     home = _opened(root)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         looks = _looks(home, instance)
         _add(home, instance)
         return looks, _add(home, instance)
@@ -234,7 +234,7 @@ def measure_steps(root: Path) -> Steps:
 
     home = _opened(root)
     spent: list[Spent] = []
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         _drop(home)
         (request,) = tick(film_library, instance)
         repository = ReconstructableRepository.for_module("benchmarks.stub_definitions", "defs", str(Path.cwd()))

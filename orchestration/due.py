@@ -16,7 +16,7 @@ from assets.telling import asset_of
 from assets.workspace import Workspace
 from corpus.datasets.registry import CORPORA
 from orchestration.execution import failures_of
-from orchestration.instance import prepare_dagster_home
+from orchestration.instance import dagster_instance, prepare_dagster_home
 from orchestration.launching import PARTITION_TAG, failing_checks, failing_films
 from orchestration.tags import LINK_OF
 from orchestration.wanted import FILM_LINKS, GOLD_LINKS, MODEL_LINKS, failing_words
@@ -154,7 +154,7 @@ def plan(workspace: Workspace, film_ids: Sequence[str] | None = None) -> Plan:
     if not workspace.home.dagster.is_dir():
         return _plan(workspace, None, here, film_ids is None, waiting)
     prepare_dagster_home(workspace)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         return _plan(workspace, instance, here, film_ids is None, waiting)
 
 

@@ -18,6 +18,7 @@ import dagster as dg
 
 from assets.telling import ONLY_STALE_TAG
 from corpus.processes import end_with_parent
+from orchestration.instance import dagster_instance
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.objects import StepFailureData
@@ -51,7 +52,7 @@ def execute(job: Job) -> Outcome:
     """Materialise the job's assets with their checks, on the instance of DAGSTER_HOME; for a process of its own."""
     from orchestration.definitions import defs
 
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(name) for name in job.assets],

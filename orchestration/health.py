@@ -17,6 +17,7 @@ from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.alerting.alert import Alert, AlertKind
 from orchestration.alerting.outbox import Outbox
+from orchestration.instance import dagster_instance
 from service.safety.escalation import Queue, read_target
 
 SILENT_S = 300
@@ -93,7 +94,7 @@ def read_health(home: Home) -> Health:
     if not (home.dagster / "dagster.yaml").is_file():
         raise FeelmError(f"nothing has been run in {home.root}: `feelm run` or `feelm ui` begins")
     os.environ["DAGSTER_HOME"] = str(home.dagster)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         beats = tuple(_beats(instance))
         queued = [record.create_timestamp.timestamp() for record in instance.get_run_records(_runs(dg.DagsterRunStatus.QUEUED))]
         running = instance.get_runs_count(_runs(*UNFINISHED))

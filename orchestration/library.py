@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import pandas as pd
 
 from assets.chain import is_fresh
@@ -25,7 +24,7 @@ from corpus.paths import Home, content_version
 from corpus.terms import FeelmError
 from ml.models.training_set import one_perspective
 from orchestration.execution import Job, Outcome, execute_all
-from orchestration.instance import prepare_dagster_home, sync_partitions
+from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 from orchestration.run import log_path
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def judge_delivered(home: Home, delivered: Sequence[InboxFile]) -> list[Decision
     """Read files of the inbox and put them through the gate, each as a Dagster run; what was decided."""
     workspace = Workspace(home)
     prepare_dagster_home(workspace)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         sync_partitions(workspace, instance)
     jobs = [Job(("annotation_batches",), entry.batch_id) for entry in delivered]
     return [_decision(home, outcome) for outcome in execute_all(jobs, 1, log_path(workspace))]

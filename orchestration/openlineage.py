@@ -23,7 +23,7 @@ from assets.workspace import Workspace
 from corpus.datasets.registry import CORPORA
 from corpus.paths import Home, write_text
 from corpus.terms import FeelmError
-from orchestration.instance import prepare_dagster_home
+from orchestration.instance import dagster_instance, prepare_dagster_home
 
 TIMEOUT_S = 30.0
 PAGE = 1000
@@ -65,7 +65,7 @@ def read_steps(workspace: Workspace) -> Iterator[Step]:
     if not workspace.home.dagster.is_dir():
         return
     prepare_dagster_home(workspace)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         steps: dict[tuple[str, str, str], list[_Materialisation]] = defaultdict(list)
         for key in instance.all_asset_keys():
             for event in _computed(instance, key):

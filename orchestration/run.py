@@ -22,7 +22,7 @@ from corpus.annotations.decisions import read_decision
 from corpus.terms import FeelmError
 from orchestration.due import PARTITIONED, Known, Row, assets_of, due_links, phases, unsound_films
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
-from orchestration.instance import prepare_dagster_home, sync_partitions
+from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 from orchestration.launching import failing_checks
 from orchestration.wanted import failing_words
 
@@ -160,7 +160,7 @@ def _single_flight(workspace: Workspace) -> Iterator[None]:
 @contextmanager
 def _instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     prepare_dagster_home(workspace)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         close_dead_runs(instance)
         sync_partitions(workspace, instance)
         write_stage_list(workspace)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
-import dagster as dg
 from rich.console import Console
 
 from assets.snapshot import write_stage_list
@@ -22,7 +21,7 @@ from assets.workspace import Workspace
 from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.execution import close_dead_runs
-from orchestration.instance import prepare_dagster_home, sync_partitions
+from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 
 HOST = "127.0.0.1"
 STOP_AFTER_S = 15.0
@@ -36,7 +35,7 @@ def serve_ui(home: Home, port: int, read_only: bool, console: Console) -> None:
     """
     workspace = Workspace(home)
     prepare_dagster_home(workspace)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         close_dead_runs(instance)
         sync_partitions(workspace, instance)
         write_stage_list(workspace)

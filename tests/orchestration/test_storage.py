@@ -6,11 +6,13 @@ import platform
 import signal
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
 import dagster as dg
+import psycopg2
 import pytest
 import yaml
 from dagster_postgres.event_log import PostgresEventLogStorage
@@ -25,7 +27,15 @@ from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.due import Known
 from orchestration.execution import HOST_TAG, PID_TAG, Job, close_dead_runs, execute_all
-from orchestration.instance import check_reachable, dagster_settings, prepare_dagster_home, prepare_storage, sync_partitions
+from orchestration.instance import (
+    KEPT_S,
+    check_reachable,
+    dagster_instance,
+    dagster_settings,
+    prepare_dagster_home,
+    prepare_storage,
+    sync_partitions,
+)
 from tests.conftest import REPOSITORY
 from tests.orchestration.serving import counting_film, feelm
 from tests.storage import PASSWORD, Server, Storage
@@ -94,6 +104,28 @@ def test_on_postgres_nothing_of_dagster_lies_in_files(postgres: Server, workspac
         assert isinstance(instance.event_log_storage, PostgresEventLogStorage)
         assert not instance.telemetry_enabled
     assert not list(workspace.home.root.rglob("*.db"))
+
+
+def test_connections_to_postgres_are_used_for_many_events_and_a_server_that_ended_them_is_met_by_new_ones(
+    postgres: Server, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = postgres.fresh()
+    for name, value in storage.variables.items():
+        monkeypatch.setenv(name, value)
+    prepare_storage(workspace)
+    made: list[float] = []
+    connect = psycopg2.connect
+    monkeypatch.setattr(psycopg2, "connect", lambda *given, **named: made.append(time.monotonic()) or connect(*given, **named))
+    with dagster_instance() as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("seen"))
+        made.clear()
+        for _ in range(20):
+            instance.report_runless_asset_event(dg.AssetMaterialization("seen"))
+        assert len(made) < 20, "not even one an event"
+        postgres.disconnect(storage)
+        time.sleep(KEPT_S + 0.1)
+        instance.report_runless_asset_event(dg.AssetMaterialization("seen"))
+        assert len(instance.fetch_materializations(dg.AssetKey("seen"), limit=100).records) == 22
 
 
 def test_preparing_again_changes_nothing(storage: Storage, workspace: Workspace) -> None:
