@@ -21,6 +21,7 @@ from service.api.guard import Guard
 from service.api.jobs import Jobs
 from service.api.keys import KeyRing
 from service.api.media import MediaReader
+from service.api.memory import share_heaps
 from service.api.metrics import Metrics
 from service.api.openapi import describe
 from service.api.settings import Settings, check_reach
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """The application that `feelm serve` described in the environment."""
+    share_heaps()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     logging.getLogger("feelm").setLevel(logging.INFO)
     return create_app(Settings.from_json(os.environ[TOLD_BY]))
