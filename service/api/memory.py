@@ -1,7 +1,7 @@
 """How much memory a serving process takes for its threads.
 
-The C library of Linux (glibc) gives each thread that allocates a heap of its own, which keeps what was freed in it. A service whose requests
-come to many threads grows by some 50 MB so in its first seconds under load. Two heaps are enough where two threads compute.
+The C library of Linux (glibc) gives each thread that allocates a heap of its own, which keeps what was freed in it. A service whose
+requests come to many threads grows by some 50 MB so in its first seconds under load. Two heaps are enough where two threads compute.
 """
 
 from __future__ import annotations
