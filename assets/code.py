@@ -1,8 +1,8 @@
 """Code versions: a fixed-width digest of the modules that make an artifact.
 
 The digest covers a stage's module and all of this project's modules that it imports, at any depth, found by reading the sources. It
-is taken over the syntax tree without docstrings, so that comments and layout change nothing and behaviour does. Data files that
-travel with the code (templates, suites) are taken by their bytes.
+is taken over the syntax tree without docstrings, so that comments and layout change nothing and behaviour does. What was read of a
+source is kept beside the environment, as Python keeps bytecode: every process needs all versions, and trees take a second.
 """
 
 from __future__ import annotations
@@ -10,20 +10,31 @@ from __future__ import annotations
 import ast
 import gc
 import hashlib
+import json
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from corpus.paths import write_json
+
 PROJECT = Path(__file__).resolve().parent.parent
 ROOMS = ("corpus", "ml", "pages", "quality", "service")
+KEPT = Path(sys.prefix) / "share" / "feelm" / f"code-{sys.implementation.cache_tag}.json"
+"""By source its facts, its digest and the names that it imports; Python's version is in the name, since trees differ with it."""
+
+SETTLED_S = 2.0
+"""A source that was written so lately may be written again within a tick of its clock: it is not kept."""
 
 
 def code_version(modules: Iterable[str], data: Iterable[str] = ()) -> str:
     """Hex md5 (32 characters) over the import closure of `modules` and the files matching the `data` globs.
 
-    Fixed width, because Dagster joins versions without a delimiter (dagster-io/dagster#34184). A process that runs on keeps what it found
-    first, as it keeps the modules that it loaded.
+    Data files that travel with the code (templates, suites) are taken by their bytes. Fixed width, because Dagster joins versions without
+    a delimiter (dagster-io/dagster#34184). A process that runs on keeps what it found first, as it keeps the modules that it loaded.
     """
     return _version(frozenset(modules), tuple(data))
 
@@ -40,10 +51,10 @@ def _version(modules: frozenset[str], data: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class _Read:
-    """What is kept of a source: a tree of syntax takes forty times its memory."""
+    """What is kept of a source: a tree of syntax takes forty times its memory. `names` may be modules or what is in them."""
 
     digest: str
-    imports: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 @cache
@@ -54,7 +65,8 @@ def _closure(modules: frozenset[str]) -> frozenset[str]:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            waiting.extend(_read(module).imports)
+            waiting.extend(filter(_source, _read(module).names))
+    _keep()
     return frozenset(found)
 
 
@@ -69,7 +81,43 @@ def _read(module: str) -> _Read:
     path = _source(module)
     if path is None:
         raise ModuleNotFoundError(f"no source for {module} under {PROJECT}")
-    return _without_cycles(lambda: _digested(ast.parse(path.read_text(encoding="utf-8"))))
+    stat = path.stat()
+    facts = f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
+    known = _kept().get(str(path))
+    if known is not None and known[0] == facts:
+        return _Read(known[1], tuple(known[2]))
+    read = _without_cycles(lambda: _digested(ast.parse(path.read_text(encoding="utf-8"))))
+    if time.time() - stat.st_mtime > SETTLED_S:
+        _new()[str(path)] = (facts, read.digest, read.names)
+    return read
+
+
+_Known = dict[str, tuple[str, str, tuple[str, ...]]]
+
+
+@cache
+def _kept() -> _Known:
+    """What was read before; nothing where there is no such file, or none that can be read: all is read again then."""
+    try:
+        known: _Known = json.loads(KEPT.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+@cache
+def _new() -> _Known:
+    """What this process has read and not kept."""
+    return {}
+
+
+def _keep() -> None:
+    """Add what was read to what is kept; an environment that nobody may write to goes without."""
+    if new := _new():
+        _kept().update(new)
+        new.clear()
+        with suppress(OSError):
+            write_json(KEPT, {path: known for path, known in _kept().items() if Path(path).is_file()})
 
 
 def _digested(tree: ast.Module) -> _Read:
@@ -82,8 +130,8 @@ def _digested(tree: ast.Module) -> _Read:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
-    imports = tuple(sorted(name for name in names if name.split(".")[0] in ROOMS and _source(name)))
-    return _Read(hashlib.md5(ast.dump(tree).encode(), usedforsecurity=False).hexdigest(), imports)
+    ours = tuple(sorted(name for name in names if name.split(".")[0] in ROOMS))
+    return _Read(hashlib.md5(ast.dump(tree).encode(), usedforsecurity=False).hexdigest(), ours)
 
 
 def _without_cycles(make: Callable[[], _Read]) -> _Read:

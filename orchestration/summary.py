@@ -3,7 +3,7 @@
 import math
 import textwrap
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -18,7 +18,9 @@ from ml.models.reasons import Effect, Why
 from orchestration.console import rows_table
 from orchestration.due import Due, Plan, State
 from orchestration.run import RunReport, costs
-from service.detect import DetectedUnit, Detection
+
+if TYPE_CHECKING:
+    from service.detect import DetectedUnit, Detection
 
 SHOWN_NAMES = 5
 """Of what a reason names."""
@@ -155,14 +157,14 @@ def _stages(workspace: Workspace) -> Table:
     return table
 
 
-def detection_tables(detection: Detection) -> Group:
+def detection_tables(detection: "Detection") -> Group:
     """Detected emotions, a row a unit, and where they were asked for the reasons."""
     explained = [unit for unit in detection.units if unit.why is not None]
     reasons: list[RenderableType] = [_reasons(explained), REASONS_READ] if explained else []
     return Group(_detected(detection), *reasons)
 
 
-def _detected(detection: Detection) -> Table:
+def _detected(detection: "Detection") -> Table:
     table = _table(
         f"{detection.source} (trained on: {detection.trained_on})",
         *("time", "words", "emotion", "next best", "valence, arousal", "from"),
@@ -178,7 +180,7 @@ def _detected(detection: Detection) -> Table:
     return table
 
 
-def _languages(detection: Detection) -> list[str]:
+def _languages(detection: "Detection") -> list[str]:
     """In which languages the words were read, and which are uncertain because the model does not know theirs."""
     read = sorted({unit.language for unit in detection.units if unit.read and unit.language})
     unread = sorted({unit.language for unit in detection.units if not unit.read and unit.language})
@@ -190,7 +192,7 @@ def _signed(level: float | None) -> str:
     return "-" if level is None else f"{level:+.2f}"
 
 
-def _span(unit: DetectedUnit) -> str:
+def _span(unit: "DetectedUnit") -> str:
     if unit.place is not None:
         return f"at {unit.place.x + unit.place.width / 2:.0%}, {unit.place.y + unit.place.height / 2:.0%}"
     return f"{unit.start_ms / 1000:.1f}-{unit.end_ms / 1000:.1f} s" if unit.start_ms is not None and unit.end_ms is not None else "-"
@@ -203,7 +205,7 @@ REASONS_READ = Text(
 )
 
 
-def _reasons(units: list[DetectedUnit]) -> Table:
+def _reasons(units: "list[DetectedUnit]") -> Table:
     """Why each unit's emotion is named, narrow enough for 80 columns."""
     table = Table(title="Why", title_justify="left")
     for name in ("time", "emotion", *MODALITIES, "lines and moments"):
