@@ -21,6 +21,7 @@ FILES = {
     "style.css": (FOLDER.parent / "style.css", "text/css"),
     "service.css": (FOLDER / "service.css", "text/css"),
     "common.js": (FOLDER / "common.js", "text/javascript"),
+    "keep.js": (FOLDER / "keep.js", "text/javascript"),
     "talk.js": (FOLDER / "talk.js", "text/javascript"),
     "talk.html": (FOLDER / "talk.html", "text/html"),
     "arc.js": (FOLDER / "arc.js", "text/javascript"),

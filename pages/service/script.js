@@ -2,6 +2,7 @@
 // Data becomes text, never markup; nothing is stored, here or there.
 import { EMOTIONS, ask, at, bars, introduce, made, percent, plainly, showOrigin, signed, tell, whyNamed } from "/assets/common.js";
 import { nearest, picture } from "/assets/arc.js";
+import { keep } from "/assets/keep.js";
 
 const MOST_UNDO = 100, MOST_TURNS_TOLD = 8;
 let text = "", analysis = null, scene = null, who = "", row = 0, edits = new Map(), history = [], changed = new Map();
@@ -357,6 +358,13 @@ function written() {
   }).join("\n\n");
 }
 
+// Saved is the scene that is shown, with its table.
+function save() {
+  showTable();
+  const title = scene.heading ? `Scene: ${scene.heading}` : "A scene and its arc";
+  keep(title, "feelm-scene", (page) => page.querySelector("#table").setAttribute("open", "")).catch(tell);
+}
+
 function step(event, lines, go) {
   const steps = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, PageDown: 10, PageUp: -10, Home: -lines.length, End: lines.length };
   if (!(event.key in steps)) return;
@@ -397,6 +405,7 @@ at("words").addEventListener("keydown", (event) => {
 at("leave").addEventListener("click", () => change(scene.lines[row].line, null));
 at("restore").addEventListener("click", () => change(scene.lines[row].line, scene.lines[row].reading.text));
 at("undo").addEventListener("click", () => { if (!busy && history.length) settle(history.at(-1), history.slice(0, -1)); });
+at("keep").addEventListener("click", save);
 at("anew").addEventListener("click", () => { at("text").value = written(); read(); });
 at("suggest").addEventListener("submit", (event) => { event.preventDefault(); if (!busy && scene) suggest(); });
 at("table").addEventListener("toggle", () => { if (at("table").open && scene) showTable(); });

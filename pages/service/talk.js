@@ -1,8 +1,9 @@
 // The conversation: what is said goes to /v1/respond, and all that the answer came of is shown. Data becomes text, never markup.
 import { USUAL_MARK, ask, at, bars, introduce, made, percent, plainly, showOrigin, signed, tell, whyNamed } from "/assets/common.js";
+import { keep } from "/assets/keep.js";
 
 const MOST_TURNS = 60, SHOWN = 5;
-const turns = [];
+const turns = [], whys = new Map();
 let conversation = null, domains = [], busy = false, answer = null, run = 0;
 
 function put(node) {
@@ -129,6 +130,7 @@ function setBusy(is) {
   busy = is;
   at("send").disabled = at("foresee").disabled = at("instead").disabled = is || !domains.length;
   at("domain").disabled = is || !domains.length;
+  at("keep").disabled = is || !turns.length;
   at("log").setAttribute("aria-busy", String(is));
 }
 
@@ -152,7 +154,8 @@ async function say(text) {
     if (given.disclosed) put(made("p", given.disclosed, "disclosed"));
     answer = { turn: reply, node: bubble(reply, given.kind) };
     at("own").value = given.text;
-    at("why").replaceChildren(...showHandOver(given), ...(given.reply ? showReply(given.reply, given.kind === "reply") : []));
+    whys.set(answer.node, [...showHandOver(given), ...(given.reply ? showReply(given.reply, given.kind === "reply") : [])]);
+    at("why").replaceChildren(...whys.get(answer.node));
     at("what-if").hidden = given.kind !== "reply";
     at("foreseen").replaceChildren();
     mark(given.text);
@@ -200,9 +203,20 @@ async function foresee(text) {
   }
 }
 
+// In a saved page every reply stands with what it came of, where here the last one does.
+function withReasons(page) {
+  const replies = at("log").querySelectorAll(".turn:not(.user)");
+  page.querySelectorAll("#log .turn:not(.user)").forEach((node, i) => {
+    const box = made("details", null, "came-of");
+    box.append(made("summary", "Why this reply"), ...whys.get(replies[i]).map((one) => one.cloneNode(true)));
+    node.after(box);
+  });
+}
+
 function startAgain() {
   run += 1;
   turns.length = 0;
+  whys.clear();
   conversation = answer = null;
   at("log").replaceChildren(made("p", "Nothing was said yet.", "empty"));
   at("why").replaceChildren(made("p", "Once something is answered, it is told here what the answer came of.", "empty"));
@@ -249,4 +263,5 @@ at("what-if").addEventListener("submit", (event) => {
 at("instead").addEventListener("click", () => { const text = at("own").value.trim(); if (text) sayInstead(text); });
 at("domain").addEventListener("change", () => { startAgain(); showGoal(); });
 at("again").addEventListener("click", startAgain);
+at("keep").addEventListener("click", () => keep("A conversation, and what its replies came of", "feelm-talk", withReasons).catch(tell));
 introduce(begin);

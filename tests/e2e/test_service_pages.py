@@ -1,6 +1,7 @@
 """The conversation and the script studio as a person uses them: a real browser against a real `feelm serve` on the small model."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -80,11 +81,7 @@ def test_why_is_told_in_words_and_so_is_the_name_of_a_reaction(page: Page) -> No
 
 def test_light_and_dark_and_a_phone_are_readable(page: Page) -> None:
     say(page, CALM)
-    for scheme in SCHEMES:
-        for width in (PHONE, DESKTOP):
-            show(page, scheme, width)
-            assert poor_contrast(page) == [] and too_wide(page) == []
-    page._send("Emulation.setEmulatedMedia", features=[])
+    readable_everywhere(page)
 
 
 def test_a_click_on_a_candidate_says_it_instead(page: Page) -> None:
@@ -133,6 +130,50 @@ def test_starting_again_forgets_what_was_said(page: Page) -> None:
     page.click("#again")
     assert page.ask("document.querySelectorAll('.turn').length") == 0
     assert not page.ask("!!document.querySelector('.candidates')")
+
+
+CATCH = "URL.createObjectURL = (blob) => { window.saved = blob; return 'blob:caught' }"
+STILL = "document.querySelectorAll('script, link, form, button, select, textarea, [role=listbox], [role=slider]').length"
+
+
+def saved(page: Page, folder: Path) -> str:
+    """What "Save as a page" gives, opened from a file in the same browser; its text as HTML."""
+    page.ask(CATCH)
+    page.click("#keep")
+    page.wait_for("the saved page", lambda: page.ask("!!window.saved"))
+    text = str(page.ask("window.saved.text()"))
+    path = folder / "saved.html"
+    path.write_text(text, encoding="utf-8")
+    page.console.clear()
+    page.open(path.as_uri())
+    page.wait_for("the page from its file", lambda: page.ask("location.protocol === 'file:' && document.readyState === 'complete'"))
+    return text
+
+
+def readable_everywhere(page: Page) -> None:
+    for scheme in SCHEMES:
+        for width in (PHONE, DESKTOP):
+            show(page, scheme, width)
+            assert poor_contrast(page) == [] and too_wide(page) == []
+    page._send("Emulation.setEmulatedMedia", features=[])
+
+
+def test_a_conversation_is_saved_as_a_page_that_needs_no_service_and_tells_of_every_reply_why(page: Page, tmp_path: Path) -> None:
+    assert page.ask("document.getElementById('keep').disabled")
+    say(page, CALM)
+    first = agent_says(page)
+    say(page, HOSTILE)
+    last = agent_says(page)
+    text = saved(page, tmp_path)
+    assert "<script" not in text and "http://127.0.0.1" not in text and "unsafe-inline" in text
+    assert page.ask("[...document.querySelectorAll('.turn > span')].map(one => one.textContent)") == [CALM, first, HOSTILE, last]
+    whys = page.ask("[...document.querySelectorAll('details.came-of')].map(one => one.textContent)")
+    assert len(whys) == 2 and all("Way of answering: " in why and "Reaction foreseen: " in why for why in whys)
+    assert page.ask("[...document.querySelectorAll('.button-was > b')].map(one => one.nextSibling.textContent)") == [first, last]
+    assert page.ask(STILL) == 0 and page.ask("document.title") == "A conversation, and what its replies came of · Feelm"
+    page.ask("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    readable_everywhere(page)
+    assert page.console == []
 
 
 SCENE = "Anna: I cried all night.\nBen: He is gone and I am alone.\nAnna: It is a blue car.\nBen: I love it here.\n"
@@ -245,8 +286,22 @@ def test_a_sample_of_several_scenes_is_readable_in_light_and_dark_and_on_a_phone
     assert studio.ask("document.querySelectorAll('#scene option').length") == 2
     assert any(word in studio.told() for word in ("uncertain", "Unsure"))
     assert "declared use" in studio.told()
-    for scheme in SCHEMES:
-        for width in (PHONE, DESKTOP):
-            show(studio, scheme, width)
-            assert poor_contrast(studio) == [] and too_wide(studio) == []
-    studio._send("Emulation.setEmulatedMedia", features=[])
+    readable_everywhere(studio)
+
+
+def test_a_scene_is_saved_as_a_page_with_its_arc_its_table_and_its_spots(studio: Page, tmp_path: Path) -> None:
+    paste(studio, f"INT. <b>HOUSE</b> - NIGHT\n\n{SCENE}Anna: {HOSTILE}\n")
+    rewrite(studio, "#words", "We won, we won!")
+    studio.enter()
+    settled(studio, "the changed arc", "document.querySelector('#arc .was')")
+    words, spots = studio.ask(WORDS), studio.ask("document.querySelectorAll('#spots li').length")
+    text = saved(studio, tmp_path)
+    assert "<script" not in text and "http://127.0.0.1" not in text
+    assert studio.ask(WORDS) == words and studio.ask("document.querySelectorAll('#spots li').length") == spots
+    assert studio.ask("[...document.querySelectorAll('#table tbody tr')].map(row => row.cells[2].textContent)") == words
+    assert studio.ask("document.querySelectorAll('#arc .was, #arc .dots').length") >= 2 and studio.ask(
+        "document.getElementById('table').open"
+    )
+    assert studio.ask(STILL) == 0 and studio.ask("document.title") == "Scene: INT. <b>HOUSE</b> - NIGHT · Feelm"
+    readable_everywhere(studio)
+    assert studio.console == []
