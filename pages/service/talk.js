@@ -19,8 +19,6 @@ function bubble(turn, kind) {
   return put(node);
 }
 
-const cue = (reason) => reason.replace(/^before: (.*)$/, "$1, in the turn before").replace(/^more (.*)$/, "$1 rises");
-
 function showReading(reading, states, after) {
   const box = made("div", null, "reading");
   const told = reading.read ? `Recognised: ${reading.emotion}, ${percent(reading.confidence)}${reading.uncertain ? " (uncertain)" : ""}`
@@ -29,7 +27,7 @@ function showReading(reading, states, after) {
   if (states.length) {
     const part = made("div", null, "states apart");
     part.append(made("p", "States"), bars(Object.fromEntries(states.map((one) => [one.state, one.value])), "States"));
-    const reasons = states.flatMap((one) => one.reasons.map((reason) => `${plainly(one.state)}: ${cue(reason)}`));
+    const reasons = states.flatMap((one) => one.because.map((why) => `${plainly(one.state)}: ${why}`));
     if (reasons.length) {
       const more = made("details");
       const list = made("ul", null, "quiet");

@@ -63,8 +63,8 @@ class StateReading:
         return self.value >= THERE_FROM
 
 
-BEFORE = "before: "
-"""What a cue of the person's turn before is called."""
+BEFORE, MORE = "before: ", "more "
+"""What the features of a cue of the person's turn before and of a rise begin with."""
 
 SPEAKS = "speaks"
 """Where the cues' file says what they speak for."""
@@ -99,7 +99,7 @@ def cues_in(text: str, language: str | None) -> frozenset[str]:
 
 def feature_names() -> tuple[str, ...]:
     """Every feature, in a fixed order: cues now, cues of the turn before, emotions now and their rise."""
-    return (*cue_names(), *(f"{BEFORE}{name}" for name in cue_names()), *EMOTIONS, *(f"more {emotion}" for emotion in EMOTIONS))
+    return (*cue_names(), *(f"{BEFORE}{name}" for name in cue_names()), *EMOTIONS, *(f"{MORE}{emotion}" for emotion in EMOTIONS))
 
 
 def features(turns: Sequence[Turn], readings: Sequence[DetectedTurn], at: int) -> FloatArray:

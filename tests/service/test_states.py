@@ -4,6 +4,7 @@ import pytest
 
 from ml.models.dialogue import Turn
 from service.champion import Champion
+from service.states.because import sentences
 from service.states.read import STATES, State, StateReading, cues_in, feature_names, read_weights, states_at
 from service.turns import detect_turns
 
@@ -32,6 +33,17 @@ def test_plain_words_tell_the_state_and_others_do_not(champion: Champion, state:
     there, not_there = (states(champion, line)[state] for line in (plain, other))
     assert there.there and not not_there.there
     assert there.reasons and there.value > not_there.value
+
+
+def test_every_feature_is_told_in_a_sentence_of_its_own() -> None:
+    told = sentences(feature_names())
+    assert len(set(told)) == len(feature_names())
+    assert all(one[0].isupper() and one.endswith(".") and len(one.split()) >= 3 for one in told)
+    assert sentences(["thanks", "before: loud", "more anger"]) == (
+        "The person says thanks.",
+        "In the turn before, the words are loud.",
+        "Anger rises against the turns before.",
+    )
 
 
 def test_cues_are_found_however_the_apostrophe_is_written_and_not_in_a_language_that_has_none() -> None:

@@ -15,6 +15,8 @@ from service.respond.because import sentences
 from service.respond.guarded import Answer as Given
 from service.respond.rank import Ranked, Refused
 from service.respond.reply import MOST_TURNS, Reply
+from service.states.because import sentences as told
+from service.states.read import StateReading
 
 TALK = [
     {"text": "This is the third time I write about my refund!", "speaker": "user"},
@@ -94,11 +96,17 @@ class RespondQuestion(Question):
 
 
 class StateAnswer(Answer):
-    """How far the person is in a state, 0..1, and what spoke for it."""
+    """How far the person is in a state, 0..1, and what spoke for it: in sentences, and by name."""
 
     state: str
     value: float
-    reasons: list[str]
+    because: list[str]
+    because_of: list[str]
+
+    @classmethod
+    def of(cls, reading: StateReading) -> StateAnswer:
+        """Of what was read."""
+        return cls(state=reading.state, value=reading.value, because=list(told(reading.reasons)), because_of=list(reading.reasons))
 
 
 class CandidateAnswer(Answer):
@@ -172,7 +180,7 @@ class ReplyAnswer(Answer):
             language=reply.language,
             reason=reply.reason,
             reading=TurnAnswer.of(reply.reading),
-            states=[StateAnswer(state=one.state, value=one.value, reasons=list(one.reasons)) for one in reply.states],
+            states=[StateAnswer.of(one) for one in reply.states],
             strategy=reply.strategy,
             suits_most=reply.choice.strategy,
             strategies={way.value: round(share, 4) for way, share in reply.choice.shares.items()},
