@@ -12,6 +12,7 @@ import dataclasses
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,8 @@ def build_champion(workspace: Workspace, out: Path) -> ChampionSummary:
 
     home = workspace.home
     revision = _read(home.artifact("dataset_snapshot") / "snapshot.json")["revision"]
-    registered = _register(workspace, revision)
+    made_of = _made_of(workspace, revision)
+    registered = _register(workspace, made_of)
     registry.set_alias(home, registered.version, registry.CHALLENGER)
     rollback = read_rollback(home)
     chosen = rollback if rollback is not None and rollback.model == registered.content_version else None
@@ -93,43 +95,46 @@ def build_champion(workspace: Workspace, out: Path) -> ChampionSummary:
     )
     write_json(out / DECISION_FILE, dataclasses.asdict(decision))
     write_json(out / "summary.json", dataclasses.asdict(summary))
-    _keep(home, registered, decision)
+    _keep(workspace, registered, decision, made_of)
     if in_use is not None:
         registry.set_champion(home, in_use)
     return summary
 
 
-def _register(workspace: Workspace, revision: str) -> RegisteredVersion:
+def _made_of(workspace: Workspace, revision: str) -> dict[str, str]:
+    """Data and code that give the model, as a version's tags."""
+    return {
+        "feelm.data_revision": revision,
+        "feelm.training_set": workspace.versions.of(workspace.home.artifact("training_set")),
+        "feelm.code_sha256": source_digest(),
+        **({"feelm.commit": commit} if (commit := present_commit()) else {}),
+    }
+
+
+def _register(workspace: Workspace, made_of: Mapping[str, str]) -> RegisteredVersion:
     from ml.models import registry
     from ml.models.predict import load_model
     from ml.models.signature import Environment, signature
 
-    home = workspace.home
-    model_dir = home.artifact("emotion_model")
-    tags = {
-        "feelm.data_revision": revision,
-        "feelm.training_set": workspace.versions.of(home.artifact("training_set")),
-        "feelm.code_sha256": source_digest(),
-        **({"feelm.commit": commit} if (commit := present_commit()) else {}),
-    }
-    history = history_before(workspace, "emotion_model", "validation_report", "model_card")
+    model_dir = workspace.home.artifact("emotion_model")
     beside = {
         "signature.json": signature(load_model(model_dir).facts),
         "environment.json": dataclasses.asdict(Environment.here()),
-        HISTORY_FILE: dataclasses.asdict(history),
     }
-    return registry.log_training(home, model_dir, workspace.params.raw["training"], _curves(model_dir), tags, beside)
+    return registry.log_training(workspace.home, model_dir, workspace.params.raw["training"], _curves(model_dir), made_of, beside)
 
 
-def _keep(home: Home, registered: RegisteredVersion, decision: Decision) -> None:
+def _keep(workspace: Workspace, registered: RegisteredVersion, decision: Decision, made_of: Mapping[str, str]) -> None:
     """What the version was worth, why it was decided on so and what it can be made of again go into the registry beside it."""
     from ml.models import registry
 
+    home, history = workspace.home, history_before(workspace, "emotion_model", "validation_report", "model_card")
     with tempfile.TemporaryDirectory(prefix="feelm-decision-") as folder:
         write_json(Path(folder) / DECISION_FILE, dataclasses.asdict(decision))
         artifacts = {REPORT_PART: "validation_report", CARD_PART: "model_card", SNAPSHOT_PART: "dataset_snapshot"}
         parts = {part: home.artifact(name) for part, name in artifacts.items()}
-        registry.keep(home, registered, {**parts, DECISION_PART: Path(folder)})
+        notes = {HISTORY_FILE: dataclasses.asdict(history)}
+        registry.keep(home, registered, {**parts, DECISION_PART: Path(folder)}, notes, made_of)
 
 
 def _fill(workspace: Workspace, challenger: int, chosen: Rollback | None, decision: Decision, out: Path) -> int | None:

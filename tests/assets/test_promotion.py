@@ -10,7 +10,7 @@ import pytest
 
 from assets.versions import list_versions, version_in_use
 from assets.workspace import Workspace
-from corpus.paths import Home
+from corpus.paths import Home, write_json
 from ml.models import registry
 from ml.models.predict import load_model
 from tests.assets.conftest import judge, seed_in_use, teach
@@ -51,6 +51,18 @@ def test_the_registry_keeps_every_version_with_report_card_and_decision(gate: Wo
         told = {"signature.json", "environment.json", "history.json", "files.json", "MLmodel", "python_env.yaml", "requirements.txt"}
         assert {path.name for path in folder.iterdir()} == {"model", "report", "card", "decision", "snapshot", *told}
         assert json.loads((folder / "report" / "report.json").read_text())["corpora"][0]["scores"][0]["accuracy"]["value"] == accuracy
+
+
+def test_a_version_that_comes_out_again_of_other_data_tells_of_the_data_that_are_kept_beside_it(gate: Workspace) -> None:
+    teach(gate, 1, 0.7)
+    judge(gate)
+    write_json(gate.home.artifact("dataset_snapshot") / "snapshot.json", {"revision": "of another lock"})
+    gate.versions.forget(gate.home.artifact("dataset_snapshot"))
+    judge(gate)
+    (record,) = registry.records(gate.home)
+    folder = registry.check_files(gate.home, record.registered)
+    assert json.loads((folder / "snapshot" / "snapshot.json").read_text()) == {"revision": "of another lock"}
+    assert registry.run_tags(gate.home, record.registered)["feelm.data_revision"] == "of another lock"
 
 
 def test_a_use_that_the_data_do_not_allow_is_refused_by_name(gate: Workspace) -> None:
