@@ -12,9 +12,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from assets.params import PROJECT
 from corpus.paths import writing
-from corpus.sources import source_digest
+from corpus.sources import PROJECT, source_digest
 from corpus.terms import FeelmError
 
 ROOMS = ("assets", "corpus", "ml", "orchestration", "pages", "quality", "service")

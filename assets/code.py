@@ -20,8 +20,8 @@ from functools import cache
 from pathlib import Path
 
 from corpus.paths import write_json
+from corpus.sources import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 ROOMS = ("corpus", "ml", "pages", "quality", "service")
 KEPT = Path(sys.prefix) / "share" / "feelm" / f"code-{sys.implementation.cache_tag}.json"
 """By source its facts, its digest and the names that it imports; Python's version is in the name, since trees differ with it."""

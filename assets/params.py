@@ -7,7 +7,6 @@ that names it, never a silent default.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,9 +16,8 @@ from corpus.dialogue.recognise import Recognition
 from corpus.films.catalogue.rights import settings_file
 from corpus.films.shots.shots import ShotSetting
 from corpus.paths import Home
+from corpus.sources import PROJECT
 from corpus.terms import DeclaredUse, FaceNetwork, FeelmError, Rights, TextEncoder
-
-PROJECT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)

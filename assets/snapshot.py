@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from assets.chain import RECORDED, STAGES, Scope, group_versions, is_fresh, keys_of, robustness_version
-from assets.params import PROJECT
 from assets.workspace import Workspace
 from corpus.paths import Home, file_digest, write_json, write_text
+from corpus.sources import PROJECT
 from corpus.terms import FeelmError
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from assets.params import PROJECT
 from assets.partitions import annotation_batch_keys, films
 from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
 from corpus.environment import PASSWORD, Environment, Postgres
 from corpus.paths import write_text
+from corpus.sources import PROJECT
 
 SCHEME = "postgresql+psycopg2"
 """SQLAlchemy 2.1 takes `postgresql` for psycopg 3, which dagster-postgres does not bring (dagster-io/dagster#33958)."""

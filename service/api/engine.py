@@ -102,6 +102,10 @@ class Engine:
             raise Problem(503, "not-ready", "The service is not ready", f"{self.trouble}; see /health/ready", 2)
         return champion
 
+    def check_ready(self) -> None:
+        """Raises a 503 Problem before there is a champion, for whoever would take in a file or read long first."""
+        _ = self.champion
+
     async def hear(self, dialogues: Sequence[Sequence[Turn]], language: str | None = None) -> Heard:
         """What the champion says of the turns of each dialogue.
 

@@ -8,15 +8,13 @@ missing unseen.
 from __future__ import annotations
 
 import re
-import tempfile
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from corpus.dialogue.screenplay.headings import is_heading
-from corpus.dialogue.screenplay.read import LINE_LIMIT, ScriptElement, read_screenplay
+from corpus.dialogue.screenplay.read import LINE_LIMIT, ScriptElement, read_screenplay_text
 from corpus.terms import FeelmError
 from ml.features.text.cues import has_words
 from ml.models.dialogue import Turn
@@ -203,13 +201,10 @@ def _screenplay(lines: Sequence[str]) -> list[_Piece] | None:
     """The paste as a screenplay; None where that finds nothing spoken."""
     if not any(has_words(line) for line in lines):
         return None
-    with tempfile.TemporaryDirectory(prefix="feelm-script-") as folder:
-        path = Path(folder) / "script.txt"
-        path.write_text("\n".join(lines), encoding="utf-8-sig")
-        try:
-            elements = read_screenplay(path)
-        except FeelmError:  # the lines were checked before: what is left is that it has no dialogue
-            return None
+    try:
+        elements = read_screenplay_text("\n".join(lines), "paste.txt")
+    except FeelmError:  # the lines were checked before: what is left is that it has no dialogue
+        return None
     return list(_pieces(elements))
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from assets.params import PROJECT, Params
+from assets.params import Params
 from corpus.paths import Home
+from corpus.sources import PROJECT
 from corpus.terms import FaceNetwork, FeelmError
 
 

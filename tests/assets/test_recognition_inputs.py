@@ -6,11 +6,11 @@ import pytest
 
 from assets import chain
 from assets.chain import STAGES
-from assets.params import PROJECT
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home
+from corpus.sources import PROJECT
 from corpus.terms import FeelmError
 
 FILMS = ("bare", "titled", "german")

@@ -13,13 +13,13 @@ from dvc.lock import LockError
 from dvc.repo import Repo
 
 from assets.chain import STAGES, Cause, is_fresh, why_stale
-from assets.params import PROJECT
 from assets.recorded import recorded
 from assets.snapshot import _fresh_targets, _kept_here, _record, _repository, write_stage_list
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home, content_version, write_json
+from corpus.sources import PROJECT
 from corpus.terms import FeelmError
 from orchestration.wanted import GOLD_LINKS, MODEL_LINKS
 from tests.orchestration.stub_chain import put_stand_ins, stub_home, work_through, work_through_films

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from assets.chain import STAGES
-from assets.params import PROJECT
+from corpus.sources import PROJECT
 from orchestration.checks import ALL_CHECKS
 from orchestration.definitions import ALL_ASSETS, defs
 from tests.conftest import REPOSITORY

@@ -18,12 +18,12 @@ import yaml
 from dagster_postgres.event_log import PostgresEventLogStorage
 
 from assets.chain import STAGES, read_stamp, run_stage
-from assets.params import PROJECT
 from assets.workspace import Workspace
 from corpus.environment import Postgres
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home
+from corpus.sources import PROJECT
 from corpus.terms import FeelmError
 from orchestration.due import Known
 from orchestration.execution import HOST_TAG, PID_TAG, Job, close_dead_runs, execute_all

@@ -90,9 +90,18 @@ def read_screenplay(path: Path) -> tuple[ScriptElement, ...]:
         raise FeelmError(f"screenplay {path.name} is of an unknown kind: deliver it as .fountain, .fdx or .txt")
     if path.stat().st_size > SIZE_LIMIT_BYTES:
         raise FeelmError(f"screenplay {path.name} is over {SIZE_LIMIT_BYTES} bytes: check that it is a screenplay")
-    elements = _read(decode(path.read_bytes())[0].lstrip("\ufeff"), path)
+    return read_screenplay_text(decode(path.read_bytes())[0].lstrip("\ufeff"), path.name)
+
+
+def read_screenplay_text(text: str, name: str) -> tuple[ScriptElement, ...]:
+    """Elements of a screenplay's text, of the kind that the end of `name` tells, in order.
+
+    Raises:
+        FeelmError: it is damaged, or has no dialogue.
+    """
+    elements = _read(text, name)
     if not _has_dialogue(elements):
-        raise FeelmError(f"no dialogue in screenplay {path.name}: check that it is a Fountain, Final Draft or plain text screenplay")
+        raise FeelmError(f"no dialogue in screenplay {name}: check that it is a Fountain, Final Draft or plain text screenplay")
     return elements
 
 
@@ -120,12 +129,13 @@ def character_slug(name: str) -> str:
     return re.sub(r"[\W_]+", "-", re.sub(r"['’]", "", folded)).strip("-")
 
 
-def _read(text: str, path: Path) -> tuple[ScriptElement, ...]:
-    if path.suffix.lower() == ".fdx":
-        return tuple(_with_context(_read_fdx(text, path.name)))
-    text = "\n".join(_lines(text, path.name))
+def _read(text: str, name: str) -> tuple[ScriptElement, ...]:
+    kind = Path(name).suffix.lower()
+    if kind == ".fdx":
+        return tuple(_with_context(_read_fdx(text, name)))
+    text = "\n".join(_lines(text, name))
     readers = [_read_fountain]
-    if path.suffix.lower() == ".txt":
+    if kind == ".txt":
         readers = [_read_fountain, read_plain] if _is_fountain(text) else [read_plain, _read_fountain]
     readings = (tuple(_with_context(reader(text))) for reader in readers)
     return next((elements for elements in readings if _has_dialogue(elements)), ())

@@ -69,7 +69,7 @@ async def detect_media(request: Request, served: Served, asker: Asker) -> Respon
     With `wait=false` it is read as a job, which is asked for at `/v1/jobs/{id}`; no file is kept unless `keep` asks for it and the service
     was started with a folder for that.
     """
-    served.engine.champion  # noqa: B018 (before a file is taken in)
+    served.engine.check_ready()  # before a file is taken in
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Problem(415, "not-a-form", "The body is of another type", "send the file as multipart/form-data, in the part `media`")
     async with _uploaded(request, served) as (upload, question):

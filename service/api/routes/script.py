@@ -80,7 +80,7 @@ async def what_would_be(question: WhatIfQuestion, served: Served) -> WhatIfAnswe
 
 async def _script(served: Service, text: str) -> Script:
     """The script of a question; a 503 Problem before there is a champion."""
-    served.engine.champion  # noqa: B018 (before anything is read)
+    served.engine.check_ready()  # before anything is read
     script = await asyncio.to_thread(read_script, text)
     count = sum(len(scene.turns) for scene in script.scenes)
     if count > MOST_SPEECHES:
