@@ -1,7 +1,6 @@
 // What a page shows, as one file: with its styles inside, without scripts, forms and choices, so that it opens anywhere and asks nobody.
 import { at, made } from "/assets/common.js";
 
-const STYLES = ["/assets/style.css", "/assets/service.css"];
 const LEFT_OUT = "script, link, noscript, nav, form, .skip, .live, #trouble";
 const OF_USE = ["role", "tabindex", "aria-activedescendant", "aria-busy", "aria-selected", "aria-pressed", "aria-orientation",
   "aria-describedby", "aria-valuemin", "aria-valuemax", "aria-valuenow", "aria-valuetext"];
@@ -33,8 +32,9 @@ function head(page, title, styles) {
 
 // Have the browser save the page: `title` is its heading there, `name` begins its file's, and `more` may change the copy.
 export async function keep(title, name, more) {
-  const styles = await Promise.all(STYLES.map(async (path) => {
-    const response = await fetch(path);
+  const sheets = [...document.querySelectorAll("link[rel=stylesheet]")];
+  const styles = await Promise.all(sheets.map(async (sheet) => {
+    const response = await fetch(sheet.href);
     if (!response.ok) throw new Error("The page's styles cannot be loaded, so it cannot be saved.");
     return response.text();
   }));

@@ -8,7 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-SERVED_NAV = (("Films", "/films"), ("Compare", "/compare"), ("Talk", "/talk"), ("Script", "/script"), ("API", "/v1/docs"))
+SERVED_NAV = (
+    ("Films", "/films"),
+    ("Compare", "/compare"),
+    ("Talk", "/talk"),
+    ("Script", "/script"),
+    ("Hand-overs", "/escalations"),
+    ("API", "/v1/docs"),
+)
 
 
 class Places(Protocol):

@@ -7,6 +7,7 @@ import pytest
 
 from corpus.paths import Home
 from corpus.weights import verify
+from service.safety.escalation import Escalation, Queue
 from tests.e2e.browser import Page, browsing, chromium
 from tests.pages.looks import DESKTOP, PHONE, SCHEMES, poor_contrast, show, too_wide
 from tests.service.api.conftest import serving
@@ -18,11 +19,16 @@ ANSWERED = "!document.getElementById('send').disabled && document.querySelectorA
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     chromium()
     if verify("minilm").state != "present":
         pytest.skip("weight minilm is not there: run `make install`")
-    with serving(talking_home(Home(tmp_path_factory.mktemp("talk")))) as live:
+    return talking_home(Home(tmp_path_factory.mktemp("talk")))
+
+
+@pytest.fixture(scope="module")
+def address(home: Home) -> Iterator[str]:
+    with serving(home) as live:
         yield live.address
 
 
@@ -305,3 +311,41 @@ def test_a_scene_is_saved_as_a_page_with_its_arc_its_table_and_its_spots(studio:
     assert studio.ask(STILL) == 0 and studio.ask("document.title") == "Scene: INT. <b>HOUSE</b> - NIGHT · Feelm"
     readable_everywhere(studio)
     assert studio.console == []
+
+
+LAST_SAID = "I do not want to be here any more. <b>bold</b>"
+
+
+def test_a_conversation_is_taken_over_by_name_and_only_then_does_the_page_say_what_was_said(
+    home: Home, address: str, browser: Page
+) -> None:
+    queue, new = Queue(home, None), Escalation.new("support_companion", "talk-7", "plain words of danger", [LAST_SAID], "on-call")
+    queue.add(new)
+    page = opened(browser, f"{address}/escalations", "document.querySelector('#waiting button') !== null")
+    told = page.told()
+    assert "1 conversation waits for a person" in told and "plain words of danger" in told and "Not sent to on-call yet" in told
+    assert "do not want to be here" not in told and "talk-7" not in told
+    readable_everywhere(page)
+
+    page.click("#waiting button")
+    page.wait_for("the question for a name", lambda: "Say who takes it over" in page.told())
+    assert page.ask("document.activeElement.id") == "who" and queue.get(new.id).acknowledged_by is None
+
+    page.fill("#who", "mara")
+    page.click("#waiting button")
+    page.wait_for("what was said", lambda: page.ask("document.querySelector('#taken blockquote')?.textContent") == LAST_SAID)
+    assert "talk-7" in page.told() and "mara took it over" in page.told() and "Nobody waits." in page.told()
+    assert queue.get(new.id).acknowledged_by == "mara"
+    readable_everywhere(page)
+    assert page.console == []
+
+
+def test_what_somebody_else_took_meanwhile_is_told_with_their_name(home: Home, address: str, browser: Page) -> None:
+    queue, new = Queue(home, None), Escalation.new("education", "talk-8", "frustration is 0.91", [LAST_SAID], "teachers")
+    queue.add(new)
+    page = opened(browser, f"{address}/escalations", "document.querySelector('#waiting button') !== null")
+    queue.acknowledge(new.id, "tom")
+    page.fill("#who", "mara")
+    page.click("#waiting button")
+    page.wait_for("who has it", lambda: "tom took it over before" in page.told())
+    assert "do not want to be here" not in page.told() and not page.ask("!!document.querySelector('#waiting button')")
