@@ -64,7 +64,12 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.get() as instance:
         # Named for the webserver, whose use it was made for; on SQLite it does nothing. A statement_timeout of 0 is none.
         instance.optimize_for_webserver(statement_timeout=0, pool_recycle=KEPT_S, max_overflow=MOST_MORE)
-        yield instance
+        try:
+            yield instance
+        finally:
+            for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+                if engine := getattr(storage, "_engine", None):  # else kept until garbage is collected; SQLite's have none
+                    engine.dispose()
 
 
 def dagster_settings(postgres: Postgres | None) -> str:

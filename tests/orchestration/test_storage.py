@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 
 from assets.chain import STAGES, read_stamp, run_stage
 from assets.workspace import Workspace
+from corpus import environment as names
 from corpus.environment import Postgres
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
@@ -106,6 +108,15 @@ def test_on_postgres_nothing_of_dagster_lies_in_files(postgres: Server, workspac
     assert not list(workspace.home.root.rglob("*.db"))
 
 
+def sessions(storage: Storage) -> int:
+    """How many connections there are to Dagster's database of a storage."""
+    host, port, user, password = (storage.variables[name] for name in (names.HOST, names.PORT, names.USER, names.PASSWORD))
+    asked = psycopg2.connect(host=host, port=port, user=user, password=password, dbname="postgres")
+    with closing(asked), asked.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", (storage.variables[names.DAGSTER_DATABASE],))
+        return int(cursor.fetchone()[0])
+
+
 def test_connections_to_postgres_are_used_for_many_events_and_a_server_that_ended_them_is_met_by_new_ones(
     postgres: Server, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +137,8 @@ def test_connections_to_postgres_are_used_for_many_events_and_a_server_that_ende
         time.sleep(KEPT_S + 0.1)
         instance.report_runless_asset_event(dg.AssetMaterialization("seen"))
         assert len(instance.fetch_materializations(dg.AssetKey("seen"), limit=100).records) == 22
+        assert sessions(storage) > 0
+    assert sessions(storage) == 0
 
 
 def test_preparing_again_changes_nothing(storage: Storage, workspace: Workspace) -> None:
