@@ -2,7 +2,7 @@
 
 The digest covers a stage's module and all of this project's modules that it imports, at any depth, found by reading the sources. It
 is taken over the syntax tree without docstrings, so that comments and layout change nothing and behaviour does. What was read of a
-source is kept beside the environment, as Python keeps bytecode: every process needs all versions, and trees take a second.
+source is kept beside the environment, as Python keeps bytecode: every process needs all versions, and trees take most of a second.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return str(PurePosixPath(nodeid.partition("::")[0]).parent)
 
-    if config.getvalue("dist") != "loadfile":
+    if config.getoption("dist") != "loadfile":
         return None
     config.option.loadscopereorder = False
     return ByFolder(config, log)

@@ -3,7 +3,7 @@ import { ask, at, introduce, made, plainly, tell } from "/assets/common.js";
 
 const LOOK_AGAIN_MS = 15_000, MOST = 200;
 const taken = new Map();
-let shown = "", looking = false;
+let shown = "", looking = Promise.resolve();
 
 const clock = (moment) => new Date(moment).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
@@ -54,13 +54,11 @@ function show(found) {
   if (focused) document.querySelector(`button[data-id="${CSS.escape(focused)}"]`)?.focus();
 }
 
-async function look() {
-  if (looking) return;
-  looking = true;
+async function lookOnce() {
   try {
     const found = await ask(`/v1/escalations?limit=${MOST}`);
     at("unlock").hidden = true;
-    at("trouble").textContent = "";
+    if (!shown) at("trouble").textContent = "";
     const now = JSON.stringify([found, Math.floor(Date.now() / 60_000), taken.size]);
     if (now !== shown) show(found);
     shown = now;
@@ -68,10 +66,11 @@ async function look() {
     at("state").textContent = "It is not known who waits: this page could not look.";
     shown = "";
     tell(error);
-  } finally {
-    looking = false;
   }
 }
+
+// One look after another, so that what is shown is never older than what was done before.
+const look = () => (looking = looking.then(lookOnce));
 
 async function take(id) {
   const who = at("who").value.trim();
@@ -82,6 +81,7 @@ async function take(id) {
   }
   try {
     taken.set(id, await ask(`/v1/escalations/${encodeURIComponent(id)}/take`, { who }));
+    at("trouble").textContent = "";
     await look();
   } catch (error) {
     await look();
