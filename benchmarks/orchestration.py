@@ -41,7 +41,7 @@ from tests.storage import running_postgres
 
 SIZES = (1, 10, 100, 1000)
 COMPARED = (SIZES[0], SIZES[-1])
-ROUNDS = 3
+ROUNDS = 7
 PAGE = "film_report"
 ASSETS = tuple(asset for link in FILM_LINKS for asset in assets_of(STAGES[link], "").values())
 CUES = 1000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +62,15 @@ def new_films(folder: Path, known: Iterable[Film], now_s: float) -> Iterator[Pat
     named = _names_within(folder, videos)
     unnamed = sorted(path for path in folder.iterdir() if path.name not in named)
     new = [path for path in unnamed if _is_film(path)]
-    resolved = [video.resolve() for video in videos] if new else []
-    held = {held for video in resolved for held in (video, *video.parents)}
+    held = _held(videos) if new else set()
     yield from (path for path in new if path.resolve() not in held and is_settled(path, now_s))
+
+
+def _held(videos: Sequence[Path]) -> set[Path]:
+    """Where the videos really lie, and every folder above them; a folder is looked up once, however many lie in it."""
+    folders = {folder: folder.resolve() for folder in {video.parent for video in videos}}
+    files = {video.resolve() if video.is_symlink() else folders[video.parent] / video.name for video in videos}
+    return files | {above for folder in {file.parent for file in files} for above in (folder, *folder.parents)}
 
 
 def _names_within(folder: Path, videos: Iterable[Path]) -> set[str]:

@@ -32,6 +32,19 @@ def test_what_the_catalogue_holds_is_not_new(tmp_path: Path) -> None:
     assert names(tmp_path, *held) == [] and names(tmp_path, held[0]) == ["b.mkv"]
 
 
+def test_what_the_catalogue_holds_by_another_way_to_it_is_not_new(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "films", tmp_path / "elsewhere"
+    dropped(elsewhere, "far.mkv", "set/film.yaml", "set/in/s.mp4")
+    folder.mkdir()
+    (folder / "near.mkv").symlink_to(elsewhere / "far.mkv")
+    (folder / "set").symlink_to(elsewhere / "set")
+    dropped(folder, "new.mkv")
+    (tmp_path / "other").symlink_to(elsewhere)
+    held = [Film("far", "Far", tmp_path / "other" / "far.mkv"), Film("s", "S", tmp_path / "other" / "set" / "in" / "s.mp4")]
+    assert names(folder) == ["near.mkv", "new.mkv", "set"]
+    assert names(folder, *held) == ["new.mkv"]
+
+
 def test_what_was_just_written_or_is_named_unfinished_waits(tmp_path: Path) -> None:
     dropped(tmp_path, "b.mkv", "a/film.yaml", "a/a.mp4.part")
     assert names(tmp_path, after_s=0) == []

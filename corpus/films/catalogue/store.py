@@ -21,6 +21,12 @@ from corpus.films.catalogue.entries import SCHEMA_VERSION, Film, film_entry, fil
 from corpus.films.catalogue.reading import CatalogueError, dump_yaml, load_yaml, parse_yaml, yaml_text
 from corpus.films.catalogue.sources import ROLES
 from corpus.paths import file_digest, write_json, write_text
+from corpus.terms import FeelmError
+
+HEAD, FILMS = f"version: {SCHEMA_VERSION}", "\nfilms:\n"
+FIRST_ENTRY = f"{FILMS}- "
+MOST_KEPT = 16_384
+"""Films whose entries are kept as they were read and as they are written."""
 
 SOURCE_NAMES = ("subtitles", "screenplay")
 OF_THE_COLLECTION = ("sources", "arc", "arc_notes", "characters", "culture")
@@ -58,23 +64,45 @@ def read_catalogue(path: Path, store: Path | None = None) -> list[Film]:
 @lru_cache(maxsize=8)
 def _films(content: str, path: Path, folder: Path, store: Path | None) -> tuple[Film, ...]:
     """The films of a catalogue by what stands in it: every stage asks for them, and a thousand take a fifth of a second to parse."""
-    entries = film_list(parse_yaml(content, path), str(path))
-    films = [film_from_entry(entry, folder, f"{path}, film {n}", store) for n, entry in enumerate(entries, start=1)]
+    films = _by_entry(content, folder, store)
+    if films is None:
+        entries = film_list(parse_yaml(content, path), str(path))
+        films = [film_from_entry(entry, folder, f"{path}, film {n}", store) for n, entry in enumerate(entries, start=1)]
     twice = sorted(film_id for film_id, times in Counter(film.film_id for film in films).items() if times > 1)
     if twice:
         raise CatalogueError(f"{path}: {', '.join(twice)} stands there more than once: give each cut its own id")
     return tuple(sorted(films, key=lambda film: film.film_id))
 
 
+def _by_entry(content: str, folder: Path, store: Path | None) -> list[Film] | None:
+    """The films of a catalogue that is set as `write_catalogue` sets it, entry by entry: those that were read before are not parsed again.
+
+    None where it is set otherwise, or anything in it is wrong: read as a whole, it tells what.
+    """
+    head, begins, entries = content.partition(FIRST_ENTRY)
+    if not begins or head != HEAD or "\n..." in content or "\n---" in content:  # one of several documents
+        return None
+    try:
+        return [_film_of(f"- {entry}", folder, store) for entry in entries.split("\n- ")]
+    except (FeelmError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _film_of(entry: str, folder: Path, store: Path | None) -> Film:
+    """The film of a list of one entry; FeelmError where that is none, ValueError where there are several."""
+    (own,) = film_list({"films": parse_yaml(entry, Path("an entry"))}, "an entry")
+    return film_from_entry(own, folder, "an entry", store)
+
+
 def write_catalogue(path: Path, films: Iterable[Film]) -> None:
     """Write `films.yaml` atomically, in order of id."""
     folder = path.resolve().parent
     entries = [_written(film, folder) for film in sorted(films, key=lambda film: film.film_id)]
-    films_key = "films:\n" + "".join(entries) if entries else dump_yaml({"films": []})
-    write_text(path, dump_yaml({"version": SCHEMA_VERSION}) + films_key)
+    write_text(path, HEAD + (FILMS + "".join(entries) if entries else "\nfilms: []\n"))
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=MOST_KEPT)
 def _written(film: Film, folder: Path) -> str:
     """A film as it stands in the list: a thousand take half a second, and one more film changes none of the others."""
     return dump_yaml([film_entry(film, folder)])

@@ -3,7 +3,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from corpus.films.catalogue import store
 from corpus.films.catalogue.add import add_film
 from corpus.films.catalogue.entries import ArcNote, Character, Film, film_entry
 from corpus.films.catalogue.reading import CatalogueError, dump_yaml
@@ -64,6 +67,65 @@ def test_the_catalogue_survives_writing_and_reading(tmp_path: Path) -> None:
 def test_a_catalogue_of_no_film_is_written_and_read(tmp_path: Path) -> None:
     write_catalogue(tmp_path / "films.yaml", [])
     assert read_catalogue(tmp_path / "films.yaml") == []
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")) | st.sampled_from("\n\t-:#'\"[]{}|>&*!%@`,. "), min_size=1)
+AS_A_WHOLE = "# with a comment in front it is not as it was written\n"
+
+
+def outcome(path: Path, content: str) -> list[Film] | str:
+    """The films of a catalogue, or what is wrong with it but for the place."""
+    path.write_text(content, encoding="utf-8")
+    try:
+        return read_catalogue(path)
+    except CatalogueError as error:
+        return str(error).replace(AS_A_WHOLE.strip(), "")[:40]
+
+
+@given(titles=st.lists(WORDS, min_size=1, max_size=4), attribution=WORDS)
+def test_entry_by_entry_a_catalogue_is_read_as_the_whole_is(
+    tmp_path_factory: pytest.TempPathFactory, titles: list[str], attribution: str
+) -> None:
+    path = tmp_path_factory.mktemp("entries") / "films.yaml"
+    films = [Film(f"f{n}", title, path.parent / f"{n}.mp4", attribution=attribution) for n, title in enumerate(titles)]
+    write_catalogue(path, films)
+    content = path.read_text(encoding="utf-8")
+    assert store._by_entry(content, path.parent, None) == films
+    assert outcome(path, AS_A_WHOLE + content) == films
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        '- id: a\n  video: a.mp4\n  title: "one\n- id: b"\n- id: c\n  video: c.mp4\n',
+        "- id: a\n  video: a.mp4\n-\n  id: b\n  video: b.mp4\n",
+        "- id: a\n  video: a.mp4\n...\n- id: b\n  video: b.mp4\n",
+        "- id: a\n  video: a.mp4\n---\n- id: b\n  video: b.mp4\n",
+        "- id: a\n  video: a.mp4\nother: 1\n",
+        "- id: a\n  video: a.mp4\n\n# the second\n- id: b\n  video: b.mp4\n",
+        "- &one {id: a, video: a.mp4}\n- *one\n",
+        "- id: a\n  video: a.mp4\n- b\n",
+        "- id: a\n  video: a.mp4\n- id: a\n  video: b.mp4\n",
+        "- [id: a,\n- id: b]\n",
+        "- id: a\n  video: a.mp4\n- \n",
+    ],
+)
+def test_what_people_change_in_it_is_read_as_the_whole_is(tmp_path: Path, entries: str) -> None:
+    content = f"version: 1\nfilms:\n{entries}"
+    assert outcome(tmp_path / "films.yaml", content) == outcome(tmp_path / "films.yaml", AS_A_WHOLE + content)
+
+
+def test_one_film_more_has_none_of_the_others_parsed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    films = [Film(f"f{n}", f"Film {n}", tmp_path / f"{n}.mp4") for n in range(20)]
+    write_catalogue(tmp_path / "films.yaml", films)
+    read_catalogue(tmp_path / "films.yaml")
+    parsed: list[str] = []
+    parse = store.parse_yaml
+    monkeypatch.setattr(store, "parse_yaml", lambda content, path: parsed.append(content) or parse(content, path))
+    more = [*films[:7], Film("f6b", "Between", tmp_path / "b.mp4"), *films[7:]]
+    write_catalogue(tmp_path / "films.yaml", more)
+    assert {film.film_id for film in read_catalogue(tmp_path / "films.yaml")} == {film.film_id for film in more}
+    assert len(parsed) == 1 and "Between" in parsed[0]
 
 
 @pytest.mark.parametrize(
