@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,9 @@ from corpus.maker.story import plan_stories
 from corpus.paths import Home
 from corpus.terms import EMOTIONS
 from ml.evaluation.metrics import confusions, macro_f1
-from ml.models.dialogue import Turn
+from ml.models import foresight
+from ml.models.dataset import FloatArray, UnitArrays
+from ml.models.dialogue import Turn, dialogue_arrays
 from service.anticipate import Reaction, foresee, usual
 from service.champion import Champion, champion_folder
 from service.respond.rank import relatedness, standardised
@@ -76,6 +78,27 @@ def pairs(champion: Champion, spoken: Sequence[Dialogue]) -> list[Pair]:
         for t, reaction in enumerate(foresee(champion, one.turns, "en")[:-1])
         if one.label[t + 1] >= 0
     ]
+
+
+def with_gold_history(champion: Champion, rows: Sequence[Pair], learned: Sequence[Dialogue], spoken: Sequence[Dialogue]) -> list[Pair]:
+    """The pairs with what a linear model says that knew gold where the champion has its own readings: an oracle."""
+    labels, following = _gold(champion, learned)
+    weights = np.array(foresight.learn(labels, following).weights, np.float32)
+    labels, following = _gold(champion, spoken)
+    told = foresight.named(foresight.foreseen(weights, labels, following), usual(champion))
+    follows = (following.next_row >= 0) & (following.label[following.next_row] >= 0)
+    says = told[follows].tolist()
+    return [replace(row, said={**row.said, "linear on gold (oracle)": said}) for row, said in zip(rows, says, strict=True)]
+
+
+def _gold(champion: Champion, spoken: Sequence[Dialogue]) -> tuple[FloatArray, UnitArrays]:
+    """Gold as certain readings (n, 7), even where there is none, and the dialogues' order and speakers as the model takes them."""
+    labels = np.array([label for one in spoken for label in one.label])
+    columns, n = champion.model.facts.columns, len(labels)
+    data = dialogue_arrays([one.turns for one in spoken], np.zeros((n, 0), np.float32), np.zeros(n, bool), columns, 0)
+    certain = np.eye(len(EMOTIONS), dtype=np.float32)[labels]
+    certain[labels < 0] = 1 / len(EMOTIONS)
+    return certain, replace(data, label=labels)
 
 
 def _said(reaction: Reaction) -> dict[str, int]:
@@ -151,10 +174,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=Path(".feelm"))
     parser.add_argument("--data", type=Path, default=SHARED / "meld" / "dev_sent_emo.csv")
+    parser.add_argument("--learned", type=Path, default=SHARED / "meld" / "train_sent_emo.csv", help="what the oracle learns from")
     given = parser.parse_args()
     champion = Champion.load(champion_folder(Home(given.home)))
     spoken = dialogues(given.data)
-    rows = pairs(champion, spoken)
+    rows = with_gold_history(champion, pairs(champion, spoken), dialogues(given.learned), spoken)
     head = ["system", "macro-F1", "accuracy", "model ahead by (95 % by dialogue, share of draws in which it is not)"]
     parts = [
         f"Champion {champion.origin.model_version}, trained on {champion.origin.trained_on}.",
