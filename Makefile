@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: bench-quality help install asr s3 demo run ui test test-slow bench-features lint types imports clean
+.PHONY: bench-quality help install asr s3 ray demo run ui test test-slow bench-features lint types imports clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ asr: install ## speech recognition for films without subtitles: the packages of 
 
 s3: install ## DVC's remote on a server that speaks S3: the packages of feelm[s3]
 	@$(BIN)/python -m pip install --quiet $$($(BIN)/python tools/extra.py s3)
+
+ray: install ## films on a Ray cluster: the packages of feelm[ray], 120 MB
+	@$(BIN)/python -m pip install --quiet $$($(BIN)/python tools/extra.py ray)
 
 demo: install ## make films, run the whole chain, show the result
 	@$(BIN)/feelm demo

@@ -39,6 +39,10 @@ CARD_TEMPLATES = ("pages/templates/base.html", "pages/templates/card.html", "pag
 FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
 
 
+AHEAD = "ahead"
+"""Stands for the Dagster run of a link that a cluster made ahead of it."""
+
+
 class Scope(StrEnum):
     """What one run of a stage is about."""
 
@@ -96,7 +100,8 @@ class Stage:
 class StageRun:
     """What one run did: the summary, the content versions of its outputs and its cost.
 
-    `gpu_s` is the wall time of a run that computed on a GPU, and so held it; 0 of one that did not.
+    `gpu_s` is the wall time of a run that computed on a GPU, and so held it; 0 of one that did not. A link that was passed over because
+    it is fresh is not `computed`, and cost nothing.
     """
 
     stage: str
@@ -107,6 +112,7 @@ class StageRun:
     cpu_s: float
     written_bytes: int
     gpu_s: float = 0.0
+    computed: bool = True
 
 
 def output_path(workspace: Workspace, stage: Stage, output: str, key: str) -> Path:
@@ -647,6 +653,18 @@ def read_stamp(workspace: Workspace, name: str, key: str = "") -> dict[str, Any]
     """What the last finished run of a stage left, None before the first."""
     path = _stamp_path(workspace, STAGES[name], key)
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def claim(workspace: Workspace, name: str, key: str, dagster_run: str) -> StageRun:
+    """A fresh link as the Dagster run tells it that passes over it: it cost nothing. Of one that was made ahead of Dagster the first such
+    run is noted as its run, and tells its cost.
+    """
+    stamp = read_stamp(workspace, name, key)
+    assert stamp is not None
+    if stamp["dagster_run"] != AHEAD:
+        return StageRun(name, key, None, stamp["outputs"], 0.0, 0.0, 0, computed=False)
+    write_json(_stamp_path(workspace, STAGES[name], key), {**stamp, "dagster_run": dagster_run})
+    return StageRun(name, key, None, stamp["outputs"], **stamp["cost"])
 
 
 def is_fresh(workspace: Workspace, name: str, key: str = "") -> bool:

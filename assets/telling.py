@@ -14,8 +14,9 @@ from typing import Any
 
 import dagster as dg
 
-from assets.chain import STAGES, Scope, Stage, StageRun, is_fresh, output_path, read_stamp, run_stage
+from assets.chain import STAGES, Scope, Stage, StageRun, claim, is_fresh, output_path
 from assets.columns import COLUMN_SOURCES, LABELLED, SCORES, origin
+from assets.compute.port import make_link
 from assets.links import links
 from assets.resources import FeelmWorkspace
 from assets.workspace import Workspace
@@ -28,6 +29,9 @@ from pages.cards.document import CARD_FILE
 ONLY_STALE_TAG, BACKFILL_TAG = "feelm/only_stale", "dagster/backfill"
 """A run with the first at `true` passes over links that are fresh and only records their versions; so does a backfill where it is not
 `false`."""
+
+FAILED_AHEAD_TAG = "feelm/failed_ahead"
+"""Of a run of a film that was computed on a cluster ahead of it: why it went no further. The run records what there is and fails there."""
 
 TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
     "shots": (("shots.parquet", contracts.SHOTS), ("pictures.parquet", contracts.PICTURES)),
@@ -79,9 +83,10 @@ def run_link(context: dg.AssetExecutionContext, workspace: Workspace, name: str,
     """
     try:
         if passes_over_fresh(context.run.tags) and is_fresh(workspace, name, key):
-            stamp = read_stamp(workspace, name, key) or {}
-            return StageRun(name, key, None, stamp["outputs"], 0.0, 0.0, 0)
-        run = run_stage(workspace, name, key, context.run.run_id)
+            return claim(workspace, name, key, context.run.run_id)
+        if FAILED_AHEAD_TAG in context.run.tags:
+            raise dg.Failure(description=context.run.tags[FAILED_AHEAD_TAG], allow_retries=False)
+        run = make_link(workspace, name, key, context.run.run_id)
     except FeelmError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
     context.log.info(f"{name} {key}: {run.wall_s:.1f} s, {run.cpu_s:.1f} CPU s, {run.written_bytes / 1e6:.1f} MB")
@@ -114,7 +119,7 @@ def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict
     metadata: dict[str, Any] = {
         "path": dg.MetadataValue.path(str(folder)),
         "dagster/uri": folder.as_uri(),
-        "computed": run.summary is not None,
+        "computed": run.computed,
         "wall_s": round(run.wall_s, 2),
         "cpu_s": round(run.cpu_s, 2),
         "gpu_s": round(run.gpu_s, 2),

@@ -30,7 +30,7 @@ from assets.telling import ONLY_STALE_TAG
 from assets.workspace import Workspace
 from benchmarks.common import CpuClock, table, write_result
 from corpus.paths import Home
-from orchestration.due import assets_of, plan
+from orchestration.due import assets_of_film, plan
 from orchestration.execution import Job, execute
 from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 from orchestration.wanted import FILM_LINKS
@@ -43,7 +43,7 @@ SIZES = (1, 10, 100, 1000)
 COMPARED = (SIZES[0], SIZES[-1])
 ROUNDS = 7
 PAGE = "film_report"
-ASSETS = tuple(asset for link in FILM_LINKS for asset in assets_of(STAGES[link], "").values())
+ASSETS = assets_of_film()
 CUES = 1000
 CATALOGUES = (1, 1000)
 PACKAGES = ("dagster", "dagster-postgres", "sqlalchemy", "pyyaml")

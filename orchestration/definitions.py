@@ -9,6 +9,7 @@ import dagster as dg
 from assets import annotations, dialogue, features, films, models, reports
 from assets.resources import FeelmWorkspace
 from orchestration.alerts import alerts
+from orchestration.batch import film_batch_job
 from orchestration.checks import ALL_CHECKS
 from orchestration.drift import drift, drift_job, nightly_drift
 from orchestration.freshness import with_freshness
@@ -21,7 +22,7 @@ ALL_ASSETS = with_tags(with_freshness(dg.load_assets_from_modules([films, dialog
 defs = dg.Definitions(
     assets=ALL_ASSETS,
     asset_checks=[*ALL_CHECKS, drift],
-    jobs=[*ALL_JOBS, drift_job],
+    jobs=[*ALL_JOBS, film_batch_job, drift_job],
     schedules=[weekly_retraining, nightly_drift],
     sensors=[film_library, annotation_inbox, retraining, label_studio_export, alerts],
     resources={"workspace": FeelmWorkspace()},

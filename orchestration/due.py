@@ -74,6 +74,11 @@ def assets_of(stage: Stage, key: str) -> dict[str, str]:
     return {output: asset_of(stage, output) for output in stage.outputs}
 
 
+def assets_of_film() -> tuple[str, ...]:
+    """All assets of a film up to its features."""
+    return tuple(asset for link in FILM_LINKS for asset in assets_of(STAGES[link], "").values())
+
+
 def phases(
     workspace: Workspace, instance: dg.DagsterInstance | None, film_ids: Sequence[str], whole: bool
 ) -> Iterator[tuple[str, list[Row]]]:

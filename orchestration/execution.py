@@ -8,8 +8,8 @@ their parent is gone.
 import multiprocessing
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,10 +28,11 @@ HOST_TAG, PID_TAG = "feelm/host", "feelm/pid"
 
 @dataclass(frozen=True)
 class Job:
-    """Assets to materialise in one run, for one partition where they have one."""
+    """Assets to materialise in one run, for one partition where they have one, and tags of the run."""
 
     assets: tuple[str, ...]
     partition: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def execute(job: Job) -> Outcome:
             asset_selection=[dg.AssetKey(name) for name in job.assets],
             partition_key=job.partition or None,
             run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
-            tags={ONLY_STALE_TAG: "true", HOST_TAG: platform.node(), PID_TAG: str(os.getpid())},
+            tags={**dict(job.tags), ONLY_STALE_TAG: "true", HOST_TAG: platform.node(), PID_TAG: str(os.getpid())},
             raise_on_error=False,
         )
     return Outcome(job, result.run_id, tuple(failures_of(result.all_events)))
@@ -90,19 +91,26 @@ def _message(failure: "StepFailureData") -> str:
     return error.message.strip().splitlines()[0] if error else "unknown error"
 
 
-def execute_all(jobs: Sequence[Job], workers: int, log: Path) -> Iterator[Outcome]:
-    """Run jobs in up to `workers` processes, yielding outcomes as they come; what the processes print is added to `log`."""
+Readiness = Callable[[Sequence[Job]], Iterable[Job]]
+"""Gives jobs in whatever order they can be run."""
+
+
+def execute_all(jobs: Sequence[Job], workers: int, log: Path, ready: Readiness = iter) -> Iterator[Outcome]:
+    """Run jobs in up to `workers` processes, each when it is `ready`, yielding outcomes as they come; what the processes print is added
+    to `log`.
+    """
     if not jobs:
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // min(workers, len(jobs)))
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(log, threads)) as pool:
-        waiting = {pool.submit(execute, job) for job in jobs}
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+        waiting: set[Future[Outcome]] = set()
+        for job in ready(jobs):
+            waiting.add(pool.submit(execute, job))
+            done, waiting = wait(waiting, timeout=0)
+            yield from (future.result() for future in done)
+        yield from (future.result() for future in as_completed(waiting))
 
 
 def _start_worker(log: Path, threads: int) -> None:

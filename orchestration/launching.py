@@ -4,7 +4,10 @@ The runs themselves are the memory: a tag says what a run was for, so that a dae
 finds it again. What failed ATTEMPTS times waits until its content, code or settings change, and is told by name.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
@@ -16,9 +19,15 @@ from orchestration.wanted import Wanted
 NEEDS_TAG = "feelm/needs"
 LINK_TAG = "feelm/stale_link"
 PARTITION_TAG = "dagster/partition"
+BATCH_TAG = "feelm/batch"
+"""Of a film's run that a batch recorded it by: the batch's run."""
 ATTEMPTS = 3
 AT_MOST = 25
 """Runs that one tick asks for; the next tick asks for the rest, as the queue gets free."""
+
+BATCH_JOB_NAME, BATCH_OP = "film_batch", "make_films"
+MOST_OF_A_BATCH = 200
+"""Films that one run hands to a cluster: what is new meanwhile gets a batch of its own beside it."""
 
 UNFINISHED = [
     status
@@ -39,10 +48,38 @@ def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most
         if in_flight(instance, one):
             told.append(f"{_named(one)} runs")
         elif tried >= ATTEMPTS:
-            told.append(f"{_named(one)} failed {tried} times at {one.link}: see its runs; it is tried again when something of it changes")
+            told.append(_given_up_words(one, tried))
         else:
             asked.append(_request(one, tried))
     return asked, told
+
+
+def batch_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tuple[list[dg.RunRequest], list[str]]:
+    """As `run_requests` for films that a cluster computes: those that are not in a batch already, in one run."""
+    under_way = _in_batches(instance)
+    free, told = [], []
+    for one in wanted:
+        if one.partition in under_way or in_flight(instance, one):
+            told.append(f"{_named(one)} runs")
+        elif (tried := _tried(instance, one)) >= ATTEMPTS:
+            told.append(_given_up_words(one, tried))
+        else:
+            free.append(one)
+    batch = {one.partition: one.needs for one in free[:MOST_OF_A_BATCH]}
+    if not batch:
+        return [], told
+    whole = Wanted(BATCH_JOB_NAME, "", hashlib.sha256(json.dumps(batch, sort_keys=True).encode()).hexdigest(), free[0].link)
+    tried = _tried(instance, whole)
+    if tried >= ATTEMPTS:
+        return [], [*told, _given_up_words(whole, tried)]
+    return [_request(whole, tried, {"ops": {BATCH_OP: {"config": {"films": batch}}}})], told
+
+
+def _in_batches(instance: dg.DagsterInstance) -> set[str]:
+    """Films of batches that are not finished."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=BATCH_JOB_NAME, statuses=UNFINISHED))
+    configs: list[Any] = [run.run_config for run in runs]
+    return {film_id for config in configs for film_id in config["ops"][BATCH_OP]["config"]["films"]}
 
 
 def given_up(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> list[Wanted]:
@@ -88,14 +125,19 @@ def in_flight(instance: dg.DagsterInstance, one: Wanted) -> bool:
     return instance.get_runs_count(dg.RunsFilter(job_name=one.job, tags=tags, statuses=UNFINISHED)) > 0
 
 
-def _request(one: Wanted, tried: int) -> dg.RunRequest:
+def _request(one: Wanted, tried: int, config: dict[str, Any] | None = None) -> dg.RunRequest:
     # The key keeps two ticks from starting one run each before the first is stored.
     return dg.RunRequest(
         run_key=f"{one.job} {one.partition} {one.needs} {tried + 1}",
         job_name=one.job,
         partition_key=one.partition or None,
+        run_config=config,
         tags={NEEDS_TAG: one.needs, LINK_TAG: one.link, ONLY_STALE_TAG: "true"},
     )
+
+
+def _given_up_words(one: Wanted, tried: int) -> str:
+    return f"{_named(one)} failed {tried} times at {one.link}: see its runs; it is tried again when something of it changes"
 
 
 def _named(one: Wanted) -> str:

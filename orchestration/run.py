@@ -20,11 +20,15 @@ from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
 from corpus.terms import FeelmError
+from orchestration.ahead import readiness
 from orchestration.due import PARTITIONED, Known, Row, assets_of, due_links, phases, unsound_films
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 from orchestration.launching import failing_checks
 from orchestration.wanted import failing_words
+
+OF_FILMS = ("films", "film pages")
+"""Phases whose jobs are of one film each."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, jobs done and jobs in all."""
@@ -97,7 +101,8 @@ class _Pass:
         self.report.fresh += len(planned) - len(jobs)
         self.report.computed += len(jobs)
         self.progress(name, 0, len(jobs))
-        for done, outcome in enumerate(execute_all(jobs, self.workers, log_path(self.workspace)), start=1):
+        ready = readiness(self.workspace) if name in OF_FILMS else iter
+        for done, outcome in enumerate(execute_all(jobs, self.workers, log_path(self.workspace), ready), start=1):
             self._note(name, outcome)
             self.progress(name, done, len(jobs))
         if jobs:

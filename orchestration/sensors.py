@@ -17,6 +17,7 @@ import dagster as dg
 from assets.partitions import annotation_batch_keys, films
 from assets.workspace import Workspace
 from corpus.arrivals import Refused
+from orchestration.batch import film_batch_job
 from orchestration.jobs import annotation_intake_job, film_chain_job, film_pages_job, gold_job, report_page_job, retrain_job
 
 if TYPE_CHECKING:
@@ -39,15 +40,18 @@ def now_s() -> float:
 
 @dg.sensor(
     name="film_library",
-    jobs=[film_chain_job],
+    jobs=[film_chain_job, film_batch_job],
     minimum_interval_seconds=LOOK_EVERY_S,
     default_status=BY_ITSELF,
-    description="Takes whole films from FEELM_HOME/films into the catalogue, and brings every film whose files changed up to its features.",
+    description="Takes whole films from FEELM_HOME/films into the catalogue, and brings every film whose files changed up to its "
+    "features: each in a run of its own, or many in a batch where a cluster computes them (FEELM_COMPUTE=ray).",
 )
 def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """One look at the film folder and the catalogue. The cursor names what could not be added, until it changes."""
+    from assets.compute.port import Compute
     from assets.recorded import recorded
     from corpus.paths import Home
+    from orchestration.launching import batch_requests, run_requests
     from orchestration.library import take_arrivals
     from orchestration.wanted import films_wanted
 
@@ -56,7 +60,8 @@ def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     refused = take_arrivals(home, known, now_s())
     view = recorded(home)
     unknown = sorted(set(view.films) - set(context.instance.get_dynamic_partitions(str(films.name))))
-    return _result(context, films_wanted(view), [films.build_add_request(unknown)] if unknown else [], refused)
+    requests = batch_requests if Compute.current() is Compute.RAY else run_requests
+    return _result(context, requests(context.instance, films_wanted(view)), [films.build_add_request(unknown)] if unknown else [], refused)
 
 
 @dg.sensor(
@@ -70,12 +75,13 @@ def annotation_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | d
     """One look at the inbox; a file to which somebody still writes is left for the next one."""
     from assets.recorded import recorded
     from corpus.paths import Home
+    from orchestration.launching import run_requests
     from orchestration.wanted import batches_wanted, gold_wanted
 
     view = recorded(Home.from_environment())
     batches = batches_wanted(view, now_s())
     keys = annotation_batch_keys.build_add_request(sorted({one.partition for one in batches}))
-    return _result(context, batches or gold_wanted(view), [keys] if batches else [])
+    return _result(context, run_requests(context.instance, batches or gold_wanted(view)), [keys] if batches else [])
 
 
 @dg.sensor(
@@ -89,6 +95,7 @@ def retraining(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
     """One look at the model's chain, then at the pages that show it."""
     from assets.recorded import recorded
     from corpus.paths import Home
+    from orchestration.launching import run_requests
     from orchestration.wanted import pages_wanted
 
     view = recorded(Home.from_environment())
@@ -96,8 +103,8 @@ def retraining(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
     if found.waits:
         return dg.SkipReason(found.reason)
     if found.run is not None:
-        return _result(context, [found.run])
-    told = _result(context, pages_wanted(view))
+        return _result(context, run_requests(context.instance, [found.run]))
+    told = _result(context, run_requests(context.instance, pages_wanted(view)))
     return dg.SkipReason(found.reason) if isinstance(told, dg.SkipReason) else told
 
 
@@ -141,14 +148,12 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
 
 def _result(
     context: dg.SensorEvaluationContext,
-    wanted: Sequence["Wanted"],
+    requests: tuple[list[dg.RunRequest], list[str]],
     partitions: Sequence[dg.AddDynamicPartitionsRequest] = (),
     refused: Mapping[str, Refused] | None = None,
 ) -> dg.SensorResult | dg.SkipReason:
-    """The runs to ask for; where there are none, why."""
-    from orchestration.launching import run_requests
-
-    asked, told = run_requests(context.instance, wanted)
+    """The runs to ask for, as `orchestration.launching` gives them; where there are none, why."""
+    asked, told = requests
     told += [f"{name}: {why.reason}" for name, why in (refused or {}).items()]
     for line in told:
         context.log.info(line)

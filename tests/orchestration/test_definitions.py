@@ -64,7 +64,7 @@ def test_the_graph_is_the_one_that_was_designed() -> None:
 def test_definitions_are_loadable_and_hold_the_named_jobs() -> None:
     dg.Definitions.validate_loadable(defs)
     assert {job.name for job in defs.resolve_all_job_defs()} == {
-        "__ASSET_JOB", "film_chain", "annotation_intake", "gold", "retrain", "film_pages", "report_page", "drift",
+        "__ASSET_JOB", "film_chain", "annotation_intake", "gold", "retrain", "film_pages", "report_page", "film_batch", "drift",
     }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def test_nothing_is_done_by_itself_before_a_team_says_so() -> None:
     stopped, running = dg.DefaultSensorStatus.STOPPED, dg.DefaultSensorStatus.RUNNING
     sensors = {sensor.name: (sensor.default_status, tuple(target.job_name for target in sensor.targets)) for sensor in defs.sensors or ()}
     assert sensors == {
-        "film_library": (stopped, ("film_chain",)),
+        "film_library": (stopped, ("film_chain", "film_batch")),
         "annotation_inbox": (stopped, ("annotation_intake", "gold")),
         "retraining": (stopped, ("retrain", "film_pages", "report_page")),
         "label_studio_export": (stopped, ("annotation_intake",)),

@@ -22,7 +22,7 @@ from assets.workspace import Workspace
 from corpus.datasets.registry import CORPORA
 from corpus.paths import Home
 from orchestration.definitions import defs
-from orchestration.execution import Job, Outcome, execute
+from orchestration.execution import Job, Outcome, Readiness, execute
 from orchestration.instance import prepare_dagster_home
 from orchestration.run import RunReport, run_chain
 from tests.orchestration.stub_chain import put_stand_ins, stub_home
@@ -34,8 +34,8 @@ JOBS = 7
 """Two films, a batch, the model, two pages of films and the page of the whole."""
 
 
-def one_after_another(jobs: Sequence[Job], _workers: int, _log: Path) -> Iterator[Outcome]:
-    yield from map(execute, jobs)
+def one_after_another(jobs: Sequence[Job], _workers: int, _log: Path, ready: Readiness = iter) -> Iterator[Outcome]:
+    yield from map(execute, ready(jobs))
 
 
 @contextmanager

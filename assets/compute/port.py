@@ -1,0 +1,70 @@
+"""Where the links of films are computed: in this process, or on a Ray cluster (`FEELM_COMPUTE=local | ray`).
+
+A link is a function of what lies in the home (`assets.chain.run_stage`), so it does not matter which machine that sees the home runs it,
+or how often: the same bytes come out, whole or not at all, under the same stamp. Whatever starts a film's links asks here, so that no
+asset knows where it is computed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+from assets.chain import STAGES, Scope, StageRun, run_stage
+from assets.compute.work import FilmDone, FilmWork
+from assets.workspace import Workspace
+from corpus.terms import FeelmError
+
+COMPUTE = "FEELM_COMPUTE"
+
+
+class Compute(StrEnum):
+    """Where films are computed."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+    @classmethod
+    def current(cls) -> Compute:
+        """FEELM_COMPUTE's, local where it is not set.
+
+        Raises:
+            FeelmError: it names none.
+        """
+        named = os.environ.get(COMPUTE) or cls.LOCAL
+        try:
+            return cls(named)
+        except ValueError:
+            raise FeelmError(f"{COMPUTE}={named}: there are {', '.join(cls)}; docs/scaling.md tells about them") from None
+
+
+def make_link(workspace: Workspace, name: str, key: str, dagster_run: str) -> StageRun:
+    """Run one link wherever it is to be computed: films' on the cluster where there is one, all others here.
+
+    Raises:
+        FeelmError: what the link was given cannot be used, or FEELM_COMPUTE names nothing.
+        ComputeError: the cluster could not do it.
+    """
+    if STAGES[name].scope is not Scope.FILM or Compute.current() is Compute.LOCAL:
+        return run_stage(workspace, name, key, dagster_run)
+    (done,) = on_cluster(workspace, [FilmWork(key, (name,), anew=True, dagster_run=dagster_run)])
+    if done.failure:
+        raise FeelmError(done.failure) if done.is_fault else ComputeError(f"{name} {key}: {done.failure}")
+    workspace.refresh()
+    return done.runs[0]
+
+
+def on_cluster(workspace: Workspace, works: Sequence[FilmWork]) -> Iterator[FilmDone]:
+    """Films as the cluster is done with them, in whatever order; those that it could not do are told, not raised.
+
+    Raises:
+        FeelmError: the cluster cannot be reached, or Ray is not installed.
+    """
+    from assets.compute.on_ray import on_ray
+
+    yield from on_ray(workspace.home, works)
+
+
+class ComputeError(RuntimeError):
+    """A machine of the cluster was lost, ran out of memory or met a bug, each time that it was tried."""

@@ -1,0 +1,152 @@
+"""A real Ray on loopback: films in its workers, workers that die, and whoever asked that goes away."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+
+from assets.compute.on_ray import ATTEMPTS, DEFAULTS, ON_LOOPBACK, connected, on_ray
+from assets.compute.work import FilmDone, FilmWork
+from corpus.paths import Home
+from corpus.terms import FeelmError
+from tests.assets.compute.extractors import ALWAYS, BUG, LONG, ONCE, Eventful, begun
+from tests.loopback import free_port
+from tests.ports import listening_elsewhere
+
+# Not imported here: Ray reads where to listen when it is imported.
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: `make ray`")]
+
+ASKING = """
+import sys
+from pathlib import Path
+from assets.compute.on_ray import on_ray
+from assets.compute.work import FilmWork
+from corpus.paths import Home
+from tests.assets.compute.extractors import LONG, Eventful
+list(on_ray(Home(Path(sys.argv[1])), [FilmWork(LONG, ())], Eventful))
+"""
+
+
+ROOM = "import ray, sys; ray.init(sys.argv[1]); assert ray.cluster_resources()['CPU'] == 2"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    """A cluster of two CPUs that outlives whoever asks it, as a team's does."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in {**DEFAULTS, ON_LOOPBACK: "0"}.items():
+            patched.setenv(name, value)
+        patched.setenv("PYTHONPATH", str(Path(__file__).parents[3]))  # the workers find the tests' own extractor there
+        port = free_port()
+        options = ("--head", "--block", "--num-cpus=2", "--include-dashboard=false", f"--port={port}", "--disable-usage-stats")
+        head = psutil.Popen(
+            [Path(sys.executable).with_name("ray"), "start", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            assert within(60, lambda: answers(port)), "the cluster did not come up"
+            patched.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+            yield
+        finally:
+            for process in (*head.children(recursive=True), head):
+                process.kill()
+
+
+def answers(port: int) -> bool:
+    """Whether the cluster at the port has a machine with CPUs."""
+    told = subprocess.run([sys.executable, "-c", ROOM, f"127.0.0.1:{port}"], capture_output=True, check=False)
+    return told.returncode == 0
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def asked(home: Home, *films: str) -> dict[str, FilmDone]:
+    return {done.film_id: done for done in on_ray(home, [FilmWork(film_id, ()) for film_id in films], Eventful)}
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Whether something comes true in time."""
+    until = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def test_each_film_is_made_once_in_two_workers_that_stay(home: Home) -> None:
+    films = [f"film-{number}" for number in range(8)]
+    assert set(asked(home, *films)) == set(films)
+    assert Counter(film_id for film_id, _ in begun(home.root)) == dict.fromkeys(films, 1)
+    assert len({pid for _, pid in begun(home.root)}) == 2
+
+
+def test_a_worker_that_dies_costs_its_film_a_repeat_and_no_other(home: Home) -> None:
+    done = asked(home, "first", ONCE, "second", "third")
+    assert not any(one.failure for one in done.values())
+    assert Counter(film_id for film_id, _ in begun(home.root)) == {"first": 1, ONCE: 2, "second": 1, "third": 1}
+
+
+def test_a_film_that_kills_every_worker_is_given_up_and_told(home: Home) -> None:
+    done = asked(home, "first", ALWAYS, "second", "third")
+    assert done[ALWAYS].failure.startswith(f"the worker was lost {ATTEMPTS} times")
+    assert [film_id for film_id, one in done.items() if not one.failure] == ["first", "second", "third"]
+    assert Counter(film_id for film_id, _ in begun(home.root))[ALWAYS] == ATTEMPTS
+
+
+def test_a_bug_is_told_and_not_tried_again(home: Home) -> None:
+    done = asked(home, BUG, "first")
+    assert done[BUG].failure == "no such colour" and not done[BUG].is_fault
+    assert Counter(film_id for film_id, _ in begun(home.root)) == {BUG: 1, "first": 1}
+
+
+def test_who_stops_listening_stops_the_work(home: Home) -> None:
+    with closing(on_ray(home, [FilmWork("first", ()), FilmWork(LONG, ())], Eventful)) as films:
+        assert next(iter(films)).film_id == "first"
+    assert within(20, lambda: not any(is_alive(pid) for _, pid in begun(home.root)))
+
+
+def test_the_work_ends_with_the_process_that_asked_for_it_even_when_it_is_killed(home: Home) -> None:
+    asking = subprocess.Popen([sys.executable, "-c", ASKING, str(home.root)])
+    assert within(60, lambda: bool(begun(home.root)))
+    asking.send_signal(signal.SIGKILL)
+    asking.wait()
+    assert within(30, lambda: not any(is_alive(pid) for _, pid in begun(home.root)))
+
+
+def test_a_cluster_without_room_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEELM_RAY_GPUS", "1")
+    with pytest.raises(FeelmError, match="no machine of the Ray cluster has"):
+        asked(home, "first")
+
+
+def test_a_cluster_that_is_not_there_is_told_in_a_line(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(FeelmError, match=r"no Ray cluster at 127\.0\.0\.1:1: "):
+        asked(home, "first")
+
+
+def test_a_cluster_that_feelm_starts_listens_on_loopback_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS")
+    with connected() as ray:
+        assert ray.cluster_resources()["CPU"] >= 1
+        assert listening_elsewhere(lambda command: "ray" in command) == []
