@@ -24,7 +24,7 @@ asr: install ## speech recognition for films without subtitles: the packages of 
 s3: install ## DVC's remote on a server that speaks S3: the packages of feelm[s3]
 	@$(BIN)/python -m pip install --quiet $$($(BIN)/python tools/extra.py s3)
 
-ray: install ## films on a Ray cluster: the packages of feelm[ray], 120 MB
+ray: install ## films on a Ray cluster: the packages of feelm[ray], 250 MB
 	@$(BIN)/python -m pip install --quiet $$($(BIN)/python tools/extra.py ray)
 
 demo: install ## make films, run the whole chain, show the result

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from corpus.terms import FeelmError
 
@@ -17,6 +18,22 @@ ENVIRONMENT = "FEELM_ENV"
 HOST, PORT, USER, PASSWORD = "FEELM_PG_HOST", "FEELM_PG_PORT", "FEELM_PG_USER", "FEELM_PG_PASSWORD"
 DAGSTER_DATABASE, MLFLOW_DATABASE = "FEELM_PG_DAGSTER_DB", "FEELM_PG_MLFLOW_DB"
 GUIDE = "docs/deployment.md lists the variables"
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def chosen(variable: str, usual: Choice, guide: str) -> Choice:
+    """What a variable chooses of the kind that `usual` is of, which it is where nothing is set.
+
+    Raises:
+        FeelmError: it names none; the message lists them, and ends with the guide.
+    """
+    named = os.environ.get(variable) or usual
+    try:
+        return type(usual)(named)
+    except ValueError:
+        raise FeelmError(f"{variable}={named}: there are {', '.join(type(usual))}; {guide}") from None
 
 
 class Environment(StrEnum):
@@ -33,11 +50,7 @@ class Environment(StrEnum):
         Raises:
             FeelmError: it names none.
         """
-        named = os.environ.get(ENVIRONMENT) or cls.DEV
-        try:
-            return cls(named)
-        except ValueError:
-            raise FeelmError(f"{ENVIRONMENT}={named}: there are {', '.join(cls)}; {GUIDE}") from None
+        return chosen(ENVIRONMENT, cls.DEV, GUIDE)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import multiprocessing
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -105,12 +106,16 @@ def execute_all(jobs: Sequence[Job], workers: int, log: Path, ready: Readiness =
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // min(workers, len(jobs)))
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(log, threads)) as pool:
-        waiting: set[Future[Outcome]] = set()
+        finished: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        under_way = 0
         for job in ready(jobs):
-            waiting.add(pool.submit(execute, job))
-            done, waiting = wait(waiting, timeout=0)
-            yield from (future.result() for future in done)
-        yield from (future.result() for future in as_completed(waiting))
+            pool.submit(execute, job).add_done_callback(finished.put)
+            under_way += 1
+            while not finished.empty():
+                under_way -= 1
+                yield finished.get().result()
+        for _ in range(under_way):
+            yield finished.get().result()
 
 
 def _start_worker(log: Path, threads: int) -> None:

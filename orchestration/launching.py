@@ -14,7 +14,7 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from assets.telling import ONLY_STALE_TAG
-from orchestration.wanted import Wanted
+from orchestration.wanted import FILM_JOB, Wanted
 
 NEEDS_TAG = "feelm/needs"
 LINK_TAG = "feelm/stale_link"
@@ -56,16 +56,18 @@ def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most
 
 def batch_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tuple[list[dg.RunRequest], list[str]]:
     """As `run_requests` for films that a cluster computes: those that are not in a batch already, in one run."""
-    under_way = _in_batches(instance)
-    free, told = [], []
+    free: list[Wanted] = []
+    told: list[str] = []
     for one in wanted:
-        if one.partition in under_way or in_flight(instance, one):
+        if len(free) == MOST_OF_A_BATCH:
+            break
+        if in_flight(instance, one):
             told.append(f"{_named(one)} runs")
         elif (tried := _tried(instance, one)) >= ATTEMPTS:
             told.append(_given_up_words(one, tried))
         else:
             free.append(one)
-    batch = {one.partition: one.needs for one in free[:MOST_OF_A_BATCH]}
+    batch = {one.partition: one.needs for one in free}
     if not batch:
         return [], told
     whole = Wanted(BATCH_JOB_NAME, "", hashlib.sha256(json.dumps(batch, sort_keys=True).encode()).hexdigest(), free[0].link)
@@ -120,7 +122,9 @@ def _stops(instance: dg.DagsterInstance, check: dg.AssetCheckKey, partition: str
 
 
 def in_flight(instance: dg.DagsterInstance, one: Wanted) -> bool:
-    """Whether a run of the same job and partition is not finished, for whatever content."""
+    """Whether a run of the same job and partition, or a batch with the film, is not finished, for whatever content."""
+    if one.job == FILM_JOB and one.partition in _in_batches(instance):
+        return True
     tags = {PARTITION_TAG: one.partition} if one.partition else {}
     return instance.get_runs_count(dg.RunsFilter(job_name=one.job, tags=tags, statuses=UNFINISHED)) > 0
 

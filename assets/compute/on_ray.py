@@ -62,7 +62,7 @@ class Share:
         return {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_restarts": -1, "max_task_retries": ATTEMPTS - 1, **memory}
 
     def fits(self, resources: dict[str, float]) -> int:
-        """How many actors a cluster with these resources has room for."""
+        """How many actors a machine with these resources has room for."""
         asked = {"CPU": self.cpus, "GPU": self.gpus, "memory": self.memory_gb * 1e9}
         return min(int(resources.get(name, 0.0) / amount) for name, amount in asked.items() if amount)
 
@@ -98,8 +98,9 @@ def on_ray(home: Home, works: Sequence[FilmWork], extractor: type[Extractor] = E
     """
     share = Share.from_environment()
     with connected() as ray:
-        if not (room := share.fits(ray.cluster_resources())):
-            raise FeelmError(f"no machine of the Ray cluster has {share} free of others' use: it has {ray.cluster_resources()}")
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if not (room := sum(share.fits(machine) for machine in machines)):
+            raise FeelmError(f"no machine of the Ray cluster has room for {share}: they have {machines}; set {CPUS}, {GPUS}, {MEMORY_GB}")
         actor = ray.remote(**share.options())(extractor)
         idle = [actor.remote(str(home.root)) for _ in range(min(room, len(works)))]
         waiting: deque[FilmWork] = deque(works)
@@ -121,7 +122,7 @@ def _outcome(ray: Any, done: Any, work: FilmWork) -> FilmDone:
     except ray.exceptions.RayTaskError as error:  # its trace is in the worker's log, and in the driver's
         return FilmDone(work.film_id, failure=str(error.cause or error).strip().splitlines()[-1])
     except ray.exceptions.RayError as error:
-        return FilmDone(work.film_id, failure=f"the worker was lost {ATTEMPTS} times: {str(error).strip().splitlines()[0]}")
+        return FilmDone(work.film_id, failure=f"lost on the cluster, {ATTEMPTS} times at most: {str(error).strip().splitlines()[0]}")
 
 
 def _check_answers(address: str) -> None:

@@ -7,13 +7,13 @@ asset knows where it is computed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from assets.chain import STAGES, Scope, StageRun, run_stage
 from assets.compute.work import FilmDone, FilmWork
 from assets.workspace import Workspace
+from corpus.environment import chosen
 from corpus.terms import FeelmError
 
 COMPUTE = "FEELM_COMPUTE"
@@ -32,11 +32,7 @@ class Compute(StrEnum):
         Raises:
             FeelmError: it names none.
         """
-        named = os.environ.get(COMPUTE) or cls.LOCAL
-        try:
-            return cls(named)
-        except ValueError:
-            raise FeelmError(f"{COMPUTE}={named}: there are {', '.join(cls)}; docs/scaling.md tells about them") from None
+        return chosen(COMPUTE, cls.LOCAL, "docs/scaling.md tells about them")
 
 
 def make_link(workspace: Workspace, name: str, key: str, dagster_run: str) -> StageRun:

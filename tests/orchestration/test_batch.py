@@ -15,9 +15,10 @@ from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.definitions import defs
 from orchestration.instance import prepare_dagster_home
-from orchestration.launching import ATTEMPTS, BATCH_TAG, NEEDS_TAG
+from orchestration.launching import ATTEMPTS, BATCH_TAG, NEEDS_TAG, in_flight
 from orchestration.run import run_chain
 from orchestration.sensors import film_library
+from orchestration.wanted import Wanted
 from tests.orchestration.stub_chain import stub_home
 from tests.orchestration.test_run import home_of_stand_ins, one_after_another
 from tests.orchestration.ticks import tick
@@ -76,6 +77,7 @@ def test_what_is_new_while_a_batch_runs_gets_a_batch_of_its_own(home: Home, inst
     assert tick(film_library, instance) == []
     other = stub_home(home.root.parent / "other", 3)
     (home.root / "films.yaml").write_text(other.catalogue.read_text())
+    assert in_flight(instance, Wanted("film_chain", FILMS[0], "other content", "film")), "the weekly schedule waits for it too"
     (second,) = tick(film_library, instance)
     assert set(second.run_config["ops"]["make_films"]["config"]["films"]) == {"film-002"}
 
