@@ -7,7 +7,7 @@ beside the old one, which goes on answering whoever holds it, so that no request
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -103,8 +103,10 @@ class Standing:
         """Whom to ask; whoever holds it may go on asking it."""
         return self._champion
 
-    def look(self) -> bool:
+    def look(self, before: Callable[[Champion], None]) -> bool:
         """Load another champion where one stands there; True when it did. One that cannot be loaded leaves the present one in place.
+
+        `before` is called with the other one before it takes the place.
 
         Raises:
             FeelmError: another stands there, and cannot be used.
@@ -113,5 +115,7 @@ class Standing:
             folder = champion_folder(self.home)
             if (folder / "manifest.json").read_bytes() == self._champion.manifest:
                 return False
-            self._champion = Champion.load(folder)
+            other = Champion.load(folder)
+            before(other)
+            self._champion = other
             return True

@@ -44,7 +44,8 @@ def create_app(settings: Settings) -> FastAPI:
     check_reach(settings, bool(keys.keys()))
     limits = settings.limits
     jobs = Jobs(settings.folder, limits.job_kept_s, limits.jobs_kept)
-    service = Service(settings, keys, metrics, Engine(settings, metrics), jobs, MediaReader(settings, metrics), Talking(settings, metrics))
+    talking = Talking(settings, metrics)
+    service = Service(settings, keys, metrics, Engine(settings, metrics, talking.prepare), jobs, MediaReader(settings, metrics), talking)
     app = FastAPI(title="Feelm", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.service = service
     modules = list(_modules())

@@ -55,11 +55,19 @@ class _Asked:
         return sum(map(len, self.dialogues))
 
 
-class Engine:
-    """The champion of a home, asked by any number of requests of one event loop."""
+def _nothing_more(champion: Champion) -> None:
+    """Detection needs no more than the champion."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self.settings, self.metrics = settings, metrics
+
+class Engine:
+    """The champion of a home, asked by any number of requests of one event loop.
+
+    `prepare` makes ready what else is asked with a champion: with the first one as soon as that answers, since it takes seconds and nobody
+    who only detects shall wait for it, and with every other one before it takes the place.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, prepare: Callable[[Champion], None] = _nothing_more) -> None:
+        self.settings, self.metrics, self._prepare = settings, metrics, prepare
         self.trouble: str | None = "the champion is being loaded"
         """Why the champion is not there, or why the last look for another failed; None where all is well."""
         self._standing: Standing | None = None
@@ -203,10 +211,21 @@ class Engine:
         """What the thread that looks for another champion does."""
         _compute_alone()
         began = time.monotonic()
+        prepared = False
         while not self._stopping.is_set():
             self._look(began)
             self._looked.set()
+            if self._standing is not None and not prepared:
+                self._make_ready(self._standing.champion)
+                prepared = True
             self._stopping.wait(self.settings.look_every_s)
+
+    def _make_ready(self, champion: Champion) -> None:
+        """What fails here fails again for whoever asks for it, and is told there; it is no reason to refuse a champion."""
+        try:
+            self._prepare(champion)
+        except Exception:
+            log.warning("what replies need could not be made ready", exc_info=True)
 
     def _look(self, began: float) -> None:
         try:
@@ -235,7 +254,7 @@ class Engine:
             _warm(standing.champion)
             self._standing = standing
             return True
-        swapped = self._standing.look()
+        swapped = self._standing.look(self._make_ready)
         if swapped:
             self.metrics.swaps.inc()
         return swapped

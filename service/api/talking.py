@@ -1,7 +1,7 @@
 """Replies as the service gives them: the safeguards of the home, the writers, and the courier that brings escalations to people.
 
-The courier sets out with the service, since escalations may wait from before. Rules, classifier and films' lines are made ready when the
-first reply is asked for: they take seconds, and nobody who only detects shall wait for them.
+The courier sets out with the service, since escalations may wait from before. Rules, classifier, films' lines and all that the domains say
+are made ready beside the answering (`prepare`); who asks for a reply before that waits for it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ml.models.dialogue import Turn
 from service.api.metrics import Metrics
 from service.api.settings import Settings
 from service.champion import Champion
-from service.domains.profile import Profile
+from service.domains.profile import Profile, profiles
 from service.respond.candidates import fixed
 from service.respond.endpoint import Endpoint
 from service.respond.film_lines import FilmLines
@@ -32,9 +32,19 @@ class Talking:
         self.queue = Queue(settings.home, read_target(os.environ))
         self._courier = Courier(self.queue)
         self._safeguards: Safeguards | None = None
-        self._lines: tuple[str, FilmLines] | None = None
-        self._templates_read: set[tuple[str, str, str]] = set()
+        self._lines: dict[str, FilmLines] = {}
         self._lock = Lock()
+
+    def prepare(self, champion: Champion) -> None:
+        """Have all there that replies with a champion need, what the domains say read beforehand, so that none waits for it.
+
+        Raises:
+            FeelmError: the rules, a domain's file or a film's features are not as they must be.
+        """
+        self._ready(champion)
+        for one in profiles().values():
+            for language in one.languages:
+                champion.lines.keep(fixed(one, language), language)
 
     def answer(self, champion: Champion, profile: Profile, turns: Sequence[Turn], conversation: str, language: str | None) -> Answer:
         """Answer the last turn; a hand-over is counted.
@@ -43,7 +53,6 @@ class Talking:
             FeelmError: the use is not allowed, or there is nothing to answer.
         """
         safeguards, writers = self._ready(champion)
-        self._read_templates(champion, profile, profile.words(language))
         given = answer(champion, profile, turns, safeguards, conversation, language, writers)
         if given.kind is Kind.HAND_OVER:
             self.metrics.escalated(profile.name, "distress" if given.reply is None else "route")
@@ -69,14 +78,6 @@ class Talking:
         """End the courier; what waits is sent when the service is up again."""
         self._courier.stop()
 
-    def _read_templates(self, champion: Champion, profile: Profile, language: str) -> None:
-        """Read what a domain may say in a language, once: replies find it read, and not one after the other a part of it."""
-        key = champion.origin.model_version, profile.name, language
-        with self._lock:
-            if key not in self._templates_read:
-                champion.lines.read([[text] for text in fixed(profile, language)], language)
-                self._templates_read.add(key)
-
     def _ready(self, champion: Champion) -> tuple[Safeguards, list[MoreCandidates]]:
         with self._lock:
             if self._safeguards is None:
@@ -85,6 +86,8 @@ class Talking:
         return self._safeguards, [lines, *([self.endpoint] if self.endpoint is not None else [])]
 
     def _film_lines(self, champion: Champion) -> FilmLines:
-        if self._lines is None or self._lines[0] != champion.origin.model_version:
-            self._lines = champion.origin.model_version, FilmLines.read(self.settings.home, champion.lines)
-        return self._lines[1]
+        """Those of the last two champions are held: one still answers while the next is made ready."""
+        version = champion.origin.model_version
+        if version not in self._lines:
+            self._lines = dict([*self._lines.items()][-1:]) | {version: FilmLines.read(self.settings.home, champion.lines)}
+        return self._lines[version]

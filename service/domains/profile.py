@@ -117,10 +117,14 @@ class Profile:
     film_replies: bool = False
     distress: Sensitivity = Sensitivity.HIGH
 
+    @property
+    def languages(self) -> set[str]:
+        """Those that it has templates in."""
+        return {template.language for template in self.templates}
+
     def words(self, language: str | None) -> str:
         """The language to answer in: the one asked for where the profile has it, else English."""
-        there = {template.language for template in self.templates}
-        return language if language in there else FALLBACK_LANGUAGE
+        return language if language in self.languages else FALLBACK_LANGUAGE
 
 
 def profiles() -> dict[str, Profile]:

@@ -53,22 +53,27 @@ def test_the_champion_tells_what_plain_words_mean(champion: Champion) -> None:
 def test_another_champion_takes_the_place_while_the_first_still_answers(home: Home, tmp_path_factory: pytest.TempPathFactory) -> None:
     there = Home(tmp_path_factory.mktemp("swap"))
     shutil.copytree(home.root, there.root, dirs_exist_ok=True)
-    standing = Standing(there)
+    standing, made_ready = Standing(there), []
+
+    def make_ready(other: Champion) -> None:
+        made_ready.append((other.origin.model_version, standing.champion.origin.model_version))
+
     first, turns = standing.champion, [[Turn("How dare you!")]]
     before = first.hear(turns)[0].probabilities
-    assert standing.look() is False and standing.champion is first
+    assert standing.look(make_ready) is False and standing.champion is first
     train(there, [f"talk-{number}" for number in range(FILMS)], [], seed=1)
     promote(there)
-    assert standing.look() is True
+    assert standing.look(make_ready) is True
     assert standing.champion.origin.model_version != first.origin.model_version
+    assert made_ready == [(standing.champion.origin.model_version, first.origin.model_version)], "made ready before it takes the place"
     assert first.hear(turns)[0].probabilities == pytest.approx(before)
     (there.artifact("champion") / "weights.safetensors").write_bytes(b"damaged")
     facts = there.artifact("champion") / "manifest.json"
     facts.write_text(json.dumps({**json.loads(facts.read_text()), "more": ""}))
     second = standing.champion
     with pytest.raises(FeelmError, match="is not the one that was written"):
-        standing.look()
-    assert standing.champion is second
+        standing.look(make_ready)
+    assert standing.champion is second and len(made_ready) == 1
 
 
 def test_a_model_that_learned_from_made_films_alone_says_so(home: Home, tmp_path_factory: pytest.TempPathFactory) -> None:

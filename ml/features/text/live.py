@@ -1,7 +1,8 @@
 """Words as they are said: lines read one by one or by the dozen, from memory where they were read before.
 
 The same features as `build` writes for a film, without files and tables, so that a conversation is read while it goes on. A line costs the
-encoder once; asked again, with other lines around it or as one of many candidates, it costs a look.
+encoder once; asked again, with other lines around it or as one of many candidates, it costs a look. What is asked for again and again can
+be kept for good, whatever else is read meanwhile.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ class ReadLines:
 
 
 class LineReader:
-    """Reads lines with one encoder, and remembers the last REMEMBERED_LINES of them; for any number of threads."""
+    """Reads lines with one encoder, and remembers those it keeps and the last REMEMBERED_LINES of all; for any number of threads."""
 
     def __init__(self, encoder: str) -> None:
         self.extractor = TextExtractor(encoder)
         self._known: OrderedDict[str, tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._kept: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._lock = Lock()
 
     @property
@@ -55,7 +57,7 @@ class LineReader:
         """
         languages = [code for texts in dialogues for code in languages_of(texts, language)]
         texts = [text for own in dialogues for text in own]
-        readable = [has_words(text) and self.extractor.facts.reads(code) for text, code in zip(texts, languages, strict=True)]
+        readable = self._readable(texts, languages)
         found = self._found([text for text, there in zip(texts, readable, strict=True) if there])
         embedding, values = (np.full((len(texts), width), np.nan, np.float32) for width in (self.width, len(TEXT_FEATURES)))
         for row, text in enumerate(texts):
@@ -63,11 +65,27 @@ class LineReader:
                 embedding[row], values[row] = found[text]
         return ReadLines(embedding, values, np.array(readable, bool), tuple(languages))
 
+    def keep(self, texts: Sequence[str], language: str) -> None:
+        """Read lines of a language and never forget them: what a service says itself, which every reply is chosen from.
+
+        Raises:
+            WeightError: the encoder or the lexicon is missing or damaged.
+        """
+        readable = self._readable(texts, [language] * len(texts))
+        found = self._found([text for text, there in zip(texts, readable, strict=True) if there])
+        with self._lock:
+            self._kept |= found
+
+    def _readable(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[bool]:
+        return [has_words(text) and self.extractor.facts.reads(code) for text, code in zip(texts, languages, strict=True)]
+
     def _found(self, texts: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         with self._lock:
-            found = {text: self._known[text] for text in texts if text in self._known}
-            for text in found:
-                self._known.move_to_end(text)
+            found = {text: self._kept[text] for text in texts if text in self._kept}
+            for text in texts:
+                if text not in found and text in self._known:
+                    found[text] = self._known[text]
+                    self._known.move_to_end(text)
         new = [text for text in dict.fromkeys(texts) if text not in found]
         if new:
             found |= self._made(new)

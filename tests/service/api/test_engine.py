@@ -12,12 +12,17 @@ import numpy as np
 import pytest
 
 from corpus.paths import Home
+from ml.features.text import live
+from ml.features.text.live import LineReader
 from ml.models.dialogue import HeardTurns, Turn
-from service.api.engine import MOST_TOGETHER, Engine
+from service.api.engine import MOST_TOGETHER, Engine, Heard
 from service.api.metrics import Metrics
 from service.api.problems import Problem
 from service.api.settings import Limits, Settings
+from service.api.talking import Talking
 from service.champion import Champion
+from service.domains.profile import profiles
+from service.respond.candidates import fixed
 from tests.ml.conftest import train
 from tests.service.api.conftest import MANY, running
 from tests.service.talk import FILMS, promote
@@ -199,6 +204,39 @@ def _replace(target: Path, source: Path) -> None:
 
     with writing(target) as out:
         shutil.copytree(source, out, dirs_exist_ok=True)
+
+
+def test_what_replies_need_is_made_ready_once_for_each_champion_and_its_failure_stops_nobody(own_home: Home) -> None:
+    asked: list[str] = []
+
+    def prepare(champion: Champion) -> None:
+        asked.append(champion.origin.model_version)
+        raise ZeroDivisionError
+
+    engine = Engine(Settings(own_home, look_every_s=0.02), Metrics(), prepare)
+    engine.start()
+    until(lambda: len(asked) == 1)
+    (answer,) = asked_together(engine, threading.Event(), [([Turn("How dare you!")], None)])
+    engine.stop()
+    assert isinstance(answer, Heard) and engine.trouble is None
+    assert asked == [version_of(own_home)]
+
+
+def test_a_reply_finds_all_that_its_domain_says_read_whatever_else_was_read_since(
+    own_home: Home, champion: Champion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "REMEMBERED_LINES", 2)
+    talking = Talking(Settings(own_home), Metrics())
+    talking.prepare(champion)
+    champion.lines.read([[f"One line more, number {number}." for number in range(5)]])
+    read: list[str] = []
+    made = LineReader._made
+    monkeypatch.setattr(LineReader, "_made", lambda self, texts: read.extend(texts) or made(self, texts))
+    for name, domain in profiles().items():
+        given = talking.answer(champion, domain, [Turn("How dare you send me the wrong one!", "person")], f"talk-{name}", "en")
+        assert given.reply is not None
+        assert set(read).isdisjoint(fixed(domain, "en")), name
+    assert read, "what the person said is new"
 
 
 def test_what_watches_it_is_told_requests_by_route_and_status(own_home: Home) -> None:
