@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assets.compute.work import FilmDone, FilmWork, make_film
+from assets.compute.work import FilmDone, FilmWork, code_of_films, make_film
 from assets.workspace import Workspace
 from corpus.paths import Home
 from corpus.terms import FeelmError
@@ -101,6 +101,7 @@ def on_ray(home: Home, works: Sequence[FilmWork], extractor: type[Extractor] = E
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if not (room := sum(share.fits(machine) for machine in machines)):
             raise FeelmError(f"no machine of the Ray cluster has room for {share}: they have {machines}; set {CPUS}, {GPUS}, {MEMORY_GB}")
+        _check_code(ray)
         actor = ray.remote(**share.options())(extractor)
         idle = [actor.remote(str(home.root)) for _ in range(min(room, len(works)))]
         waiting: deque[FilmWork] = deque(works)
@@ -113,6 +114,33 @@ def on_ray(home: Home, works: Sequence[FilmWork], extractor: type[Extractor] = E
             worker, work = flying.pop(done)
             idle.append(worker)
             yield _outcome(ray, done, work)
+
+
+def _code_there() -> str:
+    from assets.compute.work import code_of_films
+
+    return code_of_films()
+
+
+def _check_code(ray: Any) -> None:
+    """Raises FeelmError where a machine has no Feelm, or another one: its workers would be started again for ever, or make other bytes."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    def code_there() -> str:  # inside, so that it travels as it is: what has a module of its own is looked for there
+        from assets.compute.work import code_of_films
+
+        return code_of_films()
+
+    ask, here = ray.remote(num_cpus=0, max_retries=0)(code_there), code_of_films()
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    answers = [ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote() for node in nodes]
+    for node, answer in zip(nodes, answers, strict=True):
+        try:
+            fault = "" if ray.get(answer) == here else "its films' code is another than this process's"
+        except ray.exceptions.RayError as error:
+            fault = str(error).strip().splitlines()[-1]
+        if fault:
+            raise FeelmError(f"{node['NodeManagerHostname']} of the Ray cluster cannot make films: {fault}; every machine needs this Feelm")
 
 
 def _outcome(ray: Any, done: Any, work: FilmWork) -> FilmDone:

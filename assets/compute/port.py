@@ -59,7 +59,18 @@ def on_cluster(workspace: Workspace, works: Sequence[FilmWork]) -> Iterator[Film
     """
     from assets.compute.on_ray import on_ray
 
-    yield from on_ray(workspace.home, works)
+    yield from on_ray(workspace.home, by_size(workspace, works))
+
+
+def by_size(workspace: Workspace, works: Sequence[FilmWork]) -> list[FilmWork]:
+    """The largest first, so that no worker is left with a long one when the others have nothing to do any more."""
+    return sorted(works, key=lambda work: -_size(workspace, work.film_id))
+
+
+def _size(workspace: Workspace, film_id: str) -> int:
+    """Bytes of the film's file, which is all that is known of how long it will take before it was read."""
+    video = workspace.film(film_id).video
+    return video.stat().st_size if video.is_file() else 0
 
 
 class ComputeError(RuntimeError):

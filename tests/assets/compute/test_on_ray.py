@@ -5,23 +5,21 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
 import pytest
 
-from assets.compute.on_ray import ATTEMPTS, DEFAULTS, ON_LOOPBACK, connected, on_ray
+from assets.compute.on_ray import ATTEMPTS, connected, on_ray
 from assets.compute.work import FilmDone, FilmWork
 from corpus.paths import Home
 from corpus.terms import FeelmError
 from tests.assets.compute.extractors import ALWAYS, BUG, LONG, ONCE, Eventful, begun
-from tests.loopback import free_port
 from tests.ports import listening_elsewhere
+from tests.ray_cluster import cluster, within
 
 # Not imported here: Ray reads where to listen when it is imported.
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: `make ray`")]
@@ -37,34 +35,10 @@ list(on_ray(Home(Path(sys.argv[1])), [FilmWork(LONG, ())], Eventful))
 """
 
 
-ROOM = "import ray, sys; ray.init(sys.argv[1]); assert ray.cluster_resources()['CPU'] == 2"
-
-
 @pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    """A cluster of two CPUs that outlives whoever asks it, as a team's does."""
-    with pytest.MonkeyPatch.context() as patched:
-        for name, value in {**DEFAULTS, ON_LOOPBACK: "0"}.items():
-            patched.setenv(name, value)
-        patched.setenv("PYTHONPATH", str(Path(__file__).parents[3]))  # the workers find the tests' own extractor there
-        port = free_port()
-        options = ("--head", "--block", "--num-cpus=2", "--include-dashboard=false", f"--port={port}", "--disable-usage-stats")
-        head = psutil.Popen(
-            [Path(sys.executable).with_name("ray"), "start", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            assert within(60, lambda: answers(port)), "the cluster did not come up"
-            patched.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
-            yield
-        finally:
-            for process in (*head.children(recursive=True), head):
-                process.kill()
-
-
-def answers(port: int) -> bool:
-    """Whether the cluster at the port has a machine with CPUs."""
-    told = subprocess.run([sys.executable, "-c", ROOM, f"127.0.0.1:{port}"], capture_output=True, check=False)
-    return told.returncode == 0
+def two_cpus() -> Iterator[None]:
+    with cluster(2):
+        yield
 
 
 @pytest.fixture
@@ -74,16 +48,6 @@ def home(tmp_path: Path) -> Home:
 
 def asked(home: Home, *films: str) -> dict[str, FilmDone]:
     return {done.film_id: done for done in on_ray(home, [FilmWork(film_id, ()) for film_id in films], Eventful)}
-
-
-def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Whether something comes true in time."""
-    until = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def is_alive(pid: int) -> bool:
@@ -136,6 +100,19 @@ def test_the_work_ends_with_the_process_that_asked_for_it_even_when_it_is_killed
 def test_a_cluster_without_room_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEELM_RAY_GPUS", "1")
     with pytest.raises(FeelmError, match="no machine of the Ray cluster has room"):
+        asked(home, "first")
+
+
+def test_a_machine_with_other_code_is_told_before_a_film_is_begun(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assets.compute.on_ray.code_of_films", lambda: "another")
+    with pytest.raises(FeelmError, match="cannot make films: its films' code is another than this process's"):
+        asked(home, "first")
+    assert begun(home.root) == []
+
+
+def test_a_machine_without_feelm_is_told_and_not_tried_for_ever(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text('import sys; sys.modules["assets"] = None')
+    with cluster(1, path=tmp_path), pytest.raises(FeelmError, match=r"cannot make films: ModuleNotFoundError"):
         asked(home, "first")
 
 
