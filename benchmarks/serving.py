@@ -288,8 +288,8 @@ def measure(home: Home, seconds: float, paths: Sequence[Path]) -> tuple[Server, 
     """The first reply, then all loads and clips, one after the other, on one server."""
     with serving(home) as server:
         first_reply_s = first_reply(server)
-        for work in (DETECT, RESPOND):
-            _run(open_loop(server, work, 1, WARM_SECONDS, 900))
+        for work, clients in ((DETECT, CLIENTS), (RESPOND, 1)):
+            _run(open_loop(server, work, clients, WARM_SECONDS, 900))
         loads = [_run(open_loop(server, DETECT, CLIENTS, seconds, 1))]
         loads += [_run(open_loop(server, RESPOND, clients, length, 50 * clients)) for clients, length in REPLY_SECONDS.items()]
         loads += [_run(closed_loop(server, clients, CLOSED_SECONDS, 100 * clients)) for clients in CLOSED_CLIENTS]
