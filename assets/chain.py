@@ -414,12 +414,14 @@ def _build_training_set(workspace: Workspace, _: str, outs: dict[str, Path]) -> 
 
 
 def _build_model(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
+    from assets.compute.tasks import training_pool
     from ml.models.networks import NetworkConfig
     from ml.models.training import TrainingParams, build_model
 
     set_by = workspace.params
     params = TrainingParams(seed=set_by.seed, folds=set_by.folds, networks=NetworkConfig(face_network=set_by.face_network))
-    return build_model(workspace.home, workspace.home.artifact("training_set"), params, outs["emotion_model"])
+    with training_pool() as pool:
+        return build_model(workspace.home, workspace.home.artifact("training_set"), params, outs["emotion_model"], pool=pool)
 
 
 def _build_report(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:

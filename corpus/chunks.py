@@ -55,6 +55,11 @@ class ChunkStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def made(self) -> Path:
+        """The folder, which is there from then on."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder
+
     def path(self, key: str) -> Path:
         """Where the piece lies, or would."""
         return self.folder / key[:2] / f"{key}.chunk"

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from assets.chain import AHEAD
-from assets.compute.port import Compute, on_cluster
+from assets.compute.cluster import Compute
+from assets.compute.port import on_cluster
 from assets.compute.work import FilmDone, FilmWork
 from assets.telling import FAILED_AHEAD_TAG
 from assets.workspace import Workspace

@@ -48,7 +48,7 @@ def now_s() -> float:
 )
 def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """One look at the film folder and the catalogue. The cursor names what could not be added, until it changes."""
-    from assets.compute.port import Compute
+    from assets.compute.cluster import Compute
     from assets.recorded import recorded
     from corpus.paths import Home
     from orchestration.launching import batch_requests, run_requests

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from assets.compute.on_ray import DEFAULTS, ON_LOOPBACK
+from assets.compute.cluster import DEFAULTS, ON_LOOPBACK
 from tests.loopback import free_port
 
 PROJECT = Path(__file__).parents[1]

@@ -8,31 +8,12 @@ asset knows where it is computed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 
 from assets.chain import STAGES, Scope, StageRun, run_stage
+from assets.compute.cluster import Compute
 from assets.compute.work import FilmDone, FilmWork
 from assets.workspace import Workspace
-from corpus.environment import chosen
 from corpus.terms import FeelmError
-
-COMPUTE = "FEELM_COMPUTE"
-
-
-class Compute(StrEnum):
-    """Where films are computed."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
-    @classmethod
-    def current(cls) -> Compute:
-        """FEELM_COMPUTE's, local where it is not set.
-
-        Raises:
-            FeelmError: it names none.
-        """
-        return chosen(COMPUTE, cls.LOCAL, "docs/scaling.md tells about them")
 
 
 def make_link(workspace: Workspace, name: str, key: str, dagster_run: str) -> StageRun:

@@ -5,11 +5,10 @@ Both travel between machines, so they hold names and figures alone; what is made
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 
-from assets.chain import STAGES, Scope, StageRun, is_fresh, run_stage
+from assets.chain import StageRun, is_fresh, run_stage
 from assets.workspace import Workspace
 from corpus.terms import FeelmError
 
@@ -36,12 +35,6 @@ class FilmDone:
     machine: str = ""
     failure: str = ""
     is_fault: bool = False
-
-
-def code_of_films() -> str:
-    """Digest (hex md5) of the code of all films' links as it lies on this machine: what tells whether another makes the same bytes."""
-    versions = [f"{name}:{stage.code_version}" for name, stage in sorted(STAGES.items()) if stage.scope is Scope.FILM]
-    return hashlib.md5("\n".join(versions).encode(), usedforsecurity=False).hexdigest()
 
 
 def make_film(workspace: Workspace, work: FilmWork) -> FilmDone:

@@ -378,7 +378,7 @@ class Ensemble:
         """Networks with these weights; RuntimeError where they are of another shape."""
         networks = [ContextNetwork(config) for _ in states]
         for network, state in zip(networks, states, strict=True):
-            network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+            network.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
         return cls(networks)
 
     def answer(self, batch: ContextBatch) -> list[FloatArray]:

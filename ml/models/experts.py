@@ -184,7 +184,7 @@ def with_maps(data: UnitArrays, config: NetworkConfig, store: ChunkStore | None 
 def restored_expert(data: UnitArrays, modality: int, standardiser: Standardiser, state: State, config: NetworkConfig) -> Expert:
     """The expert that was trained on those units, with weights of its run."""
     network = make_expert(modality, len(standardiser.mean), int(data.source.max()) + 1, config, data.speech.shape[1])
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    network.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
     return network
 
 

@@ -248,7 +248,7 @@ def expert_opinions(model: EmotionModel, data: UnitArrays, rows: IntArray | None
 def expert_network(facts: ModelFacts, expert: TrainedExpert) -> Expert:
     """The expert's network with its weights; RuntimeError where they are of another shape."""
     network = make_expert(expert.modality, len(expert.standardiser.mean), len(facts.sources), facts.config, facts.columns.speech_width)
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in expert.state.items()})
+    network.load_state_dict({name: torch.tensor(array) for name, array in expert.state.items()})
     return network
 
 

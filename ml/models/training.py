@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,8 +161,16 @@ class UnseenOpinions:
     experts: list[list[TrainedExpert]]
 
 
-def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out: Path, progress: Progress | None = None) -> ModelSummary:
-    """Train, test on unseen films, and write the model's folder.
+def build_model(
+    home: Home,
+    training_set_dir: Path,
+    params: TrainingParams,
+    out: Path,
+    progress: Progress | None = None,
+    pool: Executor | None = None,
+) -> ModelSummary:
+    """Train, test on unseen films, and write the model's folder; networks are trained in `pool` where one is given, whose machines see
+    the home.
 
     Writes weights.safetensors, model.json, manifest.json (sha256), predictions.parquet (PREDICTIONS of all systems, every film unseen),
     reactions.parquet and explanations.parquet (REACTIONS and EXPLANATIONS likewise), curves.json and summary.json into `out`.
@@ -172,7 +181,7 @@ def build_model(home: Home, training_set_dir: Path, params: TrainingParams, out:
     tell = progress or (lambda what, done, total: None)
     taught = _read_taught(home, training_set_dir, params)
     rows, data, folds = taught.rows, taught.data, taught.folds
-    with Workers(data, params.workers, params.networks, ChunkStore(home.chunks)) as workers:
+    with Workers(data, params.workers, params.networks, ChunkStore(home.chunks), pool) as workers:
         unseen = _unseen_opinions(workers, data, folds, params, tell)
         facts = _facts(taught, unseen, params)
         fused = _Fusion(workers, data, folds, unseen, facts, params)

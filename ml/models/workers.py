@@ -1,7 +1,7 @@
 """Training jobs side by side, each kept as soon as it is finished: a run that was killed goes on where it was.
 
-Jobs run in processes of their own, or here when one is enough; results come in the order of the jobs. What a job gave is found again by
-everything that it followed from: the units, what it was to learn, the settings and this version's code.
+Jobs run in processes of their own, here when one is enough, or wherever a given pool runs them; results come in the order of the jobs. What
+a job gave is found again by everything that it followed from: the units, what it was to learn, the settings and this version's code.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -70,25 +70,31 @@ def _run_context(units: UnitArrays | Path, job: ContextJob, params: ContextParam
 
 
 class Workers:
-    """Trains in `count` processes, or here when that is one; finished jobs are kept in `store` where there is one."""
+    """Trains in `pool` where one is given, else in `count` processes, or here when that is one; finished jobs are kept in `store` where
+    there is one. A given pool's machines see the folder of the store.
+    """
 
-    def __init__(self, data: UnitArrays, count: int, config: NetworkConfig, store: ChunkStore | None = None) -> None:
+    def __init__(
+        self, data: UnitArrays, count: int, config: NetworkConfig, store: ChunkStore | None = None, pool: Executor | None = None
+    ) -> None:
         self.data, self.count, self.config, self.store = data, count, config, store
-        self.folder = tempfile.TemporaryDirectory(prefix="feelm-training-")
+        self.folder = tempfile.TemporaryDirectory(prefix="feelm-training-", dir=store.made() if pool and store else None)
         self.path = Path(self.folder.name) / "units.npz"
-        self.pool: ProcessPoolExecutor | None = None
+        self.pool = pool
+        self._own: Executor | None = None
         self.units = content_digest(*(getattr(data, field.name) for field in dataclasses.fields(data))) if store else ""
 
     def __enter__(self) -> Workers:
-        if self.count > 1:
-            self.data.save(self.path)
+        if self.pool is None and self.count > 1:
             # spawn: a forked child of a process that already ran torch's threads can hang
-            self.pool = worker_pool(self.count)
+            self.pool = self._own = worker_pool(self.count)
+        if self.pool is not None:
+            self.data.save(self.path)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.pool is not None:
-            self.pool.shutdown(cancel_futures=True)
+        if self._own is not None:
+            self._own.shutdown(cancel_futures=True)
         _load_arrays.cache_clear()
         self.folder.cleanup()
 

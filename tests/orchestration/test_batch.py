@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from assets.chain import AHEAD, read_stamp
-from assets.compute.port import Compute
+from assets.compute.cluster import Compute
 from assets.compute.work import FilmDone, FilmWork, make_film
 from assets.workspace import Workspace
 from corpus.paths import Home

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.compute.on_ray import ATTEMPTS, connected, on_ray
+from assets.compute.cluster import ATTEMPTS, connected
+from assets.compute.on_ray import on_ray
 from assets.compute.work import FilmDone, FilmWork
 from corpus.paths import Home
 from corpus.terms import FeelmError
@@ -104,15 +105,15 @@ def test_a_cluster_without_room_is_told(home: Home, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_machine_with_other_code_is_told_before_a_film_is_begun(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assets.compute.on_ray.code_of_films", lambda: "another")
-    with pytest.raises(FeelmError, match="cannot make films: its films' code is another than this process's"):
+    monkeypatch.setattr("assets.compute.cluster.source_digest", lambda: "another")
+    with pytest.raises(FeelmError, match="cannot work: its code is another than this process's"):
         asked(home, "first")
     assert begun(home.root) == []
 
 
 def test_a_machine_without_feelm_is_told_and_not_tried_for_ever(home: Home, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text('import sys; sys.modules["assets"] = None')
-    with cluster(1, path=tmp_path), pytest.raises(FeelmError, match=r"cannot make films: ModuleNotFoundError"):
+    (tmp_path / "sitecustomize.py").write_text('import sys; sys.modules["corpus"] = None')
+    with cluster(1, path=tmp_path), pytest.raises(FeelmError, match=r"cannot work: ModuleNotFoundError"):
         asked(home, "first")
 
 

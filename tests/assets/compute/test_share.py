@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assets.compute.on_ray import Share
+from assets.compute.cluster import Share
 from corpus.terms import FeelmError
 
 
