@@ -415,11 +415,10 @@ def _build_training_set(workspace: Workspace, _: str, outs: dict[str, Path]) -> 
 
 def _build_model(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
     from assets.compute.tasks import training_pool
-    from ml.models.networks import NetworkConfig
-    from ml.models.training import TrainingParams, build_model
+    from assets.training import training_params
+    from ml.models.training import build_model
 
-    set_by = workspace.params
-    params = TrainingParams(seed=set_by.seed, folds=set_by.folds, networks=NetworkConfig(face_network=set_by.face_network))
+    params = training_params(workspace.params)
     with training_pool() as pool:
         return build_model(workspace.home, workspace.home.artifact("training_set"), params, outs["emotion_model"], pool=pool)
 
@@ -556,7 +555,7 @@ _STAGES = (
         "emotion_model",
         Scope.WHOLE,
         ("emotion_model",),
-        ("ml.models.training",),
+        ("ml.models.settings",),
         _of_whole("training_set"),
         _build_model,
         sections=("training",),

@@ -22,7 +22,7 @@ from corpus.terms import DeclaredUse, FaceNetwork, FeelmError, Rights, TextEncod
 
 @dataclass(frozen=True)
 class Params:
-    """Typed `params.yaml`. `raw` keeps the plain values by section for version stamps."""
+    """Typed `params.yaml`. `training` are numbers of its parts by "part.name"; `raw` keeps plain values by section for version stamps."""
 
     train_rights: frozenset[Rights]
     export_rights: frozenset[Rights]
@@ -30,6 +30,7 @@ class Params:
     seed: int
     folds: int
     face_network: FaceNetwork
+    training: dict[str, float]
     min_new_gold: int
     recognition: Recognition
     shots: ShotSetting
@@ -54,6 +55,7 @@ class Params:
                 seed=int(raw["training"]["seed"]),
                 folds=int(raw["training"]["folds"]),
                 face_network=FaceNetwork(raw["training"]["face_network"]),
+                training=_numbers(raw["training"]),
                 min_new_gold=int(raw["retrain"]["min_new_gold"]),
                 recognition=Recognition(raw["dialogue"]["recognition"]),
                 shots=ShotSetting(raw["scan"]["shots"]),
@@ -63,6 +65,12 @@ class Params:
             )
         except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise FeelmError(f"{path}: {type(error).__name__}: {error}; compare it with {PROJECT / 'params.yaml'}") from error
+
+
+def _numbers(training: dict[str, Any]) -> dict[str, float]:
+    """What stands in the parts of `training`, by "part.name"."""
+    parts = {name: values for name, values in training.items() if isinstance(values, dict)}
+    return {f"{part}.{name}": value for part, values in parts.items() for name, value in values.items()}
 
 
 def _lag_ms(value: object) -> int:

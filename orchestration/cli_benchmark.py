@@ -1,12 +1,13 @@
 """`feelm benchmark`: how good the models are on public data that somebody has, and how fast this machine is."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from assets.training import training_params
 from assets.workspace import Workspace
 from corpus.paths import Home
 from corpus.terms import FeelmError, TextEncoder
@@ -61,11 +62,10 @@ def benchmark_robustness(
     """How far the readings of your own unseen films fall when sound, words, faces or times are disturbed; writes robustness.json."""
     from ml.evaluation.robustness.conditions import conditions_of
     from ml.evaluation.robustness.measure import measure_robustness
-    from ml.models.training import TrainingParams
     from orchestration.progress import row_bars
 
     workspace = Workspace.from_environment()
-    params = TrainingParams(seed=workspace.params.seed, folds=workspace.params.folds, workers=workers)
+    params = replace(training_params(workspace.params), workers=workers)
     conditions = conditions_of(_disturbances(only or []))
     with row_bars(err) as tell:
         found = measure_robustness(

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Group
+import yaml
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +14,7 @@ from corpus.paths import Home
 from orchestration.console import Json, err, rows_table, show
 
 if TYPE_CHECKING:
+    from assets.compute.search import Search, Trial
     from assets.reproduction import Reproduction
     from assets.versions import ModelVersion, VersionDetail
     from ml.evaluation.report import CorpusReport, Interval
@@ -55,6 +57,47 @@ def models_rollback(
 
     rollback = roll_back(Home.from_environment(), to, reason)
     show(asdict(rollback), Text(f"{rollback.words}; `feelm run` brings the pages up to date"), as_json)
+
+
+@models_app.command("search")
+def models_search(
+    trials: Annotated[int, typer.Option(min=1, help="How many models to train; the first has the numbers that hold now.")] = 16,
+    seed: Annotated[int, typer.Option(help="Draws the numbers.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Look for better numbers of training with Ray Tune, each trial a run in MLflow; nothing is registered or promoted by it."""
+    from assets.compute.search import search
+    from assets.workspace import Workspace
+
+    found = search(Workspace.from_environment(), trials, seed)
+    show(asdict(found), _search(found), as_json)
+
+
+def _search(found: "Search") -> Group:
+    rows = [
+        [str(place), _loss(one), _share(one.accuracy), _changes(one, found.present) or "as it is"]
+        for place, one in enumerate(found.trials, 1)
+    ]
+    parts: list[RenderableType] = [rows_table("Trials", ["", "validation loss", "accuracy", "numbers"], rows)]
+    if found.best is not found.present:
+        parts.append(Text(f"To train with the best, write into params.yaml:\n{_as_params(found.best.settings)}"))
+    return Group(*parts)
+
+
+def _loss(one: "Trial") -> str:
+    return one.failure if one.loss is None else f"{one.loss:.4f}"
+
+
+def _changes(one: "Trial", present: "Trial") -> str:
+    return ", ".join(f"{where} {value:.3g}" for where, value in one.settings.items() if value != present.settings[where])
+
+
+def _as_params(settings: dict[str, float]) -> str:
+    parts: dict[str, dict[str, float]] = {}
+    for where, value in settings.items():
+        part, _, name = where.partition(".")
+        parts.setdefault(part, {})[name] = float(f"{value:.4g}")
+    return yaml.safe_dump({"training": parts}, sort_keys=False)
 
 
 @models_app.command("ui")

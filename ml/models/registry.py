@@ -142,6 +142,36 @@ def _make_model(client: Any) -> None:
             raise
 
 
+def begin_search(home: Home, tags: Mapping[str, str]) -> str:
+    """A run under which a search's trials stand; its id."""
+    from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+
+    client = _client(home)
+    return str(client.create_run(_experiment(client, home), tags={MLFLOW_RUN_NAME: "search", **tags}).info.run_id)
+
+
+def log_trial(home: Home, search: str, params: Mapping[str, object], metrics: Mapping[str, float] | None) -> str:
+    """A trial as a child of its search's run, a failed one where it has no `metrics`; its id."""
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+    client = _client(home)
+    run_id = str(client.create_run(_experiment(client, home), tags={MLFLOW_PARENT_RUN_ID: search}).info.run_id)
+    for name, value in params.items():
+        client.log_param(run_id, name, value)
+    for name, value in (metrics or {}).items():
+        client.log_metric(run_id, name, value)
+    client.set_terminated(run_id, "FAILED" if metrics is None else "FINISHED")
+    return run_id
+
+
+def end_search(home: Home, search: str, chosen: Mapping[str, float]) -> None:
+    """Close a search's run, with what its best trial was worth."""
+    client = _client(home)
+    for name, value in chosen.items():
+        client.log_metric(search, f"best_{name}", value)
+    client.set_terminated(search)
+
+
 def _put(source: Path, target: Path) -> None:
     """Have `target` be a copy of a folder, put there whole; one that is so already stays."""
     if not target.is_dir() or content_version(target) != content_version(source):
