@@ -57,6 +57,11 @@ class Home:
         return self.root / "reports"
 
     @property
+    def worker_log(self) -> Path:
+        """What processes that compute for a command print."""
+        return self.root / "logs" / "workers.log"
+
+    @property
     def chunks(self) -> Path:
         """Finished pieces of long work by their content (`corpus.chunks`); it can be deleted at any time."""
         return self.root / "cache" / "chunks"

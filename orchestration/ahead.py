@@ -19,8 +19,9 @@ from orchestration.tags import LINK_OF
 Tell = Callable[[FilmDone], None]
 
 
-def readiness(workspace: Workspace, tell: Tell = lambda _: None) -> Readiness:
-    """When jobs of one film each can run: at once where they compute themselves, else when the cluster is done with their links.
+def readiness(workspace: Workspace, tell: Tell | None = None) -> Readiness:
+    """When jobs of one film each can run: at once where they compute themselves, else when the cluster is done with their links. Who wants
+    to be told of each film is shown what workers say, too.
 
     Raises:
         FeelmError: FEELM_COMPUTE names nothing.
@@ -30,8 +31,10 @@ def readiness(workspace: Workspace, tell: Tell = lambda _: None) -> Readiness:
 
     def ready(jobs: Sequence[Job]) -> Iterator[Job]:
         of = {job.partition: job for job in jobs}
-        for done in on_cluster(workspace, [FilmWork(film_id, _links(job), dagster_run=AHEAD) for film_id, job in of.items()]):
-            tell(done)
+        works = [FilmWork(film_id, _links(job), dagster_run=AHEAD) for film_id, job in of.items()]
+        for done in on_cluster(workspace, works, show_logs=tell is not None):
+            if tell is not None:
+                tell(done)
             job = of[done.film_id]
             yield replace(job, tags=(*job.tags, (FAILED_AHEAD_TAG, done.failure))) if done.failure else job
 

@@ -23,7 +23,6 @@ def make_films(context: dg.OpExecutionContext, config: FilmBatch, workspace: Fee
     from orchestration.ahead import readiness
     from orchestration.due import assets_of_film
     from orchestration.execution import Job, execute_all
-    from orchestration.run import log_path
 
     def tell(done: FilmDone) -> None:
         links = ", ".join(f"{run.stage} {run.wall_s:.1f} s" for run in done.runs)
@@ -32,7 +31,7 @@ def make_films(context: dg.OpExecutionContext, config: FilmBatch, workspace: Fee
     opened = workspace.open()
     tags = {film_id: ((NEEDS_TAG, needs), (BATCH_TAG, context.run.run_id)) for film_id, needs in config.films.items()}
     jobs = [Job(assets_of_film(), film_id, own) for film_id, own in tags.items()]
-    for outcome in execute_all(jobs, 2, log_path(opened), readiness(opened, tell)):
+    for outcome in execute_all(jobs, 2, opened.home.worker_log, readiness(opened, tell)):
         for line in outcome.failures:
             context.log.warning(f"{outcome.job.partition}, run {outcome.run_id}: {line}")
 

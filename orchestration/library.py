@@ -25,7 +25,6 @@ from corpus.terms import FeelmError
 from ml.models.training_set import one_perspective
 from orchestration.execution import Job, Outcome, execute_all
 from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
-from orchestration.run import log_path
 
 if TYPE_CHECKING:
     from assets.versions import Rollback
@@ -72,7 +71,7 @@ def judge_delivered(home: Home, delivered: Sequence[InboxFile]) -> list[Decision
     with dagster_instance() as instance:
         sync_partitions(workspace, instance)
     jobs = [Job(("annotation_batches",), entry.batch_id) for entry in delivered]
-    return [_decision(home, outcome) for outcome in execute_all(jobs, 1, log_path(workspace))]
+    return [_decision(home, outcome) for outcome in execute_all(jobs, 1, workspace.home.worker_log)]
 
 
 def reject_batch(home: Home, name: str, reason: str | None) -> Decision:
@@ -108,7 +107,7 @@ def roll_back(home: Home, to: int | None, reason: str) -> "Rollback":
     planned, before = plan_rollback(workspace, to, reason), read_rollback(home)
     prepare_dagster_home(workspace)
     note_rollback(home, planned)
-    (outcome,) = execute_all([Job(("champion",))], 1, log_path(workspace))
+    (outcome,) = execute_all([Job(("champion",))], 1, workspace.home.worker_log)
     if not outcome.succeeded:
         note_rollback(home, before)
         raise FeelmError(f"version {planned.version} was not put back: {'; '.join(outcome.failures)}")

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import dagster as dg
 
@@ -32,11 +31,6 @@ OF_FILMS = ("films", "film pages")
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase's name, jobs done and jobs in all."""
-
-
-def log_path(workspace: Workspace) -> Path:
-    """What the worker processes print."""
-    return workspace.home.root / "logs" / "workers.log"
 
 
 @dataclass
@@ -102,7 +96,7 @@ class _Pass:
         self.report.computed += len(jobs)
         self.progress(name, 0, len(jobs))
         ready = readiness(self.workspace) if name in OF_FILMS else iter
-        for done, outcome in enumerate(execute_all(jobs, self.workers, log_path(self.workspace), ready), start=1):
+        for done, outcome in enumerate(execute_all(jobs, self.workers, self.workspace.home.worker_log, ready), start=1):
             self._note(name, outcome)
             self.progress(name, done, len(jobs))
         if jobs:

@@ -104,8 +104,9 @@ def _check_answers(address: str) -> None:
 
 
 @contextmanager
-def connected() -> Iterator[Any]:
-    """Ray, connected for as long as the block lasts; children of this process find the same cluster.
+def connected(show_logs: bool = False) -> Iterator[Any]:
+    """Ray, connected for as long as the block lasts; children of this process find the same cluster. What workers say is shown here too
+    where that is wished for.
 
     Raises:
         FeelmError: Ray is not installed, its cluster cannot be reached, or a machine of it has another Feelm.
@@ -121,7 +122,12 @@ def connected() -> Iterator[Any]:
     except ImportError:
         raise FeelmError("FEELM_COMPUTE=ray needs Ray: `make ray` installs it") from None
     try:
-        context = ray.init(address=address or "local", include_dashboard=False if address is None else None, logging_level=logging.ERROR)
+        context = ray.init(
+            address=address or "local",
+            include_dashboard=False if address is None else None,
+            logging_level=logging.ERROR,
+            log_to_driver=show_logs,
+        )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise FeelmError(f"no Ray cluster at {address}: {str(error).strip().splitlines()[0]}; start it, or unset {ADDRESS}") from error
     try:

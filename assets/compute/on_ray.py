@@ -22,22 +22,24 @@ class Extractor:
     """What runs in a worker of the cluster: a film at a time, in a process whose networks stay loaded."""
 
     def __init__(self, home: str) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
         self._home = Home(Path(home))
+        self._home.worker_log.parent.mkdir(parents=True, exist_ok=True)
+        handlers: list[logging.Handler] = [logging.StreamHandler(), logging.FileHandler(self._home.worker_log)]
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
 
     def make(self, work: FilmWork) -> FilmDone:
         """See `assets.compute.work.make_film`."""
         return make_film(Workspace(self._home), work)
 
 
-def on_ray(home: Home, works: Sequence[FilmWork], extractor: type[Extractor] = Extractor) -> Iterator[FilmDone]:
+def on_ray(home: Home, works: Sequence[FilmWork], extractor: type[Extractor] = Extractor, show_logs: bool = False) -> Iterator[FilmDone]:
     """Films as they are done; as many actors as there is room for and work for, each with one film, so that nothing piles up.
 
     Raises:
         FeelmError: Ray is not installed, its cluster cannot be reached, or no machine of it has room for an actor.
     """
     share = Share.from_environment()
-    with connected() as ray:
+    with connected(show_logs) as ray:
         actor = ray.remote(max_restarts=-1, max_task_retries=ATTEMPTS - 1, **share.options())(extractor)
         idle = [actor.remote(str(home.root)) for _ in range(min(room_for(share, ray), len(works)))]
         waiting: deque[FilmWork] = deque(works)

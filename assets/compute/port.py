@@ -25,22 +25,23 @@ def make_link(workspace: Workspace, name: str, key: str, dagster_run: str) -> St
     """
     if STAGES[name].scope is not Scope.FILM or Compute.current() is Compute.LOCAL:
         return run_stage(workspace, name, key, dagster_run)
-    (done,) = on_cluster(workspace, [FilmWork(key, (name,), anew=True, dagster_run=dagster_run)])
+    (done,) = on_cluster(workspace, [FilmWork(key, (name,), anew=True, dagster_run=dagster_run)], show_logs=True)
     if done.failure:
         raise FeelmError(done.failure) if done.is_fault else ComputeError(f"{name} {key}: {done.failure}")
     workspace.refresh()
     return done.runs[0]
 
 
-def on_cluster(workspace: Workspace, works: Sequence[FilmWork]) -> Iterator[FilmDone]:
-    """Films as the cluster is done with them, in whatever order; those that it could not do are told, not raised.
+def on_cluster(workspace: Workspace, works: Sequence[FilmWork], show_logs: bool) -> Iterator[FilmDone]:
+    """Films as the cluster is done with them, in whatever order; those that it could not do are told, not raised. What workers say stands
+    in the home's log, and is shown here where that is wished for.
 
     Raises:
         FeelmError: the cluster cannot be reached, or Ray is not installed.
     """
     from assets.compute.on_ray import on_ray
 
-    yield from on_ray(workspace.home, by_size(workspace, works))
+    yield from on_ray(workspace.home, by_size(workspace, works), show_logs=show_logs)
 
 
 def by_size(workspace: Workspace, works: Sequence[FilmWork]) -> list[FilmWork]:

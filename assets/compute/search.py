@@ -19,6 +19,9 @@ from assets.workspace import Workspace
 from corpus.paths import Home
 from corpus.terms import FeelmError
 
+QUIET = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
+"""Tune writes no files of its own, since MLflow keeps what they would say, and prints nothing."""
+
 LOSS, ACCURACY = "validation_loss", "accuracy"
 
 
@@ -75,7 +78,7 @@ def search(workspace: Workspace, n_trials: int, seed: int) -> Search:
 
 def _tried(workspace: Workspace, n_trials: int, seed: int, now: Mapping[str, float], run_id: str) -> list[Trial]:
     share, found = Share.from_environment(), _Found(workspace.home, run_id)
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # MLflow keeps what its files would say
+    os.environ |= QUIET
     with connected() as ray, tempfile.TemporaryDirectory(prefix="feelm-search-") as folder:
         from ray import tune
         from ray.tune.search.basic_variant import BasicVariantGenerator

@@ -45,11 +45,11 @@ def instance(home: Home) -> Iterator[dg.DagsterInstance]:
         yield found
 
 
-def made_here(workspace: Workspace, works: Sequence[FilmWork]) -> Iterator[FilmDone]:
+def made_here(workspace: Workspace, works: Sequence[FilmWork], show_logs: bool) -> Iterator[FilmDone]:
     yield from (make_film(workspace, work) for work in works)
 
 
-def loses_the_second(workspace: Workspace, works: Sequence[FilmWork]) -> Iterator[FilmDone]:
+def loses_the_second(workspace: Workspace, works: Sequence[FilmWork], show_logs: bool) -> Iterator[FilmDone]:
     for work in works:
         yield FilmDone(work.film_id, failure=LOST) if work.film_id == FILMS[1] else make_film(workspace, work)
 

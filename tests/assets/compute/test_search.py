@@ -91,9 +91,12 @@ def test_a_search_registers_no_model(home: Home, found: Search) -> None:
     assert found.trials and registry.records(home) == []
 
 
-def test_the_same_seed_draws_the_same_numbers_and_finds_what_was_trained(home: Home, found: Search) -> None:
+def test_the_same_seed_draws_the_same_numbers_and_finds_what_was_trained(
+    home: Home, found: Search, capfd: pytest.CaptureFixture[str]
+) -> None:
     with cluster(2):
         again = search(Workspace(home), TRIALS, seed=4)
+    assert capfd.readouterr().out == "", "what is printed is the command's own"
     assert [(one.settings, one.loss) for one in again.trials] == [(one.settings, one.loss) for one in found.trials]
 
 
