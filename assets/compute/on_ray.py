@@ -25,7 +25,8 @@ class Extractor:
         self._home = Home(Path(home))
         self._home.worker_log.parent.mkdir(parents=True, exist_ok=True)
         handlers: list[logging.Handler] = [logging.StreamHandler(), logging.FileHandler(self._home.worker_log)]
-        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=handlers)
+        logging.getLogger("feelm").setLevel(logging.INFO)
 
     def make(self, work: FilmWork) -> FilmDone:
         """See `assets.compute.work.make_film`."""
