@@ -40,14 +40,15 @@ class Measured:
     """What was measured in a home.
 
     `minutes` has the length of each film that was scanned, `of_films` by link and film what it took, `resumed` by link how many films
-    are left out there because an earlier run had done a part; `of_whole` by link (batches, corpora, the whole) what each key took.
-    `besides` are the bytes of what lies beside the artifacts, by what it is.
+    are left out there because an earlier run had done a part; `of_whole` by link (batches, corpora, the whole) what each key took, and
+    `not_made` are those of them that do not stand whole and fresh. `besides` are bytes of what lies beside the artifacts, by what it is.
     """
 
     minutes: dict[str, float]
     of_films: dict[str, dict[str, Spent]]
     resumed: dict[str, int]
     of_whole: dict[str, tuple[Spent, ...]]
+    not_made: tuple[str, ...]
     besides: dict[str, int]
 
 
@@ -66,15 +67,17 @@ def measured(home: Home) -> Measured:
     of_films: dict[str, dict[str, Spent]] = {}
     resumed: dict[str, int] = {}
     of_whole: dict[str, tuple[Spent, ...]] = {}
+    not_made: list[str] = []
     for name, stage in STAGES.items():
         costs = dict(_costs(view, name))
         if stage.scope is Scope.FILM:
             whole = {film_id: cost for film_id, cost in costs.items() if film_id in minutes and not cost.get("resumed")}
             of_films[name] = {film_id: Spent.of(cost) for film_id, cost in whole.items()}
             resumed[name] = sum(bool(cost.get("resumed")) for cost in costs.values())
-        elif costs:
-            of_whole[name] = tuple(Spent.of(cost) for cost in costs.values())
-    return Measured(minutes, of_films, resumed, of_whole, _besides(home))
+        else:
+            of_whole |= {name: tuple(Spent.of(cost) for cost in costs.values())} if costs else {}
+            not_made += [name] if len(costs) < len(keys_of(view, stage)) else []
+    return Measured(minutes, of_films, resumed, of_whole, tuple(not_made), _besides(home))
 
 
 def _costs(view: Workspace, name: str) -> Iterator[tuple[str, dict[str, Any]]]:

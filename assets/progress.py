@@ -21,7 +21,10 @@ _TAKEN_UP: ContextVar[set[str] | None] = ContextVar("taken_up", default=None)
 
 @contextmanager
 def taken_up() -> Iterator[set[str]]:
-    """Fills, while the block lasts, with the names of work that found pieces which an earlier run had finished."""
+    """Fills, while the block lasts, with the names of work whose first piece was there already, for an earlier run had finished it.
+
+    The first tells: later ones may be there because the same run made them, where it goes over a film twice.
+    """
     names: set[str] = set()
     token = _TAKEN_UP.set(names)
     try:
@@ -36,9 +39,9 @@ def tell_progress(what: str, every_s: float = EVERY_S) -> Tell:
 
     def tell(progress: Progress) -> None:
         nonlocal last_s
-        if progress.stored and (names := _TAKEN_UP.get()) is not None:
-            names.add(what)
         now_s = time.monotonic()
+        if last_s == float("-inf") and progress.stored and (names := _TAKEN_UP.get()) is not None:
+            names.add(what)
         if now_s - last_s >= every_s:
             last_s = now_s
             logger.info("%s: %s", what, in_words(progress))

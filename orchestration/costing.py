@@ -243,5 +243,5 @@ def _notes(found: Measured, links: Sequence[FilmLink], lengths: FloatArray, aske
             yield f"{link.link} is left out: it stands fresh for no film. `feelm run` computes it."
         elif found.resumed[link.link]:
             yield f"{link.link}: {found.resumed[link.link]} films are left out that took up what an earlier run had done."
-    if missing := [name for name, stage in STAGES.items() if stage.scope is not Scope.FILM and name not in found.of_whole]:
-        yield f"Not made here, or not up to date, and left out: {', '.join(missing)}. `feelm run` makes them."
+    if found.not_made:
+        yield f"Not made here, or not up to date, and left out: {', '.join(found.not_made)}. `feelm run` makes them."

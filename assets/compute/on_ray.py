@@ -24,6 +24,9 @@ from corpus.terms import FeelmError
 
 ADDRESS = "RAY_ADDRESS"
 CPUS, GPUS, MEMORY_GB = "FEELM_RAY_CPUS", "FEELM_RAY_GPUS", "FEELM_RAY_MEMORY_GB"
+WORKERS = "FEELM_RAY_WORKERS"
+"""How many workers a cluster is asked for that grows when it is asked for more than it has room for; else as many as there is room for."""
+
 ATTEMPTS = 3
 """How often a film is begun whose worker dies: the third may be what kills it."""
 
@@ -85,6 +88,9 @@ class Extractor:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         self._home = Home(Path(home))
 
+    def ready(self) -> None:
+        """Answered once there is a machine for it."""
+
     def make(self, work: FilmWork) -> FilmDone:
         """See `assets.compute.work.make_film`."""
         return make_film(Workspace(self._home), work)
@@ -93,26 +99,32 @@ class Extractor:
 def on_ray(home: Home, works: Sequence[FilmWork], extractor: type[Extractor] = Extractor) -> Iterator[FilmDone]:
     """Films as they are done; as many actors as there is room for and work for, each with one film, so that nothing piles up.
 
+    An actor for which the cluster has yet to find a machine gets no film until then.
+
     Raises:
         FeelmError: Ray is not installed, its cluster cannot be reached, or no machine of it has room for an actor.
     """
-    share = Share.from_environment()
+    share, wanted = Share.from_environment(), int(_number(WORKERS, 0))
     with connected() as ray:
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if not (room := sum(share.fits(machine) for machine in machines)):
+        room = max(wanted, sum(share.fits(machine) for machine in machines))
+        if not room:
             raise FeelmError(f"no machine of the Ray cluster has room for {share}: they have {machines}; set {CPUS}, {GPUS}, {MEMORY_GB}")
         actor = ray.remote(**share.options())(extractor)
-        idle = [actor.remote(str(home.root)) for _ in range(min(room, len(works)))]
+        workers = [actor.remote(str(home.root)) for _ in range(min(room, len(works)))]
+        starting = {worker.ready.remote(): worker for worker in workers}
         waiting: deque[FilmWork] = deque(works)
         flying: dict[Any, tuple[Any, FilmWork]] = {}
         while waiting or flying:
-            while idle and waiting:
-                worker, work = idle.pop(), waiting.popleft()
+            (done,), _ = ray.wait([*starting, *flying], num_returns=1)
+            if done in starting:
+                worker = starting.pop(done)
+            else:
+                worker, work = flying.pop(done)
+                yield _outcome(ray, done, work)
+            if waiting:
+                work = waiting.popleft()
                 flying[worker.make.remote(work)] = (worker, work)
-            (done,), _ = ray.wait(list(flying), num_returns=1)
-            worker, work = flying.pop(done)
-            idle.append(worker)
-            yield _outcome(ray, done, work)
 
 
 def _outcome(ray: Any, done: Any, work: FilmWork) -> FilmDone:

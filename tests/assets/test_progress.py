@@ -27,9 +27,11 @@ def test_a_line_comes_at_once_and_then_not_before_its_time(caplog: pytest.LogCap
     ]
 
 
-def test_work_that_found_finished_pieces_is_known_by_name():
+def test_work_that_begins_with_finished_pieces_is_known_by_name_and_not_what_finds_its_own():
     with taken_up() as found:
-        tell_progress("new")(Progress(60_000, 60_000, 3.0, chunks=1, stored=0))
+        tell = tell_progress("goes over the film twice")
+        for done, stored in ((1, 0), (2, 0), (1, 1), (2, 2)):
+            tell(Progress(60_000 * done, 120_000, 3.0, chunks=done, stored=stored))
         tell_progress("begun before")(Progress(60_000, 60_000, 3.0, chunks=2, stored=1))
     tell_progress("later")(Progress(60_000, 60_000, 3.0, chunks=1, stored=1))
     assert found == {"begun before"}

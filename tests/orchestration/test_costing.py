@@ -110,7 +110,8 @@ def test_what_was_made_once_of_the_whole_lies_between_as_measured_and_in_proport
     in_proportion = WHOLE_CPU_S / 3600 * 50 * 60 / sum(LENGTHS.values())
     gold = link_named(told, "gold_labels")
     assert gold["cost"]["cpu_h"] == pytest.approx({"expected": in_proportion, "low": WHOLE_CPU_S / 3600, "high": in_proportion})
-    assert any("emotion_model" in note and "feelm run" in note for note in told["notes"])
+    (left_out,) = [note for note in told["notes"] if note.startswith("Not made here")]
+    assert "emotion_model" in left_out and "`feelm run`" in left_out and "corpus" not in left_out, "no corpus was added"
 
 
 def test_films_go_side_by_side_and_the_whole_after_them(home: Home) -> None:
