@@ -23,6 +23,7 @@ from orchestration.cli_health import health
 from orchestration.cli_lineage import lineage, openlineage
 from orchestration.cli_models import models_app, reproduce
 from orchestration.cli_pages import pages_app
+from orchestration.cli_plan import plan
 from orchestration.cli_safety import basis_app, compliance, escalations_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_script import advice, script
@@ -52,7 +53,7 @@ for sub, name in (
 ):
     app.add_typer(sub, name=name)
 
-for command in (shots, script, advice, lineage, openlineage, reproduce, health, respond, compliance):
+for command in (shots, script, advice, lineage, openlineage, reproduce, health, respond, compliance, plan):
     app.command()(command)
 
 
