@@ -12,8 +12,8 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
@@ -23,6 +23,7 @@ from typing import Any
 from assets.code import code_version
 from assets.metering import Meter
 from assets.progress import taken_up, tell_progress
+from assets.store.cache import at_hand
 from assets.workspace import ABSENT, Workspace
 from corpus.annotations.decisions import accepted_before, decision_folder, read_decisions
 from corpus.annotations.sidecars import read_rejection, rejection_path, told_path
@@ -35,6 +36,8 @@ from corpus.terms import FeelmError
 
 CARD_TEMPLATES = ("pages/templates/base.html", "pages/templates/card.html", "pages/style.css")
 FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
+LEARNING = ("training_set", "emotion_model", "validation_report")
+"""Links that read the features of all films, whichever inputs they name."""
 
 
 AHEAD = "ahead"
@@ -719,12 +722,15 @@ def run_stage(workspace: Workspace, name: str, key: str = "", dagster_run: str |
     Raises:
         FeelmError: what the stage was given cannot be used; the message says what to do.
     """
+    from assets.store.pushing import settle  # which itself asks what the chain has made
+
     stage = stage_named(name)
     with _locked(workspace.home.root / "locks" / f"{name}-{key or 'all'}.lock"):
         needs = needs_of(workspace, name, key)
         targets = {output: output_path(workspace, stage, output, key) for output in stage.outputs}
-        meter = Meter.start()
         with ExitStack() as stack:
+            stack.enter_context(_inputs_at_hand(workspace, stage, key, needs["inputs"]))
+            meter = Meter.start()
             for target in targets.values():
                 _sweep(target)
             outs = targets if stage.in_place else {output: stack.enter_context(writing(target)) for output, target in targets.items()}
@@ -737,4 +743,12 @@ def run_stage(workspace: Workspace, name: str, key: str = "", dagster_run: str |
         written = sum(path.stat().st_size for target in targets.values() for path in target.rglob("*") if path.is_file())
         cost = {**meter.spent(), "written_bytes": written, "resumed": bool(found)}
         write_json(_stamp_path(workspace, stage, key), {**needs, "outputs": versions, "cost": cost, "dagster_run": dagster_run})
-        return StageRun(name, key, summary, versions, **cost)
+    settle(workspace, name, key, {target: versions[output] for output, target in targets.items()})
+    return StageRun(name, key, summary, versions, **cost)
+
+
+def _inputs_at_hand(workspace: Workspace, stage: Stage, key: str, inputs: Collection[str]) -> AbstractContextManager[None]:
+    """What a link reads, fetched where it lies in the store alone, and kept here until it is done."""
+    if stage.name in LEARNING:
+        return at_hand(workspace, FEATURES)
+    return at_hand(workspace, inputs if stage.scope is Scope.FILM else (), key)

@@ -20,6 +20,7 @@ from assets.compute.port import make_link
 from assets.costs import film_minutes, size_of
 from assets.links import links
 from assets.resources import FeelmWorkspace
+from assets.store.cache import at_hand
 from assets.workspace import Workspace
 from corpus import contracts
 from corpus.contracts import TableSchema
@@ -114,6 +115,11 @@ def materialize_all(context: dg.AssetExecutionContext, workspace: FeelmWorkspace
 
 def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict[str, Any]:
     """Metadata of one output: path, cost, summary figures, links, row count, column schema, pictures."""
+    with at_hand(workspace, (output,) if stage.scope is Scope.FILM else (), run.key):
+        return _tell(workspace, stage, run, output)
+
+
+def _tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict[str, Any]:
     from assets.plots import plots
 
     folder = output_path(workspace, stage, output, run.key)

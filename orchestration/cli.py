@@ -29,6 +29,7 @@ from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_script import advice, script
 from orchestration.cli_serve import serve_app
 from orchestration.cli_shots import shots
+from orchestration.cli_store import store_app
 from orchestration.cli_subtitles import subtitles_app
 from orchestration.cli_talk import respond
 from orchestration.console import Json, Workers, err, out, rows_table, show, show_progress
@@ -48,6 +49,7 @@ for sub, name in (
     (benchmark_app, "benchmark"),
     (serve_app, "serve"),
     (pages_app, "pages"),
+    (store_app, "store"),
     (basis_app, "use-basis"),
     (escalations_app, "escalations"),
 ):
