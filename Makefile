@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml tools/install.sh corpus/weights.py corpus/packages.
 asr: install ## speech recognition for films without subtitles: the packages of feelm[asr], 150 MB
 	@$(BIN)/python -m pip install --quiet $$($(BIN)/python tools/extra.py asr)
 
-s3: install ## DVC's remote on a server that speaks S3: the packages of feelm[s3]
+s3: install ## artifacts, DVC's remote and MLflow's files on a server that speaks S3: the packages of feelm[s3]
 	@$(BIN)/python -m pip install --quiet $$($(BIN)/python tools/extra.py s3)
 
 ray: install ## films on a Ray cluster: the packages of feelm[ray], 250 MB

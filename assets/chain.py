@@ -11,12 +11,9 @@ import dataclasses
 import fcntl
 import hashlib
 import json
-import resource
 import shutil
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
@@ -24,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from assets.code import code_version
-from assets.progress import tell_progress
+from assets.metering import Meter
+from assets.progress import taken_up, tell_progress
+from assets.store.cache import at_hand
 from assets.workspace import ABSENT, Workspace
 from corpus.annotations.decisions import accepted_before, decision_folder, read_decisions
 from corpus.annotations.sidecars import read_rejection, rejection_path, told_path
@@ -37,6 +36,8 @@ from corpus.terms import FeelmError
 
 CARD_TEMPLATES = ("pages/templates/base.html", "pages/templates/card.html", "pages/style.css")
 FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
+LEARNING = ("training_set", "emotion_model", "validation_report")
+"""Links that read the features of all films, whichever inputs they name."""
 
 
 AHEAD = "ahead"
@@ -100,8 +101,9 @@ class Stage:
 class StageRun:
     """What one run did: the summary, the content versions of its outputs and its cost.
 
-    `gpu_s` is the wall time of a run that computed on a GPU, and so held it; 0 of one that did not. A link that was passed over because
-    it is fresh is not `computed`, and cost nothing.
+    `gpu_s` is the wall time of a run that computed on a GPU, and so held it; 0 of one that did not. `peak_memory_mb` is the most that one
+    process of it held, None where the system does not tell. One that was `resumed` found pieces that an earlier run had finished, so that
+    its cost is a part of the whole. A link that was passed over because it is fresh is not `computed`, and cost nothing.
     """
 
     stage: str
@@ -112,6 +114,8 @@ class StageRun:
     cpu_s: float
     written_bytes: int
     gpu_s: float = 0.0
+    peak_memory_mb: float | None = None
+    resumed: bool = False
     computed: bool = True
 
 
@@ -718,54 +722,33 @@ def run_stage(workspace: Workspace, name: str, key: str = "", dagster_run: str |
     Raises:
         FeelmError: what the stage was given cannot be used; the message says what to do.
     """
+    from assets.store.pushing import settle  # which itself asks what the chain has made
+
     stage = stage_named(name)
     with _locked(workspace.home.root / "locks" / f"{name}-{key or 'all'}.lock"):
         needs = needs_of(workspace, name, key)
         targets = {output: output_path(workspace, stage, output, key) for output in stage.outputs}
-        meter = _Meter.start()
         with ExitStack() as stack:
+            stack.enter_context(_inputs_at_hand(workspace, stage, key, needs["inputs"]))
+            meter = Meter.start()
             for target in targets.values():
                 _sweep(target)
             outs = targets if stage.in_place else {output: stack.enter_context(writing(target)) for output, target in targets.items()}
+            found = stack.enter_context(taken_up())
             summary = stage.build(workspace, key, outs)
         shutil.rmtree(workspace.home.unfinished(name, key), ignore_errors=True)
         for target in targets.values():
             workspace.versions.forget(target)
         versions = {output: workspace.versions.of(target) for output, target in targets.items()}
         written = sum(path.stat().st_size for target in targets.values() for path in target.rglob("*") if path.is_file())
-        wall_s, cpu_s, gpu_s = meter.spent()
-        run = StageRun(name, key, summary, versions, wall_s, cpu_s, written, gpu_s)
-        cost = {"wall_s": round(wall_s, 3), "cpu_s": round(cpu_s, 3), "gpu_s": round(gpu_s, 3), "written_bytes": written}
+        cost = {**meter.spent(), "written_bytes": written, "resumed": bool(found)}
         write_json(_stamp_path(workspace, stage, key), {**needs, "outputs": versions, "cost": cost, "dagster_run": dagster_run})
-        return run
+    settle(workspace, name, key, {target: versions[output] for output, target in targets.items()})
+    return StageRun(name, key, summary, versions, **cost)
 
 
-@dataclass(frozen=True)
-class _Meter:
-    """What was spent when it was started."""
-
-    wall_s: float
-    cpu_s: float
-    gpu_allocations: int
-
-    @classmethod
-    def start(cls) -> _Meter:
-        return cls(time.perf_counter(), _cpu_s(), _gpu_allocations())
-
-    def spent(self) -> tuple[float, float, float]:
-        """Seconds since: wall, CPU, and wall on a GPU where one was computed on."""
-        wall_s = time.perf_counter() - self.wall_s
-        return wall_s, _cpu_s() - self.cpu_s, wall_s if _gpu_allocations() > self.gpu_allocations else 0.0
-
-
-def _cpu_s() -> float:
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-
-
-def _gpu_allocations() -> int:
-    """How often this process has taken memory of a GPU: it grows with whatever is computed there. Torch is not loaded to ask it."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return 0
-    return sum(torch.cuda.memory_stats(device)["allocation.all.allocated"] for device in range(torch.cuda.device_count()))
+def _inputs_at_hand(workspace: Workspace, stage: Stage, key: str, inputs: Collection[str]) -> AbstractContextManager[None]:
+    """What a link reads, fetched where it lies in the store alone, and kept here until it is done."""
+    if stage.name in LEARNING:
+        return at_hand(workspace, FEATURES)
+    return at_hand(workspace, inputs if stage.scope is Scope.FILM else (), key)

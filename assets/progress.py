@@ -1,16 +1,36 @@
 """Tells in the log how far long work on a film is: how far it came, how fast, how long it will take yet.
 
-`feelm stage` shows these lines on stderr, Dagster beside its own events.
+`feelm stage` shows these lines on stderr, Dagster beside its own events. Whoever measures work can ask whether it was done whole, or took
+up what an earlier run had finished.
 """
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from corpus.chunks import Progress, Tell
 
 logger = logging.getLogger("feelm")
 
 EVERY_S = 10.0
+
+_TAKEN_UP: ContextVar[set[str] | None] = ContextVar("taken_up", default=None)
+
+
+@contextmanager
+def taken_up() -> Iterator[set[str]]:
+    """Fills, while the block lasts, with the names of work whose first piece was there already, for an earlier run had finished it.
+
+    The first tells: later ones may be there because the same run made them, where it goes over a film twice.
+    """
+    names: set[str] = set()
+    token = _TAKEN_UP.set(names)
+    try:
+        yield names
+    finally:
+        _TAKEN_UP.reset(token)
 
 
 def tell_progress(what: str, every_s: float = EVERY_S) -> Tell:
@@ -20,6 +40,8 @@ def tell_progress(what: str, every_s: float = EVERY_S) -> Tell:
     def tell(progress: Progress) -> None:
         nonlocal last_s
         now_s = time.monotonic()
+        if last_s == float("-inf") and progress.stored and (names := _TAKEN_UP.get()) is not None:
+            names.add(what)
         if now_s - last_s >= every_s:
             last_s = now_s
             logger.info("%s: %s", what, in_words(progress))

@@ -63,7 +63,7 @@ class _Recorded(Versions):
         version = stamp.versions.get(path) if stamp else self.others.get(path)
         if version is None:
             return super().of(path)
-        return version if path.exists() else ABSENT
+        return version if path.exists() else self.of_evicted(path)
 
     def of_stamp(self, path: Path) -> str:
         """As it was when this process looked."""
@@ -85,7 +85,7 @@ def recorded(home: Home) -> Workspace:
     _STAMPS[home.root] = found
     of_films = set(_FILM_LINKS.values())
     others = {path: version for (link, _), one in found.items() if link not in of_films for path, version in one.versions.items()}
-    workspace.versions = _Recorded(workspace.versions.source_cache, stamps=found, others=others)
+    workspace.versions = _Recorded(home, stamps=found, others=others)
     return workspace
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import tempfile
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from assets.chain import RECORDED, STAGES, Scope, group_versions, is_fresh, keys_of, robustness_version
+from assets.store.cache import fetch, held
+from assets.store.manifest import Manifest
+from assets.store.places import evicted, listing_away
 from assets.workspace import Workspace
 from corpus.paths import Home, file_digest, write_json, write_text
+from corpus.remote import Remote
 from corpus.sources import PROJECT
 from corpus.terms import FeelmError
 
@@ -64,7 +68,7 @@ def build_snapshot(workspace: Workspace, out: Path) -> SnapshotSummary:
     root = workspace.home.root.parent
     write_stage_list(workspace)
     with _repository(workspace, root) as repo:
-        n_stages = _record(repo, root, _fresh_targets(workspace))
+        n_stages = _record(workspace, repo, _fresh_targets(workspace))
         outputs = _locked_outputs(root)
         _compare(workspace, outputs)
         kept_back = workspace.not_exported()
@@ -101,39 +105,75 @@ def settings_files(home: Home) -> list[Path]:
 
 
 def _kept_here(workspace: Workspace, root: Path, kept_back: set[str]) -> list[str]:
-    """The recorded stages that may not leave: a kept film's own links show it again, and the training set holds its words."""
-    from ml.models.training_set import Manifest
+    """The recorded stages that may not leave."""
+    stays = stays_here(workspace, kept_back)
+    links = ((name, name.partition("@")) for name in locked_stages(root))
+    return [name for name, (link, _, key) in links if stays(link, key)]
+
+
+def stays_here(workspace: Workspace, kept_back: Collection[str]) -> Callable[[str, str], bool]:
+    """Tells of a link and its key whether what they make may not leave: a kept film's own links show it again, and the training set holds
+    its words.
+    """
+    from ml.models.training_set import Manifest as Taught
 
     training_set = workspace.home.artifact("training_set")
-    words_of = set(Manifest.read(training_set).films) if kept_back and training_set.is_dir() else set()
-    links = ((name, name.partition("@")) for name in locked_stages(root))
-    return [
-        name
-        for name, (link, _, key) in links
-        if (STAGES[link].scope is Scope.FILM and key in kept_back) or (link == "training_set" and words_of & kept_back)
-    ]
+    words_of = set(Taught.read(training_set).films) if kept_back and training_set.is_dir() else set()
+    taught = not words_of.isdisjoint(kept_back)
+    return lambda link, key: (STAGES[link].scope is Scope.FILM and key in kept_back) or (link == "training_set" and taught)
 
 
-def _record(repo: Repo, root: Path, targets: set[str]) -> int:
+def _record(workspace: Workspace, repo: Repo, targets: set[str]) -> int:
     """Commit the stages named by `targets` into DVC's cache and write dvc.lock once; returns how many stages it holds.
 
     `Repo.commit` writes the lock once a stage, which takes minutes for a hundred; its parts are called here instead.
     """
     from dvc.stage.serialize import to_lockfile
 
+    root = workspace.home.root.parent
     path = root / "dvc.lock"
     known = locked_stages(root) if path.is_file() else {}
     entries: dict[str, Any] = {}
-    with repo.lock:
+    with repo.lock, held(workspace.home):
         for stage in repo.index.stages:
             if stage.addressing in targets:
-                stage.save()
-                stage.commit()
+                _commit(workspace, repo, stage)
                 entries |= json.loads(json.dumps(to_lockfile(stage)))
             elif stage.addressing in known:
                 entries[stage.addressing] = known[stage.addressing]
         write_text(path, yaml.safe_dump({"schema": "2.0", "stages": entries}, sort_keys=False, allow_unicode=True))
     return len(entries)
+
+
+def _commit(workspace: Workspace, repo: Repo, stage: Any) -> None:
+    """Have DVC know what a stage read and made. What lies in FEELM_STORE alone is told by its manifest, if DVC's cache has it too; else it
+    is fetched.
+    """
+    for out in stage.outs:
+        away = evicted(workspace.home, Path(out.fs_path))
+        if away is not None and not repo.cache.local.exists(away.version):
+            fetch(workspace, Path(out.fs_path))
+    listings = [(item, listing_away(workspace.home, Path(item.fs_path))) for item in [*stage.deps, *stage.outs]]
+    if not any(listing for _, listing in listings):
+        stage.save()
+        stage.commit()
+        return
+    for item, listing in listings:
+        if listing is not None:
+            _tell_dvc(item, listing)
+        else:
+            item.save()
+            if item in stage.outs:
+                item.commit()
+
+
+def _tell_dvc(item: Any, files: Manifest) -> None:
+    """Have DVC know the version of a folder that is not here, or not all of it."""
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.meta import Meta
+
+    item.hash_info = HashInfo("md5", files.version)
+    item.meta = Meta(isdir=True, size=files.size_bytes, nfiles=len(files.files))
 
 
 def write_stage_list(workspace: Workspace) -> None:
@@ -202,13 +242,8 @@ def _choose_remote(config: dict[str, Any], local: Path) -> None:
 
     It is written down, so that `dvc pull` by hand goes to the same place; therefore an address with credentials is refused.
     """
-    if url := os.environ.get(REMOTE):
-        if "@" in url.partition("://")[2].partition("/")[0]:
-            raise FeelmError(
-                f"{REMOTE} holds credentials: give them in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which DVC reads itself"
-            )
-        endpoint = os.environ.get(ENDPOINT)
-        config["remote"][TEAM] = {"url": url} | ({"endpointurl": endpoint} if endpoint else {})
+    if remote := Remote.from_environment(REMOTE, ENDPOINT):
+        config["remote"][TEAM] = {"url": remote.url} | ({"endpointurl": remote.endpoint} if remote.endpoint else {})
         config["core"]["remote"] = TEAM
     elif config["core"].get("remote", TEAM) == TEAM:
         config["remote"][LOCAL] = {"url": str(local)}

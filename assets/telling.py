@@ -17,8 +17,10 @@ import dagster as dg
 from assets.chain import STAGES, Scope, Stage, StageRun, claim, is_fresh, output_path
 from assets.columns import COLUMN_SOURCES, LABELLED, SCORES, origin
 from assets.compute.port import make_link
+from assets.costs import film_minutes, size_of
 from assets.links import links
 from assets.resources import FeelmWorkspace
+from assets.store.cache import at_hand
 from assets.workspace import Workspace
 from corpus import contracts
 from corpus.contracts import TableSchema
@@ -113,18 +115,19 @@ def materialize_all(context: dg.AssetExecutionContext, workspace: FeelmWorkspace
 
 def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict[str, Any]:
     """Metadata of one output: path, cost, summary figures, links, row count, column schema, pictures."""
+    with at_hand(workspace, (output,) if stage.scope is Scope.FILM else (), run.key):
+        return _tell(workspace, stage, run, output)
+
+
+def _tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict[str, Any]:
     from assets.plots import plots
 
     folder = output_path(workspace, stage, output, run.key)
     metadata: dict[str, Any] = {
         "path": dg.MetadataValue.path(str(folder)),
         "dagster/uri": folder.as_uri(),
-        "computed": run.computed,
-        "wall_s": round(run.wall_s, 2),
-        "cpu_s": round(run.cpu_s, 2),
-        "gpu_s": round(run.gpu_s, 2),
-        "written_bytes": run.written_bytes,
     }
+    metadata |= _cost(workspace, stage, run, folder)
     metadata |= _summary(folder)
     metadata |= links(workspace, output, folder)
     metadata |= _table(folder, output) | _scores(folder, output) | column_lineage(asset_of(stage, output))
@@ -132,6 +135,29 @@ def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict
         metadata["card"] = dg.MetadataValue.md(_card_text(folder / CARD_FILE))
     metadata |= {name: dg.MetadataValue.md(markdown) for name, markdown in plots(folder, output).items()}
     return metadata
+
+
+def _cost(workspace: Workspace, stage: Stage, run: StageRun, folder: Path) -> dict[str, Any]:
+    """What the link took, and the size of this output alone; by minute of film where a film's link was computed, and not a part of it only.
+
+    Numbers, which Dagster draws over time and over films.
+    """
+    told: dict[str, Any] = {
+        "computed": run.computed,
+        "wall_s": round(run.wall_s, 2),
+        "cpu_s": round(run.cpu_s, 2),
+        "gpu_s": round(run.gpu_s, 2),
+        "written_bytes": run.written_bytes,
+        "artifact_mb": round(size_of(folder) / 1e6, 3),
+    }
+    if run.peak_memory_mb is not None and run.computed:
+        told["peak_memory_mb"] = run.peak_memory_mb
+    minutes = film_minutes(workspace.home, run.key) if stage.scope is Scope.FILM else None
+    if minutes is not None:
+        told["film_minutes"] = round(minutes, 3)
+        if run.computed and not run.resumed:
+            told |= {f"{name}_per_film_minute": round(told[name] / minutes, 3) for name in ("wall_s", "cpu_s", "gpu_s", "artifact_mb")}
+    return told
 
 
 def _card_text(path: Path) -> str:

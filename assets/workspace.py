@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from assets.params import Params
+from assets.store.places import evicted
 from corpus.annotations.batches import scan_inbox
 from corpus.annotations.decisions import accepted_folders
 from corpus.films.catalogue.entries import Film
@@ -38,14 +39,19 @@ def stamp_digest(stamp: dict[str, Any]) -> str:
 class Versions:
     """Content versions of paths, each computed once until forgotten."""
 
-    source_cache: Path
+    home: Home
     _known: dict[Path, str] = field(default_factory=dict)
 
     def of(self, path: Path) -> str:
-        """DVC's md5 of a file or folder; `ABSENT` when nothing is there."""
+        """DVC's md5 of a file or folder, also of an artifact that lies in the store alone; `ABSENT` when nothing is there."""
         if path not in self._known:
-            self._known[path] = content_version(path) if path.exists() else ABSENT
+            self._known[path] = content_version(path) if path.exists() else self.of_evicted(path)
         return self._known[path]
+
+    def of_evicted(self, path: Path) -> str:
+        """The version of an artifact that lies in the store alone, `ABSENT` of anything else."""
+        manifest = evicted(self.home, path)
+        return manifest.version if manifest else ABSENT
 
     def forget(self, path: Path) -> None:
         """The path was written: compute again when asked."""
@@ -61,7 +67,7 @@ class Versions:
             return ABSENT
         stat = path.stat()
         facts = f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
-        entry = self.source_cache / (hashlib.sha256(str(path).encode()).hexdigest() + ".json")
+        entry = self.home.root / "stamps" / "sources" / (hashlib.sha256(str(path).encode()).hexdigest() + ".json")
         if entry.is_file():
             known = json.loads(entry.read_text(encoding="utf-8"))
             if known["facts"] == facts:
@@ -78,7 +84,7 @@ class Workspace:
     home: Home
 
     def __post_init__(self) -> None:
-        self.versions = Versions(self.home.root / "stamps" / "sources")
+        self.versions = Versions(self.home)
 
     @classmethod
     def from_environment(cls) -> Workspace:

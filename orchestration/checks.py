@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.chain import run_stage
 from assets.partitions import annotation_batch_keys, films
+from assets.store.cache import at_hand
 from assets.workspace import Workspace
 from corpus.annotations.decisions import Decision, Outcome
 from quality.checks import annotation_checks, dialogue_checks, feature_checks, film_checks
@@ -27,8 +28,9 @@ def _batch(batch_id: str) -> Path:
 def _check_film(film_id: str) -> Sequence[Outcome]:
     from quality.gate import check_film
 
-    home = Workspace.from_environment().home
-    return check_film(*(home.artifact(name, film_id) for name in ("film", "shots", "soundtrack")))
+    workspace, read = Workspace.from_environment(), ("film", "shots", "soundtrack")
+    with at_hand(workspace, read, film_id):
+        return check_film(*(workspace.home.artifact(name, film_id) for name in read))
 
 
 def _check_dialogue(film_id: str) -> Sequence[Outcome]:
@@ -43,8 +45,10 @@ def _check_features(name: str) -> Callable[[str], Sequence[Outcome]]:
     def check(film_id: str) -> Sequence[Outcome]:
         from quality.gate import check_features
 
-        home = Workspace.from_environment().home
-        return check_features(home.artifact(name, film_id), home.artifact("scenes", film_id) / "units.parquet")
+        workspace = Workspace.from_environment()
+        home = workspace.home
+        with at_hand(workspace, (name,), film_id):
+            return check_features(home.artifact(name, film_id), home.artifact("scenes", film_id) / "units.parquet")
 
     return check
 

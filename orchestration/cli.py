@@ -23,11 +23,13 @@ from orchestration.cli_health import health
 from orchestration.cli_lineage import lineage, openlineage
 from orchestration.cli_models import models_app, reproduce
 from orchestration.cli_pages import pages_app
+from orchestration.cli_plan import plan
 from orchestration.cli_safety import basis_app, compliance, escalations_app
 from orchestration.cli_screenplay import screenplay_app
 from orchestration.cli_script import advice, script
 from orchestration.cli_serve import serve_app
 from orchestration.cli_shots import shots
+from orchestration.cli_store import store_app
 from orchestration.cli_subtitles import subtitles_app
 from orchestration.cli_talk import respond
 from orchestration.console import Json, Workers, err, out, rows_table, show, show_progress
@@ -47,12 +49,13 @@ for sub, name in (
     (benchmark_app, "benchmark"),
     (serve_app, "serve"),
     (pages_app, "pages"),
+    (store_app, "store"),
     (basis_app, "use-basis"),
     (escalations_app, "escalations"),
 ):
     app.add_typer(sub, name=name)
 
-for command in (shots, script, advice, lineage, openlineage, reproduce, health, respond, compliance):
+for command in (shots, script, advice, lineage, openlineage, reproduce, health, respond, compliance, plan):
     app.command()(command)
 
 

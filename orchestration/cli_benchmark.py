@@ -60,6 +60,8 @@ def benchmark_robustness(
     as_json: Json = False,
 ) -> None:
     """How far the readings of your own unseen films fall when sound, words, faces or times are disturbed; writes robustness.json."""
+    from assets.store.cache import at_hand
+    from assets.store.places import HEAVY
     from ml.evaluation.robustness.conditions import conditions_of
     from ml.evaluation.robustness.measure import measure_robustness
     from orchestration.progress import row_bars
@@ -67,7 +69,7 @@ def benchmark_robustness(
     workspace = Workspace.from_environment()
     params = replace(training_params(workspace.params), workers=workers)
     conditions = conditions_of(_disturbances(only or []))
-    with row_bars(err) as tell:
+    with row_bars(err) as tell, at_hand(workspace, HEAVY):
         found = measure_robustness(
             workspace.home, conditions, params, seed, units, tell, lambda what, done, total: tell(f"taught: {what}", done / total)
         )

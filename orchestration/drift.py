@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.chain import FEATURES
+from assets.store.cache import at_hand
 from assets.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ def drift() -> dg.AssetCheckResult:
     workspace = Workspace.from_environment()
     known, new = films_by_champion(workspace)
     try:
-        return _result(workspace, compare_films(workspace.home, known, new, _predictions(workspace, new), UNCERTAIN_BELOW))
+        with at_hand(workspace, FEATURES):
+            return _result(workspace, compare_films(workspace.home, known, new, _predictions(workspace, new), UNCERTAIN_BELOW))
     except FeelmError as error:
         return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(error))
 

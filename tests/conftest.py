@@ -12,6 +12,7 @@ from hypothesis import settings
 
 import corpus  # noqa: F401  (before NumPy: it says on how many threads that computes)
 from tests.storage import instance, memory_folder, module_storage, postgres, storage  # noqa: F401  (fixtures)
+from tests.stores import file_place, place, s3_endpoint, s3_place  # noqa: F401  (fixtures)
 
 # A loaded machine is no fault of the code: what takes how long is measured in benchmarks/.
 settings.register_profile("feelm", deadline=None)

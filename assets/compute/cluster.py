@@ -25,6 +25,9 @@ ATTEMPTS = 3
 """How often a piece of work is begun whose worker dies: the third may be what kills it."""
 
 CPUS, GPUS, MEMORY_GB = "FEELM_RAY_CPUS", "FEELM_RAY_GPUS", "FEELM_RAY_MEMORY_GB"
+WORKERS = "FEELM_RAY_WORKERS"
+"""How many workers a cluster is asked for that grows when it is asked for more than it has room for; else as many as there is room for."""
+
 CONNECT_S = 10.0
 LOOPBACK = "127.0.0.1"
 DEFAULTS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0", "RAY_AUTH_MODE": "token"}
@@ -142,13 +145,13 @@ def connected(show_logs: bool = False) -> Iterator[Any]:
 
 
 def room_for(share: Share, ray: Any) -> int:
-    """How many workers the cluster has room for, at least one.
+    """How many workers to ask the cluster for, at least one: as it has room for, or will have where FEELM_RAY_WORKERS says so.
 
     Raises:
-        FeelmError: no machine of it has room.
+        FeelmError: no machine of it has room, and none is waited for.
     """
     machines = [node["Resources"] for node in _machines(ray)]
-    room = sum(share.fits(machine) for machine in machines)
+    room = max(int(_number(WORKERS, 0)), sum(share.fits(machine) for machine in machines))
     if not room:
         raise FeelmError(f"no machine of the Ray cluster has room for {share}: they have {machines}; set {CPUS}, {GPUS}, {MEMORY_GB}")
     return room

@@ -28,6 +28,9 @@ class Extractor:
         logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=handlers)
         logging.getLogger("feelm").setLevel(logging.INFO)
 
+    def ready(self) -> None:
+        """Answered once there is a machine for it."""
+
     def make(self, work: FilmWork) -> FilmDone:
         """See `assets.compute.work.make_film`."""
         return make_film(Workspace(self._home), work)
@@ -36,23 +39,26 @@ class Extractor:
 def on_ray(home: Home, works: Sequence[FilmWork], extractor: type[Extractor] = Extractor, show_logs: bool = False) -> Iterator[FilmDone]:
     """Films as they are done; as many actors as there is room for and work for, each with one film, so that nothing piles up.
 
+    An actor for which the cluster has yet to find a machine gets no film until then.
+
     Raises:
         FeelmError: Ray is not installed, its cluster cannot be reached, or no machine of it has room for an actor.
     """
     share = Share.from_environment()
     with connected(show_logs) as ray:
         actor = ray.remote(max_restarts=-1, max_task_retries=ATTEMPTS - 1, **share.options())(extractor)
-        idle = [actor.remote(str(home.root)) for _ in range(min(room_for(share, ray), len(works)))]
+        workers = [actor.remote(str(home.root)) for _ in range(min(room_for(share, ray), len(works)))]
+        starting = {worker.ready.remote(): worker for worker in workers}
         waiting: deque[FilmWork] = deque(works)
         flying: dict[Any, tuple[Any, FilmWork]] = {}
         while waiting or flying:
-            while idle and waiting:
-                worker, work = idle.pop(), waiting.popleft()
+            (done,), _ = ray.wait([*starting, *flying], num_returns=1)
+            worker, made = (starting.pop(done), None) if done in starting else flying.pop(done)
+            if waiting:
+                work = waiting.popleft()
                 flying[worker.make.remote(work)] = (worker, work)
-            (done,), _ = ray.wait(list(flying), num_returns=1)
-            worker, work = flying.pop(done)
-            idle.append(worker)
-            yield _outcome(ray, done, work)
+            if made is not None:
+                yield _outcome(ray, done, made)
 
 
 def _outcome(ray: Any, done: Any, work: FilmWork) -> FilmDone:

@@ -1,5 +1,6 @@
 """What a materialisation tells of its cost and where it leads."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -8,13 +9,14 @@ from urllib.parse import unquote, urlsplit
 import dagster as dg
 import pytest
 
-from assets.chain import STAGES, _gpu_allocations, read_stamp, run_stage
+from assets.chain import STAGES, StageRun, read_stamp, run_stage
 from assets.links import links, trained_run
+from assets.metering import gpu_allocations
 from assets.telling import tell
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
-from corpus.paths import Home, write_text
+from corpus.paths import Home, write_json, write_text
 from ml.models import registry
 from orchestration.definitions import defs
 from tests.assets.conftest import judge, teach
@@ -94,14 +96,29 @@ def test_what_computes_on_no_gpu_costs_no_second_of_one(tmp_path: Path, monkeypa
     assert read_stamp(workspace, "annotations")["cost"]["gpu_s"] == 0.0
 
 
+def test_a_films_link_tells_its_cost_by_minute_of_film_as_numbers_and_one_passed_over_tells_none(tmp_path: Path):
+    workspace, stage = Workspace(Home(tmp_path / ".feelm")), STAGES["scenes"]
+    write_json(workspace.home.artifact("shots", "a") / "stream.json", {"duration_ms": 90_000})
+    write_text(workspace.home.artifact("scenes", "a") / "made.txt", "x" * 3_000_000)
+    run = StageRun("scenes", "a", None, {}, wall_s=6.0, cpu_s=3.0, written_bytes=3_000_000, peak_memory_mb=81.5)
+    metadata = tell(workspace, stage, run, "scenes")
+    by_minute = {name: metadata[f"{name}_per_film_minute"] for name in ("wall_s", "cpu_s", "gpu_s", "artifact_mb")}
+    assert by_minute == {"wall_s": 4.0, "cpu_s": 2.0, "gpu_s": 0.0, "artifact_mb": 2.0}
+    assert (metadata["film_minutes"], metadata["artifact_mb"], metadata["peak_memory_mb"]) == (1.5, 3.0, 81.5)
+    assert all(isinstance(value, float) for value in by_minute.values())
+    for other in ({"computed": False}, {"resumed": True}):
+        told_of_it = tell(workspace, stage, dataclasses.replace(run, **other), "scenes")
+        assert not [name for name in told_of_it if name.endswith("_per_film_minute")], "it did not cost what the whole costs"
+
+
 @pytest.mark.gpu
 def test_what_computes_on_a_gpu_is_noticed():
     torch = pytest.importorskip("torch")
-    before = _gpu_allocations()
+    before = gpu_allocations()
     torch.ones(4, device="cuda").sum().item()
-    assert _gpu_allocations() > before
+    assert gpu_allocations() > before
 
 
 def test_torch_is_not_loaded_to_ask_for_a_gpu():
-    program = "import sys; from assets.chain import _gpu_allocations as n; print(n(), 'torch' in sys.modules)"
+    program = "import sys; from assets.metering import gpu_allocations as n; print(n(), 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split() == ["0", "False"]

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from assets.progress import in_words, tell_progress
+from assets.progress import in_words, taken_up, tell_progress
 from corpus.chunks import Progress
 
 
@@ -25,3 +25,13 @@ def test_a_line_comes_at_once_and_then_not_before_its_time(caplog: pytest.LogCap
     assert [record.getMessage() for record in caplog.records] == [
         "film_scan made-1: 0:01:00 of 0:03:00, 30.0 times real time, 0 min 4 s left"
     ]
+
+
+def test_work_that_begins_with_finished_pieces_is_known_by_name_and_not_what_finds_its_own():
+    with taken_up() as found:
+        tell = tell_progress("goes over the film twice")
+        for done, stored in ((1, 0), (2, 0), (1, 1), (2, 2)):
+            tell(Progress(60_000 * done, 120_000, 3.0, chunks=done, stored=stored))
+        tell_progress("begun before")(Progress(60_000, 60_000, 3.0, chunks=2, stored=1))
+    tell_progress("later")(Progress(60_000, 60_000, 3.0, chunks=1, stored=1))
+    assert found == {"begun before"}

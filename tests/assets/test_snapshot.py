@@ -105,7 +105,7 @@ def test_recording_waits_for_whoever_holds_dvcs_lock_where_dvc_itself_gives_up(w
         with Repo(str(tmp_path)) as impatient, pytest.raises(LockError), impatient.lock:
             pass
         assert holder.poll() is None, "DVC gives up after three seconds"
-        assert _record(repo, tmp_path, set()) == 0
+        assert _record(workspace, repo, set()) == 0
     assert holder.returncode == 0
 
 

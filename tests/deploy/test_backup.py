@@ -27,11 +27,11 @@ def home(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
     return made
 
 
-def script(server: Server, name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def script(server: Server, name: str, folder: Path, *part: str) -> subprocess.CompletedProcess[str]:
     """One of deploy's scripts, reaching the server's programs and the home without containers."""
     here = {"PATH": f"{server.programs}:{os.environ['PATH']}", "IN_POSTGRES": "", "IN_HOME": ""}
     libpq = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGPASSWORD": PASSWORD}
-    command = ["bash", str(REPOSITORY / "deploy" / name), str(folder)]
+    command = ["bash", str(REPOSITORY / "deploy" / name), str(folder), *part]
     return subprocess.run(command, env={**os.environ, **here, **libpq}, capture_output=True, text=True, check=False)
 
 
@@ -86,6 +86,22 @@ def test_a_backup_brings_back_champion_events_and_files(postgres: Server, home: 
     assert state(home) == before
     assert asked_of_mlflow(postgres, "CREATE TABLE of_a_newer_version AS SELECT 1") == "SELECT 1", "it was gone"
     assert PASSWORD not in saved.stderr + back.stderr
+
+
+def test_in_parts_as_containers_of_kubernetes_make_it_a_backup_brings_back_the_same(postgres: Server, home: Home, tmp_path: Path) -> None:
+    use(home, tmp_path / "model", "first")
+    for part in ("databases", "home"):
+        assert script(postgres, "backup.sh", tmp_path / "backup", part).returncode == 0
+    assert {path.name for path in (tmp_path / "backup").iterdir()} == {"dagster.dump", "mlflow.dump", "home.tar"}
+    before = state(home)
+    use(home, tmp_path / "model", "second")
+    shutil.rmtree(home.mlflow)
+    clients = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    postgres.execute(f"{clients} AND datname = '{os.environ['FEELM_PG_MLFLOW_DB']}'")
+    for part in ("databases", "home"):
+        back = script(postgres, "restore.sh", tmp_path / "backup", part)
+        assert back.returncode == 0, back.stderr
+    assert state(home) == before
 
 
 def test_half_a_backup_restores_nothing(postgres: Server, home: Home, tmp_path: Path) -> None:

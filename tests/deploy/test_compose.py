@@ -1,6 +1,8 @@
 """What a team's deployment must be, whatever else is changed in it: one door, no secret written down, nobody root, everybody watched."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONCE = {"prepare"}
 """Services that end."""
+
+CHECK = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
 
 SECRET = re.compile("PASSWORD|SECRET|KEY|HASH|TOKEN")
 
@@ -38,6 +42,19 @@ def test_nobody_is_root_or_may_become_it(service: dict[str, Any]) -> None:
     assert int(user) > 0 and int(group) > 0
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_nothing_writes_into_its_image_and_everything_is_bounded(service: dict[str, Any]) -> None:
+    assert service["read_only"] is True
+    assert {"cpus", "memory", "pids"} <= set(service["deploy"]["resources"]["limits"])
+
+
+def test_the_compose_specification_takes_both_files() -> None:
+    files = [str(DEPLOY / name) for name in ("compose.yaml", "compose.gpu.yaml")]
+    checked = subprocess.run([*CHECK, *files], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    wrong = subprocess.run([*CHECK, str(DEPLOY / "workspace.yaml")], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 1 and "load_from" in wrong.stdout
 
 
 def test_every_server_is_watched_and_starts_again() -> None:

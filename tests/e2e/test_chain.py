@@ -55,6 +55,21 @@ def test_the_spammer_is_flagged_and_nobody_else(home: Home) -> None:
     assert report.agreement.n_raters == 4
 
 
+def test_the_cost_of_a_library_is_foretold_from_what_these_films_cost(small_root: Path, home: Home) -> None:
+    told = feelm(small_root, "plan", "--films", "200", "--hours", "300", "--json")
+    assert told.returncode == 0, told.stderr
+    plan = json.loads(told.stdout)
+    measured = {link["link"]: link["measured_films"] for link in plan["of_films"]}
+    assert set(measured.values()) == {3}, measured
+    stamps = [json.loads(path.read_text())["cost"] for path in (home.root / "stamps" / "film_scan").glob("*.json")]
+    lengths = [json.loads(path.read_text())["duration_ms"] for path in home.artifact("shots").glob("*/stream.json")]
+    scan = next(link for link in plan["of_films"] if link["link"] == "film_scan")
+    expected = sum(stamp["cpu_s"] for stamp in stamps) / sum(lengths) * 300 * 1000
+    assert scan["cost"]["cpu_h"]["expected"] == pytest.approx(expected)
+    assert scan["peak_memory_mb"] > 50
+    assert {"emotion_model", "report"} < {link["link"] for link in plan["of_whole"]}
+
+
 def test_pages_stand_where_the_command_says(small_root: Path, home: Home) -> None:
     shown = json.loads(feelm(small_root, "report", "--json").stdout)
     page = Path(shown["report"])

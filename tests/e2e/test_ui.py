@@ -130,6 +130,8 @@ def test_a_film_asset_materialises_from_the_launchpad_without_configuration(dags
     assert kinds["dagster/column_schema"] == "TableSchemaMetadataEntry"
     assert kinds["dagster/row_count"] == "IntMetadataEntry"
     assert kinds["path"] == "PathMetadataEntry"
+    for cost in ("wall_s", "cpu_s", "cpu_s_per_film_minute", "gpu_s_per_film_minute", "artifact_mb", "film_minutes", "peak_memory_mb"):
+        assert kinds[cost] == "FloatMetadataEntry", "Dagster draws numbers over time"
 
 
 def test_gold_labels_come_with_a_plot_and_the_snapshot_with_its_revision(dagster: Dagster) -> None:

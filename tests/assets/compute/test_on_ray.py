@@ -65,6 +65,13 @@ def test_each_film_is_made_once_in_two_workers_that_stay(home: Home) -> None:
     assert len({pid for _, pid in begun(home.root)}) == 2
 
 
+def test_workers_that_no_machine_has_come_for_yet_get_no_film(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEELM_RAY_WORKERS", "5")
+    films = [f"film-{number}" for number in range(8)]
+    assert set(asked(home, *films)) == set(films)
+    assert len({pid for _, pid in begun(home.root)}) == 2, "the cluster has two CPUs"
+
+
 def test_a_worker_that_dies_costs_its_film_a_repeat_and_no_other(home: Home) -> None:
     done = asked(home, "first", ONCE, "second", "third")
     assert not any(one.failure for one in done.values())

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Dagster's code server, with FEELM_COMPUTE=ray beside a raylet that joins the cluster and offers it no CPU: a driver of Ray must run on a machine
+# of the cluster. Where either ends, both end, so that what watches the container starts them again.
+set -euo pipefail
+
+if [ "${FEELM_COMPUTE:-local}" = ray ]; then
+    ray start --address="${RAY_ADDRESS:?where the head of the cluster is}" --num-cpus=0 --num-gpus=0 --disable-usage-stats --block &
+fi
+dagster code-server start --host "${FEELM_CODE_HOST:-0.0.0.0}" --port "${FEELM_CODE_PORT:-4000}" --module-name orchestration.definitions &
+trap 'kill $(jobs -p) 2>/dev/null' EXIT TERM INT
+wait -n
