@@ -22,6 +22,8 @@ from assets.workspace import Workspace
 from corpus.paths import Home
 from corpus.terms import FeelmError
 
+logger = logging.getLogger("feelm")
+
 ADDRESS = "RAY_ADDRESS"
 CPUS, GPUS, MEMORY_GB = "FEELM_RAY_CPUS", "FEELM_RAY_GPUS", "FEELM_RAY_MEMORY_GB"
 WORKERS = "FEELM_RAY_WORKERS"
@@ -107,11 +109,13 @@ def on_ray(home: Home, works: Sequence[FilmWork], extractor: type[Extractor] = E
     share, wanted = Share.from_environment(), int(_number(WORKERS, 0))
     with connected() as ray:
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        room = max(wanted, sum(share.fits(machine) for machine in machines))
-        if not room:
+        room = sum(share.fits(machine) for machine in machines)
+        if not (room or wanted):
             raise FeelmError(f"no machine of the Ray cluster has room for {share}: they have {machines}; set {CPUS}, {GPUS}, {MEMORY_GB}")
+        if not room:
+            logger.warning("no machine of the Ray cluster has room for %s yet: waiting for one", share)
         actor = ray.remote(**share.options())(extractor)
-        workers = [actor.remote(str(home.root)) for _ in range(min(room, len(works)))]
+        workers = [actor.remote(str(home.root)) for _ in range(min(max(room, wanted), len(works)))]
         starting = {worker.ready.remote(): worker for worker in workers}
         waiting: deque[FilmWork] = deque(works)
         flying: dict[Any, tuple[Any, FilmWork]] = {}
