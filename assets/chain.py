@@ -330,7 +330,7 @@ def _build_voice_features(workspace: Workspace, film_id: str, outs: dict[str, Pa
     from ml.features.voice import build_voice_features
 
     soundtrack, scenes = (workspace.home.artifact(name, film_id) for name in ("soundtrack", "scenes"))
-    store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"voice_features {film_id}")
+    store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"voice_features {film_id}", shared=True)
     return build_voice_features(soundtrack, scenes, outs["voice_features"], store=store, tell=tell)
 
 
@@ -348,7 +348,7 @@ def _build_scene_features(workspace: Workspace, film_id: str, outs: dict[str, Pa
     from ml.features.scene import build_scene_features
 
     shots, soundtrack, scenes, faces = (workspace.home.artifact(name, film_id) for name in ("shots", "soundtrack", "scenes", "faces"))
-    store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"scene_features {film_id}")
+    store, tell = ChunkStore(workspace.home.chunks), tell_progress(f"scene_features {film_id}", shared=True)
     return build_scene_features(shots, soundtrack, scenes, outs["scene_features"], faces=faces, store=store, tell=tell)
 
 

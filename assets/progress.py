@@ -33,14 +33,16 @@ def taken_up() -> Iterator[set[str]]:
         _TAKEN_UP.reset(token)
 
 
-def tell_progress(what: str, every_s: float = EVERY_S) -> Tell:
-    """Logs a line when work began, then at most one in `every_s` seconds."""
+def tell_progress(what: str, every_s: float = EVERY_S, shared: bool = False) -> Tell:
+    """Logs a line when work began, then at most one in `every_s` seconds. Of work whose pieces another link of the same film makes too
+    (`shared`) it is not noted that it found some.
+    """
     last_s = float("-inf")
 
     def tell(progress: Progress) -> None:
         nonlocal last_s
         now_s = time.monotonic()
-        if last_s == float("-inf") and progress.stored and (names := _TAKEN_UP.get()) is not None:
+        if last_s == float("-inf") and progress.stored and not shared and (names := _TAKEN_UP.get()) is not None:
             names.add(what)
         if now_s - last_s >= every_s:
             last_s = now_s

@@ -232,10 +232,10 @@ def _peak_mb(spent: Iterable[Spent]) -> float | None:
 def _notes(found: Measured, links: Sequence[FilmLink], lengths: FloatArray, asked_minutes: float) -> Iterator[str]:
     """What the figures do not say, and what to do about it."""
     if not lengths.min() / 2 <= asked_minutes <= 2 * lengths.max():
-        yield (
-            f"The measured films are {lengths.min():.1f} to {lengths.max():.1f} minutes long, yours {asked_minutes:.1f}: add some as long "
-            "as yours and `feelm run`. What a film costs however short it is counts here as part of each minute."
-        )
+        told = f"The measured films are {lengths.min():.1f} to {lengths.max():.1f} minutes long, yours {asked_minutes:.1f}"
+        alone = all(link.rates["cpu_s"].per_film is None for link in links if link.rates)
+        part = " What a film costs however short it is counts here as part of each minute." if alone else ""
+        yield f"{told}: add some as long as yours and `feelm run`.{part}"
     for link in links:
         if link.cost is None and found.resumed[link.link]:
             yield f"{link.link} is left out: every film took up what an earlier run had done. Delete FEELM_HOME/cache and make some anew."

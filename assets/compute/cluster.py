@@ -151,10 +151,12 @@ def room_for(share: Share, ray: Any) -> int:
         FeelmError: no machine of it has room, and none is waited for.
     """
     machines = [node["Resources"] for node in _machines(ray)]
-    room = max(int(_number(WORKERS, 0)), sum(share.fits(machine) for machine in machines))
-    if not room:
+    room, wanted = sum(share.fits(machine) for machine in machines), int(_number(WORKERS, 0))
+    if wanted and not room:
+        logging.getLogger("feelm").warning("no machine of the Ray cluster has room for %s yet: waiting for one", share)
+    if not (room or wanted):
         raise FeelmError(f"no machine of the Ray cluster has room for {share}: they have {machines}; set {CPUS}, {GPUS}, {MEMORY_GB}")
-    return room
+    return max(room, wanted)
 
 
 def _machines(ray: Any) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ def test_work_that_begins_with_finished_pieces_is_known_by_name_and_not_what_fin
         tell = tell_progress("goes over the film twice")
         for done, stored in ((1, 0), (2, 0), (1, 1), (2, 2)):
             tell(Progress(60_000 * done, 120_000, 3.0, chunks=done, stored=stored))
+        tell_progress("another link makes them too", shared=True)(Progress(60_000, 60_000, 3.0, chunks=1, stored=1))
         tell_progress("begun before")(Progress(60_000, 60_000, 3.0, chunks=2, stored=1))
     tell_progress("later")(Progress(60_000, 60_000, 3.0, chunks=1, stored=1))
     assert found == {"begun before"}

@@ -4,17 +4,25 @@ Nothing here ran on a cluster; what a program without one can say of the manifes
 RayCluster the pods are checked against Kubernetes' schema, and its own fields against the names of its API.
 """
 
+import os
 import re
+import signal
+import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import kubernetes_validate
+import psutil
 import pytest
 import yaml
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.conftest import REPOSITORY
+from tests.loopback import free_port
 
 KUBERNETES = REPOSITORY / "deploy" / "kubernetes"
 OLDEST = "1.29"
@@ -291,3 +299,38 @@ def test_what_compose_starts_is_started_by_the_same_commands() -> None:
 def test_postgres_makes_its_databases_by_the_script_that_compose_uses() -> None:
     script = MANIFESTS["ConfigMap create-databases"]["data"]["create-databases.sh"]
     assert script == (REPOSITORY / "deploy" / "create-databases.sh").read_text()
+
+
+@pytest.mark.slow
+def test_the_code_server_ends_when_its_container_is_asked_to(tmp_path: Path) -> None:
+    port = free_port()
+    told = {"FEELM_COMPUTE": "local", "FEELM_CODE_HOST": "127.0.0.1", "FEELM_CODE_PORT": str(port), "PYTHONPATH": str(REPOSITORY)}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    script = psutil.Popen(
+        ["bash", str(KUBERNETES / "code-server.sh")],
+        cwd=tmp_path,
+        env={**os.environ, **told, "PATH": path},
+        preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)],
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not serving(port):
+            assert time.monotonic() < deadline, "no code server"
+            time.sleep(0.5)
+        children = script.children(recursive=True)
+        script.terminate()
+        assert script.wait(60) == 128 + signal.SIGTERM
+        assert not [child for child in psutil.wait_procs(children, 60)[1] if child.status() != psutil.STATUS_ZOMBIE]
+    finally:
+        for process in (*script.children(recursive=True), script) if script.is_running() else ():
+            process.kill()
+
+
+def serving(port: int) -> bool:
+    """What the probe of the pod asks."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        asked = health_pb2.HealthCheckRequest(service=PODS["Deployment code"]["spec"]["containers"][0]["startupProbe"]["grpc"]["service"])
+        try:
+            return bool(health_pb2_grpc.HealthStub(channel).Check(asked, timeout=10).status == health_pb2.HealthCheckResponse.SERVING)
+        except grpc.RpcError:
+            return False

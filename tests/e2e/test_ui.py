@@ -130,8 +130,19 @@ def test_a_film_asset_materialises_from_the_launchpad_without_configuration(dags
     assert kinds["dagster/column_schema"] == "TableSchemaMetadataEntry"
     assert kinds["dagster/row_count"] == "IntMetadataEntry"
     assert kinds["path"] == "PathMetadataEntry"
-    for cost in ("wall_s", "cpu_s", "cpu_s_per_film_minute", "gpu_s_per_film_minute", "artifact_mb", "film_minutes", "peak_memory_mb"):
-        assert kinds[cost] == "FloatMetadataEntry", "Dagster draws numbers over time"
+
+
+MADE = """query($path: [String!]!) { assetOrError(assetKey: {path: $path}) { ... on Asset { assetMaterializations { partition
+  metadataEntries { label ... on FloatMetadataEntry { floatValue } } } } } }"""
+
+
+def test_what_each_film_cost_comes_as_numbers_which_dagster_draws(dagster: Dagster, root: Path) -> None:
+    for event in dagster.ask(MADE, path=["face_features"])["assetOrError"]["assetMaterializations"]:
+        told = {entry["label"]: entry["floatValue"] for entry in event["metadataEntries"] if "floatValue" in entry}
+        cost = json.loads((root / ".feelm" / "stamps" / "face_features" / f"{event['partition']}.json").read_text())["cost"]
+        assert told["cpu_s"] == pytest.approx(cost["cpu_s"], abs=0.01) and told["peak_memory_mb"] == cost["peak_memory_mb"] > 50
+        assert told["cpu_s_per_film_minute"] == pytest.approx(cost["cpu_s"] / told["film_minutes"], rel=0.02)
+        assert told["gpu_s_per_film_minute"] == pytest.approx(cost["gpu_s"] / told["film_minutes"], rel=0.02)
 
 
 def test_gold_labels_come_with_a_plot_and_the_snapshot_with_its_revision(dagster: Dagster) -> None:
