@@ -73,7 +73,7 @@ def build_snapshot(workspace: Workspace, out: Path) -> SnapshotSummary:
         _compare(workspace, outputs)
         kept_back = workspace.not_exported()
         kept_here = _kept_here(workspace, root, set(kept_back))
-        pushed = [name for name in locked_stages(root) if name not in kept_here] if kept_here else None
+        pushed = [f"{root / 'dvc.yaml'}:{name}" for name in locked_stages(root) if name not in kept_here] if kept_here else None
         repo.push(targets=pushed)
     _verify(root, pushed)
     revision = hashlib.sha256((root / "dvc.lock").read_bytes()).hexdigest()
@@ -136,11 +136,11 @@ def _record(workspace: Workspace, repo: Repo, targets: set[str]) -> int:
     entries: dict[str, Any] = {}
     with repo.lock, held(workspace.home):
         for stage in repo.index.stages:
-            if stage.addressing in targets:
+            if stage.name in targets:  # its addressing begins with the way there from wherever this process runs
                 _commit(workspace, repo, stage)
                 entries |= json.loads(json.dumps(to_lockfile(stage)))
-            elif stage.addressing in known:
-                entries[stage.addressing] = known[stage.addressing]
+            elif stage.name in known:
+                entries[stage.name] = known[stage.name]
         write_text(path, yaml.safe_dump({"schema": "2.0", "stages": entries}, sort_keys=False, allow_unicode=True))
     return len(entries)
 
@@ -155,7 +155,7 @@ def _commit(workspace: Workspace, repo: Repo, stage: Any) -> None:
             fetch(workspace, Path(out.fs_path))
     listings = [(item, listing_away(workspace.home, Path(item.fs_path))) for item in [*stage.deps, *stage.outs]]
     if not any(listing for _, listing in listings):
-        stage.save()
+        stage.save(run_cache=False)  # which DVC can only keep where this process runs in its folder
         stage.commit()
         return
     for item, listing in listings:

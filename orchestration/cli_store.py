@@ -64,13 +64,11 @@ def store_verify(
     found = audit(Workspace.from_environment(), Store.required(), deep)
     rows = [[f"{one.artifact} {one.file}".strip(), one.wrong, "mended" if one.mended else "LOST"] for one in found.faults]
     rows += [[path, "unfinished upload", "ended"] for path in found.ended_uploads]
-    title = (
-        f"{found.n_artifacts} artifacts, {found.n_files} files, {_mb(found.n_bytes)}; {found.n_unclaimed} files of cut-off uploads"
-    )
+    title = f"{found.n_artifacts} artifacts, {found.n_files} files, {_mb(found.n_bytes)}; {found.n_unclaimed} files of cut-off uploads"
     show(asdict(found), rows_table(title, ["what", "wrong", "done"], rows), as_json)
     if lost := found.lost:
         raise FeelmError(
-            f"{len(lost)} files in the store cannot be mended from here: verify it from a home that has them, or make them again (`feelm run`)"
+            f"{len(lost)} files in the store cannot be mended from here: verify from a home that has them, or make them again (feelm run)"
         )
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from assets.store.manifest import Manifest, ManifestError
-from assets.store.objects import ABANDONED, Store
+from assets.store.objects import ABANDONED, Store, side_by_side
 from assets.store.places import evicted_note, read_note, stored_artifacts, stored_note
 from assets.workspace import Workspace
 from corpus.paths import Home, file_digest
@@ -71,7 +71,8 @@ def audit(workspace: Workspace, store: Store, deep: bool = False, older_than: ti
     manifests, altered = _manifests(workspace.home, store)
     sizes = store.objects()
     wanted = {one.sha256: one.size_bytes for manifest in manifests for one in manifest.files}
-    wrong = {sha256: why for sha256, size in wanted.items() if (why := _wrong(store, sha256, size, sizes.get(sha256), deep))}
+    found = side_by_side(lambda sha256: _wrong(store, sha256, wanted[sha256], sizes.get(sha256), deep), wanted)
+    wrong = {sha256: why for sha256, why in zip(wanted, found, strict=True) if why is not None}
     mended = {sha256: _mend(workspace.home, store, sha256, manifests) for sha256 in wrong}
     for sha256 in [sha256 for sha256, why in wrong.items() if not mended[sha256] and why is not Wrong.MISSING]:
         store.remove_object(sha256)
@@ -102,18 +103,23 @@ def _mend_manifests(workspace: Workspace, store: Store) -> list[Fault]:
 
 def _manifests(home: Home, store: Store) -> tuple[list[Manifest], list[Fault]]:
     """Those that can be read, and those that were altered; one that was noted here when it was read back is written again."""
-    read, altered = [], []
-    for artifact, version in store.manifests():
-        try:
-            manifest = store.read(artifact, version)
-        except ManifestError:
-            manifest = None
-        if manifest is None or (manifest.artifact, manifest.version) != (artifact, version):
+    read, altered, there = [], [], store.manifests()
+    for (artifact, version), manifest in zip(there, side_by_side(lambda one: _read(store, *one), there), strict=True):
+        if manifest is None:
             manifest = _noted(home, store, artifact, version)
             altered.append(Fault(artifact, version, "", Wrong.ALTERED, mended=manifest is not None))
         if manifest is not None:
             read.append(manifest)
     return read, altered
+
+
+def _read(store: Store, artifact: str, version: str) -> Manifest | None:
+    """None where it is not what its name says."""
+    try:
+        manifest = store.read(artifact, version)
+    except ManifestError:
+        return None
+    return manifest if manifest and (manifest.artifact, manifest.version) == (artifact, version) else None
 
 
 def _noted(home: Home, store: Store, artifact: str, version: str) -> Manifest | None:

@@ -35,6 +35,9 @@ WHOLE_AT_ONCE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
 
 PART = ".part"
 CONNECTING = {"connect_timeout": 10, "retries": {"max_attempts": 3, "mode": "standard"}}
+UNCACHED = {"use_listings_cache": False, "skip_instance_cache": True}
+"""Others write there too, and credentials change."""
+
 BLOCK_BYTES = 1 << 23
 
 Item = TypeVar("Item")
@@ -88,7 +91,7 @@ class Store:
 
         options: dict[str, Any] = {}
         if self.remote.url.partition("://")[0] in ("s3", "s3a"):
-            options = {"endpoint_url": self.remote.endpoint, "use_listings_cache": False, "config_kwargs": CONNECTING, "skip_instance_cache": True}
+            options = {"endpoint_url": self.remote.endpoint, "config_kwargs": CONNECTING, **UNCACHED}
         try:
             return url_to_fs(self.remote.url, **options)
         except (ImportError, ValueError) as error:
@@ -120,7 +123,7 @@ class Store:
         sizes = {one.sha256: one.size_bytes for one in manifest.files}
         places = {one.sha256: folder / one.name for one in manifest.files}
         lacking = self._lacking(sizes)
-        _side_by_side(lambda sha256: self.put_object(sha256, places[sha256]), lacking)
+        side_by_side(lambda sha256: self.put_object(sha256, places[sha256]), lacking)
         if still := self._lacking({sha256: sizes[sha256] for sha256 in lacking}):
             raise StoreError(f"{self.remote.url} did not keep {len(still)} of the files of {manifest.artifact} that were sent to it")
         self.put_manifest(manifest)
@@ -136,7 +139,7 @@ class Store:
 
     def _lacking(self, sizes: dict[str, int]) -> list[str]:
         """Objects that are not there with their size."""
-        found = _side_by_side(lambda sha256: self._size(self._object(sha256)), sizes)
+        found = side_by_side(lambda sha256: self._size(self._object(sha256)), sizes)
         return [sha256 for sha256, size in zip(sizes, found, strict=True) if size != sizes[sha256]]
 
     def _size(self, path: str) -> int | None:
@@ -170,7 +173,7 @@ class Store:
         Raises:
             StoreError: one is not there or not what was kept.
         """
-        _side_by_side(lambda one: self._get_file(manifest.artifact, one, out / one.name), manifest.files)
+        side_by_side(lambda one: self._get_file(manifest.artifact, one, out / one.name), manifest.files)
 
     def _get_file(self, artifact: str, one: StoredFile, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -277,6 +280,7 @@ def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Results in the order of the items, several of which are worked on at once: nearly all of the time is the way to the store."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(work, items))

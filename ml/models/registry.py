@@ -1,9 +1,10 @@
 """MLflow: one run and one registered version for each trained model, and which version is champion.
 
-MLflow's files lie under FEELM_HOME, its database there too or, in staging and prod, in Postgres. A version keeps the model's folder
-as it is (safetensors and JSON, no pickle), its report and its card, beside them what `mlflow models serve` needs, and the digest of all
-these files is a tag, so that a version is used again only as it was registered. The content version is a tag too: registering the same
-model twice gives the version that is there. With `signature` the only importer of mlflow.
+MLflow's files lie under FEELM_HOME, and in the store that FEELM_MLFLOW_ARTIFACTS names; its database lies there too or, in staging and
+prod, in Postgres. A version keeps the model's folder as it is (safetensors and JSON, no pickle), its report and its card, beside them
+what `mlflow models serve` needs, and the digest of all these files is a tag, so that a version is used again only as it was registered.
+The content version is a tag too: registering the same model twice gives the version that is there. With `signature` the only importer of
+mlflow.
 """
 
 from __future__ import annotations
@@ -15,13 +16,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from corpus.environment import Postgres
 from corpus.paths import Home, content_version, file_digest, write_json, write_text, writing
+from corpus.remote import ENDPOINT, Remote
 from corpus.terms import FeelmError
 
+ARTIFACTS = "FEELM_MLFLOW_ARTIFACTS"
+"""Variable: the folder of a store in which the files of models that are registered from now on are kept too (`s3://bucket/mlflow`)."""
+
+S3_ENDPOINT = "MLFLOW_S3_ENDPOINT_URL"
 EXPERIMENT = "feelm"
 MODEL = "feelm-emotion"
 CHAMPION = "champion"
@@ -124,6 +132,7 @@ def log_training(
         write_json(_run_folder(home, run_id) / name, content)
     for name, text in flavour(Environment.here()).items():
         write_text(_run_folder(home, run_id) / name, text)
+    _send(client, home, run_id)
     client.set_terminated(run_id)
     _make_model(client)
     source = client.get_run(run_id).info.artifact_uri  # the whole version: the flavour's MLmodel lies there
@@ -198,6 +207,7 @@ def keep(
     for name, value in (tags or {}).items():
         client.set_tag(registered.run_id, name, value)
     write_json(folder / LISTING, _digests(folder))
+    _send(client, home, registered.run_id)
     client.set_model_version_tag(MODEL, str(registered.version), FILES_TAG, file_digest(folder / LISTING))
 
 
@@ -278,8 +288,22 @@ def run_tags(home: Home, registered: RegisteredVersion) -> dict[str, str]:
 
 
 def version_folder(home: Home, registered: RegisteredVersion) -> Path:
-    """Where a version's files lie, in this home wherever that was moved."""
-    return _run_folder(home, registered.run_id)
+    """Where a version's files lie, in this home wherever that was moved; fetched where they are in a store alone."""
+    folder = _run_folder(home, registered.run_id)
+    if not folder.is_dir() and _is_away(client := _client(home), registered.run_id):
+        with writing(folder) as out:
+            client.download_artifacts(registered.run_id, "", str(out))
+    return folder
+
+
+def _send(client: Any, home: Home, run_id: str) -> None:
+    """Have the store hold a run's files, where it is one and not the folder here."""
+    if _is_away(client, run_id):
+        client.log_artifacts(run_id, str(_run_folder(home, run_id)))
+
+
+def _is_away(client: Any, run_id: str) -> bool:
+    return urlsplit(client.get_run(run_id).info.artifact_uri).scheme not in ("", "file")
 
 
 def _run_folder(home: Home, run_id: str) -> Path:
@@ -339,10 +363,25 @@ def _metric_name(name: str) -> str:
 
 
 def _experiment(client: Any, home: Home) -> str:
-    known = client.get_experiment_by_name(EXPERIMENT)
+    name, location = _location(home)
+    known = client.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    return str(client.create_experiment(EXPERIMENT, artifact_location=(home.mlflow / "artifacts").resolve().as_uri()))
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _location(home: Home) -> tuple[str, str]:
+    """An experiment's name and where its files are kept: MLflow lets an experiment keep to the place that it began with.
+
+    Raises:
+        FeelmError: the place is in S3, and what speaks it is not installed.
+    """
+    remote = Remote.from_environment(ARTIFACTS)
+    if remote is None:
+        return EXPERIMENT, (home.mlflow / "artifacts").resolve().as_uri()
+    if remote.url.startswith("s3://") and find_spec("boto3") is None:
+        raise FeelmError(f"{ARTIFACTS}={remote.url} needs the packages of feelm[s3]: `make s3` installs them")
+    return f"{EXPERIMENT} at {remote.url}", remote.url
 
 
 def _client(home: Home) -> Any:
@@ -354,9 +393,11 @@ def _client(home: Home) -> Any:
 
 
 def _quieten() -> None:
-    """No telemetry, no chatter: read by MLflow when it is imported."""
+    """No telemetry, no chatter, and the server that speaks S3: read by MLflow from the environment."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    if endpoint := os.environ.get(ENDPOINT):
+        os.environ.setdefault(S3_ENDPOINT, endpoint)
 
 
 def _upgrade_sqlite(home: Home) -> None:
