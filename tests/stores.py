@@ -75,7 +75,7 @@ def _command(folder: Path, ports: dict[str, int]) -> list[str]:
     # No further doors: neither tables nor sockets of other names.
     settings |= {"s3.port.iceberg": 0, "s3.port.lance": 0, "filer.localSocket": folder / "filer.sock", "s3.localSocket": folder / "s3.sock"}
     settings |= {"volume.max": 16, "master.volumeSizeLimitMB": 256, "master.telemetry": "false"}
-    return [PROGRAM, "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in settings.items())]
+    return [PROGRAM, f"-logdir={folder}", "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in settings.items())]
 
 
 def _ready(server: subprocess.Popen[bytes], port: int, log: Path) -> str:

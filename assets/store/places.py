@@ -8,11 +8,13 @@ between any two steps.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from assets.store.manifest import Manifest
 from corpus.paths import Home
+from corpus.remote import Remote
 
 HEAVY = ("faces", "soundtrack", "face_features", "voice_features")
 """What may be evicted: per film, nearly all of its bytes, and read by links alone. All else is small, and pages and the service read it."""
@@ -23,9 +25,16 @@ def artifact_name(home: Home, folder: Path) -> str:
     return folder.relative_to(home.data).as_posix()
 
 
+def _stored(home: Home) -> Path:
+    """Notes of what is in the present store: another one has none of it."""
+    remote = Remote.from_environment()
+    told = f"{remote.url} {remote.endpoint}" if remote else ""
+    return home.root / "stored" / hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
 def stored_note(home: Home, artifact: str) -> Path:
     """The manifest that was read back from the store, where it was."""
-    return home.root / "stored" / f"{artifact}.json"
+    return _stored(home) / f"{artifact}.json"
 
 
 def unsent_note(home: Home, artifact: str) -> Path:
@@ -75,5 +84,5 @@ def listing_away(home: Home, folder: Path) -> Manifest | None:
 
 def stored_artifacts(home: Home) -> Iterator[str]:
     """Names of the artifacts that were read back from the store."""
-    root = home.root / "stored"
+    root = _stored(home)
     yield from sorted(path.relative_to(root).as_posix().removesuffix(".json") for path in root.rglob("*.json"))

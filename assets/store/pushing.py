@@ -97,6 +97,7 @@ def _push(workspace: Workspace, store: Store, one: Stamped, refused: Callable[[S
             return
         done.sent_bytes += store.put(manifest, folder)
     write_bytes(stored_note(workspace.home, name), manifest.to_bytes())
+    unsent_note(workspace.home, name).unlink(missing_ok=True)
     done.artifacts.append(name)
 
 

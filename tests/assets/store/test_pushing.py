@@ -94,3 +94,21 @@ def test_what_was_altered_by_hand_is_not_sent_as_what_the_link_made(later: Home)
     done = push(Workspace(later), Store.required())
     assert done.altered == ["scenes/film-002"]
     assert "scenes/film-002" not in {name for name, _ in Store.required().manifests()}
+
+
+def test_another_store_is_sent_everything_too(home: Home, file_place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEELM_STORE", file_place.url)
+    first = push(Workspace(home), Store.required())
+    monkeypatch.setenv("FEELM_STORE", f"file://{tmp_path / 'other'}")
+    assert standing(Workspace(home)).stored == 0
+    second = push(Workspace(home), Store.required())
+    assert (second.artifacts, second.sent_bytes) == (first.artifacts, first.sent_bytes) and len(second.artifacts) == 33
+
+
+def test_a_push_sends_what_could_not_be_sent_before(home: Home, file_place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").write_text("a file where a folder should be")
+    monkeypatch.setenv("FEELM_STORE", file_place.url)
+    run_stage(Workspace(home), "voice_features", "film-001")
+    (tmp_path / "elsewhere").unlink()
+    push(Workspace(home), Store.required())
+    assert standing(Workspace(home)).failed_to_send == 0
