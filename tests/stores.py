@@ -109,9 +109,9 @@ def _set(patch: pytest.MonkeyPatch, place: Place) -> None:
         patch.setenv(name, value)
 
 
-@pytest.fixture(params=["file", "s3"])
+@pytest.fixture(params=["file", pytest.param("s3", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Each kind of store, empty, named by the environment."""
+    """Each kind of store, empty, named by the environment; on the server they run with the slow tests."""
     endpoint = request.getfixturevalue("s3_endpoint") if request.param == "s3" else None
     made = fresh(endpoint, tmp_path / "elsewhere")
     _set(monkeypatch, made)
