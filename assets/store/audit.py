@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from assets.store.manifest import Manifest, ManifestError
-from assets.store.objects import ABANDONED, Store, side_by_side
+from assets.store.objects import ABANDONED, Store
 from assets.store.places import evicted_note, read_note, stored_artifacts, stored_note
 from assets.workspace import Workspace
 from corpus.paths import Home, file_digest
+from corpus.together import side_by_side
 
 
 class Wrong(StrEnum):

@@ -10,22 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from assets.store.manifest import Manifest, StoredFile
 from corpus.paths import file_digest
 from corpus.remote import ENDPOINT, STORE, Remote
 from corpus.terms import FeelmError
-
-AT_ONCE = 8
-"""Files on their way at the same time."""
+from corpus.together import side_by_side
 
 ABANDONED = timedelta(days=1)
 """An upload that began so long ago and is not at its end is none any more."""
@@ -39,9 +36,6 @@ UNCACHED = {"use_listings_cache": False, "skip_instance_cache": True}
 """Others write there too, and credentials change."""
 
 BLOCK_BYTES = 1 << 23
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class StoreError(FeelmError):
@@ -278,9 +272,3 @@ def _failures() -> tuple[type[Exception], ...]:
 
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Results in the order of the items, several of which are worked on at once: nearly all of the time is the way to the store."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(work, items))

@@ -183,7 +183,10 @@ def test_films_that_may_not_be_exported_are_recorded_and_never_pushed(small_root
         feelm(small_root, "run")
 
 
-@pytest.mark.parametrize("artifact", ["text_features", "gold_labels", "validation_report"])
+@pytest.mark.parametrize(
+    "artifact",
+    [pytest.param("text_features", marks=pytest.mark.slow), "gold_labels", pytest.param("validation_report", marks=pytest.mark.slow)],
+)
 def test_a_deleted_artifact_comes_back_the_same(small_root: Path, home: Home, artifact: str) -> None:
     folder = home.artifact(artifact, FILM_IDS[0]) if artifact == "text_features" else home.artifact(artifact)
     before = content_version(folder)
@@ -233,6 +236,7 @@ def test_a_bad_batch_is_refused_by_name_and_the_model_in_use_stays(small_root: P
     (home.inbox / "bad.csv").unlink()
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_rejected_by_name_is_waited_for_no_longer_and_gold_goes_on(small_root: Path, home: Home, tmp_path: Path) -> None:
     made = pd.read_csv(small_root / "made" / "annotations.csv", dtype=str, keep_default_na=False)
     made.head(1).assign(emotion="happyish").to_csv(tmp_path / "bad.csv", index=False)

@@ -54,6 +54,7 @@ def test_dvc_repro_after_a_run_does_nothing(small_root: Path) -> None:
     assert ran(told) == [] and "up to date" in told
 
 
+@pytest.mark.slow
 def test_dvc_repro_does_nothing_while_a_refused_batch_waits_nor_when_it_was_taken_away(small_root: Path, home: Home) -> None:
     first, *rows = (small_root / "made" / "annotations.csv").read_text().splitlines()
     refused = home.inbox / "refused.csv"
