@@ -88,6 +88,11 @@ class Server:
         clients = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend'"
         self.execute(f"{clients} AND datname IN ({databases})")
 
+    def drop(self, storage: Storage) -> None:
+        """Remove a storage's databases, whoever is connected."""
+        for name in (names.DAGSTER_DATABASE, names.MLFLOW_DATABASE):
+            self.execute(f"DROP DATABASE IF EXISTS {storage.variables[name]} WITH (FORCE)")
+
     def execute(self, statement: str) -> None:
         """Outside of a transaction, as making a database asks for."""
         connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=USER, password=PASSWORD, dbname="postgres")
@@ -127,7 +132,7 @@ def running_postgres(folder: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """The session's Postgres. Its folder is no pytest folder: as root the server runs as another user, who may not enter those."""
-    folder = Path(tempfile.mkdtemp(prefix="feelm-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="feelm-pg-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
         with running_postgres(folder) as server:
             yield server
@@ -145,7 +150,7 @@ def _given(request: pytest.FixtureRequest) -> Iterator[Storage]:
     storage = server.fresh()
     with using(storage):
         yield storage
-    server.disconnect(storage)
+    server.drop(storage)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
