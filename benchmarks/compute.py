@@ -92,7 +92,7 @@ def locally(home: Home, films: Sequence[Film]) -> dict[str, str]:
     workspace = entered(home, films)
     for work in works_of(workspace):
         _check(make_film(workspace, work))
-    return files_of(home)
+    return of_films(files_of(home), [film.film_id for film in films])
 
 
 def clustered(home: Home, films: Sequence[Film], workers: int) -> Made:
