@@ -66,13 +66,16 @@ def search(workspace: Workspace, n_trials: int, seed: int) -> Search:
         raise FeelmError(f"there is no training set in {home.root} yet: `feelm run` makes one")
     now = present(training_params(workspace.params))
     run_id = registry.begin_search(home, {"feelm.seed": str(seed), "feelm.trials": str(n_trials)})
-    trials = _tried(workspace, n_trials, seed, now, run_id)
-    first = next(trial for trial in trials if trial.settings == now)
-    if first.loss is None:
-        raise FeelmError(f"what params.yaml sets cannot be trained: {first.failure}")
-    trials.sort(key=lambda trial: (trial.loss is None, trial.loss or 0.0, trial is not first))
-    best = trials[0]
-    registry.end_search(home, run_id, _metrics(best))
+    best: Trial | None = None
+    try:
+        trials = _tried(workspace, n_trials, seed, now, run_id)
+        first = next(trial for trial in trials if trial.settings == now)
+        if first.loss is None:
+            raise FeelmError(f"what params.yaml sets cannot be trained: {first.failure}")
+        trials.sort(key=lambda trial: (trial.loss is None, trial.loss or 0.0, trial is not first))
+        best = trials[0]
+    finally:
+        registry.end_search(home, run_id, _metrics(best) if best else None)
     return Search(run_id, trials, first)
 
 
@@ -85,7 +88,7 @@ def _tried(workspace: Workspace, n_trials: int, seed: int, now: Mapping[str, flo
 
         room_for(share, ray)
         tune.Tuner(
-            tune.with_resources(_train, {"cpu": share.cpus, "gpu": share.gpus}),
+            tune.with_resources(_train, {"cpu": share.cpus, "gpu": share.gpus, "memory": share.memory_gb * 1e9}),
             param_space={"home": str(workspace.home.root), "settings": _drawn(workspace)},
             tune_config=tune.TuneConfig(
                 num_samples=n_trials,

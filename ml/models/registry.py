@@ -173,12 +173,12 @@ def log_trial(home: Home, search: str, params: Mapping[str, object], metrics: Ma
     return run_id
 
 
-def end_search(home: Home, search: str, chosen: Mapping[str, float]) -> None:
-    """Close a search's run, with what its best trial was worth."""
+def end_search(home: Home, search: str, best: Mapping[str, float] | None) -> None:
+    """Close a search's run, with what its best trial was worth; as a failed one where there is none."""
     client = _client(home)
-    for name, value in chosen.items():
+    for name, value in (best or {}).items():
         client.log_metric(search, f"best_{name}", value)
-    client.set_terminated(search)
+    client.set_terminated(search, "FAILED" if best is None else "FINISHED")
 
 
 def _put(source: Path, target: Path) -> None:
