@@ -6,7 +6,7 @@ finds it again. What failed ATTEMPTS times waits until its content, code or sett
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import dagster as dg
@@ -40,14 +40,14 @@ def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most
     """The runs to ask for now, and what is given up or waits, in words."""
     asked: list[dg.RunRequest] = []
     told: list[str] = []
+    running = in_flight(instance, wanted)
     for one in wanted:
         if len(asked) >= at_most:
             told.append(f"{len(wanted) - len(asked)} more wait for the next tick")
             break
-        tried = _tried(instance, one)
-        if in_flight(instance, one):
+        if one in running:
             told.append(f"{_named(one)} runs")
-        elif tried >= ATTEMPTS:
+        elif (tried := _tried(instance, one)) >= ATTEMPTS:
             told.append(_given_up_words(one, tried))
         else:
             asked.append(_request(one, tried))
@@ -58,10 +58,11 @@ def batch_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tu
     """As `run_requests` for films that a cluster computes: those that are not in a batch already, in one run."""
     free: list[Wanted] = []
     told: list[str] = []
+    running = in_flight(instance, wanted)
     for one in wanted:
         if len(free) == MOST_OF_A_BATCH:
             break
-        if in_flight(instance, one):
+        if one in running:
             told.append(f"{_named(one)} runs")
         elif (tried := _tried(instance, one)) >= ATTEMPTS:
             told.append(_given_up_words(one, tried))
@@ -86,7 +87,10 @@ def _in_batches(instance: dg.DagsterInstance) -> set[str]:
 
 def given_up(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> list[Wanted]:
     """What is wanted, not in flight, and was tried often enough."""
-    return [one for one in wanted if _tried(instance, one) >= ATTEMPTS and not in_flight(instance, one)]
+    if not wanted:
+        return []
+    running, ever = in_flight(instance, wanted), dict(instance.run_storage.get_run_tags([NEEDS_TAG])).get(NEEDS_TAG, set())
+    return [one for one in wanted if one.needs in ever and one not in running and _tried(instance, one) >= ATTEMPTS]
 
 
 def _tried(instance: dg.DagsterInstance, one: Wanted) -> int:
@@ -121,12 +125,16 @@ def _stops(instance: dg.DagsterInstance, check: dg.AssetCheckKey, partition: str
     return evaluation is not None and evaluation.severity is dg.AssetCheckSeverity.ERROR
 
 
-def in_flight(instance: dg.DagsterInstance, one: Wanted) -> bool:
-    """Whether a run of the same job and partition, or a batch with the film, is not finished, for whatever content."""
-    if one.job == FILM_JOB and one.partition in _in_batches(instance):
-        return True
-    tags = {PARTITION_TAG: one.partition} if one.partition else {}
-    return instance.get_runs_count(dg.RunsFilter(job_name=one.job, tags=tags, statuses=UNFINISHED)) > 0
+def in_flight(instance: dg.DagsterInstance, wanted: Collection[Wanted]) -> set[Wanted]:
+    """What is wanted of which a run of the same job and partition, or a batch with the film, is not finished, for whatever content.
+
+    The runs are read once: thousands of films may be wanted, and as many may run.
+    """
+    jobs = {one.job for one in wanted}
+    runs = [run for job in sorted(jobs) for run in instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED))]
+    partitions = {(run.job_name, partition) for run in runs for partition in ("", run.tags.get(PARTITION_TAG))}
+    batched = _in_batches(instance) if FILM_JOB in jobs else set()
+    return {one for one in wanted if (one.job, one.partition) in partitions or (one.job == FILM_JOB and one.partition in batched)}
 
 
 def _request(one: Wanted, tried: int, config: dict[str, Any] | None = None) -> dg.RunRequest:
