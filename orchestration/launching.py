@@ -25,6 +25,9 @@ ATTEMPTS = 3
 AT_MOST = 25
 """Runs that one tick asks for; the next tick asks for the rest, as the queue gets free."""
 
+NAMED = 10
+"""Runs under way that a tick names."""
+
 BATCH_JOB_NAME, BATCH_OP = "film_batch", "make_films"
 MOST_OF_A_BATCH = 200
 """Films that one run hands to a cluster: what is new meanwhile gets a batch of its own beside it."""
@@ -39,15 +42,12 @@ UNFINISHED = [
 def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most: int = AT_MOST) -> tuple[list[dg.RunRequest], list[str]]:
     """The runs to ask for now, and what is given up or waits, in words."""
     asked: list[dg.RunRequest] = []
-    told: list[str] = []
-    running = in_flight(instance, wanted)
-    for one in wanted:
+    waiting, told = _not_in_flight(instance, wanted)
+    for one in waiting:
         if len(asked) >= at_most:
-            told.append(f"{len(wanted) - len(asked)} more wait for the next tick")
+            told.append(f"{len(waiting) - len(asked)} more wait for the next tick")
             break
-        if one in running:
-            told.append(f"{_named(one)} runs")
-        elif (tried := _tried(instance, one)) >= ATTEMPTS:
+        if (tried := _tried(instance, one)) >= ATTEMPTS:
             told.append(_given_up_words(one, tried))
         else:
             asked.append(_request(one, tried))
@@ -57,14 +57,11 @@ def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most
 def batch_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tuple[list[dg.RunRequest], list[str]]:
     """As `run_requests` for films that a cluster computes: those that are not in a batch already, in one run."""
     free: list[Wanted] = []
-    told: list[str] = []
-    running = in_flight(instance, wanted)
-    for one in wanted:
+    waiting, told = _not_in_flight(instance, wanted)
+    for one in waiting:
         if len(free) == MOST_OF_A_BATCH:
             break
-        if one in running:
-            told.append(f"{_named(one)} runs")
-        elif (tried := _tried(instance, one)) >= ATTEMPTS:
+        if (tried := _tried(instance, one)) >= ATTEMPTS:
             told.append(_given_up_words(one, tried))
         else:
             free.append(one)
@@ -76,6 +73,14 @@ def batch_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tu
     if tried >= ATTEMPTS:
         return [], [*told, _given_up_words(whole, tried)]
     return [_request(whole, tried, {"ops": {BATCH_OP: {"config": {"films": batch}}}})], told
+
+
+def _not_in_flight(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[str]]:
+    """What does not run yet, and the rest in words; each tick keeps these, so that of thousands only some are named."""
+    running = in_flight(instance, wanted)
+    told = [f"{_named(one)} runs" for one in wanted if one in running]
+    more = [f"{len(told) - NAMED} more run"] if len(told) > NAMED else []
+    return [one for one in wanted if one not in running], told[:NAMED] + more
 
 
 def _in_batches(instance: dg.DagsterInstance) -> set[str]:
