@@ -20,6 +20,7 @@ from assets.store.places import evicted
 from corpus.annotations.batches import scan_inbox
 from corpus.annotations.decisions import accepted_folders
 from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.entry import read_entry
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.store import read_catalogue
 from corpus.paths import Home, content_version, file_digest, write_json, write_text
@@ -85,6 +86,7 @@ class Workspace:
 
     def __post_init__(self) -> None:
         self.versions = Versions(self.home)
+        self._entries: dict[str, Film | None] = {}
 
     @classmethod
     def from_environment(cls) -> Workspace:
@@ -102,7 +104,12 @@ class Workspace:
         return {film.film_id: film for film in read_catalogue(self.home.catalogue)}
 
     def film(self, film_id: str) -> Film:
-        """One film of the catalogue."""
+        """One film of the catalogue; the others are not read for it."""
+        if "films" not in self.__dict__:
+            if film_id not in self._entries:
+                self._entries[film_id] = read_entry(self.home.catalogue, film_id)
+            if (film := self._entries[film_id]) is not None:
+                return film
         if film_id not in self.films:
             raise FeelmError(f"no film {film_id!r} in {self.home.catalogue}: see `feelm films list`, add it with `feelm films add`")
         return self.films[film_id]
@@ -150,3 +157,4 @@ class Workspace:
         for name in ("films", "inbox", "corpora", "params"):
             self.__dict__.pop(name, None)
         self.versions._known.clear()
+        self._entries.clear()

@@ -12,6 +12,7 @@ import gc
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--impact", action="store_true")
     asked = parser.parse_args()
     if asked.ask is not None:
-        sys.stdout.write(json.dumps(_ask(asked.ask, asked.impact)) + "\n")
+        sys.stdout.write(json.dumps(ask_home(asked.ask, asked.impact)) + "\n")
         return
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="feelm-lineage-", dir=memory if memory.is_dir() else None) as folder:
@@ -81,18 +82,35 @@ def make_home(root: Path, films: int) -> Home:
     root.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         put_stand_ins(patch)
-        for name, build in {"training_set": _build_training_set, "emotion_model": _build_model, "film_report": _build_page}.items():
-            patch.setitem(STAGES, name, dataclasses.replace(STAGES[name], build=build))
+        put_teaching_stand_ins(patch)
         home = stub_home(root, films, LINES)
         workspace = Workspace(home)
         _run(workspace, FILM_LINKS)
-        _judge(workspace)
-        for version in range(1, VERSIONS + 1):
-            (root / "params.yaml").write_text((root / "params.yaml").read_text().replace(f"seed: {version - 1},", f"seed: {version},"))
-            _teach(workspace)
+        teach_home(home, LINES)
         _run(workspace, ("film_report",))
         run_stage(workspace, "report", "", RUN.format(0))
     return home
+
+
+def put_teaching_stand_ins(patch: pytest.MonkeyPatch) -> None:
+    """A training set, models and pages that say which films they are of, in the place of digests."""
+    builds = {
+        "training_set": _build_training_set,
+        "emotion_model": _build_model,
+        "champion": _build_champion,
+        "film_report": _build_page,
+    }
+    for name, build in builds.items():
+        patch.setitem(STAGES, name, dataclasses.replace(STAGES[name], build=build))
+
+
+def teach_home(home: Home, lines: int) -> None:
+    """Have raters judge the lines of all films, and models learn from them, one after the other."""
+    workspace, settings = Workspace(home), home.root.parent / "params.yaml"
+    _judge(workspace, lines)
+    for version in range(1, VERSIONS + 1):
+        settings.write_text(settings.read_text().replace(f"seed: {version - 1},", f"seed: {version},"))
+        _teach(workspace)
 
 
 def _run(workspace: Workspace, links: tuple[str, ...]) -> None:
@@ -101,8 +119,8 @@ def _run(workspace: Workspace, links: tuple[str, ...]) -> None:
             run_stage(workspace, link, film_id, RUN.format(number))
 
 
-def _judge(workspace: Workspace) -> None:
-    raters = Simulated(lines=LINES, films=tuple(workspace.films), line_ms=3000)
+def _judge(workspace: Workspace, lines: int) -> None:
+    raters = Simulated(lines=lines, films=tuple(workspace.films), line_ms=3000)
     write_csv(workspace.home.inbox / "first.csv", raters.rows())
     workspace.refresh()
     run_stage(workspace, "annotation_batches", "first", RUN.format(0))
@@ -118,7 +136,7 @@ def _stamp_decision(workspace: Workspace) -> None:
     stage = STAGES["annotation_gate"]
     version = workspace.versions.of(output_path(workspace, stage, "annotation_decisions", "first"))
     needs = {"code": stage.code_version, "inputs": stage.inputs(workspace, "first"), "params": {}}
-    told = {**needs, "outputs": {"annotation_decisions": version}, "cost": {}, "dagster_run": RUN.format(0)}
+    told = {**needs, "outputs": {"annotation_decisions": version}, "cost": {"wall_s": 0.0, "cpu_s": 0.0}, "dagster_run": RUN.format(0)}
     write_json(workspace.home.root / "stamps" / stage.name / "first.json", told)
 
 
@@ -126,7 +144,7 @@ def _teach(workspace: Workspace) -> None:
     """One more registered model, which is the champion."""
     workspace.refresh()
     home = workspace.home
-    for link in ("training_set", "emotion_model", "validation_report", "model_card"):
+    for link in ("training_set", "emotion_model", "validation_report", "dataset_card", "model_card", "dataset_snapshot"):
         run_stage(workspace, link, "", RUN.format(0))
     history = history_before(workspace, "emotion_model", "validation_report", "model_card")
     tags = {"feelm.data_revision": "0" * 64, "feelm.training_set": workspace.versions.of(home.artifact("training_set"))}
@@ -136,7 +154,6 @@ def _teach(workspace: Workspace) -> None:
     registry.keep(home, registered, {"report": home.artifact("validation_report"), "card": home.artifact("model_card")})
     registry.set_champion(home, registered.version)
     run_stage(workspace, "champion", "", RUN.format(0))
-    (home.artifact("champion") / "manifest.json").write_bytes((model / "manifest.json").read_bytes())
 
 
 def _build_training_set(workspace: Workspace, _: str, outs: dict[str, Path]) -> Path:
@@ -160,8 +177,15 @@ def _build_model(workspace: Workspace, _: str, outs: dict[str, Path]) -> Path:
     return outs["emotion_model"]
 
 
+def _build_champion(workspace: Workspace, _: str, outs: dict[str, Path]) -> Path:
+    """The model's own manifest, by which the version in use is known."""
+    shutil.copyfile(workspace.home.artifact("emotion_model") / "manifest.json", outs["champion"] / "manifest.json")
+    return outs["champion"]
+
+
 def _build_page(_: Workspace, film_id: str, outs: dict[str, Path]) -> Path:
     write_json(outs["film_report"] / "summary.json", {"film_id": film_id, "n_predictions": LINES})
+    (outs["film_report"] / "film.html").write_text(f"<title>{film_id}</title>")
     return outs["film_report"]
 
 
@@ -174,7 +198,8 @@ def _in_a_fresh_process(home: Home, what: str, impact: bool) -> dict[str, float]
     return {**found, "start_s": found["began"] - began}
 
 
-def _ask(what: str, impact: bool) -> dict[str, Any]:
+def ask_home(what: str, impact: bool) -> dict[str, Any]:
+    """One question to the home of the environment, in this process, and what it took."""
     from rich.console import Console
 
     from assets.impact import read_impact

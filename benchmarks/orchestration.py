@@ -176,7 +176,7 @@ def _add(home: Home, instance: dg.DagsterInstance) -> Added:
     from orchestration.sensors import film_library, retraining
 
     spent: list[Spent] = []
-    _drop(home)
+    drop_film(home)
     with _clock(spent):
         (request,) = tick(film_library, instance)
     film_id = str(request.partition_key)
@@ -211,8 +211,8 @@ def _checks() -> int:
     return sum(len(list(definition.check_specs)) for definition in FILM_CHECKS)
 
 
-def _drop(home: Home) -> None:
-    """A film of its own picture and words."""
+def drop_film(home: Home) -> None:
+    """Put a film of its own picture and words into the home's folder of films."""
     rng = np.random.default_rng(time.time_ns())
     number = int(rng.integers(1, 10**9))
     pictures = [texture(number + k) for k in range(10)]
@@ -235,7 +235,7 @@ def measure_steps(root: Path) -> Steps:
     home = _opened(root)
     spent: list[Spent] = []
     with dagster_instance() as instance:
-        _drop(home)
+        drop_film(home)
         (request,) = tick(film_library, instance)
         repository = ReconstructableRepository.for_module("benchmarks.stub_definitions", "defs", str(Path.cwd()))
         job = repository.get_reconstructable_job("film_chain")
@@ -264,7 +264,7 @@ def measure_catalogue(root: Path) -> Spent:
 
     home = Home(root)
     spent: list[Spent] = []
-    _drop(home)
+    drop_film(home)
     dropped = max(home.made_films.glob("*.mkv"), key=lambda path: path.stat().st_mtime_ns)
     dropped.with_suffix(".srt").write_text(_cues(np.random.default_rng(time.time_ns()), CUES))
     with _clock(spent):

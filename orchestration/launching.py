@@ -6,7 +6,7 @@ finds it again. What failed ATTEMPTS times waits until its content, code or sett
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import dagster as dg
@@ -25,6 +25,9 @@ ATTEMPTS = 3
 AT_MOST = 25
 """Runs that one tick asks for; the next tick asks for the rest, as the queue gets free."""
 
+NAMED = 10
+"""Runs under way that a tick names."""
+
 BATCH_JOB_NAME, BATCH_OP = "film_batch", "make_films"
 MOST_OF_A_BATCH = 200
 """Films that one run hands to a cluster: what is new meanwhile gets a batch of its own beside it."""
@@ -39,15 +42,12 @@ UNFINISHED = [
 def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most: int = AT_MOST) -> tuple[list[dg.RunRequest], list[str]]:
     """The runs to ask for now, and what is given up or waits, in words."""
     asked: list[dg.RunRequest] = []
-    told: list[str] = []
-    for one in wanted:
+    waiting, told = _not_in_flight(instance, wanted)
+    for one in waiting:
         if len(asked) >= at_most:
-            told.append(f"{len(wanted) - len(asked)} more wait for the next tick")
+            told.append(f"{len(waiting) - len(asked)} more wait for the next tick")
             break
-        tried = _tried(instance, one)
-        if in_flight(instance, one):
-            told.append(f"{_named(one)} runs")
-        elif tried >= ATTEMPTS:
+        if (tried := _tried(instance, one)) >= ATTEMPTS:
             told.append(_given_up_words(one, tried))
         else:
             asked.append(_request(one, tried))
@@ -57,13 +57,11 @@ def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most
 def batch_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tuple[list[dg.RunRequest], list[str]]:
     """As `run_requests` for films that a cluster computes: those that are not in a batch already, in one run."""
     free: list[Wanted] = []
-    told: list[str] = []
-    for one in wanted:
+    waiting, told = _not_in_flight(instance, wanted)
+    for one in waiting:
         if len(free) == MOST_OF_A_BATCH:
             break
-        if in_flight(instance, one):
-            told.append(f"{_named(one)} runs")
-        elif (tried := _tried(instance, one)) >= ATTEMPTS:
+        if (tried := _tried(instance, one)) >= ATTEMPTS:
             told.append(_given_up_words(one, tried))
         else:
             free.append(one)
@@ -77,6 +75,14 @@ def batch_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tu
     return [_request(whole, tried, {"ops": {BATCH_OP: {"config": {"films": batch}}}})], told
 
 
+def _not_in_flight(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[str]]:
+    """What does not run yet, and the rest in words; each tick keeps these, so that of thousands only some are named."""
+    running = in_flight(instance, wanted)
+    told = [f"{_named(one)} runs" for one in wanted if one in running]
+    more = [f"{len(told) - NAMED} more run"] if len(told) > NAMED else []
+    return [one for one in wanted if one not in running], told[:NAMED] + more
+
+
 def _in_batches(instance: dg.DagsterInstance) -> set[str]:
     """Films of batches that are not finished."""
     runs = instance.get_runs(dg.RunsFilter(job_name=BATCH_JOB_NAME, statuses=UNFINISHED))
@@ -86,7 +92,10 @@ def _in_batches(instance: dg.DagsterInstance) -> set[str]:
 
 def given_up(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> list[Wanted]:
     """What is wanted, not in flight, and was tried often enough."""
-    return [one for one in wanted if _tried(instance, one) >= ATTEMPTS and not in_flight(instance, one)]
+    if not wanted:
+        return []
+    running, ever = in_flight(instance, wanted), dict(instance.run_storage.get_run_tags([NEEDS_TAG])).get(NEEDS_TAG, set())
+    return [one for one in wanted if one.needs in ever and one not in running and _tried(instance, one) >= ATTEMPTS]
 
 
 def _tried(instance: dg.DagsterInstance, one: Wanted) -> int:
@@ -121,12 +130,16 @@ def _stops(instance: dg.DagsterInstance, check: dg.AssetCheckKey, partition: str
     return evaluation is not None and evaluation.severity is dg.AssetCheckSeverity.ERROR
 
 
-def in_flight(instance: dg.DagsterInstance, one: Wanted) -> bool:
-    """Whether a run of the same job and partition, or a batch with the film, is not finished, for whatever content."""
-    if one.job == FILM_JOB and one.partition in _in_batches(instance):
-        return True
-    tags = {PARTITION_TAG: one.partition} if one.partition else {}
-    return instance.get_runs_count(dg.RunsFilter(job_name=one.job, tags=tags, statuses=UNFINISHED)) > 0
+def in_flight(instance: dg.DagsterInstance, wanted: Collection[Wanted]) -> set[Wanted]:
+    """What is wanted of which a run of the same job and partition, or a batch with the film, is not finished, for whatever content.
+
+    The runs are read once: thousands of films may be wanted, and as many may run.
+    """
+    jobs = {one.job for one in wanted}
+    runs = [run for job in sorted(jobs) for run in instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED))]
+    partitions = {(run.job_name, partition) for run in runs for partition in ("", run.tags.get(PARTITION_TAG))}
+    batched = _in_batches(instance) if FILM_JOB in jobs else set()
+    return {one for one in wanted if (one.job, one.partition) in partitions or (one.job == FILM_JOB and one.partition in batched)}
 
 
 def _request(one: Wanted, tried: int, config: dict[str, Any] | None = None) -> dg.RunRequest:

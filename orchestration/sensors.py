@@ -140,7 +140,9 @@ def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
     from orchestration.wanted import retraining
 
     view = recorded(Home.from_environment())
-    under_way = [one for one in _before_the_model(view) if in_flight(context.instance, one)]
+    before = _before_the_model(view)
+    running = in_flight(context.instance, before)
+    under_way = [one for one in before if one in running]
     found = retraining(view, lambda: failing_films(context.instance, sorted(view.films)), under_way, at_least=0)
     asked, told = run_requests(context.instance, [found.run] if found.run else [])
     return asked[0] if asked else dg.SkipReason("; ".join(told) or found.reason)

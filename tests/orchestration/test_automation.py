@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -19,7 +20,7 @@ from assets.workspace import Workspace
 from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.definitions import defs
-from orchestration.launching import ATTEMPTS, run_requests
+from orchestration.launching import ATTEMPTS, batch_requests, given_up, run_requests
 from orchestration.sensors import annotation_inbox, film_library, retraining, weekly_retraining
 from orchestration.wanted import BATCH_LINKS, GOLD_LINKS, MODEL_LINKS, Wanted, films_wanted, gold_wanted, new_gold, pages_wanted
 from tests.orchestration.serving import counting_film
@@ -134,6 +135,26 @@ def test_what_fails_time_and_again_waits_until_it_changes_and_holds_up_no_other(
     assert [request.partition_key for request in asked] == ["film-002"]
     assert told == ["film_chain film-001 failed 3 times at dialogue: see its runs; it is tried again when something of it changes"]
     assert len(run_requests(instance, [Wanted("film_chain", "film-001", "mended", "dialogue")])[0]) == 1
+
+
+@rarely_on_postgres
+@pytest.mark.parametrize("look", [run_requests, batch_requests, given_up])
+def test_a_look_asks_the_instance_no_more_often_the_more_films_are_in_flight(
+    look: Callable[[dg.DagsterInstance, list[Wanted]], object], instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    films = {f"film-{number}": str(number) for number in range(40)}
+    batch, config = defs.resolve_job_def("film_batch"), {"ops": {"make_films": {"config": {"films": films}}}}
+    instance.create_run_for_job(batch, status=dg.DagsterRunStatus.STARTED, run_config=config)
+    asked: list[object] = []
+    for name in ("get_runs", "get_runs_count"):
+        question = getattr(instance, name)
+        monkeypatch.setattr(instance, name, lambda *about, question=question: (asked.append(about), question(*about))[1])
+    many = [Wanted("film_chain", film_id, needs, "film") for film_id, needs in films.items()]
+    look(instance, many[:2])
+    of_two = len(asked)
+    found = look(instance, many)
+    assert len(asked) == 2 * of_two
+    assert found == [] or found == ([], [*(f"film_chain film-{number} runs" for number in range(10)), "30 more run"])
 
 
 @rarely_on_postgres

@@ -77,7 +77,7 @@ def test_what_is_new_while_a_batch_runs_gets_a_batch_of_its_own(home: Home, inst
     assert tick(film_library, instance) == []
     other = stub_home(home.root.parent / "other", 3)
     (home.root / "films.yaml").write_text(other.catalogue.read_text())
-    assert in_flight(instance, Wanted("film_chain", FILMS[0], "other content", "film")), "the weekly schedule waits for it too"
+    assert in_flight(instance, [Wanted("film_chain", FILMS[0], "other content", "film")]), "the weekly schedule waits for it too"
     (second,) = tick(film_library, instance)
     assert set(second.run_config["ops"]["make_films"]["config"]["films"]) == {"film-002"}
 

@@ -6,10 +6,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.films.catalogue import store
+from corpus.films.catalogue import entry, store
 from corpus.films.catalogue.add import add_film
 from corpus.films.catalogue.entries import ArcNote, Character, Film, film_entry
-from corpus.films.catalogue.reading import CatalogueError, dump_yaml
+from corpus.films.catalogue.entry import read_entry
+from corpus.films.catalogue.reading import CatalogueError, dump_yaml, parse_yaml
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.sources import Source
 from corpus.films.catalogue.store import build_film, read_catalogue, read_film, write_catalogue
@@ -91,6 +92,7 @@ def test_entry_by_entry_a_catalogue_is_read_as_the_whole_is(
     write_catalogue(path, films)
     content = path.read_text(encoding="utf-8")
     assert store._by_entry(content, path.parent, None) == films
+    assert [read_entry(path, film.film_id) for film in films] == films
     assert outcome(path, AS_A_WHOLE + content) == films
 
 
@@ -126,6 +128,32 @@ def test_one_film_more_has_none_of_the_others_parsed_again(tmp_path: Path, monke
     write_catalogue(tmp_path / "films.yaml", more)
     assert {film.film_id for film in read_catalogue(tmp_path / "films.yaml")} == {film.film_id for film in more}
     assert len(parsed) == 1 and "Between" in parsed[0]
+
+
+def test_one_film_is_read_without_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    films = [Film(f"f{n}", f"Film {n}", tmp_path / f"{n}.mp4", characters=(Character(f"Ann {n}"),)) for n in range(20)]
+    write_catalogue(tmp_path / "films.yaml", films)
+    parsed: list[str] = []
+    monkeypatch.setattr(entry, "parse_yaml", lambda content, path: parsed.append(content) or parse_yaml(content, path))
+    assert [read_entry(tmp_path / "films.yaml", film_id) for film_id in ("f0", "f1", "f19")] == [films[0], films[1], films[19]]
+    assert [content.count("- id: ") for content in parsed] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "version: 1\nfilms:\n- id: a\n  video: a.mp4\n- id: a\n  video: b.mp4\n",
+        "version: 1\nfilms:\n- id: b\n  video: b.mp4\n",
+        "version: 1\nfilms:\n- id: a\n  colour: red\n",
+        "version: 1\nfilms:\n- id: a\n  video: a.mp4\n---\nfilms: []\n",
+        AS_A_WHOLE + "version: 1\nfilms:\n- id: a\n  video: a.mp4\n",
+        "version: 1\nfilms: []\n",
+    ],
+)
+def test_a_film_of_a_catalogue_that_is_set_otherwise_or_wrong_is_left_to_the_reading_of_the_whole(tmp_path: Path, content: str) -> None:
+    (tmp_path / "films.yaml").write_text(content)
+    assert read_entry(tmp_path / "films.yaml", "a") is None
+    assert read_entry(tmp_path / "none.yaml", "a") is None
 
 
 @pytest.mark.parametrize(
