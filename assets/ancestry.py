@@ -22,6 +22,9 @@ SOURCE, DELIVERY, CORPUS_SOURCE, ACCEPTED = "source", "delivery", "corpus_source
 VERSION = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 
 FILM_OUTPUTS = frozenset(output for stage in STAGES.values() if stage.scope is Scope.FILM for output in stage.outputs)
+FILM_LINKS = frozenset(stage.name for stage in STAGES.values() if stage.scope is Scope.FILM)
+OF_FILMS = FILM_OUTPUTS | FILM_LINKS | {SOURCE}
+PAGE = "film_report"
 WHOLE_OUTPUTS = frozenset(output for stage in STAGES.values() if stage.scope is Scope.WHOLE for output in stage.outputs)
 
 
@@ -55,10 +58,35 @@ class Thing:
         return f"{self.name}{'/' if self.key else ''}{self.key}@{self.version}"
 
 
-def read_stamps(home: Home) -> Iterator[Stamp]:
+@dataclass(frozen=True)
+class Part:
+    """What a question is about: of films' own artifacts those of `films` (None: of all), and `pages` of every film, if asked for.
+
+    A library has thousands of films, and most questions are about one of them or none.
+    """
+
+    films: frozenset[str] | None = None
+    pages: bool = True
+
+    def holds(self, name: str, key: str) -> bool:
+        """Whether it is about an artifact, source or link of that name and key."""
+        if self.films is None or name not in OF_FILMS:
+            return True
+        return key.partition("/")[0] in self.films or (self.pages and name == PAGE)
+
+
+EVERYTHING = Part()
+
+
+def read_stamps(home: Home, part: Part = EVERYTHING) -> Iterator[Stamp]:
     """The last finished run of every link, those of films, batches and corpora that are gone included; in the order of the chain."""
     for name, stage in STAGES.items():
-        for path in sorted((home.root / "stamps" / name).glob("*.json")):
+        folder = home.root / "stamps" / name
+        if part.films is None or stage.scope is not Scope.FILM or (part.pages and name == PAGE):
+            paths = sorted(folder.glob("*.json"))
+        else:
+            paths = [path for film_id in sorted(part.films) if (path := folder / f"{film_id}.json").is_file()]
+        for path in paths:
             raw = json.loads(path.read_text(encoding="utf-8"))
             key = "" if stage.scope is Scope.WHOLE else path.stem
             yield Stamp(name, key, raw["code"], raw["inputs"], raw["outputs"], raw["params"], raw.get("dagster_run"))
@@ -69,9 +97,17 @@ def products(stamp: Stamp) -> list[Thing]:
     return [Thing(output, stamp.key, version) for output, version in stamp.outputs.items()]
 
 
-def origins(stamp: Stamp) -> list[Thing]:
+def origins(stamp: Stamp, part: Part = EVERYTHING) -> list[Thing]:
     """What the run read; what was not there is left out."""
-    return [thing for label, version in stamp.inputs.items() for thing in _things(stamp, label, version)]
+    labels = stamp.inputs if part.films is None else [label for label in stamp.inputs if _is_about(stamp, label, part)]
+    return [thing for label in labels for thing in _things(stamp, label, stamp.inputs[label])]
+
+
+def _is_about(stamp: Stamp, label: str, part: Part) -> bool:
+    head, slash, rest = label.partition("/")
+    if not slash:
+        return part.holds(label, stamp.key)
+    return head in ("batch", "decision", "corpus") or part.holds(rest, head)
 
 
 def _things(stamp: Stamp, label: str, value: str) -> list[Thing]:

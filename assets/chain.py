@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from assets.code import code_version
 from assets.metering import Meter
@@ -701,16 +701,33 @@ def _differing(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in sorted({*before, *now}) if before.get(name, absent) != now.get(name, absent))
 
 
+HELD = "held"
+"""What a lock's file says while a process holds it, and still says when that process was killed."""
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[bool]:
+    """Hold a lock; tells whether the process that held it last was killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
+    with path.open("a+") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        stream.seek(0)
+        was_killed = bool(stream.read())
+        _say(stream, HELD)
+        try:
+            yield was_killed
+        finally:
+            _say(stream, "")
+
+
+def _say(stream: IO[str], word: str) -> None:
+    stream.truncate(0)
+    stream.write(word)
+    stream.flush()
 
 
 def _sweep(target: Path) -> None:
-    """Remove what a killed run left beside `target`."""
+    """Remove what a killed run left beside `target`: the folder may hold thousands of others, so that it is not looked through unasked."""
     if target.parent.is_dir():
         for litter in target.parent.glob(f".{target.name}.*"):
             shutil.rmtree(litter, ignore_errors=True)
@@ -725,13 +742,13 @@ def run_stage(workspace: Workspace, name: str, key: str = "", dagster_run: str |
     from assets.store.pushing import settle  # which itself asks what the chain has made
 
     stage = stage_named(name)
-    with _locked(workspace.home.root / "locks" / f"{name}-{key or 'all'}.lock"):
+    with _locked(workspace.home.root / "locks" / f"{name}-{key or 'all'}.lock") as was_killed:
         needs = needs_of(workspace, name, key)
         targets = {output: output_path(workspace, stage, output, key) for output in stage.outputs}
         with ExitStack() as stack:
             stack.enter_context(_inputs_at_hand(workspace, stage, key, needs["inputs"]))
             meter = Meter.start()
-            for target in targets.values():
+            for target in targets.values() if was_killed else ():
                 _sweep(target)
             outs = targets if stage.in_place else {output: stack.enter_context(writing(target)) for output, target in targets.items()}
             found = stack.enter_context(taken_up())

@@ -7,24 +7,32 @@ is null where it is not known.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.ancestry import Stamp, ancestors, read_stamps
+from assets.ancestry import EVERYTHING, FILM_LINKS, Part, Stamp, ancestors, read_stamps
 from assets.workspace import Workspace
 from corpus.annotations.decisions import Decision, accepted_folder, decision_folder, read_decisions
 from corpus.contracts import ANNOTATIONS, GOLD_LABELS, TRAINING_UNITS, VOTES
-from corpus.paths import Home
+from corpus.paths import Home, write_json, write_text
 from ml.evaluation.typed import typed
 from ml.models.training_set import FILMS, Manifest, one_perspective
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HISTORY_FILE = "history.json"
+HISTORY_PART = "history"
+"""The folder beside a model that holds its history: `whole.json`, and `films.jsonl` with what is about one film in one line."""
+
+WHOLE_FILE, FILMS_FILE = "whole.json", "films.jsonl"
+BEFORE_PARTS = "history.json"
+"""The history of a model that was registered when all of it stood in one file."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +113,58 @@ class History:
     learned: Learned | None = None
 
     @classmethod
-    def read(cls, path: Path) -> History | None:
-        """What was kept beside a model; None where nothing was."""
-        return typed(cls, json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    def read(cls, beside: Path, part: Part = EVERYTHING) -> History | None:
+        """What was kept beside a model, of films what the part holds; None where nothing was."""
+        folder, older = beside / HISTORY_PART, beside / BEFORE_PARTS
+        if not folder.is_dir():
+            return typed(cls, json.loads(older.read_text(encoding="utf-8"))) if older.is_file() else None
+        whole = typed(cls, json.loads((folder / WHOLE_FILE).read_text(encoding="utf-8")))
+        films = [_one_film(line) for line in _lines(folder / FILMS_FILE, part)]
+        stamps = [stamp for film in films for stamp in film.stamps]
+        return dataclasses.replace(whole, stamps=[*whole.stamps, *stamps], films=[rights for film in films for rights in film.films])
+
+    def write(self, folder: Path) -> None:
+        """Fill the folder that is kept beside a model."""
+        folder.mkdir(parents=True, exist_ok=True)
+        of_films: dict[str, History] = defaultdict(History)
+        for stamp in self.stamps:
+            if stamp.stage in FILM_LINKS:
+                of_films[stamp.key].stamps.append(stamp)
+        for rights in self.films:
+            of_films[rights.film_id].films.append(rights)
+        whole = [stamp for stamp in self.stamps if stamp.stage not in FILM_LINKS]
+        write_json(folder / WHOLE_FILE, dataclasses.asdict(dataclasses.replace(self, stamps=whole, films=[])))
+        write_text(folder / FILMS_FILE, "".join(_line(film_id, one) for film_id, one in sorted(of_films.items())))
 
 
-def read_history(workspace: Workspace) -> History:
-    """The history of what lies in the home now."""
-    stamps = list(read_stamps(workspace.home))
+def _line(film_id: str, history: History) -> str:
+    """What is about a film; the line begins with its id, by which it is found without reading the others."""
+    told = dataclasses.asdict(history)
+    return json.dumps({"film_id": film_id, "stamps": told["stamps"], "films": told["films"]}, ensure_ascii=False) + "\n"
+
+
+def _lines(path: Path, part: Part) -> Iterator[str]:
+    content = path.read_text(encoding="utf-8")
+    if part.films is None:
+        yield from content.splitlines()
+        return
+    for film_id in sorted(part.films):
+        head = json.dumps({"film_id": film_id}, ensure_ascii=False).removesuffix("}")
+        at = 0 if content.startswith(head + ",") else content.find(f"\n{head},") + 1
+        if content.startswith(head + ",", at):
+            yield content[at : content.index("\n", at)]
+
+
+@cache
+def _one_film(line: str) -> History:
+    """Most films are the same in most histories: they are read once."""
+    raw = json.loads(line)
+    return typed(History, {"stamps": raw["stamps"], "films": raw["films"]})
+
+
+def read_history(workspace: Workspace, part: Part = EVERYTHING) -> History:
+    """The history of what lies in the home now, of films what the part holds."""
+    stamps = list(read_stamps(workspace.home, part))
     return History(stamps, list(_films(workspace, stamps)), [_batch(workspace, one) for one in read_decisions(workspace.home)])
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from assets.ancestry import Thing, products
 from assets.history import Learned
 from assets.lineage import Kind, Known, KnownVersion, model_node
-from assets.lineage_targets import Target, ask
+from assets.lineage_targets import Target, ask, part_ahead
 from assets.versions import CARD_PART, REPORT_FILE, REPORT_PART
 from assets.workspace import Workspace
 from corpus.annotations.decisions import accepted_folder
@@ -77,7 +77,7 @@ def read_impact(home: Home, what: str) -> Impact:
     Raises:
         FeelmError: there is no such thing.
     """
-    asked = ask(home, what)
+    asked = ask(home, what, part_ahead(what))
     workspace, known, target = asked.workspace, asked.known, asked.target
     reached = set(asked.graph.reached(target.ahead, upstream=False))
     touched = [thing for stamp in known.present.stamps for thing in products(stamp) if thing.id in reached]

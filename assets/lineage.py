@@ -15,8 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, SOURCE, Stamp, Thing, origins, products
-from assets.history import HISTORY_FILE, BatchFacts, FilmRights, History, Learned, RaterShare, read_history
+from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, EVERYTHING, SOURCE, Part, Stamp, Thing, origins, products
+from assets.history import BatchFacts, FilmRights, History, Learned, RaterShare, read_history
 from assets.versions import CARD_PART, REPORT_PART, read_rollback, version_in_use
 from assets.workspace import ABSENT, Workspace
 from corpus.contracts import RATERS
@@ -165,11 +165,12 @@ class KnownVersion:
 
 @dataclass(frozen=True)
 class Known:
-    """All that is remembered: the home's history, the registered versions, and by training set the films that it took or left out."""
+    """All that is remembered of a part: the home's history, the registered versions, and by training set what it took or left out."""
 
     present: History
     versions: list[KnownVersion]
     taken: dict[str, Learned | Manifest]
+    part: Part
 
     @property
     def histories(self) -> list[History]:
@@ -177,18 +178,18 @@ class Known:
         return [self.present, *(version.history for version in self.versions if version.history is not None)]
 
 
-def read_known(workspace: Workspace) -> Known:
+def read_known(workspace: Workspace, part: Part = EVERYTHING) -> Known:
     """Read the home's history, and those that its registry keeps."""
-    versions = _read_versions(workspace)
+    versions = _read_versions(workspace, part)
     kept = [version.history.learned for version in versions if version.history is not None]
     taken: dict[str, Learned | Manifest] = {learned.version: learned for learned in kept if learned is not None}
     folder = workspace.home.artifact("training_set")
     if (folder / "manifest.json").is_file():
         taken[workspace.versions.of(folder)] = Manifest.read(folder)
-    return Known(read_history(workspace), versions, taken)
+    return Known(read_history(workspace, part), versions, taken, part)
 
 
-def _read_versions(workspace: Workspace) -> list[KnownVersion]:
+def _read_versions(workspace: Workspace, part: Part) -> list[KnownVersion]:
     from ml.models import registry
 
     home, in_use, rollback = workspace.home, version_in_use(workspace.home), read_rollback(workspace.home)
@@ -197,7 +198,7 @@ def _read_versions(workspace: Workspace) -> list[KnownVersion]:
     for record in registry.records(home):
         registered, folder = record.registered, registry.version_folder(home, record.registered)
         tags, why = registry.run_tags(home, registered), withdrawn.get(registered.content_version)
-        found.append(KnownVersion(record, folder, tags, registered.version == in_use, why, History.read(folder / HISTORY_FILE)))
+        found.append(KnownVersion(record, folder, tags, registered.version == in_use, why, History.read(folder, part)))
     return found
 
 
@@ -258,7 +259,7 @@ class _Building:
 
     def _taught(self, stamp: Stamp) -> list[Thing]:
         """What was read; of the films that a training set looked at only those that it took."""
-        read = origins(stamp)
+        read = origins(stamp, self.known.part)
         taken = self.known.taken.get(stamp.outputs.get("training_set", ""))
         return (
             read
@@ -328,13 +329,14 @@ class _Building:
 
     def films(self) -> None:
         """The films themselves, with what the catalogue says of them today and where their files lie."""
-        named = {node.key for node in self.graph.nodes.values() if node.kind is Kind.SOURCE}
-        for film_id in sorted(named | set(self.workspace.films)):
-            film = self.workspace.films.get(film_id)
+        asked = self.known.part.films
+        here = set(self.workspace.films) if asked is None else {film_id for film_id in asked if self.workspace.find_film(film_id)}
+        for film_id in sorted({node.key for node in self.graph.nodes.values() if node.kind is Kind.SOURCE} | here):
+            film = self.workspace.find_film(film_id) if film_id in here else None
             facts = {"today": "no longer in the catalogue"} if film is None else {"title": film.title, "today": film.rights.value}
             self.graph.add(Node(film_node(film_id), Kind.FILM, "film", film_id, facts=facts))
         for stamp in self.known.present.stamps:
-            for source in origins(stamp) if stamp.stage == "film" and stamp.key in self.workspace.films else ():
+            for source in origins(stamp) if stamp.stage == "film" and stamp.key in here else ():
                 path = self.workspace.source_path(stamp.key, source.key.partition("/")[2])
                 self.graph.tell(source.id, {"path": str(path)} if path is not None else {})
 

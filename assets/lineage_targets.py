@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, FILM_OUTPUTS, SOURCE, WHOLE_OUTPUTS, Thing
+from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, EVERYTHING, FILM_OUTPUTS, SOURCE, WHOLE_OUTPUTS, Part, Thing
 from assets.lineage import NOT_KNOWN, Graph, Kind, Known, Node, build_graph, film_node, model_node, rater_node, read_known
 from assets.workspace import Workspace
 from corpus.contracts import EXPLANATIONS, GOLD_LABELS, PREDICTIONS, UNITS, UTTERANCES, VOTES
@@ -61,7 +61,7 @@ def read_lineage(home: Home, what: str) -> Lineage:
     Raises:
         FeelmError: there is no such thing.
     """
-    asked = ask(home, what)
+    asked = ask(home, what, _part_behind(what))
     behind = asked.graph.part(asked.graph.reached(asked.target.behind, upstream=True))
     return Lineage(what, asked.target.behind, behind, asked.target.notes)
 
@@ -76,16 +76,38 @@ class Asked:
     target: Target
 
 
-def ask(home: Home, what: str) -> Asked:
-    """Read all that a home remembers and find WHAT in it.
+def ask(home: Home, what: str, part: Part) -> Asked:
+    """Read what a home remembers, of films what the part holds, and find WHAT in it.
 
     Raises:
         FeelmError: there is no such thing.
     """
     workspace = Workspace(home)
-    known = read_known(workspace)
+    known = read_known(workspace, part)
     graph = build_graph(workspace, known)
     return Asked(workspace, known, graph, find_target(workspace, known, graph, what))
+
+
+def _part_behind(what: str) -> Part:
+    """What lies behind WHAT at most: a film's features rest on no other film, deliveries and raters on none."""
+    kind, _, name = what.partition(":")
+    match kind:
+        case "film":
+            return Part(frozenset({name}), pages=False)
+        case "annotator" | "batch":
+            return Part(frozenset(), pages=False)
+    return EVERYTHING
+
+
+def part_ahead(what: str) -> Part:
+    """What may have been made from WHAT: of other films than itself only their pages, by way of a model."""
+    kind, _, name = what.partition(":")
+    match kind:
+        case "film":
+            return Part(frozenset({name}))
+        case "annotator" | "batch" | "model":
+            return Part(frozenset())
+    return EVERYTHING
 
 
 def find_target(workspace: Workspace, known: Known, graph: Graph, what: str) -> Target:

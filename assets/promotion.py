@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from assets.checkout import present_commit
-from assets.history import HISTORY_FILE, history_before
+from assets.history import HISTORY_PART, history_before
 from assets.versions import (
     CARD_PART,
     DECISION_FILE,
@@ -130,11 +130,12 @@ def _keep(workspace: Workspace, registered: RegisteredVersion, decision: Decisio
 
     home, history = workspace.home, history_before(workspace, "emotion_model", "validation_report", "model_card")
     with tempfile.TemporaryDirectory(prefix="feelm-decision-") as folder:
-        write_json(Path(folder) / DECISION_FILE, dataclasses.asdict(decision))
+        write_json(Path(folder) / DECISION_PART / DECISION_FILE, dataclasses.asdict(decision))
+        history.write(Path(folder) / HISTORY_PART)
         artifacts = {REPORT_PART: "validation_report", CARD_PART: "model_card", SNAPSHOT_PART: "dataset_snapshot"}
         parts = {part: home.artifact(name) for part, name in artifacts.items()}
-        notes = {HISTORY_FILE: dataclasses.asdict(history)}
-        registry.keep(home, registered, {**parts, DECISION_PART: Path(folder)}, notes, made_of)
+        parts |= {part: Path(folder) / part for part in (DECISION_PART, HISTORY_PART)}
+        registry.keep(home, registered, parts, made_of)
 
 
 def _fill(workspace: Workspace, challenger: int, chosen: Rollback | None, decision: Decision, out: Path) -> int | None:

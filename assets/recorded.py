@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from assets.chain import MADE_BY, STAGES, Scope, Stage, is_fresh, needs_of, output_path
-from assets.workspace import ABSENT, Versions, Workspace, stamp_digest
+from assets.stamps import Facts, Told, entries, facts_of, read_told
+from assets.workspace import ABSENT, Versions, Workspace
 from corpus.dialogue.recognise import recogniser
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home
 
-Facts = tuple[int, int, int]
-"""Size, time of the last writing (ns) and inode of a file: other content has others."""
-
 
 @dataclass(frozen=True)
 class _Stamped:
-    """A stamp's file as it lay there, the digest of what was made of what, and the versions that it tells of its outputs."""
+    """What a stamp tells, and the versions of its outputs by their paths."""
 
-    facts: Facts
-    digest: str
+    told: Told
     versions: dict[Path, str]
 
 
@@ -53,13 +49,15 @@ class _Judged:
 class _Recorded(Versions):
     """Versions of artifacts as stamped; of all else by content."""
 
-    stamps: Mapping[tuple[str, str], _Stamped] = field(default_factory=dict)
+    stamps: Mapping[str, Mapping[str, _Stamped]] = field(default_factory=dict)
+    """By link and key."""
+
     others: Mapping[Path, str] = field(default_factory=dict)
     """Versions of what is not of a film, by path."""
 
     def of(self, path: Path) -> str:
         """The recorded version; `ABSENT` when nothing is there, by content where no stage made it."""
-        stamp = self.stamps.get((_FILM_LINKS.get(path.parent.name, ""), path.name))
+        stamp = self.stamps.get(_FILM_LINKS.get(path.parent.name, ""), {}).get(path.name)
         version = stamp.versions.get(path) if stamp else self.others.get(path)
         if version is None:
             return super().of(path)
@@ -68,12 +66,12 @@ class _Recorded(Versions):
     def of_stamp(self, path: Path) -> str:
         """As it was when this process looked."""
         stage, name = path.parent.name, path.stem
-        stamp = self.stamps.get((stage, "" if STAGES[stage].scope is Scope.WHOLE else name))
-        return stamp.digest if stamp else ABSENT
+        stamp = self.stamps[stage].get("" if STAGES[stage].scope is Scope.WHOLE else name)
+        return stamp.told.digest if stamp else ABSENT
 
 
 _FILM_LINKS = {output: link for output, link in MADE_BY.items() if STAGES[link].scope is Scope.FILM}
-_STAMPS: dict[Path, dict[tuple[str, str], _Stamped]] = {}
+_STAMPS: dict[Path, dict[str, dict[str, _Stamped]]] = {}
 _JUDGED: dict[tuple[object, ...], dict[str, _Judged]] = {}
 """By home (and links) what this process saw last: nothing rests on it but the time that a look takes."""
 
@@ -81,44 +79,31 @@ _JUDGED: dict[tuple[object, ...], dict[str, _Judged]] = {}
 def recorded(home: Home) -> Workspace:
     """A view of the home whose artifacts have the versions in their stamps."""
     workspace, before = Workspace(home), _STAMPS.get(home.root, {})
-    found = {(stage.name, key): one for stage in STAGES.values() for key, one in _stamps(workspace, stage, before)}
+    found = {link: _stamps(workspace, stage, before.get(link)) for link, stage in STAGES.items()}
     _STAMPS[home.root] = found
     of_films = set(_FILM_LINKS.values())
-    others = {path: version for (link, _), one in found.items() if link not in of_films for path, version in one.versions.items()}
+    others = {path: version for link in found.keys() - of_films for one in found[link].values() for path, version in one.versions.items()}
     workspace.versions = _Recorded(home, stamps=found, others=others)
     return workspace
 
 
-def _stamps(workspace: Workspace, stage: Stage, before: Mapping[tuple[str, str], _Stamped]) -> Iterator[tuple[str, _Stamped]]:
-    for entry in _entries(workspace.home.root / "stamps" / stage.name):
-        if entry.name.endswith(".json"):
-            key, facts = "" if stage.scope is Scope.WHOLE else entry.name.removesuffix(".json"), _facts(entry.stat())
-            known = before.get((stage.name, key))
-            yield key, known if known is not None and known.facts == facts else _read(workspace, stage, key, Path(entry.path), facts)
+def _stamps(workspace: Workspace, stage: Stage, before: Mapping[str, _Stamped] | None) -> dict[str, _Stamped]:
+    """By key the stamps of a link; those that this process saw before are the same objects."""
+    told = read_told(workspace.home, stage, None if before is None else {key: one.told for key, one in before.items()})
+    return {
+        key: known if (known := (before or {}).get(key)) and known.told is one else _stamped(workspace, stage, key, one)
+        for key, one in told.items()
+    }
 
 
-def _read(workspace: Workspace, stage: Stage, key: str, path: Path, facts: Facts) -> _Stamped:
-    stamp = json.loads(path.read_text(encoding="utf-8"))
-    outputs = {output_path(workspace, stage, output, key): version for output, version in stamp["outputs"].items()}
-    return _Stamped(facts, stamp_digest(stamp), outputs)
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except FileNotFoundError:
-        return []
-
-
-def _facts(stat: os.stat_result) -> Facts:
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+def _stamped(workspace: Workspace, stage: Stage, key: str, told: Told) -> _Stamped:
+    return _Stamped(told, {output_path(workspace, stage, output, key): version for output, version in told.outputs.items()})
 
 
 def has_stamp(view: Workspace, link: str, key: str) -> bool:
     """Whether a run of the link has finished for the key."""
     assert isinstance(view.versions, _Recorded)
-    return (link, key) in view.versions.stamps
+    return key in view.versions.stamps[link]
 
 
 def stale_films(
@@ -143,11 +128,11 @@ def stale_films(
 def _film_facts(view: Workspace, links: Sequence[str], film_ids: Sequence[str]) -> Iterator[tuple[str, tuple[object, ...]]]:
     """By film its entry, its files' facts, those of its links' stamps, and which of their outputs are there; no file is opened."""
     assert isinstance(view.versions, _Recorded)
-    stamps = view.versions.stamps
-    folders = [{entry.name for entry in _entries(view.home.artifact(out))} for link in links for out in STAGES[link].outputs]
+    stamps = [view.versions.stamps[link] for link in links]
+    folders = [{entry.name for entry in entries(view.home.artifact(out))} for link in links for out in STAGES[link].outputs]
     for film_id in film_ids:
         film = view.film(film_id)
-        of_stamps = [stamp.facts if (stamp := stamps.get((link, film_id))) else None for link in links]
+        of_stamps = [stamp.told.facts if (stamp := of_link.get(film_id)) else None for of_link in stamps]
         yield film_id, (film, *_of_files(film), *of_stamps, *(film_id in folder for folder in folders))
 
 
@@ -157,7 +142,7 @@ def _of_files(film: Film) -> list[Facts | None]:
 
 def _of_file(path: Path) -> Facts | None:
     try:
-        return _facts(path.stat())
+        return facts_of(path.stat())
     except OSError:
         return None
 

@@ -105,14 +105,18 @@ class Workspace:
 
     def film(self, film_id: str) -> Film:
         """One film of the catalogue; the others are not read for it."""
+        if (film := self.find_film(film_id)) is None:
+            raise FeelmError(f"no film {film_id!r} in {self.home.catalogue}: see `feelm films list`, add it with `feelm films add`")
+        return film
+
+    def find_film(self, film_id: str) -> Film | None:
+        """As `film`; None where the catalogue has none of that id."""
         if "films" not in self.__dict__:
             if film_id not in self._entries:
                 self._entries[film_id] = read_entry(self.home.catalogue, film_id)
             if (film := self._entries[film_id]) is not None:
                 return film
-        if film_id not in self.films:
-            raise FeelmError(f"no film {film_id!r} in {self.home.catalogue}: see `feelm films list`, add it with `feelm films add`")
-        return self.films[film_id]
+        return self.films.get(film_id)
 
     def not_exported(self) -> dict[str, str]:
         """Films whose rights keep them here, by id, with the reason."""

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from assets.chain import STAGES, output_path, run_stage
-from assets.history import HISTORY_FILE, history_before
+from assets.history import HISTORY_PART, history_before
 from assets.workspace import Workspace
 from benchmarks.common import CpuClock, peak_rss_mb, table, write_result
 from corpus.annotations.decisions import write_decision
@@ -148,10 +148,11 @@ def _teach(workspace: Workspace) -> None:
         run_stage(workspace, link, "", RUN.format(0))
     history = history_before(workspace, "emotion_model", "validation_report", "model_card")
     tags = {"feelm.data_revision": "0" * 64, "feelm.training_set": workspace.versions.of(home.artifact("training_set"))}
-    beside = {HISTORY_FILE: dataclasses.asdict(history)}
-    model = home.artifact("emotion_model")
-    registered = registry.log_training(home, model, workspace.params.raw["training"], {}, tags, beside)
-    registry.keep(home, registered, {"report": home.artifact("validation_report"), "card": home.artifact("model_card")})
+    registered = registry.log_training(home, home.artifact("emotion_model"), workspace.params.raw["training"], {}, tags)
+    with tempfile.TemporaryDirectory() as folder:
+        history.write(Path(folder) / HISTORY_PART)
+        kept = {"report": home.artifact("validation_report"), "card": home.artifact("model_card")}
+        registry.keep(home, registered, {**kept, HISTORY_PART: Path(folder) / HISTORY_PART})
     registry.set_champion(home, registered.version)
     run_stage(workspace, "champion", "", RUN.format(0))
 

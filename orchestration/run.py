@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from assets.chain import STAGES, is_fresh, keys_of, read_stamp
+from assets.chain import STAGES, is_fresh, keys_of
 from assets.snapshot import write_stage_list
+from assets.stamps import read_told
 from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
 from corpus.terms import FeelmError
@@ -170,8 +171,8 @@ def costs(workspace: Workspace) -> dict[str, tuple[int, float, float]]:
     """Per link: how many times it stands computed, wall seconds and CPU seconds in all, from the stamps."""
     table: dict[str, tuple[int, float, float]] = {}
     for stage in STAGES.values():
-        stamps = [stamp for key in keys_of(workspace, stage) if (stamp := read_stamp(workspace, stage.name, key))]
-        if stamps:
-            spent = [stamp["cost"] for stamp in stamps]
-            table[stage.name] = (len(spent), sum(cost["wall_s"] for cost in spent), sum(cost["cpu_s"] for cost in spent))
+        told = read_told(workspace.home, stage)
+        spent = [told[key] for key in keys_of(workspace, stage) if key in told]
+        if spent:
+            table[stage.name] = (len(spent), sum(one.wall_s for one in spent), sum(one.cpu_s for one in spent))
     return table

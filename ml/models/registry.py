@@ -192,18 +192,15 @@ def keep(
     home: Home,
     registered: RegisteredVersion,
     parts: Mapping[str, Path],
-    notes: Mapping[str, object] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Keep folders (report, card) and JSON files beside a version's model by name, with `tags` of what they are of, and the digest of all.
+    """Keep folders (report, card) beside a version's model by name, with `tags` of what they are of, and the digest of all.
 
     A model may come out again of other data: what is kept and what is told of it are then of the last time, both.
     """
     client, folder = _client(home), version_folder(home, registered)
     for name, source in parts.items():
         _put(source, folder / name)
-    for name, content in (notes or {}).items():
-        write_json(folder / name, content)
     for name, value in (tags or {}).items():
         client.set_tag(registered.run_id, name, value)
     write_json(folder / LISTING, _digests(folder))

@@ -2,17 +2,22 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from assets import impact as looking_ahead
+from assets import lineage_targets
+from assets.ancestry import EVERYTHING, FILM_LINKS
 from assets.chain import STAGES
+from assets.history import BEFORE_PARTS, HISTORY_PART, History
 from assets.impact import Impact, read_impact
 from assets.lineage import NOT_KNOWN, Graph, Kind, Node
 from assets.lineage_targets import read_lineage
 from assets.workspace import Workspace
-from corpus.paths import content_version, file_digest
+from corpus.paths import content_version, file_digest, write_json
 from corpus.terms import FeelmError
 from ml.models import registry
 from tests.assets.told_home import FEATURES, FILMS, another, deliver_judgements, pseudonym
@@ -89,7 +94,7 @@ def test_what_has_no_stamp_is_said_to_be_unknown(told: Workspace, tmp_path: Path
     copy = another(told, tmp_path)
     (copy.home.root / "stamps" / "annotations" / "all.json").unlink()
     for record in registry.records(copy.home):
-        (registry.version_folder(copy.home, record.registered) / "history.json").unlink()
+        shutil.rmtree(registry.version_folder(copy.home, record.registered) / HISTORY_PART)
     graph = behind(copy, "model:champion")
     (annotations,) = named(graph, "annotations")
     assert "no stamp" in annotations.facts[NOT_KNOWN]
@@ -100,7 +105,7 @@ def test_what_has_no_stamp_is_said_to_be_unknown(told: Workspace, tmp_path: Path
 def test_a_version_without_a_history_rests_on_what_its_card_names(told: Workspace, tmp_path: Path) -> None:
     copy = another(told, tmp_path)
     record = registry.records(copy.home)[0]
-    (registry.version_folder(copy.home, record.registered) / "history.json").unlink()
+    shutil.rmtree(registry.version_folder(copy.home, record.registered) / HISTORY_PART)
     graph = behind(copy, "model:1")
     (training_set,) = named(graph, "training_set")
     assert "not kept" in training_set.facts[NOT_KNOWN]
@@ -147,7 +152,7 @@ def test_a_batch_and_its_file_touched_the_same(told: Workspace) -> None:
 
 def test_whose_votes_taught_an_older_model_is_unknown_where_it_was_not_kept(told: Workspace, tmp_path: Path) -> None:
     copy = another(told, tmp_path)
-    (registry.version_folder(copy.home, registry.records(copy.home)[0].registered) / "history.json").unlink()
+    shutil.rmtree(registry.version_folder(copy.home, registry.records(copy.home)[0].registered) / HISTORY_PART)
     assert learned(impact(copy, f"annotator:{pseudonym(copy, 'ana')}")) == {1: (None, None), 2: (True, 8)}
     assert learned(impact(copy, "film:film-00"))[1] == (True, None), "its card names the film"
 
@@ -221,3 +226,30 @@ def test_a_film_that_left_the_catalogue_is_still_known(told: Workspace, tmp_path
     copy.refresh()
     assert learned(impact(copy, "film:film-01"))[1] == (True, 8)
     assert behind(copy, "model:1").nodes["film:film-01"].facts["today"] == "no longer in the catalogue"
+
+
+@pytest.mark.parametrize("name", ["film:film-00", "film:film-02", "annotator:ana", "batch:first"])
+def test_a_question_that_is_not_about_all_films_reads_no_others_and_is_answered_the_same(
+    told: Workspace, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = f"annotator:{pseudonym(told, 'ana')}" if name == "annotator:ana" else name
+    asked = lineage_targets.ask(told.home, what, lineage_targets.part_ahead(what))
+    of_films = {(stamp.stage, stamp.key) for stamp in asked.known.present.stamps if stamp.stage in FILM_LINKS}
+    assert {key for link, key in of_films if link != "film_report"} <= {what.removeprefix("film:")}
+    lineage, ahead = behind(told, what), impact(told, what)
+    monkeypatch.setattr(lineage_targets, "_part_behind", lambda _: EVERYTHING)
+    monkeypatch.setattr(looking_ahead, "part_ahead", lambda _: EVERYTHING)
+    whole = behind(told, what)
+    assert lineage.nodes == whole.nodes and lineage.edges.keys() == whole.edges.keys()
+    assert ahead == impact(told, what)
+
+
+def test_a_history_that_stands_in_one_file_is_read_as_it_was(told: Workspace, tmp_path: Path) -> None:
+    copy = another(told, tmp_path)
+    folder = registry.version_folder(copy.home, registry.records(copy.home)[0].registered)
+    parted, answer = History.read(folder), impact(copy, "film:film-00")
+    assert parted is not None and parted.films and parted.stamps and parted.learned is not None
+    write_json(folder / BEFORE_PARTS, asdict(parted))
+    shutil.rmtree(folder / HISTORY_PART)
+    assert History.read(folder) == parted
+    assert impact(copy, "film:film-00") == answer

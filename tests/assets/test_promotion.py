@@ -48,8 +48,8 @@ def test_the_registry_keeps_every_version_with_report_card_and_decision(gate: Wo
         judge(gate)
     for record, accuracy in zip(registry.records(gate.home), (0.7, 0.6), strict=True):
         folder = registry.check_files(gate.home, record.registered)
-        told = {"signature.json", "environment.json", "history.json", "files.json", "MLmodel", "python_env.yaml", "requirements.txt"}
-        assert {path.name for path in folder.iterdir()} == {"model", "report", "card", "decision", "snapshot", *told}
+        told = {"signature.json", "environment.json", "files.json", "MLmodel", "python_env.yaml", "requirements.txt"}
+        assert {path.name for path in folder.iterdir()} == {"model", "report", "card", "decision", "snapshot", "history", *told}
         assert json.loads((folder / "report" / "report.json").read_text())["corpora"][0]["scores"][0]["accuracy"]["value"] == accuracy
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets import recorded as looking
+from assets import stamps
 from assets.chain import STAGES, run_stage
 from assets.recorded import recorded
 from assets.workspace import Workspace
@@ -108,8 +109,8 @@ def test_a_film_whose_link_was_run_is_no_longer_wanted(home: Home) -> None:
 def test_only_films_of_which_something_changed_are_judged_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     judge, judged, read = looking.first_stale, [], []
     monkeypatch.setattr(looking, "first_stale", lambda view, links, key: judged.append(key) or judge(view, links, key))
-    reads = looking._read
-    monkeypatch.setattr(looking, "_read", lambda *given: read.append(given[2]) or reads(*given))
+    reads = stamps._read
+    monkeypatch.setattr(stamps, "_read", lambda path, facts: read.append(path.stem) or reads(path, facts))
     films_wanted(recorded(home))
     assert judged == read == []
     run_stage(Workspace(home), "film", FILM)

@@ -12,9 +12,10 @@ import yaml
 from dvc.lock import LockError
 from dvc.repo import Repo
 
+from assets.ancestry import FILM_OUTPUTS
 from assets.chain import STAGES, Cause, is_fresh, why_stale
 from assets.recorded import recorded
-from assets.snapshot import _fresh_targets, _kept_here, _record, _repository, write_stage_list
+from assets.snapshot import _fresh_targets, _kept_here, _record, _repository, build_snapshot, write_stage_list
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
@@ -39,8 +40,12 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def _teach(workspace: Workspace, *film_ids: str) -> None:
+    _teach_into(workspace.home.artifact("training_set"), *film_ids)
+
+
+def _teach_into(training_set: Path, *film_ids: str) -> None:
     facts = {"corpora": {}, "gold_version": None, "licences": {}, "declared_uses": {}}
-    write_json(workspace.home.artifact("training_set") / "manifest.json", {"films": {i: {} for i in film_ids}, **facts})
+    write_json(training_set / "manifest.json", {"films": {i: {} for i in film_ids}, **facts})
 
 
 def test_a_film_that_may_not_be_exported_is_named_with_what_to_change(workspace: Workspace) -> None:
@@ -172,3 +177,26 @@ def test_a_remotes_address_with_credentials_is_refused_without_repeating_them(
     with pytest.raises(FeelmError, match="AWS_ACCESS_KEY_ID") as refused:
         chosen(workspace)
     assert "secret" not in str(refused.value)
+
+
+def test_films_that_may_not_be_exported_are_recorded_and_never_pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build_training_set(workspace: Workspace, _: str, outs: dict[str, Path]) -> Path:
+        _teach_into(outs["training_set"], "film-000", "film-001")
+        return outs["training_set"]
+
+    put_stand_ins(monkeypatch)
+    monkeypatch.setitem(STAGES, "training_set", dataclasses.replace(STAGES["training_set"], build=build_training_set))
+    home = stub_home(tmp_path, 2)
+    settings = tmp_path / "params.yaml"
+    settings.write_text(settings.read_text().replace("export: [cc0]", "export: []"))
+    work_through_films(home)
+    work_through(home, (*GOLD_LINKS, *MODEL_LINKS[:-2]), [""])
+    out = tmp_path / "snapshot"
+    out.mkdir()
+    summary = build_snapshot(Workspace(home), out)
+    assert set(summary.kept_back) == {"film-000", "film-001"}
+    pushed = {f"{path.parent.name}{path.name}" for path in (home.root / "remote" / "files" / "md5").rglob("*") if path.is_file()}
+    of_films = {content_version(home.artifact(name, film_id)) for name in FILM_OUTPUTS - {"film_report"} for film_id in summary.kept_back}
+    kept = of_films | {content_version(home.artifact("training_set"))}
+    assert not pushed & kept and content_version(home.artifact("emotion_model")) in pushed
+    assert kept <= set(json.loads((out / "snapshot.json").read_text())["outputs"].values())

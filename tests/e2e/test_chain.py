@@ -159,6 +159,7 @@ def test_a_second_run_does_nothing_and_says_so(small_root: Path) -> None:
     assert "Nothing has changed" in done.stdout
 
 
+@pytest.mark.slow
 def test_films_that_may_not_be_exported_are_recorded_and_never_pushed(small_root: Path, home: Home, tmp_path: Path) -> None:
     settings, config = small_root / "params.yaml", small_root / ".dvc" / "config"
     before = settings.read_text(), config.read_text()

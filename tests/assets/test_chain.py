@@ -1,0 +1,74 @@
+"""What a link leaves behind when it is killed, and what the next run makes of it."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from assets.chain import run_stage
+from assets.workspace import Workspace
+from corpus.films.catalogue import store
+from corpus.paths import Home
+from tests.orchestration.stub_chain import stub_home
+
+FILM = "film-000"
+
+
+def die_while_it_writes(root: Path) -> None:
+    """Be killed when half of the artifact `film` lies there."""
+
+    def write_and_die(_: object, out: Path) -> None:
+        (out / "film.json").write_text("{")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    store.build_film = write_and_die
+    run_stage(Workspace(Home(root)), "film", FILM)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Home:
+    """A home in which a link was killed while it wrote."""
+    home = stub_home(tmp_path, 2)
+    process = multiprocessing.get_context("spawn").Process(target=die_while_it_writes, args=(home.root,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    return home
+
+
+def looked_through(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders that are looked through from now on."""
+    found: list[str] = []
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda path, pattern: found.append(path.name) or glob(path, pattern))
+    return found
+
+
+def test_what_a_killed_run_left_is_gone_after_the_next_one_which_alone_looks_for_it(cut_off: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: Iterable[str] = names(cut_off.data / "film")
+    assert len(set(left)) == 1 and next(iter(left)).startswith(f".{FILM}.")
+    run_stage(Workspace(cut_off), "film", FILM)
+    assert names(cut_off.data / "film") == {FILM}
+    found = looked_through(monkeypatch)
+    run_stage(Workspace(cut_off), "film", FILM)
+    run_stage(Workspace(cut_off), "film", "film-001")
+    assert "film" not in found
+
+
+def test_a_link_that_failed_leaves_nothing_to_look_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = stub_home(tmp_path, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "build_film", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run_stage(Workspace(home), "film", FILM)
+    assert names(home.data / "film") == set()
+    found = looked_through(monkeypatch)
+    run_stage(Workspace(home), "film", FILM)
+    assert "film" not in found
