@@ -149,7 +149,7 @@ def _of_whole(*names: str) -> Reader:
 
 def _of_every_film(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     artifact, of = workspace.home.artifact, workspace.versions.of
-    return {f"{film_id}/{name}": of(artifact(name, film_id)) for film_id in workspace.films for name in names}
+    return {f"{film_id}/{name}": of(artifact(name, film_id)) for film_id in workspace.film_ids for name in names}
 
 
 def _film_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
@@ -190,7 +190,7 @@ def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int | None]:
     if not path.is_file():
         raise FeelmError(f"no batch {batch_id!r} to check: `feelm stage annotation_batches --batch {batch_id}` reads it")
     summary = json.loads(path.read_text(encoding="utf-8"))
-    known = [film_id for film_id in summary["films"] if film_id in workspace.films]
+    known = sorted(set(summary["films"]) & set(workspace.film_ids))
     streams = {film_id: workspace.home.artifact("shots", film_id) / "stream.json" for film_id in known}
     return {
         film_id: int(json.loads(path.read_text(encoding="utf-8"))["duration_ms"]) if path.is_file() else None
@@ -375,7 +375,7 @@ def _build_gold(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
     from corpus.annotations.gold import build_gold
 
     home = workspace.home
-    units = {film_id: home.artifact("scenes", film_id) / "units.parquet" for film_id in workspace.films}
+    units = {film_id: home.artifact("scenes", film_id) / "units.parquet" for film_id in workspace.film_ids}
     present = {film_id: path for film_id, path in units.items() if path.is_file()}
     return build_gold(home.artifact("annotations"), present, outs["gold_labels"], workspace.params.trace_lag_ms)
 
@@ -414,7 +414,7 @@ def _build_training_set(workspace: Workspace, _: str, outs: dict[str, Path]) -> 
     from ml.models.training_set import build_training_set
 
     rights = frozenset(right.value for right in workspace.params.train_rights)
-    return build_training_set(workspace.home, sorted(workspace.films), sorted(workspace.corpora), rights, outs["training_set"])
+    return build_training_set(workspace.home, workspace.film_ids, sorted(workspace.corpora), rights, outs["training_set"])
 
 
 def _build_model(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
@@ -471,7 +471,7 @@ def _build_film_report(workspace: Workspace, film_id: str, outs: dict[str, Path]
 def _build_reports(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
     from pages.report import build_report_page
 
-    ready = [f for f in sorted(workspace.films) if workspace.home.artifact("film_report", f).is_dir()]
+    ready = [f for f in workspace.film_ids if workspace.home.artifact("film_report", f).is_dir()]
     return build_report_page(workspace.home, workspace.home.artifact("validation_report"), ready, outs["reports"])
 
 
@@ -634,7 +634,7 @@ def keys_of(workspace: Workspace, stage: Stage) -> list[str]:
     """What the stage ranges over: film ids, batch ids, corpora, or [''] for the whole."""
     match stage.scope:
         case Scope.FILM:
-            return sorted(workspace.films)
+            return workspace.film_ids
         case Scope.BATCH:
             return sorted(workspace.inbox)
         case Scope.CORPUS:

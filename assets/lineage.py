@@ -330,7 +330,7 @@ class _Building:
     def films(self) -> None:
         """The films themselves, with what the catalogue says of them today and where their files lie."""
         asked = self.known.part.films
-        here = set(self.workspace.films) if asked is None else {film_id for film_id in asked if self.workspace.find_film(film_id)}
+        here = set(self.workspace.film_ids) if asked is None else asked & set(self.workspace.film_ids)
         for film_id in sorted({node.key for node in self.graph.nodes.values() if node.kind is Kind.SOURCE} | here):
             film = self.workspace.find_film(film_id) if film_id in here else None
             facts = {"today": "no longer in the catalogue"} if film is None else {"title": film.title, "today": film.rights.value}

@@ -16,6 +16,7 @@ from assets.lineage import NOT_KNOWN, Graph, Kind, Known, Node, build_graph, fil
 from assets.workspace import Workspace
 from corpus.contracts import EXPLANATIONS, GOLD_LABELS, PREDICTIONS, UNITS, UTTERANCES, VOTES
 from corpus.datasets.registry import OUTPUTS
+from corpus.films.catalogue.sources import ROLES
 from corpus.paths import Home
 from corpus.terms import PROBABILITY_COLUMNS, ExplainedPart, FeelmError
 
@@ -186,7 +187,7 @@ def _prediction(workspace: Workspace, known: Known, graph: Graph, unit_id: str) 
 
 def _film_of(workspace: Workspace, unit_id: str) -> str | None:
     head = unit_id.rpartition(".")[0]
-    return head if head in workspace.films else None
+    return head if head in workspace.film_ids else None
 
 
 def _predicted(row: Mapping[str, object]) -> dict[str, str]:
@@ -293,9 +294,9 @@ def _delivery_at(workspace: Workspace, known: Known, path: Path) -> Target | Non
 
 
 def _source_at(workspace: Workspace, known: Known, path: Path) -> Target | None:
-    for film_id in workspace.films:
-        for role in ("video", "subtitles", "screenplay"):
-            source = workspace.source_path(film_id, role)
+    for film_id, film in workspace.films.items():
+        for role in ROLES:
+            source: Path | None = getattr(film, role)
             if source is not None and source.resolve() == path:
                 return _one(Thing(SOURCE, f"{film_id}/{role}", workspace.versions.of_source(source)).id, Kind.FILM, film_id)
     for name, folder in workspace.corpora.items():

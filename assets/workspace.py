@@ -20,7 +20,7 @@ from assets.store.places import evicted
 from corpus.annotations.batches import scan_inbox
 from corpus.annotations.decisions import accepted_folders
 from corpus.films.catalogue.entries import Film
-from corpus.films.catalogue.entry import read_entry
+from corpus.films.catalogue.entry import read_entry, read_ids
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.store import read_catalogue
 from corpus.paths import Home, content_version, file_digest, write_json, write_text
@@ -28,6 +28,9 @@ from corpus.terms import FeelmError
 
 ABSENT = "0" * 32
 """Version of an input that is not there."""
+
+A_FEW = 20
+"""Films that are looked up one by one; who asks for more asks for all, and these are read at once."""
 
 
 def stamp_digest(stamp: dict[str, Any]) -> str:
@@ -103,6 +106,12 @@ class Workspace:
         """The catalogue, by film id; empty before the first film is added."""
         return {film.film_id: film for film in read_catalogue(self.home.catalogue)}
 
+    @cached_property
+    def film_ids(self) -> list[str]:
+        """The ids of `films` in order; thousands of entries are not read for them where the file is as Feelm writes it."""
+        ids = read_ids(self.home.catalogue)
+        return sorted(self.films) if ids is None else ids
+
     def film(self, film_id: str) -> Film:
         """One film of the catalogue; the others are not read for it."""
         if (film := self.find_film(film_id)) is None:
@@ -111,7 +120,7 @@ class Workspace:
 
     def find_film(self, film_id: str) -> Film | None:
         """As `film`; None where the catalogue has none of that id."""
-        if "films" not in self.__dict__:
+        if "films" not in self.__dict__ and len(self._entries) < A_FEW:
             if film_id not in self._entries:
                 self._entries[film_id] = read_entry(self.home.catalogue, film_id)
             if (film := self._entries[film_id]) is not None:
@@ -158,7 +167,7 @@ class Workspace:
 
     def refresh(self) -> None:
         """Forget what was read: the catalogue, inbox or list of corpora changed."""
-        for name in ("films", "inbox", "corpora", "params"):
+        for name in ("films", "film_ids", "inbox", "corpora", "params"):
             self.__dict__.pop(name, None)
         self.versions._known.clear()
         self._entries.clear()

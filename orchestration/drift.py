@@ -69,7 +69,7 @@ def films_by_champion(workspace: Workspace) -> tuple[list[str], list[str]]:
     home = workspace.home
     grounds = read_card_grounds(home.artifact("champion"))
     learned = {ground.name for ground in grounds if ground.kind is GroundKind.FILM}
-    there = [film for film in sorted(workspace.films) if (home.artifact("scenes", film) / "units.parquet").is_file()]
+    there = [film for film in workspace.film_ids if (home.artifact("scenes", film) / "units.parquet").is_file()]
     if not grounds:
         return [], []
     return [film for film in there if film in learned], [film for film in there if film not in learned]

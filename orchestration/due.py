@@ -95,7 +95,7 @@ def phases(
 
 def unsound_films(workspace: Workspace, instance: dg.DagsterInstance | None) -> list[str]:
     """Films that would teach although a blocking check of theirs fails, in whatever run that was, each with the check."""
-    units = {film_id: workspace.home.artifact("scenes", film_id) / "units.parquet" for film_id in sorted(workspace.films)}
+    units = {film_id: workspace.home.artifact("scenes", film_id) / "units.parquet" for film_id in workspace.film_ids}
     return failing_films(instance, [film_id for film_id, path in units.items() if path.is_file()]) if instance is not None else []
 
 

@@ -129,7 +129,7 @@ def _storage(workspace: Workspace, postgres: Postgres | None) -> Storage:
 
 def sync_partitions(workspace: Workspace, instance: dg.DagsterInstance) -> None:
     """Make the instance's films and batches those of the catalogue and the inbox."""
-    for definition, wanted in ((films, set(workspace.films)), (annotation_batch_keys, set(workspace.inbox))):
+    for definition, wanted in ((films, set(workspace.film_ids)), (annotation_batch_keys, set(workspace.inbox))):
         known = set(instance.get_dynamic_partitions(str(definition.name)))
         instance.add_dynamic_partitions(str(definition.name), sorted(wanted - known))
         for gone in sorted(known - wanted):

@@ -120,7 +120,7 @@ def result_tables(workspace: Workspace) -> Group:
 
 def _overview(workspace: Workspace, report: ValidationReport) -> Table:
     table = _table("Feelm", "what", "figure")
-    table.add_row("films", str(len(workspace.films)))
+    table.add_row("films", str(len(workspace.film_ids)))
     for corpus in report.corpora:
         table.add_row(f"{corpus.name}: units, of them gold", f"{corpus.n_units}, {corpus.n_gold}")
     if report.agreement:

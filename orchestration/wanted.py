@@ -81,7 +81,7 @@ def pages_wanted(view: Workspace) -> list[Wanted]:
     """Pages of films, and then the page of the whole, once there is a model in use."""
     if not view.home.artifact("champion").is_dir():
         return []
-    ready = [film_id for film_id in sorted(view.films) if has_stamp(view, FILM_LINKS[-1], film_id)]
+    ready = [film_id for film_id in view.film_ids if has_stamp(view, FILM_LINKS[-1], film_id)]
     stale = stale_films(view, ("film_report",), ready, after=FILM_LINKS, whole=PAGE_OF_WHOLE)
     return _wanted(PAGES_JOB, stale) or _stale(view, REPORT_JOB, ("report",), [""])
 

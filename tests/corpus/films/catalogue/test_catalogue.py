@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from corpus.films.catalogue import entry, store
 from corpus.films.catalogue.add import add_film
 from corpus.films.catalogue.entries import ArcNote, Character, Film, film_entry
-from corpus.films.catalogue.entry import read_entry
+from corpus.films.catalogue.entry import read_entry, read_ids
 from corpus.films.catalogue.reading import CatalogueError, dump_yaml, parse_yaml
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.sources import Source
 from corpus.films.catalogue.store import build_film, read_catalogue, read_film, write_catalogue
 from corpus.paths import content_version
-from corpus.terms import ArcShape, DeclaredUse, FeelmError, Rights
+from corpus.terms import FILM_ID_PATTERN, ArcShape, DeclaredUse, FeelmError, Rights
 from tests.conftest import REPOSITORY
 from tests.corpus.films.conftest import FilmMaker, texture
 
@@ -130,6 +130,20 @@ def test_one_film_more_has_none_of_the_others_parsed_again(tmp_path: Path, monke
     assert len(parsed) == 1 and "Between" in parsed[0]
 
 
+IDS = st.from_regex(FILM_ID_PATTERN, fullmatch=True) | st.sampled_from(
+    ["null", "on", "2001-01-01", "12", "1_000", "0x1f", "2001-a-space-odyssey"]
+)
+
+
+@given(film_ids=st.lists(IDS, max_size=4, unique=True), title=WORDS)
+def test_ids_are_found_without_reading_the_films(tmp_path_factory: pytest.TempPathFactory, film_ids: list[str], title: str) -> None:
+    path = tmp_path_factory.mktemp("ids") / "films.yaml"
+    write_catalogue(path, [Film(film_id, title, path.parent / "video.mp4") for film_id in film_ids])
+    quoted = [film_id for film_id in film_ids if yaml.safe_load(film_id) != film_id]
+    whole = [film.film_id for film in read_catalogue(path)]
+    assert read_ids(path) == (None if quoted or not film_ids else whole)
+
+
 def test_one_film_is_read_without_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     films = [Film(f"f{n}", f"Film {n}", tmp_path / f"{n}.mp4", characters=(Character(f"Ann {n}"),)) for n in range(20)]
     write_catalogue(tmp_path / "films.yaml", films)
@@ -154,6 +168,20 @@ def test_a_film_of_a_catalogue_that_is_set_otherwise_or_wrong_is_left_to_the_rea
     (tmp_path / "films.yaml").write_text(content)
     assert read_entry(tmp_path / "films.yaml", "a") is None
     assert read_entry(tmp_path / "none.yaml", "a") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        AS_A_WHOLE + "version: 1\nfilms:\n- id: a\n  video: a.mp4\n",
+        "version: 1\nfilms:\n- id: a\n- id: a\n",
+        "version: 1\nfilms:\n- video: a.mp4\n",
+    ],
+)
+def test_ids_of_a_catalogue_that_is_set_otherwise_or_wrong_are_left_to_the_reading_of_the_whole(tmp_path: Path, content: str) -> None:
+    (tmp_path / "films.yaml").write_text(content)
+    assert read_ids(tmp_path / "films.yaml") is None
+    assert read_ids(tmp_path / "none.yaml") == []
 
 
 @pytest.mark.parametrize(
