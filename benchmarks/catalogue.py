@@ -42,7 +42,7 @@ from benchmarks.orchestration import drop_film
 from corpus.paths import Home
 from orchestration.due import assets_of_film, plan
 from orchestration.execution import Job, execute
-from orchestration.instance import dagster_instance, prepare_dagster_home
+from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 from tests.orchestration.ticks import tick
 from tests.storage import FILES, Storage, running_postgres
 
@@ -303,6 +303,7 @@ def backfill(root: Path) -> Found:
     chosen = [dg.AssetKey(name) for name in assets_of_film()]
     target = ModuleTarget("benchmarks.stub_definitions", None, str(Path.cwd()), "feelm")
     with dagster_instance() as instance, create_test_daemon_workspace_context(target, instance) as context:
+        sync_partitions(Workspace(home), instance)  # with the films that were added in the other storage
         named = f"benchmark-{time.time_ns()}"
         with _clock(found, "backfill is asked for"):
             made = PartitionBackfill.from_asset_partitions(

@@ -14,6 +14,7 @@ from orchestration.checks import ALL_CHECKS
 from orchestration.drift import drift, drift_job, nightly_drift
 from orchestration.freshness import with_freshness
 from orchestration.jobs import ALL_JOBS
+from orchestration.ray_jobs import executor
 from orchestration.sensors import annotation_inbox, film_library, label_studio_export, retraining, weekly_retraining
 from orchestration.tags import with_tags
 
@@ -26,7 +27,5 @@ defs = dg.Definitions(
     schedules=[weekly_retraining, nightly_drift],
     sensors=[film_library, annotation_inbox, retraining, label_studio_export, alerts],
     resources={"workspace": FeelmWorkspace()},
-    executor=dg.multiprocess_executor.configured(
-        {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["orchestration.definitions"]}}}
-    ),
+    executor=executor(),
 )

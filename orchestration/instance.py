@@ -20,6 +20,7 @@ from assets.workspace import Workspace
 from corpus.environment import PASSWORD, Environment, Postgres
 from corpus.paths import write_text
 from corpus.sources import PROJECT
+from orchestration.ray_jobs import launcher
 
 SCHEME = "postgresql+psycopg2"
 """SQLAlchemy 2.1 takes `postgresql` for psycopg 3, which dagster-postgres does not bring (dagster-io/dagster#33958)."""
@@ -73,8 +74,10 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
 
 
 def dagster_settings(postgres: Postgres | None) -> str:
-    """The text of dagster.yaml: the project's, and where it is given the storage in Postgres, which names the password's variable."""
+    """The text of dagster.yaml: the project's, with Ray as the launcher of runs and Postgres as the storage where they are asked for."""
     base = (PROJECT / "dagster.yaml").read_text(encoding="utf-8")
+    if on_ray := launcher():
+        base = yaml.safe_dump(yaml.safe_load(base) | on_ray, sort_keys=False)
     if postgres is None:
         return base
     database = {
