@@ -2,11 +2,10 @@
 
 A job costs some 11 seconds before it does anything, so that films are better handed over in batches (`FEELM_COMPUTE=ray`); here are those
 for teams that want every step isolated, or no run on the machine of the daemon. The cluster's machines share the home's file system, and
-have Feelm and its secrets already: what Ray is told of a job, its pages show.
+have Feelm and their own settings and secrets: what Ray is told of a job, its pages show.
 """
 
 import os
-import re
 from typing import Any
 
 import dagster as dg
@@ -14,7 +13,9 @@ import dagster as dg
 STEPS, RUNS = "FEELM_RAY_STEPS", "FEELM_RAY_RUNS"
 """Addresses of Ray's jobs, such as http://127.0.0.1:8265, for steps and for runs."""
 
-SECRET = re.compile("PASSWORD|SECRET|TOKEN|KEY")
+CARRIED = ("DAGSTER_HOME", "FEELM_HOME")
+"""What a job is told of the environment; all else is its machine's."""
+
 JOB_CPUS = 1
 
 HERE = dg.multiprocess_executor.configured(
@@ -41,5 +42,4 @@ def launcher() -> dict[str, Any]:
 
 
 def _job(address: str) -> dict[str, Any]:
-    carried = sorted(name for name in os.environ if name.startswith("FEELM_") and not SECRET.search(name))
-    return {"address": address, "num_cpus": JOB_CPUS, "env_vars": ["DAGSTER_HOME", *carried]}
+    return {"address": address, "num_cpus": JOB_CPUS, "env_vars": list(CARRIED)}

@@ -22,13 +22,18 @@ ROOM = "import ray, sys; ray.init(sys.argv[1]); assert ray.cluster_resources()['
 
 
 @contextmanager
-def cluster(cpus: int, path: Path = PROJECT) -> Iterator[None]:
-    """A machine with some CPUs, whose address stands in RAY_ADDRESS while the block lasts; its workers find modules in `path`."""
+def cluster(cpus: int, path: Path = PROJECT, jobs_port: int | None = None) -> Iterator[None]:
+    """A machine with some CPUs, whose address stands in RAY_ADDRESS while the block lasts; its workers find modules in `path`.
+
+    It takes jobs where it is given a port for them.
+    """
     with pytest.MonkeyPatch.context() as patched:
-        for name, value in {**DEFAULTS, ON_LOOPBACK: "0", "PYTHONPATH": str(path)}.items():
+        programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # a job is a line of shell
+        for name, value in {**DEFAULTS, ON_LOOPBACK: "0", "PYTHONPATH": str(path), "PATH": programs}.items():
             patched.setenv(name, value)
         port = free_port()
-        options = ("--head", "--block", f"--num-cpus={cpus}", "--include-dashboard=false", f"--port={port}", "--disable-usage-stats")
+        options = ["--head", "--block", f"--num-cpus={cpus}", f"--port={port}", "--disable-usage-stats"]
+        options += ["--dashboard-host=127.0.0.1", f"--dashboard-port={jobs_port}"] if jobs_port else ["--include-dashboard=false"]
         command = [Path(sys.executable).with_name("ray"), "start", *options]
         head = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
         try:
