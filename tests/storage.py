@@ -8,6 +8,7 @@ of the session takes it.
 
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ class Storage:
     variables: dict[str, str]
 
 
+HOUSEKEEPING_S = 30.0
+
 FILES = Storage("sqlite", {})
 
 
@@ -79,7 +82,7 @@ class Server:
         """Have a storage's database of MLflow be a copy of another one's; nobody may use either meanwhile."""
         old, new = (storage.variables[names.MLFLOW_DATABASE] for storage in (source, target))
         self.disconnect(source)
-        self.execute(f"DROP DATABASE {new} WITH (FORCE)")
+        self.drop_database(new)
         self.execute(f"CREATE DATABASE {new} TEMPLATE {old}")
 
     def disconnect(self, storage: Storage) -> None:
@@ -91,7 +94,18 @@ class Server:
     def drop(self, storage: Storage) -> None:
         """Remove a storage's databases, whoever is connected."""
         for name in (names.DAGSTER_DATABASE, names.MLFLOW_DATABASE):
-            self.execute(f"DROP DATABASE IF EXISTS {storage.variables[name]} WITH (FORCE)")
+            self.drop_database(storage.variables[name])
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, once the server's housekeeping, which only its owner may end, has left it."""
+        until = time.monotonic() + HOUSEKEEPING_S
+        while True:
+            try:
+                return self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            except psycopg2.errors.InsufficientPrivilege:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
 
     def execute(self, statement: str) -> None:
         """Outside of a transaction, as making a database asks for."""
