@@ -197,6 +197,7 @@ def test_a_deleted_artifact_comes_back_the_same(small_root: Path, home: Home, ar
     assert content_version(folder) == before
 
 
+@pytest.mark.slow
 def test_a_killed_run_completes_when_run_again(small_root: Path, tmp_path: Path) -> None:
     root = tmp_path
     assert feelm(root, "films", "add", str(small_root / "made")).returncode == 0

@@ -104,6 +104,7 @@ def one_of_two(rank: int, port: int, arguments: Sequence[str]) -> subprocess.Pop
     return subprocess.Popen(command, env={**os.environ, **meeting, **place}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_processes_that_torchrun_starts_train_a_folders_encoder_together_and_one_of_them_tells(meld: Path, tmp_path: Path):
     encoder = write_encoder(tmp_path / "tiny", places=160)
     with socket.create_server(("127.0.0.1", 0)) as listening:

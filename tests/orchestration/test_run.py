@@ -142,6 +142,7 @@ def failing_features(film_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quality.gate.check_features", check)
 
 
+@pytest.mark.slow
 def test_nothing_is_learned_from_a_film_whose_checks_fail_neither_in_that_run_nor_in_a_later_one(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from corpus.paths import Home
 from orchestration.definitions import ALL_ASSETS, defs
 from orchestration.instance import prepare_dagster_home
 from tests.orchestration.killed_once import execute
-from tests.storage import Storage
+from tests.storage import Storage, rarely_on_postgres
 
 DAY_S = 86400
 
@@ -32,6 +32,7 @@ def folder(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return prepare_dagster_home(Workspace(Home(tmp_path / "root" / ".feelm")))
 
 
+@rarely_on_postgres
 def test_a_step_whose_process_is_killed_is_tried_again_and_succeeds(folder: Path, tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=execute, args=(str(tmp_path / "mark"),))
     process.start()
