@@ -146,7 +146,7 @@ def _line(film_id: str, history: History) -> str:
 def _lines(path: Path, part: Part) -> Iterator[str]:
     content = path.read_text(encoding="utf-8")
     if part.films is None:
-        yield from content.splitlines()
+        yield from content.split("\n")[:-1]  # a title may hold what Python else takes for the end of a line
         return
     for film_id in sorted(part.films):
         head = json.dumps({"film_id": film_id}, ensure_ascii=False).removesuffix("}")
