@@ -7,7 +7,7 @@ each delivered batch is told here too, in HTML and as Markdown, with everything 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,15 +178,15 @@ def read_annotators(home: Home, film_ids: Sequence[str], with_page: Collection[s
     told, known = read_json(folder / "agreement.json"), set(film_ids)
     gold, votes = (_of_films(schema, folder / name, known) for schema, name in ((GOLD_LABELS, "gold.parquet"), (VOTES, "votes.parquet")))
     annotations = _of_films(ANNOTATIONS, home.artifact("annotations") / "annotations.parquet", known)
-    units = _units(home, film_ids)
+    own = {film_id: _table(UNITS, home.artifact("scenes", film_id) / "units.parquet") for film_id in film_ids}
+    units = pd.concat(own.values(), ignore_index=True) if own else UNITS.empty()
     films = [ShownFilm(film_id, _title(home, film_id), f"films/{film_id}.html" if film_id in with_page else None) for film_id in film_ids]
     found, fine = disputed(gold, votes, units), votes[_is_of_levels(votes, units, str(told.get("level", "")))]
-    alphas = dict(told.get("alpha_by_film", {}))
     return AnnotatorsPage(
         agreement=read_agreement(told, fine),
         pairs=tuple(pairwise_agreement(fine)),
         raters=raters,
-        coverage=tuple(row for film in films for row in read_coverage(film, gold, units, alphas.get(film.film_id))),
+        coverage=tuple(_coverage(films, gold, own, dict(told.get("alpha_by_film", {})))),
         disputes=len(found),
         scenes=read_disputes(home, found, units, films),
         notes=read_notes(annotations, films),
@@ -203,9 +203,13 @@ def _of_films(schema: TableSchema, path: Path, known: Collection[str]) -> pd.Dat
     return table[table["film_id"].isin(list(known))].reset_index(drop=True)
 
 
-def _units(home: Home, film_ids: Sequence[str]) -> pd.DataFrame:
-    tables = [_table(UNITS, home.artifact("scenes", film_id) / "units.parquet") for film_id in film_ids]
-    return pd.concat(tables, ignore_index=True) if tables else UNITS.empty()
+def _coverage(
+    films: Sequence[ShownFilm], gold: pd.DataFrame, units: Mapping[str, pd.DataFrame], alphas: Mapping[str, float]
+) -> Iterator[Coverage]:
+    """Film by film; the gold of all is taken apart once."""
+    judged, nothing = {str(film_id): own for film_id, own in gold.groupby("film_id")}, gold.iloc[:0]
+    for film in films:
+        yield from read_coverage(film, judged.get(film.film_id, nothing), units[film.film_id], alphas.get(film.film_id))
 
 
 def _title(home: Home, film_id: str) -> str:

@@ -41,11 +41,16 @@ def film_html(home: Home, film_id: str) -> Path:
     return home.artifact("film_report", film_id) / "film.html"
 
 
-def read_card(home: Home, film_id: str, report: ValidationReport) -> FilmCard:
-    """A film's card from what the stages left."""
+def read_cards(home: Home, film_ids: Sequence[str], report: ValidationReport) -> tuple[FilmCard, ...]:
+    """The films' cards from what the stages left, with pictures as long as they fit."""
     corpus = report.corpus(FILMS)
     score = fused(corpus) if corpus else None
-    agreement = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_by_film", {}).get(film_id)
+    accuracies = score.by_film if score else {}
+    agreements = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_by_film", {})
+    return budgeted([_read_card(home, film_id, agreements.get(film_id), accuracies.get(film_id)) for film_id in film_ids])
+
+
+def _read_card(home: Home, film_id: str, agreement: float | None, accuracy: float | None) -> FilmCard:
     units = home.artifact("scenes", film_id) / "units.parquet"
     return FilmCard(
         film_id=film_id,
@@ -53,7 +58,7 @@ def read_card(home: Home, film_id: str, report: ValidationReport) -> FilmCard:
         duration_ms=int(read_json(home.artifact("shots", film_id) / "stream.json").get("duration_ms") or 0),
         units=_lines(units) if units.is_file() else 0,
         agreement=None if agreement is None else float(agreement),
-        accuracy=score.by_film.get(film_id) if score else None,
+        accuracy=accuracy,
         missing=_missing_words(read_missing(home, film_id)),
         thumbnail=_thumbnail(home.artifact("shots", film_id)),
         href=f"films/{film_id}.html" if film_html(home, film_id).is_file() else None,

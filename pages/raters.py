@@ -197,11 +197,10 @@ def read_raters(home: Home) -> tuple[RaterRow, ...]:
     )
 
 
-def read_coverage(film: ShownFilm, gold: pd.DataFrame, units: pd.DataFrame, alpha: float | None) -> list[Coverage]:
-    """A row per perspective under which the film was judged, one row where nobody judged it."""
-    own, judged = units[units["film_id"] == film.film_id], gold[gold["film_id"] == film.film_id]
-    level = _level(own, judged)
-    of_level = own.loc[own["level"] == level, "unit_id"]
+def read_coverage(film: ShownFilm, judged: pd.DataFrame, units: pd.DataFrame, alpha: float | None) -> list[Coverage]:
+    """A row per perspective under which the film was judged, one row where nobody judged it; from its own gold and units."""
+    level = _level(units, judged)
+    of_level = units.loc[units["level"] == level, "unit_id"]
     judged = judged[judged["unit_id"].isin(of_level)]
     perspectives: list[str | None] = sorted(judged["perspective"].unique()) or [None]
     word, n_units = UNIT_WORDS.get(level, "unit"), len(of_level)

@@ -21,7 +21,7 @@ from pages.annotators import Ceiling, write_annotators
 from pages.cards.document import CardLink, copy_cards
 from pages.errors import ErrorCard, read_errors
 from pages.film import REPORT_LINK, Fact
-from pages.film_cards import FilmCard, budgeted, film_html, read_card
+from pages.film_cards import FilmCard, film_html, read_cards
 from pages.findings import Findings, findings
 from pages.material import read_json
 from pages.raters import RaterRow, read_raters
@@ -185,7 +185,7 @@ def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Pa
     if not (report_dir / "report.json").is_file():
         raise FeelmError(f"no validation report at {report_dir}: train and test a model first (feelm run)")
     report = ValidationReport.read(report_dir / "report.json")
-    cards = budgeted([read_card(home, film_id, report) for film_id in film_ids])
+    cards = read_cards(home, film_ids, report)
     told = read_json(home.artifact("gold_labels") / "agreement.json")
     alpha, share = told.get("alpha_unflagged", {}).get("category"), told.get("human_ceiling")
     judged = None if share is None else Ceiling(float(share), int(told["units"]))

@@ -94,6 +94,20 @@ def test_a_film_without_a_page_is_a_card_without_a_link(home: Home, tmp_path: Pa
     assert not (tmp_path / "films").exists()
 
 
+def test_what_is_about_all_films_is_read_no_more_often_the_more_films_there_are(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    read = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, *a, **k: opened.append(path.name) or read(path, *a, **k))
+    films, counts = [TALK, SILENT, BARE], []
+    for n_films in (1, 3):
+        opened.clear()
+        build_report_page(home, home.artifact("report"), films[:n_films], tmp_path / str(n_films))
+        counts.append((opened.count("agreement.json"), opened.count("film.json") >= n_films))
+    assert counts[0] == counts[1]
+
+
 def test_foreign_text_stays_text(written: Path) -> None:
     html = (written / "report.html").read_text(encoding="utf-8")
     assert HOSTILE not in html and HOSTILE_MARKUP not in html
