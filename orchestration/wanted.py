@@ -103,11 +103,11 @@ def retraining(view: Workspace, failing: Callable[[], Sequence[str]], waits_for:
     stale = first_stale(view, (*GOLD_LINKS, *MODEL_LINKS))
     if stale is None:
         return Retraining(None, "the model is up to date")
-    if unsound := failing():
-        return Retraining(None, failing_words(unsound))
     new = new_gold(view)
     if stale.link in (*GOLD_LINKS, MODEL_LINKS[0]) and new < at_least:
         return Retraining(None, f"{new} units have new gold, {at_least} are asked for (params.yaml, retrain: min_new_gold)")
+    if unsound := failing():  # which asks Dagster of every film
+        return Retraining(None, failing_words(unsound))
     return Retraining(Wanted(RETRAIN_JOB, "", stale.needs, stale.link), f"{stale.link} is stale, {new} units have new gold")
 
 
