@@ -87,7 +87,7 @@ def read_stamps(home: Home, part: Part = EVERYTHING) -> Iterator[Stamp]:
         else:
             paths = [path for film_id in sorted(part.films) if (path := folder / f"{film_id}.json").is_file()]
         for path in paths:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = json.loads(path.read_bytes())
             key = "" if stage.scope is Scope.WHOLE else path.stem
             yield Stamp(name, key, raw["code"], raw["inputs"], raw["outputs"], raw["params"], raw.get("dagster_run"))
 

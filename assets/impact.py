@@ -177,7 +177,7 @@ def _why_predicted(target: Target, film_id: str, teaching: Teaching | None) -> s
 
 def _n_predictions(workspace: Workspace, film_id: str) -> int:
     path = workspace.home.artifact("film_report", film_id) / "summary.json"
-    return int(json.loads(path.read_text(encoding="utf-8"))["n_predictions"]) if path.is_file() else 0
+    return int(json.loads(path.read_bytes())["n_predictions"]) if path.is_file() else 0
 
 
 def _pages(workspace: Workspace, films: Collection[str], whole: bool) -> list[str]:
