@@ -31,7 +31,7 @@ from corpus.films.catalogue.names import (
 )
 from corpus.films.catalogue.reading import CatalogueError, choice, load_yaml
 from corpus.films.catalogue.sources import Source
-from corpus.films.catalogue.store import locked, read_catalogue, write_catalogue
+from corpus.films.catalogue.store import MOST_KEPT, locked, read_catalogue, write_catalogue
 from corpus.paths import Home, file_digest
 from corpus.terms import DeclaredUse, FeelmError, Rights, check_film_id
 
@@ -195,9 +195,12 @@ def _lines(subtitles: Path, stamp: tuple[int, int]) -> tuple[str, ...]:
     return tuple(cue.text for cue in read_subtitles(subtitles).cues)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=MOST_KEPT)
 def _print_of(subtitles: Path, stamp: tuple[int, int], folder: Path) -> np.ndarray:
-    """The runs of words in subtitles, none where they cannot be read; kept in the store in `folder`: reading a thousand takes a minute."""
+    """The runs of words in subtitles, none where they cannot be read; kept in the store in `folder`: reading a thousand takes a minute.
+
+    More are remembered than a catalogue has films: of a longer one, which is always gone through from its beginning, none would ever be met.
+    """
     store, key = ChunkStore(folder), _PRINT.key(content_digest(str(subtitles), str(stamp)))
     kept = store.read(key)
     if kept is not None:
