@@ -199,7 +199,7 @@ def _lines(subtitles: Path, stamp: tuple[int, int]) -> tuple[str, ...]:
 def _print_of(subtitles: Path, stamp: tuple[int, int], folder: Path) -> np.ndarray:
     """The runs of words in subtitles, none where they cannot be read; kept in the store in `folder`: reading a thousand takes a minute.
 
-    More are remembered than a catalogue has films: of a longer one, which is always gone through from its beginning, none would ever be met.
+    More are remembered than a catalogue has films: of a longer one, which is gone through from its beginning each time, none would be met.
     """
     store, key = ChunkStore(folder), _PRINT.key(content_digest(str(subtitles), str(stamp)))
     kept = store.read(key)
