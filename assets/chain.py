@@ -743,13 +743,13 @@ def run_stage(workspace: Workspace, name: str, key: str = "", dagster_run: str |
 
     stage = stage_named(name)
     with _locked(workspace.home.root / "locks" / f"{name}-{key or 'all'}.lock") as was_killed:
-        needs = needs_of(workspace, name, key)
         targets = {output: output_path(workspace, stage, output, key) for output in stage.outputs}
+        for target in targets.values() if was_killed else ():  # before anything that may fail: after this, nobody knows of the kill
+            _sweep(target)
+        needs = needs_of(workspace, name, key)
         with ExitStack() as stack:
             stack.enter_context(_inputs_at_hand(workspace, stage, key, needs["inputs"]))
             meter = Meter.start()
-            for target in targets.values() if was_killed else ():
-                _sweep(target)
             outs = targets if stage.in_place else {output: stack.enter_context(writing(target)) for output, target in targets.items()}
             found = stack.enter_context(taken_up())
             summary = stage.build(workspace, key, outs)

@@ -1,7 +1,7 @@
 """Dagster's own ways to run on Ray, as options: each step a job of a cluster, or each run.
 
-A job costs some 11 seconds before it does anything, so that films are better handed over in batches (`FEELM_COMPUTE=ray`); here are those
-for teams that want every step isolated, or no run on the machine of the daemon. The cluster's machines share the home's file system, and
+A job takes seconds before it does anything, so that films are better handed over in batches (`FEELM_COMPUTE=ray`); here are those for teams
+that want every step isolated, or no run on the machine of the daemon. The cluster's machines share the home's file system, and
 have Feelm and their own settings and secrets: what Ray is told of a job, its pages show.
 """
 

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from assets.chain import run_stage
 from assets.workspace import Workspace
 from corpus.films.catalogue import store
 from corpus.paths import Home
+from corpus.terms import FeelmError
 from tests.orchestration.stub_chain import stub_home
 
 FILM = "film-000"
@@ -52,14 +52,21 @@ def looked_through(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_what_a_killed_run_left_is_gone_after_the_next_one_which_alone_looks_for_it(cut_off: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    left: Iterable[str] = names(cut_off.data / "film")
-    assert len(set(left)) == 1 and next(iter(left)).startswith(f".{FILM}.")
+    (left,) = names(cut_off.data / "film")
+    assert left.startswith(f".{FILM}.")
     run_stage(Workspace(cut_off), "film", FILM)
     assert names(cut_off.data / "film") == {FILM}
     found = looked_through(monkeypatch)
     run_stage(Workspace(cut_off), "film", FILM)
     run_stage(Workspace(cut_off), "film", "film-001")
     assert "film" not in found
+
+
+def test_what_a_killed_run_left_is_gone_even_when_the_next_one_cannot_begin(cut_off: Home) -> None:
+    cut_off.catalogue.unlink()
+    with pytest.raises(FeelmError, match="no film"):
+        run_stage(Workspace(cut_off), "film", FILM)
+    assert names(cut_off.data / "film") == set()
 
 
 def test_a_link_that_failed_leaves_nothing_to_look_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

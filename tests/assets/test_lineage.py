@@ -228,7 +228,7 @@ def test_a_film_that_left_the_catalogue_is_still_known(told: Workspace, tmp_path
     assert behind(copy, "model:1").nodes["film:film-01"].facts["today"] == "no longer in the catalogue"
 
 
-@pytest.mark.parametrize("name", ["film:film-00", "film:film-02", "annotator:ana", "batch:first"])
+@pytest.mark.parametrize("name", ["film:film-00", "film:film-02", "annotator:ana", "batch:first", "model:1"])
 def test_a_question_that_is_not_about_all_films_reads_no_others_and_is_answered_the_same(
     told: Workspace, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
