@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -62,11 +63,13 @@ class Thing:
 class Part:
     """What a question is about: of films' own artifacts those of `films` (None: of all), and `pages` of every film, if asked for.
 
-    A library has thousands of films, and most questions are about one of them or none.
+    A library has thousands of films, and most questions are about one of them or none. Of the others it is told which were read, if
+    `named`, and nothing else.
     """
 
     films: frozenset[str] | None = None
     pages: bool = True
+    named: bool = False
 
     def holds(self, name: str, key: str) -> bool:
         """Whether it is about an artifact, source or link of that name and key."""
@@ -101,6 +104,16 @@ def origins(stamp: Stamp, part: Part = EVERYTHING) -> list[Thing]:
     """What the run read; what was not there is left out."""
     labels = stamp.inputs if part.films is None else [label for label in stamp.inputs if _is_about(stamp, label, part)]
     return [thing for label in labels for thing in _things(stamp, label, stamp.inputs[label])]
+
+
+def of_other_films(stamp: Stamp, part: Part) -> dict[str, dict[str, str]]:
+    """By artifact the versions of it that a run about the whole read, by film, of films that are not in the part."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for label, version in stamp.inputs.items() if STAGES[stamp.stage].scope is Scope.WHOLE else ():
+        film_id, slash, name = label.partition("/")
+        if slash and name in FILM_OUTPUTS and version != ABSENT and not _is_about(stamp, label, part):
+            found[name][film_id] = version
+    return found
 
 
 def _is_about(stamp: Stamp, label: str, part: Part) -> bool:

@@ -119,7 +119,7 @@ class History:
         if not folder.is_dir():
             return typed(cls, json.loads(older.read_text(encoding="utf-8"))) if older.is_file() else None
         whole = typed(cls, json.loads((folder / WHOLE_FILE).read_text(encoding="utf-8")))
-        films = [_one_film(line) for line in _lines(folder / FILMS_FILE, part)]
+        films = [_one_film(line) for line in film_lines(beside, part)]
         stamps = [stamp for film in films for stamp in film.stamps]
         return dataclasses.replace(whole, stamps=[*whole.stamps, *stamps], films=[rights for film in films for rights in film.films])
 
@@ -143,8 +143,10 @@ def _line(film_id: str, history: History) -> str:
     return json.dumps({"film_id": film_id, "stamps": told["stamps"], "films": told["films"]}, ensure_ascii=False) + "\n"
 
 
-def _lines(path: Path, part: Part) -> Iterator[str]:
-    content = path.read_text(encoding="utf-8")
+def film_lines(beside: Path, part: Part = EVERYTHING) -> Iterator[str]:
+    """The lines that were kept beside a model of the films that the part holds, in order of id; none where nothing was kept so."""
+    path = beside / HISTORY_PART / FILMS_FILE
+    content = path.read_text(encoding="utf-8") if path.is_file() else ""
     if part.films is None:
         yield from content.split("\n")[:-1]  # a title may hold what Python else takes for the end of a line
         return

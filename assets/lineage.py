@@ -15,8 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, EVERYTHING, SOURCE, Part, Stamp, Thing, origins, products
+from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, EVERYTHING, SOURCE, Part, Stamp, Thing, of_other_films, origins, products
 from assets.history import BatchFacts, FilmRights, History, Learned, RaterShare, read_history
+from assets.many_films import GONE
 from assets.versions import CARD_PART, REPORT_PART, read_rollback, version_in_use
 from assets.workspace import ABSENT, Workspace
 from corpus.contracts import RATERS
@@ -39,6 +40,9 @@ class Kind(StrEnum):
     MODEL = "model"
     ARTIFACT = "artifact"
     FILM = "film"
+    FILMS = "films"
+    """One artifact of many films."""
+
     SOURCE = "source"
     DELIVERY = "delivery"
     RATER = "rater"
@@ -79,10 +83,11 @@ class Edge:
 
 @dataclass
 class Graph:
-    """Nodes by id, and edges in the order in which they were read."""
+    """Nodes by id, and edges in the order in which they were read; `films` are what a node of many films stands for, version by film."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: dict[tuple[str, str], Edge] = field(default_factory=dict)
+    films: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, node: Node) -> str:
         """Add a node, or what it tells to the one that is there; its id."""
@@ -122,7 +127,8 @@ class Graph:
         """The graph of these nodes alone."""
         kept = set(ids)
         edges = {ends: edge for ends, edge in self.edges.items() if kept.issuperset(ends)}
-        return Graph({node_id: self.nodes[node_id] for node_id in self.nodes if node_id in kept}, edges)
+        films = {node_id: films for node_id, films in self.films.items() if node_id in kept}
+        return Graph({node_id: self.nodes[node_id] for node_id in self.nodes if node_id in kept}, edges, films)
 
 
 def film_node(film_id: str) -> str:
@@ -252,6 +258,7 @@ class _Building:
         if (taken := self.known.taken.get(stamp.outputs.get("training_set", ""))) is not None and taken.left_out:
             facts["left out"] = "; ".join(f"{name} ({reason})" for name, reason in taken.left_out.items())
         read = [] if stamp.stage == "champion" else [self._thing(thing) for thing in self._taught(stamp)]
+        read += self._other_films(stamp) if self.known.part.named else []
         for product in products(stamp):
             made = self.graph.add(Node.of(product, facts))
             for origin in read:
@@ -266,6 +273,15 @@ class _Building:
             if taken is None
             else [thing for thing in read if thing.name in ("gold_labels", "corpus", "text", "voice") or thing.key in taken.films]
         )
+
+    def _other_films(self, stamp: Stamp) -> list[str]:
+        """A node for each artifact of which those of many films were read."""
+        taken, found = self.known.taken.get(stamp.outputs.get("training_set", "")), []
+        for name, versions in of_other_films(stamp, self.known.part).items():
+            films = {film_id: version for film_id, version in versions.items() if taken is None or film_id in taken.films}
+            found.append(self.graph.add(Node(f"{name} of films before {products(stamp)[0].id}", Kind.FILMS, name)))
+            self.graph.films[found[-1]] = films
+        return found
 
     def _thing(self, thing: Thing) -> str:
         """The node of something that was read; sources are nodes by themselves, artifacts get theirs by their stamps."""
@@ -333,7 +349,7 @@ class _Building:
         here = set(self.workspace.film_ids) if asked is None else asked & set(self.workspace.film_ids)
         for film_id in sorted({node.key for node in self.graph.nodes.values() if node.kind is Kind.SOURCE} | here):
             film = self.workspace.find_film(film_id) if film_id in here else None
-            facts = {"today": "no longer in the catalogue"} if film is None else {"title": film.title, "today": film.rights.value}
+            facts = {"today": GONE} if film is None else {"title": film.title, "today": film.rights.value}
             self.graph.add(Node(film_node(film_id), Kind.FILM, "film", film_id, facts=facts))
         for stamp in self.known.present.stamps:
             for source in origins(stamp) if stamp.stage == "film" and stamp.key in here else ():

@@ -6,13 +6,15 @@ of its bytes.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, EVERYTHING, FILM_OUTPUTS, SOURCE, WHOLE_OUTPUTS, Part, Thing
 from assets.lineage import NOT_KNOWN, Graph, Kind, Known, Node, build_graph, film_node, model_node, rater_node, read_known
+from assets.many_films import ManyFilms, read_many
 from assets.workspace import Workspace
 from corpus.contracts import EXPLANATIONS, GOLD_LABELS, PREDICTIONS, UNITS, UTTERANCES, VOTES
 from corpus.datasets.registry import OUTPUTS
@@ -37,12 +39,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where something comes from: its nodes and everything before them."""
+    """Where something comes from: its nodes and everything before them; of films that are told together no nodes, but `films`."""
 
     what: str
     roots: list[str]
     graph: Graph
     notes: list[str]
+    films: ManyFilms | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The whole graph for programs; `unknown` lists the nodes of which nothing is remembered."""
@@ -62,9 +65,36 @@ def read_lineage(home: Home, what: str) -> Lineage:
     Raises:
         FeelmError: there is no such thing.
     """
-    asked = ask(home, what, _part_behind(what))
+    return _behind(ask(home, what, _part_behind(what)), what)
+
+
+def read_lineage_briefly(home: Home, what: str, few: int) -> Lineage:
+    """As `read_lineage`; the films of a model are told together where there are more than a `few`.
+
+    Raises:
+        FeelmError: there is no such thing.
+    """
+    if not what.startswith("model:"):
+        return read_lineage(home, what)
+    asked = ask(home, what, Part(frozenset(), pages=False, named=True))
+    told = _behind(asked, what)
+    films = _films_behind(asked, told.graph)
+    return replace(told, films=films) if films is not None and films.n_films > few else read_lineage(home, what)
+
+
+def _behind(asked: Asked, what: str) -> Lineage:
     behind = asked.graph.part(asked.graph.reached(asked.target.behind, upstream=True))
     return Lineage(what, asked.target.behind, behind, asked.target.notes)
+
+
+def _films_behind(asked: Asked, behind: Graph) -> ManyFilms | None:
+    """The films behind a model; None where something of them was not kept beside it."""
+    version = next(one for one in asked.known.versions if str(one.number) == asked.target.subject)
+    read: dict[str, dict[str, None]] = defaultdict(dict)
+    for node_id, versions in behind.films.items():
+        for film_id, content in versions.items():
+            read[film_id][f"{behind.nodes[node_id].name}@{content}"] = None
+    return read_many(version.folder, {film_id: list(wanted) for film_id, wanted in read.items()}, asked.workspace.rights_today)
 
 
 @dataclass(frozen=True)

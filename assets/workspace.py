@@ -20,11 +20,11 @@ from assets.store.places import evicted
 from corpus.annotations.batches import scan_inbox
 from corpus.annotations.decisions import accepted_folders
 from corpus.films.catalogue.entries import Film
-from corpus.films.catalogue.entry import read_entry, read_ids
+from corpus.films.catalogue.entry import read_entry, read_ids, read_rights
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.store import read_catalogue
 from corpus.paths import Home, content_version, file_digest, write_json, write_text
-from corpus.terms import FeelmError
+from corpus.terms import FeelmError, Rights
 
 ABSENT = "0" * 32
 """Version of an input that is not there."""
@@ -111,6 +111,12 @@ class Workspace:
         """The ids of `films` in order; thousands of entries are not read for them where the file is as Feelm writes it."""
         ids = read_ids(self.home.catalogue)
         return sorted(self.films) if ids is None else ids
+
+    @property
+    def rights_today(self) -> dict[str, Rights]:
+        """What the catalogue says of each film's rights, by id, read as `film_ids` is."""
+        rights = read_rights(self.home.catalogue)
+        return {film_id: film.rights for film_id, film in self.films.items()} if rights is None else rights
 
     def film(self, film_id: str) -> Film:
         """One film of the catalogue; the others are not read for it."""

@@ -204,15 +204,15 @@ def ask_home(what: str, impact: bool) -> dict[str, Any]:
     from rich.console import Console
 
     from assets.impact import read_impact
-    from assets.lineage_targets import read_lineage
-    from orchestration.cli_lineage import impact_tables, lineage_tree
+    from assets.lineage_targets import read_lineage_briefly
+    from orchestration.cli_lineage import SOME, impact_tables, lineage_tree
 
     home, page = Home.from_environment(), io.StringIO()
     registry.records(home)
     gc.freeze()  # as the command does
     began, at = time.time(), time.perf_counter()
     with CpuClock() as clock:
-        told = impact_tables(read_impact(home, what)) if impact else lineage_tree(read_lineage(home, what))
+        told = impact_tables(read_impact(home, what)) if impact else lineage_tree(read_lineage_briefly(home, what, SOME))
         answered = time.perf_counter()
         Console(file=page, width=120).print(told)
     printed = time.perf_counter()

@@ -7,7 +7,7 @@ The tree is for people: films are gathered at its end, what was told once is nam
 import gc
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from assets.impact import Impact, Predicted, Teaching
     from assets.lineage import Edge, Graph, Node
     from assets.lineage_targets import Lineage
+    from assets.many_films import ManyFilms
 
 SHORT = 12
 """Characters of a digest that are shown."""
@@ -48,7 +49,7 @@ def lineage(
 ) -> None:
     """Show what something came from, back to film bytes, rights and raters' files; nothing is guessed."""
     from assets.impact import read_impact
-    from assets.lineage_targets import read_lineage
+    from assets.lineage_targets import read_lineage, read_lineage_briefly
 
     gc.freeze()  # modules are no garbage: to look them through again and again was a third of the time
     home = Home.from_environment()
@@ -56,7 +57,7 @@ def lineage(
         found = read_impact(home, what)
         show(asdict(found), impact_tables(found), as_json)
     else:
-        told = read_lineage(home, what)
+        told = read_lineage(home, what) if as_json else read_lineage_briefly(home, what, SOME)
         show(told.as_json(), lineage_tree(told), as_json)
 
 
@@ -83,7 +84,7 @@ def openlineage(
 
 def lineage_tree(told: "Lineage") -> RenderableType:
     """What was asked about as a tree of its origins, then the films."""
-    printing = _Printing(told.graph)
+    printing = _Printing(told.graph, told.films)
     parts: list[RenderableType] = [printing.tree(root) for root in told.roots]
     if printing.gathered:
         parts.append(printing.films())
@@ -95,6 +96,7 @@ class _Printing:
     """A graph being printed: what was told already, and the films that are told at the end."""
 
     graph: "Graph"
+    together: "ManyFilms | None"
     told: set[str] = field(default_factory=set)
     gathered: dict[str, None] = field(default_factory=dict)
 
@@ -151,38 +153,53 @@ class _Printing:
             branch.add(_counted(raters))
 
     def _gather(self, nodes: "list[Node]") -> Text:
-        films = dict.fromkeys(node.key for node in nodes)
+        films = dict.fromkeys(film_id for node in nodes for film_id in self.graph.films.get(node.id, (node.key,)))
         self.gathered |= films
         names = ", ".join(dict.fromkeys(node.name for node in nodes if node.kind != "film")) or "units"
         return Text(f"{names} of {_many(len(films), 'film')}: told below", style="dim")
 
     def films(self) -> Tree:
         """The films that the trees rest on: one branch each, or where there are many by their rights."""
+        if self.together is not None:
+            return _films_together(self.together.n_films, self.together.code, self.together.alike)
         by_film: dict[str, list[Node]] = defaultdict(list)
         code: dict[str, set[str]] = defaultdict(set)
         for node in self.graph.nodes.values():
             if (film_id := _film_of(node)) in self.gathered:
                 by_film[film_id].append(node)
                 if "code" in node.facts:
-                    code[node.name].add(_short(node.facts["code"]))
-        told = [f"{name} {found.pop() if len(found) == 1 else f'{len(found)} versions'}" for name, found in code.items()]
-        tree = Tree(Text.assemble((_many(len(by_film), "film"), "bold"), f"  code: {', '.join(told)}" if told else ""))
+                    code[node.name].add(node.facts["code"])
         if len(by_film) > SOME:
-            _films_by_rights(tree, by_film)
-        else:
-            for film_id, nodes in by_film.items():
-                _film(tree, film_id, nodes)
+            return _films_together(len(by_film), code, _by_rights(by_film))
+        tree = _films_head(len(by_film), code)
+        for film_id, nodes in by_film.items():
+            _film(tree, film_id, nodes)
         return tree
 
 
-def _films_by_rights(tree: Tree, by_film: "dict[str, list[Node]]") -> None:
-    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for film_id, nodes in by_film.items():
-        facts = _film_facts(nodes)
-        alike[tuple(facts[name] for name in ("rights", "declared use", "today") if name in facts)].append(film_id)
-    for rights, films in alike.items():
-        tree.add(_line(_many(len(films), "film"), [*rights, _some(films)]))
+def _films_head(n_films: int, code: Mapping[str, Iterable[str]]) -> Tree:
+    """How many films, and by which code each artifact of theirs was made."""
+    short = {name: {_short(digest) for digest in digests} for name, digests in code.items()}
+    told = [f"{name} {found.pop() if len(found) == 1 else f'{len(found)} versions'}" for name, found in short.items()]
+    return Tree(Text.assemble((_many(n_films, "film"), "bold"), f"  code: {', '.join(told)}" if told else ""))
+
+
+def _films_together(n_films: int, code: Mapping[str, Iterable[str]], alike: Mapping[tuple[str, str, str], Sequence[str]]) -> Tree:
+    """Many films by rights, declared use and the rights of today, which are told where they differ."""
+    tree = _films_head(n_films, code)
+    for (rights, use, today), films in alike.items():
+        now = [f"today: {today}"] if today not in ("", rights) else []
+        tree.add(_line(_many(len(films), "film"), [rights, use, *now, _some(films)]))
     tree.add(Text("`feelm lineage film:ID` tells each, --json all", style="dim"))
+    return tree
+
+
+def _by_rights(by_film: "dict[str, list[Node]]") -> dict[tuple[str, str, str], list[str]]:
+    alike: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for film_id, nodes in by_film.items():
+        facts = {name: node.facts[name] for node in nodes for name in OF_A_FILM if name in node.facts}
+        alike[facts.get("rights", ""), facts.get("declared use", ""), facts.get("today", "")].append(film_id)
+    return alike
 
 
 def _film(tree: Tree, film_id: str, nodes: "list[Node]") -> None:
@@ -212,7 +229,8 @@ def _film_of(node: "Node") -> str | None:
 
 def _is_gathered(here: "Node", other: "Node") -> bool:
     """Whether `other` is of a film and `here` of none."""
-    return here.kind != "prediction" and other.kind in ("artifact", "film") and _film_of(other) is not None and _film_of(here) is None
+    is_of_film = other.kind == "films" or (other.kind in ("artifact", "film") and _film_of(other) is not None)
+    return here.kind != "prediction" and is_of_film and _film_of(here) is None
 
 
 def _some(names: Iterable[str]) -> str:

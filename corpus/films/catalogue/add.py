@@ -19,6 +19,7 @@ from corpus.dialogue.duplicates import RUN_WORDS, fingerprint, twins_of
 from corpus.dialogue.language import base_code, guess_language
 from corpus.dialogue.subtitles.read import read_subtitles
 from corpus.films.catalogue.entries import Film, film_from_entry, year_of
+from corpus.films.catalogue.entry import put_entry
 from corpus.films.catalogue.measure import Measured, measure
 from corpus.films.catalogue.names import (
     SCREENPLAY_SUFFIXES,
@@ -31,7 +32,7 @@ from corpus.films.catalogue.names import (
 )
 from corpus.films.catalogue.reading import CatalogueError, choice, load_yaml
 from corpus.films.catalogue.sources import Source
-from corpus.films.catalogue.store import MOST_KEPT, locked, read_catalogue, write_catalogue
+from corpus.films.catalogue.store import MOST_KEPT, locked, read_catalogue
 from corpus.paths import Home, file_digest
 from corpus.terms import DeclaredUse, FeelmError, Rights, check_film_id
 
@@ -244,7 +245,7 @@ def _enter(catalogue: Path, candidate: _Candidate) -> Addition:
         if known is None or known.subtitles != film.subtitles or known.series != film.series:
             _check_dialogue(film, films.values(), Home(catalogue.resolve().parent).chunks)
         if film != known:
-            write_catalogue(catalogue, [*films.values(), film])
+            put_entry(catalogue, film, films.values())
     return Addition(film, candidate.measured, tuple(_warnings(film, candidate.measured)))
 
 

@@ -1,4 +1,4 @@
-"""One film of a large catalogue without reading the others, and the ids of all without reading any.
+"""One film of a large catalogue without reading or writing the others, and the ids of all without reading any.
 
 Every step of a film's run is a process of its own, and ten thousand entries take seconds to parse: where the catalogue is set as
 `write_catalogue` sets it, the film's own lines are found by their first one. Where it is set otherwise, it is to be read as a whole.
@@ -7,16 +7,20 @@ Every step of a film's run is a process of its own, and ten thousand entries tak
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from yaml import SafeLoader
 
 from corpus.films.catalogue.entries import Film, film_from_entry, film_list
 from corpus.films.catalogue.reading import parse_yaml, yaml_text
-from corpus.films.catalogue.store import FIRST_ENTRY, HEAD
-from corpus.terms import FeelmError
+from corpus.films.catalogue.store import FILMS, HEAD, is_written, write_catalogue, written
+from corpus.paths import write_text
+from corpus.terms import FeelmError, Rights
 
 _ID = re.compile(r"^- id: ([a-z0-9_-]+)$", re.MULTILINE)
+
+_RIGHTS = re.compile(r"^  rights: *(.*?) *$", re.MULTILINE)
 
 
 def read_ids(catalogue: Path) -> list[str] | None:
@@ -25,9 +29,20 @@ def read_ids(catalogue: Path) -> list[str] | None:
         return []
     content = yaml_text(catalogue)
     ids = _ID.findall(content)
-    if not _is_written(content) or content.count("\n- ") != len(ids) or len(set(ids)) != len(ids):
+    if not is_written(content) or content.count("\n- ") != len(ids) or len(set(ids)) != len(ids):
         return None
     return sorted(ids) if all(map(_is_text, ids)) else None
+
+
+def read_rights(catalogue: Path) -> dict[str, Rights] | None:
+    """Rights by film id, as `read_catalogue` finds them; None where the whole has to be read."""
+    if (ids := read_ids(catalogue)) is None:
+        return None
+    entries = yaml_text(catalogue).split("\n- id: ")[1:]
+    found = {entry.partition("\n")[0]: _RIGHTS.findall(entry) for entry in entries}
+    rights = {one.value: one for one in Rights}
+    is_plain = all(len(words) == 1 and words[0] in rights for words in found.values())
+    return {film_id: rights[found[film_id][0]] for film_id in ids} if is_plain else None
 
 
 def _is_text(word: str) -> bool:
@@ -35,17 +50,12 @@ def _is_text(word: str) -> bool:
     return not any(pattern.match(word) for _, pattern in SafeLoader.yaml_implicit_resolvers.get(word[0], ()))
 
 
-def _is_written(content: str) -> bool:
-    """Whether it is set as `write_catalogue` sets it, and one document."""
-    return content.startswith(HEAD + FIRST_ENTRY) and "\n..." not in content and "\n---" not in content
-
-
 def read_entry(catalogue: Path, film_id: str) -> Film | None:
     """The film as `read_catalogue` reads it; None where the whole has to be read, which tells what is wrong if anything is."""
     if not catalogue.exists():
         return None
     content, mark = yaml_text(catalogue), f"\n- id: {film_id}\n"
-    if not _is_written(content) or content.count(mark) != 1:
+    if not is_written(content) or content.count(mark) != 1:
         return None
     lines = content[content.index(mark) + 1 :].partition("\n- ")[0]
     try:
@@ -53,3 +63,17 @@ def read_entry(catalogue: Path, film_id: str) -> Film | None:
         return film_from_entry(own, catalogue.resolve().parent, "an entry", None)
     except (FeelmError, ValueError):
         return None
+
+
+def put_entry(catalogue: Path, film: Film, films: Iterable[Film]) -> None:
+    """Write the film into the catalogue that holds `films`: in its place by id, or in that of the entry of its id; the others stay as they
+    stand. A catalogue that is set otherwise is written as a whole.
+    """
+    ids = read_ids(catalogue)
+    if not ids or not _is_text(film.film_id):
+        others = (other for other in films if other.film_id != film.film_id)
+        return write_catalogue(catalogue, [*others, film])
+    content = yaml_text(catalogue)
+    entries = [f"- {entry}\n" for entry in content.removeprefix(HEAD + FILMS + "- ").removesuffix("\n").split("\n- ")]
+    by_id = dict(zip(_ID.findall(content), entries, strict=True)) | {film.film_id: written(film, catalogue.resolve().parent)}
+    write_text(catalogue, HEAD + FILMS + "".join(by_id[film_id] for film_id in sorted(by_id)))

@@ -26,7 +26,7 @@ from corpus.terms import FeelmError
 HEAD, FILMS = f"version: {SCHEMA_VERSION}", "\nfilms:\n"
 FIRST_ENTRY = f"{FILMS}- "
 MOST_KEPT = 16_384
-"""Films whose entries are kept as they were read and as they are written."""
+"""Films whose entries are kept as they were read."""
 
 SOURCE_NAMES = ("subtitles", "screenplay")
 OF_THE_COLLECTION = ("sources", "arc", "arc_notes", "characters", "culture")
@@ -79,13 +79,17 @@ def _by_entry(content: str, folder: Path, store: Path | None) -> list[Film] | No
 
     None where it is set otherwise, or anything in it is wrong: read as a whole, it tells what.
     """
-    head, begins, entries = content.partition(FIRST_ENTRY)
-    if not begins or head != HEAD or "\n..." in content or "\n---" in content:  # one of several documents
+    if not is_written(content):
         return None
     try:
-        return [_film_of(f"- {entry}", folder, store) for entry in entries.split("\n- ")]
+        return [_film_of(f"- {entry}", folder, store) for entry in content.removeprefix(HEAD + FIRST_ENTRY).split("\n- ")]
     except (FeelmError, ValueError):
         return None
+
+
+def is_written(content: str) -> bool:
+    """Whether a catalogue with films is set as `write_catalogue` sets it, and one document."""
+    return content.startswith(HEAD + FIRST_ENTRY) and "\n..." not in content and "\n---" not in content
 
 
 @lru_cache(maxsize=MOST_KEPT)
@@ -98,13 +102,12 @@ def _film_of(entry: str, folder: Path, store: Path | None) -> Film:
 def write_catalogue(path: Path, films: Iterable[Film]) -> None:
     """Write `films.yaml` atomically, in order of id."""
     folder = path.resolve().parent
-    entries = [_written(film, folder) for film in sorted(films, key=lambda film: film.film_id)]
+    entries = [written(film, folder) for film in sorted(films, key=lambda film: film.film_id)]
     write_text(path, HEAD + (FILMS + "".join(entries) if entries else "\nfilms: []\n"))
 
 
-@lru_cache(maxsize=MOST_KEPT)
-def _written(film: Film, folder: Path) -> str:
-    """A film as it stands in the list: a thousand take half a second, and one more film changes none of the others."""
+def written(film: Film, folder: Path) -> str:
+    """A film as it stands in the list of a catalogue in `folder`: a list of one."""
     return dump_yaml([film_entry(film, folder)])
 
 

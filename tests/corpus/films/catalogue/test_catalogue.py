@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from corpus.films.catalogue import entry, store
 from corpus.films.catalogue.add import add_film
 from corpus.films.catalogue.entries import ArcNote, Character, Film, film_entry
-from corpus.films.catalogue.entry import read_entry, read_ids
+from corpus.films.catalogue.entry import put_entry, read_entry, read_ids, read_rights
 from corpus.films.catalogue.reading import CatalogueError, dump_yaml, parse_yaml
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.films.catalogue.sources import Source
@@ -142,6 +142,30 @@ def test_ids_are_found_without_reading_the_films(tmp_path_factory: pytest.TempPa
     quoted = [film_id for film_id in film_ids if yaml.safe_load(film_id) != film_id]
     whole = [film.film_id for film in read_catalogue(path)]
     assert read_ids(path) == (None if quoted or not film_ids else whole)
+    assert read_rights(path) == (None if quoted or not film_ids else dict.fromkeys(whole, Rights.UNKNOWN))
+
+
+@given(film_ids=st.lists(IDS, max_size=4, unique=True), more=IDS, title=WORDS)
+def test_a_film_is_put_into_its_place_as_though_all_were_written(
+    tmp_path_factory: pytest.TempPathFactory, film_ids: list[str], more: str, title: str
+) -> None:
+    folder = tmp_path_factory.mktemp("put")
+    films = [Film(film_id, title, folder / "video.mp4") for film_id in film_ids]
+    one, path = Film(more, f"{title} anew", folder / "other.mp4"), folder / "films.yaml"
+    write_catalogue(path, films)
+    put_entry(path, one, films)
+    put = path.read_text()
+    write_catalogue(path, [*(film for film in films if film.film_id != more), one])
+    assert put == path.read_text()
+
+
+def test_what_people_wrote_beside_other_films_stays_when_one_is_put_in(tmp_path: Path) -> None:
+    path = tmp_path / "films.yaml"
+    noted = "- id: b\n  title: Bee\n  video: 'b.mp4' # asked Ann\n"
+    path.write_text(f"version: 1\nfilms:\n- id: a\n  title: Oh\n  video: a.mp4\n{noted}")
+    put_entry(path, Film("a", "Ah", tmp_path / "a.mp4"), read_catalogue(path))
+    assert noted in path.read_text()
+    assert [film.title for film in read_catalogue(path)] == ["Ah", "Bee"]
 
 
 def test_one_film_is_read_without_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
