@@ -153,8 +153,9 @@ def _of_every_film(workspace: Workspace, names: tuple[str, ...]) -> dict[str, st
 
 
 def _film_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
-    facts = dataclasses.asdict(workspace.film(film_id))
-    entry = json.dumps({name: value for name, value in facts.items() if name not in OF_THE_COLLECTION}, sort_keys=True, default=str)
+    film = workspace.film(film_id)
+    facts = {field.name: getattr(film, field.name) for field in dataclasses.fields(film) if field.name not in OF_THE_COLLECTION}
+    entry = json.dumps(facts, sort_keys=True, default=str)
     sources = {kind: workspace.source_path(film_id, kind) for kind in ("video", "subtitles", "screenplay")}
     versions = {kind: workspace.versions.of_source(path) for kind, path in sources.items() if path}
     return {"entry": hashlib.md5(entry.encode(), usedforsecurity=False).hexdigest(), **versions}

@@ -13,20 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assets.chain import MADE_BY, STAGES, Scope, Stage, is_fresh, needs_of, output_path
+from assets.chain import MADE_BY, STAGES, Scope, needs_of, output_path
 from assets.stamps import Facts, Told, entries, facts_of, read_told
-from assets.workspace import ABSENT, Versions, Workspace
+from assets.workspace import ABSENT, Versions, Workspace, stamp_digest
 from corpus.dialogue.recognise import recogniser
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home
-
-
-@dataclass(frozen=True)
-class _Stamped:
-    """What a stamp tells, and the versions of its outputs by their paths."""
-
-    told: Told
-    versions: dict[Path, str]
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,7 @@ class _Judged:
 class _Recorded(Versions):
     """Versions of artifacts as stamped; of all else by content."""
 
-    stamps: Mapping[str, Mapping[str, _Stamped]] = field(default_factory=dict)
+    stamps: Mapping[str, Mapping[str, Told]] = field(default_factory=dict)
     """By link and key."""
 
     others: Mapping[Path, str] = field(default_factory=dict)
@@ -57,21 +49,26 @@ class _Recorded(Versions):
 
     def of(self, path: Path) -> str:
         """The recorded version; `ABSENT` when nothing is there, by content where no stage made it."""
-        stamp = self.stamps.get(_FILM_LINKS.get(path.parent.name, ""), {}).get(path.name)
-        version = stamp.versions.get(path) if stamp else self.others.get(path)
+        version = self._of_film(path) or self.others.get(path)
         if version is None:
             return super().of(path)
         return version if path.exists() else self.of_evicted(path)
 
+    def _of_film(self, path: Path) -> str | None:
+        """Of a film's artifact, which lies in the folder of all of its name."""
+        folder = path.parent
+        told = self.stamps.get(_FILM_LINKS.get(folder.name, ""), {}).get(path.name)
+        return told.outputs.get(folder.name) if told is not None and folder.parent == self.home.data else None
+
     def of_stamp(self, path: Path) -> str:
         """As it was when this process looked."""
         stage, name = path.parent.name, path.stem
-        stamp = self.stamps[stage].get("" if STAGES[stage].scope is Scope.WHOLE else name)
-        return stamp.told.digest if stamp else ABSENT
+        told = self.stamps[stage].get("" if STAGES[stage].scope is Scope.WHOLE else name)
+        return told.digest if told is not None else ABSENT
 
 
 _FILM_LINKS = {output: link for output, link in MADE_BY.items() if STAGES[link].scope is Scope.FILM}
-_STAMPS: dict[Path, dict[str, dict[str, _Stamped]]] = {}
+_STAMPS: dict[Path, dict[str, dict[str, Told]]] = {}
 _JUDGED: dict[tuple[object, ...], dict[str, _Judged]] = {}
 """By home (and links) what this process saw last: nothing rests on it but the time that a look takes."""
 
@@ -79,25 +76,17 @@ _JUDGED: dict[tuple[object, ...], dict[str, _Judged]] = {}
 def recorded(home: Home) -> Workspace:
     """A view of the home whose artifacts have the versions in their stamps."""
     workspace, before = Workspace(home), _STAMPS.get(home.root, {})
-    found = {link: _stamps(workspace, stage, before.get(link)) for link, stage in STAGES.items()}
+    found = {link: read_told(home, stage, before.get(link)) for link, stage in STAGES.items()}
     _STAMPS[home.root] = found
     of_films = set(_FILM_LINKS.values())
-    others = {path: version for link in found.keys() - of_films for one in found[link].values() for path, version in one.versions.items()}
+    others = {
+        output_path(workspace, STAGES[link], output, key): version
+        for link in found.keys() - of_films
+        for key, told in found[link].items()
+        for output, version in told.outputs.items()
+    }
     workspace.versions = _Recorded(home, stamps=found, others=others)
     return workspace
-
-
-def _stamps(workspace: Workspace, stage: Stage, before: Mapping[str, _Stamped] | None) -> dict[str, _Stamped]:
-    """By key the stamps of a link; those that this process saw before are the same objects."""
-    told = read_told(workspace.home, stage, None if before is None else {key: one.told for key, one in before.items()})
-    return {
-        key: known if (known := (before or {}).get(key)) and known.told is one else _stamped(workspace, stage, key, one)
-        for key, one in told.items()
-    }
-
-
-def _stamped(workspace: Workspace, stage: Stage, key: str, told: Told) -> _Stamped:
-    return _Stamped(told, {output_path(workspace, stage, output, key): version for output, version in told.outputs.items()})
 
 
 def has_stamp(view: Workspace, link: str, key: str) -> bool:
@@ -132,7 +121,7 @@ def _film_facts(view: Workspace, links: Sequence[str], film_ids: Sequence[str]) 
     folders = [{entry.name for entry in entries(view.home.artifact(out))} for link in links for out in STAGES[link].outputs]
     for film_id in film_ids:
         film = view.film(film_id)
-        of_stamps = [stamp.told.facts if (stamp := of_link.get(film_id)) else None for of_link in stamps]
+        of_stamps = [told.facts if (told := of_link.get(film_id)) else None for of_link in stamps]
         yield film_id, (film, *_of_files(film), *of_stamps, *(film_id in folder for folder in folders))
 
 
@@ -149,8 +138,18 @@ def _of_file(path: Path) -> Facts | None:
 
 def first_stale(view: Workspace, links: Sequence[str], key: str = "") -> Stale | None:
     """The first of the links, in the order in which they run, that is stale for a key; None where all stand."""
-    link = next((name for name in links if not is_fresh(view, name, key)), None)
+    link = next((name for name in links if not _is_fresh(view, name, key)), None)
     if link is None:
         return None
     needs = json.dumps(needs_of(view, link, key), sort_keys=True, default=str)
     return Stale(link, hashlib.sha256(f"{link} {key} {needs}".encode()).hexdigest()[:32])
+
+
+def _is_fresh(view: Workspace, name: str, key: str) -> bool:
+    """As `is_fresh` finds it, by the digest of the stamp, which itself is not read."""
+    assert isinstance(view.versions, _Recorded)
+    stage, told = STAGES[name], view.versions.stamps[name].get(key)
+    if told is None:
+        return False
+    outputs = {output: view.versions.of(output_path(view, stage, output, key)) for output in stage.outputs}
+    return told.digest == stamp_digest({**needs_of(view, name, key), "outputs": outputs})

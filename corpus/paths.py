@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from corpus.terms import check_film_id
@@ -31,7 +32,7 @@ class Home:
         """FEELM_HOME, else `.feelm` in the current directory."""
         return cls(Path(os.environ.get("FEELM_HOME", ".feelm")).resolve())
 
-    @property
+    @cached_property
     def data(self) -> Path:
         """Every versioned artifact."""
         return self.root / "data"
@@ -87,7 +88,7 @@ class Home:
 
     def artifact(self, name: str, film_id: str | None = None) -> Path:
         """Folder of the artifact `name`, of one film where it is per film: all of one kind lie together, as one DVC dependency."""
-        return self.data / name / check_film_id(film_id) if film_id is not None else self.data / name
+        return self.data.joinpath(name, check_film_id(film_id)) if film_id is not None else self.data / name
 
     def batch(self, batch_id: str) -> Path:
         """Folder of one annotation batch (batch ids follow the rule of film ids)."""
