@@ -84,11 +84,11 @@ EVERYTHING = Part()
 def read_stamps(home: Home, part: Part = EVERYTHING) -> Iterator[Stamp]:
     """The last finished run of every link, those of films, batches and corpora that are gone included; in the order of the chain."""
     for name, stage in STAGES.items():
-        folder = home.root / "stamps" / name
+        folder = home.stamp(name).parent
         if part.films is None or stage.scope is not Scope.FILM or (part.pages and name == PAGE):
             paths = sorted(folder.glob("*.json"))
         else:
-            paths = [path for film_id in sorted(part.films) if (path := folder / f"{film_id}.json").is_file()]
+            paths = [path for film_id in sorted(part.films) if (path := home.stamp(name, film_id)).is_file()]
         for path in paths:
             raw = json.loads(path.read_bytes())
             key = "" if stage.scope is Scope.WHOLE else path.stem

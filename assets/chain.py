@@ -277,7 +277,7 @@ def _recorded_stamps(workspace: Workspace) -> str:
     told = hashlib.md5(usedforsecurity=False)
     for name in RECORDED:
         for key in keys_of(workspace, STAGES[name]):
-            told.update(f"{name}@{key}={workspace.versions.of_stamp(_stamp_path(workspace, STAGES[name], key))}\n".encode())
+            told.update(f"{name}@{key}={workspace.versions.of_stamp(name, key)}\n".encode())
     return told.hexdigest()
 
 
@@ -644,10 +644,6 @@ def keys_of(workspace: Workspace, stage: Stage) -> list[str]:
             return [""]
 
 
-def _stamp_path(workspace: Workspace, stage: Stage, key: str) -> Path:
-    return workspace.home.root / "stamps" / stage.name / f"{key or 'all'}.json"
-
-
 def needs_of(workspace: Workspace, name: str, key: str = "") -> dict[str, Any]:
     """What a link is made of: the versions of its code and inputs, and the settings that it reads."""
     stage = STAGES[name]
@@ -657,7 +653,7 @@ def needs_of(workspace: Workspace, name: str, key: str = "") -> dict[str, Any]:
 
 def read_stamp(workspace: Workspace, name: str, key: str = "") -> dict[str, Any] | None:
     """What the last finished run of a stage left, None before the first."""
-    path = _stamp_path(workspace, STAGES[name], key)
+    path = workspace.home.stamp(name, key)
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
@@ -669,7 +665,7 @@ def claim(workspace: Workspace, name: str, key: str, dagster_run: str) -> StageR
     assert stamp is not None
     if stamp["dagster_run"] != AHEAD:
         return StageRun(name, key, None, stamp["outputs"], 0.0, 0.0, 0, computed=False)
-    write_json(_stamp_path(workspace, STAGES[name], key), {**stamp, "dagster_run": dagster_run})
+    write_json(workspace.home.stamp(name, key), {**stamp, "dagster_run": dagster_run})
     return StageRun(name, key, None, stamp["outputs"], **stamp["cost"])
 
 
@@ -760,7 +756,7 @@ def run_stage(workspace: Workspace, name: str, key: str = "", dagster_run: str |
         versions = {output: workspace.versions.of(target) for output, target in targets.items()}
         written = sum(path.stat().st_size for target in targets.values() for path in target.rglob("*") if path.is_file())
         cost = {**meter.spent(), "written_bytes": written, "resumed": bool(found)}
-        write_json(_stamp_path(workspace, stage, key), {**needs, "outputs": versions, "cost": cost, "dagster_run": dagster_run})
+        write_json(workspace.home.stamp(name, key), {**needs, "outputs": versions, "cost": cost, "dagster_run": dagster_run})
     settle(workspace, name, key, {target: versions[output] for output, target in targets.items()})
     return StageRun(name, key, summary, versions, **cost)
 

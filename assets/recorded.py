@@ -60,10 +60,9 @@ class _Recorded(Versions):
         told = self.stamps.get(_FILM_LINKS.get(folder.name, ""), {}).get(path.name)
         return told.outputs.get(folder.name) if told is not None and folder.parent == self.home.data else None
 
-    def of_stamp(self, path: Path) -> str:
+    def of_stamp(self, stage: str, key: str) -> str:
         """As it was when this process looked."""
-        stage, name = path.parent.name, path.stem
-        told = self.stamps[stage].get("" if STAGES[stage].scope is Scope.WHOLE else name)
+        told = self.stamps[stage].get(key)
         return told.digest if told is not None else ABSENT
 
 

@@ -40,7 +40,7 @@ def read_told(home: Home, stage: Stage, before: Mapping[str, Told] | None = None
     """By key ('' for the whole) what the stamps of a link tell; `before` is what this process saw last, if it did."""
     known = _kept(home, stage.name) if before is None else before
     found, n_read = {}, 0
-    for entry in entries(home.root / "stamps" / stage.name):
+    for entry in entries(home.stamp(stage.name).parent):
         if not entry.name.endswith(".json"):
             continue
         key, facts = "" if stage.scope is Scope.WHOLE else entry.name.removesuffix(".json"), facts_of(entry.stat())

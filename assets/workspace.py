@@ -61,8 +61,9 @@ class Versions:
         """The path was written: compute again when asked."""
         self._known.pop(path, None)
 
-    def of_stamp(self, path: Path) -> str:
+    def of_stamp(self, stage: str, key: str) -> str:
         """Digest of what a stamp says was made of what, whatever it cost and in which run; `ABSENT` before the stage's first run."""
+        path = self.home.stamp(stage, key)
         return stamp_digest(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ABSENT
 
     def of_source(self, path: Path) -> str:

@@ -77,7 +77,7 @@ def _work_through(home: Home, links: Sequence[str]) -> None:
                 stage.build(workspace, film_id, outs)
             versions = {output: workspace.versions.of(out) for output, out in outs.items()}
             stamp = {**needs, "outputs": versions, "cost": COST, "dagster_run": None}
-            write_json(home.root / "stamps" / link / f"{film_id}.json", stamp)
+            write_json(home.stamp(link, film_id), stamp)
 
 
 def _copy_units(home: Home, source: str, target: str) -> None:

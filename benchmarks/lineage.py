@@ -137,7 +137,7 @@ def _stamp_decision(workspace: Workspace) -> None:
     version = workspace.versions.of(output_path(workspace, stage, "annotation_decisions", "first"))
     needs = {"code": stage.code_version, "inputs": stage.inputs(workspace, "first"), "params": {}}
     told = {**needs, "outputs": {"annotation_decisions": version}, "cost": {"wall_s": 0.0, "cpu_s": 0.0}, "dagster_run": RUN.format(0)}
-    write_json(workspace.home.root / "stamps" / stage.name / "first.json", told)
+    write_json(workspace.home.stamp(stage.name, "first"), told)
 
 
 def _teach(workspace: Workspace) -> None:

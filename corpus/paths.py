@@ -76,6 +76,10 @@ class Home:
         """What a stage that was killed leaves behind to go on from."""
         return self.root / "cache" / "unfinished" / stage / (key or "all")
 
+    def stamp(self, stage: str, key: str = "") -> Path:
+        """What the last finished run of a stage noted, for a film, a batch, a corpus or ('') the whole."""
+        return self.root / "stamps" / stage / f"{key or 'all'}.json"
+
     @property
     def dagster(self) -> Path:
         """DAGSTER_HOME."""

@@ -92,7 +92,7 @@ def test_an_older_model_keeps_the_films_and_rights_of_its_time(told: Workspace) 
 
 def test_what_has_no_stamp_is_said_to_be_unknown(told: Workspace, tmp_path: Path) -> None:
     copy = another(told, tmp_path)
-    (copy.home.root / "stamps" / "annotations" / "all.json").unlink()
+    copy.home.stamp("annotations").unlink()
     for record in registry.records(copy.home):
         shutil.rmtree(registry.version_folder(copy.home, record.registered) / HISTORY_PART)
     graph = behind(copy, "model:champion")

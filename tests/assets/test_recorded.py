@@ -74,7 +74,7 @@ ALTERATIONS: dict[str, tuple[Callable[[Home], object], str]] = {
     "another title": (lambda home: _change_entry(home, title="another"), "film"),
     "a screenplay": (_add_screenplay, "film"),
     "an upstream that came out otherwise": (_scan_anew, "dialogue"),
-    "a stamp that is gone": (lambda home: (home.root / "stamps" / "scenes" / f"{FILM}.json").unlink(), "scenes"),
+    "a stamp that is gone": (lambda home: home.stamp("scenes", FILM).unlink(), "scenes"),
     "an output that is gone": (lambda home: shutil.rmtree(home.artifact("text_features", FILM)), "text_features"),
 }
 

@@ -58,10 +58,10 @@ def test_another_process_opens_no_stamp_that_one_has_read(home: Home, opened: li
 def test_a_stamp_that_was_written_since_is_read_and_one_that_is_gone_tells_nothing(home: Home, opened: list[str]) -> None:
     read_told(home, LINK)
     opened.clear()
-    path = home.root / "stamps" / "film" / "film-001.json"
+    path = home.stamp("film", "film-001")
     stamp = json.loads(path.read_text())
     write_json(path, {**stamp, "cost": {**stamp["cost"], "wall_s": 7.5}})
-    (home.root / "stamps" / "film" / "film-002.json").unlink()
+    home.stamp("film", "film-002").unlink()
     assert told(home) == as_stamped(home) and told(home)["film-001"][2] == 7.5
     assert set(opened) == {"film-001"}
 

@@ -66,7 +66,7 @@ def stamped(workspace: Workspace, name: str, key: str = "") -> None:
     outputs = {output: workspace.versions.of(output_path(workspace, stage, output, key)) for output in stage.outputs}
     params = {section: workspace.params.raw[section] for section in stage.sections}
     needs = {"code": stage.code_version, "inputs": stage.inputs(workspace, key), "params": params}
-    path = workspace.home.root / "stamps" / name / f"{key or 'all'}.json"
+    path = workspace.home.stamp(name, key)
     write_json(path, {**needs, "outputs": outputs, "cost": {"wall_s": 1.0, "cpu_s": 1.0, "written_bytes": 1}})
 
 

@@ -46,7 +46,7 @@ def stamp(home: Home, name: str, key: str, spent: dict[str, Any]) -> None:
         write_json(folders["shots"] / "stream.json", {"duration_ms": LENGTHS[key] * 60_000})
     outputs = {output: workspace.versions.of(folder) for output, folder in folders.items()}
     told = {**needs_of(workspace, name, key), "outputs": outputs, "cost": spent, "dagster_run": None}
-    write_json(home.root / "stamps" / name / f"{key or 'all'}.json", told)
+    write_json(home.stamp(name, key), told)
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_other_lengths_than_were_measured_are_told(home: Home) -> None:
 def test_too_few_measured_films_are_an_error_that_says_what_to_run(home: Home) -> None:
     for film_id in ("c", "d", "e", "f"):
         for name in FILM_LINKS:
-            (home.root / "stamps" / name / f"{film_id}.json").unlink()
+            home.stamp(name, film_id).unlink()
     with pytest.raises(FeelmError, match=r"cost of 2 films is known here, and 3 are needed.*`feelm run`"):
         plan("--films", "10", "--hours", "5")
 
