@@ -36,6 +36,9 @@ from corpus.terms import FeelmError
 
 CARD_TEMPLATES = ("pages/templates/base.html", "pages/templates/card.html", "pages/style.css")
 FEATURES = ("face_features", "voice_features", "text_features", "scene_features")
+SHOWN = ("film", "shots", "scenes", "film_report")
+"""What the page of the whole reads of every film."""
+
 LEARNING = ("training_set", "emotion_model", "validation_report")
 """Links that read the features of all films, whichever inputs they name."""
 
@@ -239,7 +242,7 @@ def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     of, batch = workspace.versions.of, workspace.home.batch
     whole = _of_whole("annotations", "gold_labels", "validation_report", "dataset_card", "model_card", "champion")(workspace, _)
     decisions = {f"decision/{one.batch_id}": of(decision_folder(batch(one.batch_id))) for one in read_decisions(workspace.home)}
-    return {**whole, **decisions, **_of_every_film(workspace, ("film", "shots", "scenes", "film_report"))}
+    return {**whole, **decisions, **_of_every_film(workspace, SHOWN)}
 
 
 def _validation_inputs(workspace: Workspace, _: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,11 +72,11 @@ _JUDGED: dict[tuple[object, ...], dict[str, _Judged]] = {}
 """By home (and links) what this process saw last: nothing rests on it but the time that a look takes."""
 
 
-def recorded(home: Home) -> Workspace:
-    """A view of the home whose artifacts have the versions in their stamps."""
+def recorded(home: Home, links: Collection[str] = tuple(STAGES)) -> Workspace:
+    """A view of the home in which what these links made has the version in its stamp, and all else that of its content."""
     workspace, before = Workspace(home), _STAMPS.get(home.root, {})
-    found = {link: read_told(home, stage, before.get(link)) for link, stage in STAGES.items()}
-    _STAMPS[home.root] = found
+    found = {link: read_told(home, STAGES[link], before.get(link)) for link in links}
+    _STAMPS[home.root] = {**before, **found}
     of_films = set(_FILM_LINKS.values())
     others = {
         output_path(workspace, STAGES[link], output, key): version

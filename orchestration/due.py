@@ -4,14 +4,15 @@ A link is due when it is stale by content (`assets.chain.why_stale`), or when Da
 follows from a link is known only once it is made, since its output may come out the same.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from assets.chain import STAGES, Cause, Reason, Scope, Stage, read_stamp, why_stale
+from assets.chain import MADE_BY, SHOWN, STAGES, Cause, Reason, Scope, Stage, read_stamp, why_stale
+from assets.recorded import recorded
 from assets.telling import asset_of
 from assets.workspace import Workspace
 from corpus.datasets.registry import CORPORA
@@ -93,6 +94,13 @@ def phases(
         yield "report", [(("report",), "")]
 
 
+def judged_by(workspace: Workspace, phase: str, whole: bool) -> Workspace:
+    """The view by which a phase is judged. Who asks for single films has not all the others hashed for the page of the whole: for it they
+    are taken as their stamps tell.
+    """
+    return workspace if whole or phase != "report" else recorded(workspace.home, {MADE_BY[name] for name in SHOWN})
+
+
 def unsound_films(workspace: Workspace, instance: dg.DagsterInstance | None) -> list[str]:
     """Films that would teach although a blocking check of theirs fails, in whatever run that was, each with the check."""
     units = {film_id: workspace.home.artifact("scenes", film_id) / "units.parquet" for film_id in workspace.film_ids}
@@ -164,19 +172,17 @@ def plan(workspace: Workspace, film_ids: Sequence[str] | None = None) -> Plan:
 
 
 def _plan(workspace: Workspace, instance: dg.DagsterInstance | None, here: Sequence[str], whole: bool, waiting: dict[str, str]) -> Plan:
-    found = list(_due(workspace, instance, here, phases(workspace, instance, here, whole)))
+    found = list(_due(workspace, instance, here, whole))
     due, unsound = tuple(one for one in found if one.links), unsound_films(workspace, instance) if whole else []
     return Plan(due, len(found) - len(due), waiting, failing_words(unsound) if unsound else None)
 
 
-def _due(
-    workspace: Workspace, instance: dg.DagsterInstance | None, film_ids: Sequence[str], asked: Iterable[tuple[str, list[Row]]]
-) -> Iterator[Due]:
+def _due(workspace: Workspace, instance: dg.DagsterInstance | None, film_ids: Sequence[str], whole: bool) -> Iterator[Due]:
     failing = failing_checks(instance, film_ids) if instance is not None else {}
-    for phase, rows in asked:
-        known, again = Known(instance, rows), failing if phase == "films" else {}
+    for phase, rows in phases(workspace, instance, film_ids, whole):
+        known, again, view = Known(instance, rows), failing if phase == "films" else {}, judged_by(workspace, phase, whole)
         for names, key in rows:
-            links = tuple(link for name in names for link in due_links(workspace, known, name, key))
+            links = tuple(link for name in names for link in due_links(view, known, name, key))
             if key in again and not links:
                 links = (DueLink(LINK_OF[again[key].partition(":")[0]], State.FAILING, ()),)
             yield Due(phase, key, links, _last_failure(instance, names[0], key) if links and instance else ())

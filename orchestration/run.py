@@ -21,7 +21,7 @@ from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
 from corpus.terms import FeelmError
 from orchestration.ahead import readiness
-from orchestration.due import PARTITIONED, Known, Row, assets_of, due_links, phases, unsound_films
+from orchestration.due import PARTITIONED, Known, Row, assets_of, due_links, judged_by, phases, unsound_films
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 from orchestration.launching import failing_checks
@@ -66,7 +66,7 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
     if not wanted or (film_ids is not None and waiting):
         raise FeelmError("; ".join(waiting.values()))
     with _single_flight(workspace), _instance(workspace) as instance:
-        pass_ = _Pass(workspace, instance, workers, progress or (lambda *_: None), RunReport(waiting=waiting))
+        pass_ = _Pass(workspace, instance, film_ids is None, workers, progress or (lambda *_: None), RunReport(waiting=waiting))
         failing = failing_checks(instance, wanted)
         for name, rows in phases(workspace, instance, wanted, whole=film_ids is None):
             sound = [row for row in rows if name != "film pages" or f"films {row[1]}" not in pass_.report.failures]
@@ -84,14 +84,15 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
 class _Pass:
     workspace: Workspace
     instance: dg.DagsterInstance
+    whole: bool
     workers: int
     progress: Progress
     report: RunReport = field(default_factory=RunReport)
 
     def phase(self, name: str, rows: list[Row], again: Collection[str] = ()) -> None:
         """Run what is due of the given rows; the keys in `again` are gone through whole, so that they are checked anew."""
-        known = Known(self.instance, rows)
-        planned = [self._job(known, names, key, key in again) for names, key in rows]
+        known, view = Known(self.instance, rows), judged_by(self.workspace, name, self.whole)
+        planned = [_job(view, known, names, key, key in again) for names, key in rows]
         jobs = [job for job in planned if job is not None]
         self.report.fresh += len(planned) - len(jobs)
         self.report.computed += len(jobs)
@@ -102,14 +103,6 @@ class _Pass:
             self.progress(name, done, len(jobs))
         if jobs:
             self.workspace.refresh()
-
-    def _job(self, known: Known, names: tuple[str, ...], key: str, again: bool) -> Job | None:
-        stale = (index for index, name in enumerate(names) if next(due_links(self.workspace, known, name, key), None))
-        due = 0 if again else next(stale, None)
-        if due is None:
-            return None
-        assets = tuple(asset for name in names[due:] for asset in assets_of(STAGES[name], key).values())
-        return Job(assets, key if STAGES[names[0]].scope in PARTITIONED else "")
 
     def note_refused(self) -> None:
         """Tell the batches in quarantine, and those that were rejected; a batch that was refused is no failure of the run."""
@@ -137,6 +130,15 @@ class _Pass:
     def _note(self, phase: str, outcome: Outcome) -> None:
         if not outcome.succeeded:
             self.report.failures[f"{phase} {outcome.job.partition}".strip()] = outcome.failures
+
+
+def _job(view: Workspace, known: Known, names: tuple[str, ...], key: str, again: bool) -> Job | None:
+    stale = (index for index, name in enumerate(names) if next(due_links(view, known, name, key), None))
+    due = 0 if again else next(stale, None)
+    if due is None:
+        return None
+    assets = tuple(asset for name in names[due:] for asset in assets_of(STAGES[name], key).values())
+    return Job(assets, key if STAGES[names[0]].scope in PARTITIONED else "")
 
 
 @contextmanager

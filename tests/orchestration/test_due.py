@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from assets.chain import STAGES, Cause, Reason, run_stage
 from assets.workspace import Workspace
-from corpus.paths import Home
+from benchmarks.lineage import make_home
+from corpus.paths import Home, content_version, write_json
 from corpus.terms import FeelmError
 from orchestration.cli import app
 from orchestration.due import Due, DueLink, Plan, State, assets_of, plan
@@ -150,3 +151,20 @@ def test_the_command_tells_it_to_people_and_programs_and_writes_nothing(home: Ho
 def test_a_film_that_is_not_in_the_catalogue_is_an_error(home: Home) -> None:
     with pytest.raises(FeelmError, match="no film 'absent'"):
         plan(Workspace(home), ["absent"])
+
+
+def test_asking_for_one_film_hashes_no_other_and_yet_tells_what_the_page_of_the_whole_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, hashed = make_home(tmp_path / "taught", 3), []
+    monkeypatch.setattr("assets.workspace.content_version", lambda path: hashed.append(path) or content_version(path))
+
+    def page() -> list[DueLink]:
+        return [link for one in plan(Workspace(home), [FILM]).due if one.phase == "report" for link in one.links]
+
+    assert page() == [DueLink("report", State.UNRECORDED, ())]  # it was made without Dagster
+    stamp = home.stamp("film_report", "film-000")
+    told = json.loads(stamp.read_text())
+    write_json(stamp, {**told, "outputs": {"film_report": "0123456789abcdef0123456789abcdef.dir"}})
+    assert page() == [DueLink("report", State.STALE, (Reason(Cause.INPUTS, ("film-000/film_report",)),))]
+    assert hashed and not any("film-000" in path.parts for path in hashed)
