@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: bench-quality help install asr s3 ray demo run ui test test-slow bench-features lint types imports clean
+.PHONY: bench-quality help install asr s3 ray demo run ui test test-slow bench-features lint types imports audit clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,12 @@ types: install ## mypy
 
 imports: install ## one-way imports
 	@$(BIN)/lint-imports
+
+audit: install ## known vulnerabilities of the installed versions, by pip-audit in an environment that is thrown away; needs a network
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && $(BIN)/python -m venv "$$folder/venv" && \
+	$(BIN)/python -m pip list --format freeze --exclude-editable | sed 's/+.*//' > "$$folder/installed.txt" && \
+	"$$folder/venv/bin/python" -m pip install --quiet pip-audit && \
+	"$$folder/venv/bin/pip-audit" --strict --no-deps --disable-pip --progress-spinner off --requirement "$$folder/installed.txt"
 
 clean: ## remove what running made; the environment stays
 	rm -rf .feelm .dvc dvc.lock

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from assets.chain import run_stage
+from assets.chain import is_fresh, read_stamp, run_stage
 from assets.workspace import Workspace
 from corpus.films.catalogue import store
-from corpus.paths import Home
+from corpus.paths import Home, content_version
 from corpus.terms import FeelmError
 from tests.orchestration.stub_chain import stub_home
 
@@ -67,6 +67,28 @@ def test_what_a_killed_run_left_is_gone_even_when_the_next_one_cannot_begin(cut_
     with pytest.raises(FeelmError, match="no film"):
         run_stage(Workspace(cut_off), "film", FILM)
     assert names(cut_off.data / "film") == set()
+
+
+def test_a_link_that_finds_the_disk_full_keeps_the_old_artifact_and_succeeds_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = stub_home(tmp_path, 1)
+    run_stage(Workspace(home), "film", FILM)
+    before, stamp = content_version(home.artifact("film", FILM)), read_stamp(Workspace(home), "film", FILM)
+
+    def write_onto_a_full_disk(_: object, out: Path) -> None:
+        (out / "film.json").symlink_to("/dev/full")
+        (out / "film.json").write_bytes(b"x" * 100_000)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "build_film", write_onto_a_full_disk)
+        with pytest.raises(OSError, match="No space left on device"):
+            run_stage(Workspace(home), "film", FILM)
+    assert names(home.data / "film") == {FILM} and content_version(home.artifact("film", FILM)) == before
+    assert read_stamp(Workspace(home), "film", FILM) == stamp
+    home.artifact("film", FILM).joinpath("film.json").unlink()
+    run_stage(Workspace(home), "film", FILM)
+    assert is_fresh(Workspace(home), "film", FILM) and content_version(home.artifact("film", FILM)) == before
 
 
 def test_a_link_that_failed_leaves_nothing_to_look_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,14 @@
 """Artifacts are written whole or not at all, and hash as DVC hashes them."""
 
+import errno
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.paths import Home, content_version, write_json, writing
+from corpus.contracts import FAILING_ROWS
+from corpus.paths import Home, content_version, write_bytes, write_json, writing
 from corpus.terms import FeelmError
 
 names = st.text(st.characters(whitelist_categories=("Ll", "Lu", "Nd"), whitelist_characters=" -_"), min_size=1, max_size=12)
@@ -44,6 +46,47 @@ def test_an_error_while_writing_leaves_the_old_artifact_and_no_litter(tmp_path: 
         raise RuntimeError
     assert (target / "f").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["artifact"]
+
+
+def test_a_full_disk_leaves_the_old_artifact_and_no_litter_and_the_next_writing_succeeds(tmp_path: Path) -> None:
+    target = tmp_path / "artifact"
+    with writing(target) as out:
+        (out / "f").write_text("old")
+    with pytest.raises(OSError, match="No space left on device") as full, writing(target) as out:
+        (out / "f").symlink_to("/dev/full")
+        (out / "f").write_bytes(b"new" * 100_000)
+    assert full.value.errno == errno.ENOSPC
+    assert (target / "f").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["artifact"]
+    with writing(target) as out:
+        (out / "f").write_text("new")
+    assert (target / "f").read_text() == "new"
+
+
+def test_a_disk_that_is_full_at_the_last_moment_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "decision.json"
+    write_bytes(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as until_there_is_room:
+        until_there_is_room.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_bytes(path, b"new")
+    assert path.read_bytes() == b"old"
+    write_bytes(path, b"new")
+    assert [one.name for one in tmp_path.iterdir()] == ["decision.json"] and path.read_bytes() == b"new"
+
+
+def test_half_a_table_is_refused_by_its_name_and_never_read_as_a_short_one(tmp_path: Path) -> None:
+    path = tmp_path / "failing_rows.parquet"
+    FAILING_ROWS.write(FAILING_ROWS.frame([{"check": "rows_present", "row_id": str(row)} for row in range(1000)]), path)
+    whole = path.read_bytes()
+    for length in (0, 4, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(FeelmError, match=r"failing_rows.*is damaged"):
+            FAILING_ROWS.read(path)
 
 
 def test_a_written_artifact_replaces_the_old_one_whole(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import dagster as dg
 import pytest
 
 import quality.gate
-from assets.chain import STAGES, run_stage
+from assets.chain import STAGES, is_fresh, run_stage
 from assets.recorded import first_stale, recorded
 from assets.workspace import Workspace
-from corpus.paths import Home
+from corpus.paths import Home, content_version
 from corpus.terms import FeelmError
 from orchestration.definitions import defs
 from orchestration.launching import ATTEMPTS, batch_requests, given_up, run_requests
@@ -194,6 +194,35 @@ def test_the_same_file_again_starts_nothing(home: Home, instance: dg.DagsterInst
     assert settle(instance) == []
 
 
+def test_the_same_judgements_under_another_name_change_no_gold_and_train_no_model(home: Home) -> None:
+    path = deliver(home, "first.csv", RATERS.rows())
+    work_through(home, BATCH_LINKS, ["first"])
+    work_through(home, (*GOLD_LINKS, *MODEL_LINKS), [""])
+    gold = content_version(home.artifact("gold_labels"))
+    shutil.copyfile(path, home.inbox / "renamed.csv")
+    work_through(home, BATCH_LINKS, ["renamed"])
+    work_through(home, GOLD_LINKS, [""])
+    assert content_version(home.artifact("gold_labels")) == gold and new_gold(recorded(home)) == 0
+    assert all(is_fresh(Workspace(home), link) for link in ("training_set", "emotion_model", "validation_report"))
+
+
+@rarely_on_postgres
+def test_a_clock_that_jumps_asks_for_no_run_of_a_delivery_twice(
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(home, "first.csv", RATERS.rows())
+    asked = []
+    for jump_s in (60, 3600, 86_400, -86_400, 60, 0):
+        monkeypatch.setattr("orchestration.sensors.now_s", lambda jump_s=jump_s: time.time() + jump_s)
+        asked.append([(request.run_key, request.partition_key) for request in tick(annotation_inbox, instance)])
+    assert asked == [asked[0], asked[0], asked[0], [], asked[0], []] and len(asked[0]) == 1, "Dagster launches a run key once"
+    work_through(home, BATCH_LINKS, ["first"])
+    work_through(home, GOLD_LINKS, [""])
+    for jump_s in (60, 86_400, -86_400):
+        monkeypatch.setattr("orchestration.sensors.now_s", lambda jump_s=jump_s: time.time() + jump_s)
+        assert tick(annotation_inbox, instance) == []
+
+
 @rarely_on_postgres
 def test_annotations_that_are_made_again_with_the_same_content_train_nothing(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
@@ -251,6 +280,22 @@ def test_a_file_that_is_still_written_is_left_for_later(home: Home, instance: dg
         now.setattr("orchestration.sensors.now_s", time.time)
         assert tick(annotation_inbox, instance) == []
     assert [request.partition_key for request in tick(annotation_inbox, instance)] == ["first"]
+
+
+@rarely_on_postgres
+def test_a_file_that_grows_from_tick_to_tick_is_read_once_and_whole(
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = RATERS.rows()
+    monkeypatch.setattr("orchestration.sensors.now_s", lambda: time.time() + 9)
+    for upto in (1, len(rows) // 2, len(rows)):
+        deliver(home, "first.csv", rows[:upto])
+        assert tick(annotation_inbox, instance) == []
+    monkeypatch.setattr("orchestration.sensors.now_s", lambda: time.time() + 11)
+    (request,) = tick(annotation_inbox, instance)
+    assert launch(request, instance).success
+    told = json.loads((home.batch("first") / "summary.json").read_text())
+    assert told["judgements"] == len(rows) and tick(annotation_inbox, instance)[0].job_name == "gold"
 
 
 def test_a_refused_batch_teaches_nothing_and_is_not_judged_again(home: Home, instance: dg.DagsterInstance) -> None:

@@ -63,6 +63,30 @@ def test_gold_is_nearly_the_truth_and_better_than_with_the_spammers_votes(made: 
     assert made.summary.by_status["gold"] > 0.85 * made.summary.units
 
 
+def test_gold_moves_by_less_than_two_points_where_four_of_ten_raters_are_spam(tmp_path: Path):
+    honest = Simulated(lines=60, films=("made-1-01",), skills=dict.fromkeys("ABCDEF", 0.8))
+    guesses = Simulated(lines=60, films=("made-1-01",), skills=dict.fromkeys("WXYZ", 0.0), seed=29).rows()
+    spam = [row | {"emotion": "joy"} if row["annotator"] == "Z" else row for row in guesses]
+    without = make(tmp_path / "without", honest.rows(), honest)
+    spammed = make(tmp_path / "with", [*honest.rows(), *spam], honest)
+    assert len(spam) == pytest.approx(0.4 * (len(spam) + len(honest.rows())))
+    assert set(spammed.summary.flagged) == {Pseudonyms(tmp_path / "with" / "annotators.json").of(name) for name in "WXYZ"}
+    assert all(spammed.summary.flagged.values()), "the reason is recorded"
+    assert abs(accuracy(spammed.lines, honest.truth) - accuracy(without.lines, honest.truth)) < 0.02
+    assert abs(spammed.summary.by_status["gold"] - without.summary.by_status["gold"]) < 0.02 * without.summary.units
+
+
+def test_an_edited_judgement_changes_the_gold_of_its_own_units_alone(made: Made, tmp_path: Path):
+    rows = SIMULATED.rows()
+    rows[7] = rows[7] | {"emotion": "disgust" if rows[7]["emotion"] != "disgust" else "joy", "created_at": "2026-02-01T00:00:00Z"}
+    edited = make(tmp_path, rows)
+    columns = ["label", "status", "n_raters", *PROBABILITY_COLUMNS]
+    before, after = (gold.set_index("unit_id")[columns] for gold in (made.gold, edited.gold))
+    changed = before.index[(before[columns[2:]] != after[columns[2:]]).any(axis=1)]
+    assert set(changed) == {"made-1-01.u00007", "made-1-01.scene000"}
+    pd.testing.assert_frame_equal(before.drop(changed), after.drop(changed))
+
+
 def test_shares_are_smoothed_votes(made: Made):
     lines = made.lines
     assert np.allclose(lines[list(PROBABILITY_COLUMNS)].sum(axis=1), 1)
