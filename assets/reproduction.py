@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.checkout import put_code
-from assets.snapshot import locked_stages, put_stages_file
+from assets.snapshot import begin_repository, locked_stages, own_cache, put_stages_file
 from assets.versions import REPORT_FILE, REPORT_PART, SNAPSHOT_PART, registered_version
 from assets.workspace import Workspace
 from corpus.paths import Home, content_version, file_digest
@@ -178,13 +178,14 @@ def _repository(root: Path, origin: Home) -> Repo:
     """DVC in the fresh folder, with a cache of its own, that fetches from where the home pushes to and from the home's cache."""
     from dvc.repo import Repo
 
-    with Repo(str(origin.root.parent)) as theirs:
+    own = own_cache(origin)
+    with Repo(str(origin.root.parent), config={"core": own}) as theirs:
         pushed_to = theirs.config["remote"][theirs.config["core"]["remote"]]
         cache = theirs.cache.local.path
     logging.getLogger("dvc").setLevel(logging.WARNING)  # it would say on stdout, where results are, that it began
-    Repo.init(str(root), no_scm=True).close()
-    with Repo(str(root)) as repo, repo.config.edit() as config:
-        config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
+    begin_repository(root, own)
+    with Repo(str(root), config={"core": own}) as repo, repo.config.edit() as config:
+        config["core"] |= {"analytics": False, "check_update": False, "autostage": False, **own}
         config["remote"][FROM_REMOTE] = {name: value for name, value in pushed_to.items() if name in ("url", "endpointurl")}
         config["remote"][FROM_HOME] = {"url": str(Path(cache).parent.parent)}
     return Repo(str(root))

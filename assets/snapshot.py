@@ -11,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -227,14 +228,36 @@ def _relative(path: Path, root: Path) -> str:
 def _repository(workspace: Workspace, root: Path) -> Repo:
     from dvc.repo import Repo
 
+    own = own_cache(workspace.home)
     if not (root / ".dvc").is_dir():
-        Repo.init(str(root), no_scm=True).close()
-    repo = Repo(str(root), _wait_for_lock=True)
+        begin_repository(root, own)
+    repo = Repo(str(root), _wait_for_lock=True, config={"core": own})
     with repo.config.edit() as config:
-        config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
+        config["core"] |= {"analytics": False, "check_update": False, "autostage": False, **own}
         _choose_remote(config, workspace.home.root / "remote")
     repo.close()
     return Repo(str(root), _wait_for_lock=True)
+
+
+def own_cache(home: Home) -> dict[str, str]:
+    """DVC's setting by which what it remembers of files, and unpickles, lies in the home: by itself it takes a folder that all users of the
+    machine share, and fails where the root is read-only. One that the environment names (DVC_SITE_CACHE_DIR) goes before it.
+    """
+    return {"site_cache_dir": str(home.root / "cache" / "dvc")}
+
+
+def begin_repository(root: Path, own: Mapping[str, str]) -> None:
+    """Have the folder be DVC's; to begin, it takes the setting from the environment alone."""
+    from dvc.env import DVC_SITE_CACHE_DIR
+    from dvc.repo import Repo
+
+    named = os.environ.get(DVC_SITE_CACHE_DIR)
+    os.environ[DVC_SITE_CACHE_DIR] = named or own["site_cache_dir"]
+    try:
+        Repo.init(str(root), no_scm=True).close()
+    finally:
+        if named is None:
+            del os.environ[DVC_SITE_CACHE_DIR]
 
 
 def _choose_remote(config: dict[str, Any], local: Path) -> None:

@@ -390,8 +390,9 @@ def _client(home: Home) -> Any:
 
 
 def _quieten() -> None:
-    """No telemetry, no chatter, and the server that speaks S3: read by MLflow from the environment."""
+    """No telemetry, no chatter, nothing unpickled, and the server that speaks S3: read by MLflow from the environment."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     if endpoint := os.environ.get(ENDPOINT):
         os.environ.setdefault(S3_ENDPOINT, endpoint)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from dvc.repo import Repo
 from assets.ancestry import FILM_OUTPUTS
 from assets.chain import STAGES, Cause, is_fresh, why_stale
 from assets.recorded import recorded
-from assets.snapshot import _fresh_targets, _kept_here, _record, _repository, build_snapshot, write_stage_list
+from assets.snapshot import _fresh_targets, _kept_here, _record, _repository, _verify, build_snapshot, write_stage_list
 from assets.workspace import Workspace
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
@@ -161,6 +162,55 @@ def test_the_remote_is_a_folder_of_the_home_until_the_environment_names_one(work
     assert chosen(workspace) == ("team", {"url": "s3://films/feelm", "endpointurl": "https://objects.example.org"})
     monkeypatch.delenv("FEELM_DVC_REMOTE")
     assert chosen(workspace) == here
+
+
+@pytest.fixture
+def pushed(tmp_path: Path) -> Path:
+    """A folder of which DVC has pushed an artifact of two files to the folder `remote`."""
+    with Repo.init(str(tmp_path), no_scm=True) as repo, repo.config.edit() as config:
+        config["core"] |= {"analytics": False, "remote": "store"}
+        config["remote"]["store"] = {"url": str(tmp_path / "remote")}
+    (tmp_path / "artifact").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "artifact" / name).write_text(name * 1000)
+    with Repo(str(tmp_path)) as repo:
+        repo.add([str(tmp_path / "artifact")])
+        repo.push()
+    return tmp_path
+
+
+def objects(root: Path) -> list[Path]:
+    return [path for path in sorted((root / "remote" / "files" / "md5").rglob("*")) if path.is_file() and path.suffix != ".dir"]
+
+
+def test_a_whole_remote_gives_back_what_it_was_given(pushed: Path) -> None:
+    _verify(pushed, None)
+    assert len(objects(pushed)) == 2 and not list((pushed / ".dvc" / "tmp").glob("verify-*"))
+
+
+def test_a_remote_that_lost_a_file_of_an_artifact_is_told(pushed: Path) -> None:
+    objects(pushed)[0].unlink()
+    with pytest.raises(FeelmError, match="did not give back what was pushed"):
+        _verify(pushed, None)
+
+
+def test_a_remote_that_altered_an_object_is_told_with_the_object(pushed: Path) -> None:
+    altered = objects(pushed)[0]
+    altered.chmod(0o644)
+    altered.write_bytes(b"x" * altered.stat().st_size)
+    with pytest.raises(FeelmError, match=rf"gave back 1 objects altered, such as {altered.parent.name}{altered.name}"):
+        _verify(pushed, None)
+    assert not list((pushed / ".dvc" / "tmp").glob("verify-*"))
+
+
+def test_what_dvc_unpickles_lies_in_the_home(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DVC_SITE_CACHE_DIR", raising=False)
+    root = workspace.home.root.parent
+    with _repository(workspace, root) as repo:
+        assert Path(repo.site_cache_dir).is_relative_to(workspace.home.root / "cache" / "dvc")
+    with Repo(str(root)) as as_by_hand:
+        assert as_by_hand.site_cache_dir == repo.site_cache_dir
+    assert "DVC_SITE_CACHE_DIR" not in os.environ
 
 
 def test_a_remote_that_a_team_chose_with_dvc_itself_stays(workspace: Workspace) -> None:
