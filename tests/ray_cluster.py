@@ -21,6 +21,9 @@ from tests.loopback import free_port
 
 PROJECT = Path(__file__).parents[1]
 UP_S = 60.0
+TOKEN = secrets.token_hex(32)
+"""Of every cluster of this process: Ray reads it once."""
+
 ROOM = "import ray, sys; ray.init(sys.argv[1]); assert ray.cluster_resources()['CPU'] == int(sys.argv[2])"
 
 
@@ -28,11 +31,11 @@ ROOM = "import ray, sys; ray.init(sys.argv[1]); assert ray.cluster_resources()['
 def cluster(cpus: int, path: Path = PROJECT, jobs_port: int | None = None) -> Iterator[None]:
     """A machine with some CPUs, whose address stands in RAY_ADDRESS while the block lasts; its workers find modules in `path`.
 
-    It takes jobs where it is given a port for them. Its token is its own: no machine has to have one.
+    It takes jobs where it is given a port for them. It brings a token: no machine has to have one.
     """
     with pytest.MonkeyPatch.context() as patched, tempfile.TemporaryFile("w+") as said:
         programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # a job is a line of shell
-        own = {ON_LOOPBACK: "0", "PYTHONPATH": str(path), "PATH": programs, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        own = {ON_LOOPBACK: "0", "PYTHONPATH": str(path), "PATH": programs, "RAY_AUTH_TOKEN": TOKEN}
         for name, value in {**DEFAULTS, **own}.items():
             patched.setenv(name, value)
         port = free_port()
