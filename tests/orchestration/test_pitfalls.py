@@ -1,4 +1,4 @@
-"""Pitfalls of Dagster and its neighbours that a source file, a setting or a start falls into, and the table that names the test of each."""
+"""Pitfalls of Dagster and its neighbours that a source file, a setting or a start falls into, and the tables that name the tests of all."""
 
 import ast
 import os
@@ -22,6 +22,7 @@ from tests.loopback import free_port
 from tests.storage import MEMORY
 
 TABLE = (REPOSITORY / "docs" / "pitfalls.md").read_text(encoding="utf-8")
+FAULTS = (REPOSITORY / "docs" / "faults.md").read_text(encoding="utf-8")
 SOURCES = [path for room in ("assets", "orchestration", "quality") for path in sorted((REPOSITORY / room).rglob("*.py"))]
 
 
@@ -34,10 +35,25 @@ def test_every_test_that_the_table_names_is_there_and_every_pitfall_has_one() ->
     rows = [row for row in TABLE.splitlines() if re.match(r"\| [0-9a-c]+ \|", row)]
     assert list(dict.fromkeys(row.split("|")[1].strip() for row in rows)) == [*map(str, range(1, 16)), "a", "b", "c"]
     for row in rows:
-        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
-        assert named, row
-        for module, name in named:
-            assert name in named_in(REPOSITORY / module), f"{module}::{name}"
+        check_tests_named(row)
+
+
+def test_every_test_that_the_table_of_faults_names_is_there_and_every_fault_has_one_or_says_that_there_is_none() -> None:
+    rows = [row for row in FAULTS.splitlines() if re.match(r"\| [0-9A-Z]+ \|", row)]
+    assert [row.split("|")[1].strip() for row in rows] == [*map(str, range(1, 47)), *"ABCDEFGHI"]
+    for row in rows:
+        assert len(row.split(" | ")) == 4, "a bar within a cell parts it"
+        if not re.search(r"\| (No test|Does not apply):", row):
+            check_tests_named(row)
+    assert not re.findall(r"tests/[\w/]+\.py(?!::|`)", FAULTS), "a file alone proves nothing"
+
+
+def check_tests_named(row: str) -> None:
+    """A row names tests, and each is there under its name."""
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+    assert named, row
+    for module, name in named:
+        assert name in named_in(REPOSITORY / module), f"{module}::{name}"
 
 
 def imports(tree: ast.Module) -> set[str]:

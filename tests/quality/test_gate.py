@@ -62,6 +62,22 @@ def test_one_bad_row_refuses_the_batch_and_is_named(tmp_path: Path, changes: dic
     assert not [outcome.check for outcome in decision.outcomes if outcome.errored]
 
 
+def test_a_span_beyond_the_film_is_told_with_its_row_and_the_films_length(tmp_path: Path):
+    decision = decided(tmp_path, with_changes(end_ms=90_000))
+    outcome = next(outcome for outcome in decision.outcomes if outcome.check == "interval_inside_film")
+    table = pd.read_parquet(tmp_path / "data" / "annotation_batches" / "b" / "annotations.parquet")
+    assert set(outcome.examples) == set(table.loc[table["end_ms"] == 90_000, "annotation_id"])
+    assert "10000 ms after made-1-01, which lasts 80000 ms" in outcome.observed
+
+
+def test_a_missing_column_is_named_and_every_other_check_is_carried_out(tmp_path: Path):
+    rows = [{column: value for column, value in row.items() if column != "annotator"} for row in SIMULATED.rows()]
+    decision = decided(tmp_path, rows)
+    assert not decision.accepted and "no column annotator in the first line" in decision.reasons[0]
+    assert {outcome.check for outcome in decision.outcomes} == {one.check for one in load_suite("annotations").expectations}
+    assert not any(outcome.errored for outcome in decision.outcomes)
+
+
 def test_an_end_within_one_frame_of_the_films_passes(tmp_path: Path):
     assert decided(tmp_path, with_changes(start_ms=78_000, end_ms=80_042)).accepted
 

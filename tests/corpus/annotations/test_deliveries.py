@@ -67,6 +67,12 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path):
     assert "no annotation" in str(read(bomb).fault)
 
 
+def test_an_archive_of_more_files_than_any_delivery_has_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("corpus.annotations.importers.reading.MOST_FILES", 3)
+    many = archive(tmp_path / "many.zip", **{f"{number}.csv": TABLE for number in range(4)})
+    assert "holds 4 files, 3 are the most" in str(read(many).fault)
+
+
 def test_an_archive_that_understates_a_file_is_refused(tmp_path: Path):
     content = archive(tmp_path / "a.zip", **{"table.csv": TABLE}).read_bytes()
     size = len(TABLE).to_bytes(4, "little")

@@ -2,6 +2,7 @@
 
 import re
 import time
+import tracemalloc
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
@@ -447,6 +448,17 @@ def test_hostile_xml_is_a_fault_within_a_second(read, doctype: str):
     delivery = read(content)
     assert time.process_time() - started < 3
     assert "document type or entities" in str(delivery.fault)
+
+
+@pytest.mark.parametrize("doctype", DOCTYPES.values(), ids=DOCTYPES)
+def test_hostile_xml_takes_less_than_200_mb(read, doctype: str):
+    content = eaf(tier("emotion@Anna", aligned("a1", "s1", "s2", "JOY"))).replace("JOY", "&e;" * 1000).replace("?>", f"?>{doctype}", 1)
+    tracemalloc.start()
+    try:
+        assert read(content).fault
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def converging(size: int) -> str:

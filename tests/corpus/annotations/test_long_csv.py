@@ -39,6 +39,19 @@ def test_numbers_that_look_otherwise_stay_text(read):
     assert len({judgement.annotator_id for judgement in delivery.judgements}) == 5
 
 
+@pytest.mark.parametrize("label", ["None", "NA", "null", "nan", "N/A", "-"])
+def test_a_label_that_looks_like_nothing_is_a_label(read, label: str):
+    assert [judgement.emotion for judgement in read(f"{HEADER}\nmade-1-01,0,1000,Anna,{label},0.5\n").judgements] == [label]
+
+
+def test_spaces_around_an_id_fall_off_and_capitals_in_a_films_id_are_refused_by_line(read):
+    delivery = read(f"{HEADER}\n made-1-01 ,0,1000, Anna ,joy,0.5\nMade-1-01,0,1000,Anna,joy,0.5\n{ROW}\n")
+    assert {(judgement.film_id, judgement.annotator_id) for judgement in delivery.judgements} == {
+        ("made-1-01", delivery.judgements[1].annotator_id)
+    }
+    assert [(refusal.ref, "'Made-1-01' is not allowed" in refusal.reason) for refusal in delivery.refusals] == [("line 3", True)]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_encodings_with_a_mark_are_detected(read, encoding: str):
     delivery = read(f"{HEADER},note\n{ROW},Ärger – größer\n".encode(encoding))

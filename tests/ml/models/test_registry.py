@@ -1,9 +1,13 @@
 import multiprocessing
 import os
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -145,6 +149,47 @@ def test_a_home_that_was_moved_keeps_its_versions(storage: Storage, tmp_path: Pa
 
 def test_before_the_first_model_there_are_no_records(storage: Storage, tmp_path: Path) -> None:
     assert registry.records(Home(tmp_path)) == []
+
+
+def test_who_finds_the_registry_locked_waits_until_it_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEELM_ENV", "dev")
+    home = Home(tmp_path / "home")
+    version = register(home.root, model(tmp_path / "a", "a"))
+    locked = threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(home.mlflow / "mlflow.db", isolation_level=None)) as base:
+            base.execute("BEGIN EXCLUSIVE")
+            locked.set()
+            time.sleep(0.5)
+            base.execute("COMMIT")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    locked.wait(5)
+    began = time.monotonic()
+    registry.set_alias(home, version, registry.CHAMPION)
+    assert time.monotonic() - began > 0.3
+    holder.join()
+    assert registry.champion(home).version == version
+
+
+PICKLES = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
+SWITCH = f"""
+import os, sys
+from pathlib import Path
+from corpus.paths import Home
+from ml.models import registry
+registry.server_environment(Home(Path(sys.argv[1])))
+from mlflow.environment_variables import {PICKLES}
+print({PICKLES}.get(), os.environ["{PICKLES}"])
+"""
+
+
+def test_mlflow_unpickles_nothing_in_feelms_processes_nor_in_the_server_of_its_pages(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != PICKLES} | {"FEELM_ENV": "dev"}
+    told = subprocess.run([sys.executable, "-c", SWITCH, str(tmp_path)], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False false", "what it starts inherits it"
 
 
 def test_mlflow_sends_nobody_word() -> None:

@@ -88,6 +88,17 @@ def test_measured_recall_is_shown_and_a_change_of_rules_since_is_told(lived, tmp
     assert read(tmp_path / "two", "distress.json")["measured_before_a_change"] is True
 
 
+def test_the_rules_that_stand_here_are_those_that_were_measured_and_find_98_of_100_dangerous_turns():
+    measured = json.loads(compliance.MEASURED.read_text(encoding="utf-8"))
+    now = {rules.language: rules.digest for rules in all_rules()}
+    assert measured["rules_sha256"] == now, "rules were changed: `python -m benchmarks.distress` measures them again"
+    found = measured["files"]["distress-test.jsonl"]
+    assert found["dangerous"] >= 500 and found["recall_at_least"] >= 0.98
+    for stratum in ("typos", "multilingual", "quoted_line"):
+        held = found["strata"][stratum]
+        assert held["found"] / held["cases"] >= 0.95, stratum
+
+
 def test_writing_again_replaces_the_whole(lived, tmp_path):
     out = tmp_path / "bundle"
     build_compliance(lived, out, {})

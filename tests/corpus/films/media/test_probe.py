@@ -55,5 +55,11 @@ def test_tracks_are_told_with_their_language_and_offset(film_maker: FilmMaker, s
     assert [(track.kind, track.language) for track in popeye.subtitles] == [("bitmap", "eng")]
 
 
+def test_a_film_that_claims_to_last_longer_than_a_day_is_refused(film_maker: FilmMaker) -> None:
+    path = film_maker("endless.mkv", [texture(0), texture(1)], [0, 25 * 3_600_000])
+    with pytest.raises(MediaError, match="claims to last 25 hours: at most 24 are read"):
+        probe(path)
+
+
 def test_duration_is_the_pictures_own(shared_data: Path) -> None:
     assert probe(shared_data / "sintel" / "sintel_trailer-720p.mp4").declared_duration_ms == 52_208
