@@ -7,8 +7,10 @@ words stand in are declared in `corpus.contracts`.
 import re
 from enum import StrEnum
 
-EMOTIONS: tuple[str, ...] = ("neutral", "joy", "anger", "fear", "sadness", "surprise", "disgust")
-"""The platform's seven emotions, in the order of every probability vector."""
+from corpus import emotions
+
+EMOTIONS: tuple[str, ...] = tuple(emotion.name for emotion in emotions.ALL)
+"""The platform's emotions, in the order of every probability vector."""
 
 PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{emotion}" for emotion in EMOTIONS)
 

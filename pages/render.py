@@ -17,6 +17,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from corpus import emotions
 from corpus.terms import EMOTIONS
 
 ROOM = Path(__file__).parent
@@ -29,7 +30,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(ROOM / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters.update(clock=clock, percent=percent, plural=plural, probability=probability)
-    made.globals.update(emotions=EMOTIONS, style=Markup(_asset("style.css")))
+    made.globals.update(emotions=EMOTIONS, style=Markup(style_sheet()))
     return made
 
 
@@ -84,6 +85,14 @@ def policy(code: str, sheets: Sequence[str] | None = None) -> str:
 
 def _hashed(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def style_sheet() -> str:
+    """The style of all pages: the emotions' colours, light and dark, and their classes (`e-joy`), then `style.css`."""
+    light = "; ".join(f"--{emotion.name}: {emotion.light}" for emotion in emotions.ALL)
+    dark = "; ".join(f"--{emotion.name}: {emotion.dark}" for emotion in emotions.ALL)
+    classes = "\n".join(f".e-{emotion} {{ --e: var(--{emotion}) }}" for emotion in EMOTIONS)
+    return f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n{classes}\n{_asset('style.css')}"
 
 
 @cache

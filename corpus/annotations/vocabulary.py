@@ -1,7 +1,7 @@
-"""Maps the labels of declared schemes onto the seven emotions, or refuses.
+"""Maps the labels of declared schemes onto the platform's emotions, or refuses.
 
 A scheme is a closed table of words: a label that is not in it has no canonical emotion, however close it looks, and stays as the rater
-gave it until somebody decides. Some words are known and still have no place among the seven (trust, anticipation): they are refused by
+gave it until somebody decides. Some words are known and still have no place among them (trust, anticipation): they are refused by
 name, which is another fault than a misspelling.
 """
 
@@ -10,18 +10,11 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+from corpus import emotions
 from corpus.terms import EMOTIONS, FeelmError
 
-WORD_FORMS: dict[str, tuple[str, ...]] = {
-    "neutral": ("neutral",),
-    "joy": ("joy", "joyful", "happy", "happiness"),
-    "anger": ("anger", "angry"),
-    "fear": ("fear", "fearful"),
-    "sadness": ("sadness", "sad"),
-    "surprise": ("surprise", "surprised"),
-    "disgust": ("disgust", "disgusted"),
-}
-"""English word forms of the seven; synonyms (rage, glee) are another judgement and not among them."""
+WORD_FORMS: dict[str, tuple[str, ...]] = {emotion.name: emotion.forms for emotion in emotions.ALL}
+"""English word forms of the emotions."""
 
 
 @dataclass(frozen=True)

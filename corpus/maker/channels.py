@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from corpus.terms import EMOTIONS
+from corpus.maker.played import PLAYED
 
 AMBIGUOUS = "ambiguous"
 """What words show that fit any emotion."""
@@ -163,8 +163,8 @@ def _move_context_inward(kinds: list[Kind], opens_scene: Sequence[bool]) -> None
             kinds[i], kinds[j] = kinds[j], kinds[i]
 
 
-_FACES = (*EMOTIONS, UNSEEN)
-_TEXTS = (*EMOTIONS, AMBIGUOUS)
+_FACES = (*PLAYED, UNSEEN)
+_TEXTS = (*PLAYED, AMBIGUOUS)
 
 
 def _weighted_patterns() -> Iterator[tuple[float, Pattern]]:
@@ -174,14 +174,14 @@ def _weighted_patterns() -> Iterator[tuple[float, Pattern]]:
 
 
 def _mask_row(emotion: str) -> np.ndarray:
-    return np.array([MASKS[emotion].get(other, 0.0) for other in EMOTIONS])
+    return np.array([MASKS[emotion].get(other, 0.0) for other in PLAYED])
 
 
 def joint_table() -> np.ndarray:
     """P(face, voice, text | emotion) as an array of (7 emotions, 8 faces with UNSEEN, 7 voices, 8 texts with AMBIGUOUS)."""
-    table = np.zeros((len(EMOTIONS), len(_FACES), len(EMOTIONS), len(_TEXTS)))
-    for index, emotion in enumerate(EMOTIONS):
-        right, mask = np.eye(len(EMOTIONS))[index], _mask_row(emotion)
+    table = np.zeros((len(PLAYED), len(_FACES), len(PLAYED), len(_TEXTS)))
+    for index, emotion in enumerate(PLAYED):
+        right, mask = np.eye(len(PLAYED))[index], _mask_row(emotion)
         for share, pattern in _weighted_patterns():
             face = np.append((right if pattern.face else mask) * (1 - UNSEEN_SHARE), UNSEEN_SHARE)
             voice = right if pattern.voice else mask
@@ -192,7 +192,7 @@ def joint_table() -> np.ndarray:
 
 def expected_ceilings() -> Ceilings:
     """The ideal observer's accuracy over all films, every emotion as likely as any other."""
-    joint = joint_table() / len(EMOTIONS)
+    joint = joint_table() / len(PLAYED)
     best = [joint.sum(axes).max(0).sum() for axes in ((2, 3), (1, 3), (1, 2), ())]
     return Ceilings(*(round(float(value), 4) for value in best))
 
@@ -214,9 +214,9 @@ def _accuracy(joint: np.ndarray, hidden: tuple[int, ...], lines: Sequence[ShownL
 
 
 def _score(table: np.ndarray, line: ShownLine) -> float:
-    face = _FACES.index(line.shown.face) if line.speaker_seen else len(EMOTIONS)
-    full = (face, EMOTIONS.index(line.shown.voice), _TEXTS.index(line.shown.text))
+    face = _FACES.index(line.shown.face) if line.speaker_seen else len(PLAYED)
+    full = (face, PLAYED.index(line.shown.voice), _TEXTS.index(line.shown.text))
     seen = tuple(0 if size == 1 else place for size, place in zip(table.shape[1:], full, strict=True))
     posterior = table[:, seen[0], seen[1], seen[2]]
     tied = np.isclose(posterior, posterior.max())
-    return float(tied[EMOTIONS.index(line.emotion)] / tied.sum())
+    return float(tied[PLAYED.index(line.emotion)] / tied.sum())

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from corpus.maker.channels import Kind
+from corpus.maker.played import PLAYED
 from corpus.maker.truth import Truth, TruthLine
-from corpus.terms import EMOTIONS
 
 COLUMNS = (
     *("film_id", "start_ms", "end_ms", "annotator", "pass_no", "character", "perspective", "emotion", "intensity", "valence", "arousal"),
@@ -98,7 +98,7 @@ def _judge_all(rater: Rater, truths: list[Truth], seed: int, place: int) -> Iter
 
 
 def _spam(rng: np.random.Generator, rater: Rater) -> dict[str, object]:
-    emotion = "neutral" if rater.habit == "constant" else str(rng.choice(EMOTIONS))
+    emotion = "neutral" if rater.habit == "constant" else str(rng.choice(PLAYED))
     return {"emotion": emotion, "intensity": 0.5, "valence": 0.0, "arousal": 0.0, "cues": "", "note": ""}
 
 

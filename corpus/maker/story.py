@@ -17,7 +17,8 @@ import numpy as np
 from corpus.maker.cast import Character, cast
 from corpus.maker.channels import AMBIGUOUS, UNSEEN_SHARE, Kind, Shown, draw_kinds, emit
 from corpus.maker.phrases import Decks
-from corpus.terms import EMOTIONS, FeelmError
+from corpus.maker.played import PLAYED
+from corpus.terms import FeelmError
 
 SCENES = 4
 _FEWEST, _MOST = 20, 21
@@ -201,7 +202,7 @@ def _plan_plot(rng: np.random.Generator, characters: tuple[Character, ...], coun
 
 
 def _balance(beats: list[_Beat]) -> float:
-    felt = [sum(beat.emotion == emotion for beat in beats) for emotion in EMOTIONS]
+    felt = [sum(beat.emotion == emotion for beat in beats) for emotion in PLAYED]
     return min(felt) - 0.01 * max(felt)
 
 
@@ -231,13 +232,13 @@ def _reacting(mood: str, temperament: str, heard: str) -> tuple[float, ...]:
 
 
 def _cumulated(sources: list[dict[str, float]]) -> tuple[float, ...]:
-    """The softmax of summed log weights, cumulated over EMOTIONS."""
-    chance = np.exp([sum(source.get(emotion, 0.0) for source in sources) for emotion in EMOTIONS])
+    """The softmax of summed log weights, cumulated over PLAYED."""
+    chance = np.exp([sum(source.get(emotion, 0.0) for source in sources) for emotion in PLAYED])
     return tuple((np.cumsum(chance) / chance.sum()).tolist())
 
 
 def _draw(rng: np.random.Generator, cumulated: tuple[float, ...]) -> str:
-    return EMOTIONS[min(bisect_right(cumulated, rng.random()), len(EMOTIONS) - 1)]
+    return PLAYED[min(bisect_right(cumulated, rng.random()), len(PLAYED) - 1)]
 
 
 def _play(rng: np.random.Generator, scenes: list[Scene], characters: tuple[Character, ...], count: int) -> list[_Beat]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from corpus import emotions
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError
 from ml.models.calibration import softmax
 from ml.models.dataset import FloatArray, UnitArrays
@@ -18,16 +19,8 @@ from ml.models.predict import EmotionModel, model_opinions
 if TYPE_CHECKING:
     import pandas as pd
 
-AFFECT: dict[str, tuple[float, float]] = {
-    "neutral": (0.0, 0.0),
-    "joy": (0.76, 0.48),
-    "anger": (-0.51, 0.59),
-    "fear": (-0.64, 0.60),
-    "sadness": (-0.63, -0.27),
-    "surprise": (0.40, 0.67),
-    "disgust": (-0.60, 0.35),
-}
-"""Mean valence and arousal, -1..1, that people gave the words for the emotions (Russell and Mehrabian 1977)."""
+AFFECT: dict[str, tuple[float, float]] = {emotion.name: (emotion.valence, emotion.arousal) for emotion in emotions.ALL}
+"""Mean valence and arousal, -1..1, by emotion."""
 
 
 def modality_reading(model: EmotionModel, unit_ids: pd.DataFrame, data: UnitArrays, modality: str = "text") -> pd.DataFrame:

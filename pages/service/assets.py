@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from corpus.terms import FeelmError
-from pages.render import environment
+from pages.render import environment, style_sheet
 from pages.site.places import Served
 
 FOLDER = Path(__file__).parent
@@ -22,8 +22,9 @@ PAGE_POLICY = (
 PAGES = {"talk": "Talk", "script": "Script", "escalations": "Hand-overs"}
 """By template, its name in the navigation."""
 
+STYLE = "style.css"
 FILES = {
-    "style.css": (FOLDER.parent / "style.css", "text/css"),
+    STYLE: (FOLDER.parent / STYLE, "text/css"),
     "service.css": (FOLDER / "service.css", "text/css"),
     "common.js": (FOLDER / "common.js", "text/javascript"),
     "keep.js": (FOLDER / "keep.js", "text/javascript"),
@@ -58,7 +59,7 @@ def asset(name: str) -> Asset:
     if name not in FILES:
         raise FeelmError(f"no page has a file {name[:60]!r}; there are {', '.join(FILES)}")
     path, media_type = FILES[name]
-    return Asset(path.read_text(encoding="utf-8"), media_type)
+    return Asset(style_sheet() if name == STYLE else path.read_text(encoding="utf-8"), media_type)
 
 
 @cache

@@ -1,5 +1,5 @@
 // What the service's pages share: asking the service, and putting data into the page as text, never as markup.
-export const EMOTIONS = ["neutral", "joy", "anger", "fear", "sadness", "surprise", "disgust"];
+export const EMOTIONS = document.documentElement.dataset.emotions.split(" ");
 export const at = (id) => document.getElementById(id);
 export const plainly = (name) => String(name).replaceAll("_", " ");
 export const percent = (share) => `${Math.round(100 * share)} %`;

@@ -229,9 +229,9 @@ def _within(value: Any, low: float, high: float, place: str) -> float:
 
 
 def _desired(raw: Mapping[str, Any]) -> tuple[float, ...]:
-    if set(raw) != set(EMOTIONS):
-        raise ValueError(f"desired must name {', '.join(EMOTIONS)}")
-    return tuple(_within(raw[emotion], -1, 1, f"desired: {emotion}") for emotion in EMOTIONS)
+    if not raw or set(raw) - set(EMOTIONS):
+        raise ValueError(f"desired must name some of {', '.join(EMOTIONS)}")
+    return tuple(_within(raw.get(emotion, 0.0), -1, 1, f"desired: {emotion}") for emotion in EMOTIONS)
 
 
 def _inputs(raw: Sequence[str]) -> tuple[Input, ...]:

@@ -76,7 +76,7 @@ def choose(profile: Profile, seen: Seen) -> Choice:
 
 def _there(row: FloatArray, names: Sequence[str]) -> set[str]:
     """The features that may be told: a little confusion can speak for a question, and is no confusion."""
-    strongest = max(EMOTIONS, key=lambda emotion: row[names.index(emotion)])
+    strongest = max((name for name in names if name in EMOTIONS), key=lambda emotion: row[names.index(emotion)])
     return {name for name, value in zip(names, row, strict=True) if value >= THERE_FROM} | {strongest}
 
 

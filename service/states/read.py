@@ -120,8 +120,9 @@ def states_at(turns: Sequence[Turn], readings: Sequence[DetectedTurn], at: int) 
 
 
 def _state(state: State, weights: Linear, row: FloatArray) -> StateReading:
-    value = float(softmax(weights.logits(row[None]))[0, 1])
-    return StateReading(state, round(value, 4), weights.reasons(row, 1, 3) if value >= THERE_FROM else ())
+    known = row[[feature_names().index(name) for name in weights.features]]  # an emotion may be younger than what was learned
+    value = float(softmax(weights.logits(known[None]))[0, 1])
+    return StateReading(state, round(value, 4), weights.reasons(known, 1, 3) if value >= THERE_FROM else ())
 
 
 @cache

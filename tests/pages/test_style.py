@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from corpus.terms import EMOTIONS
-from pages.render import ROOM
+from pages.render import style_sheet
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, in linear RGB.
 VISION = {
@@ -34,8 +34,11 @@ TO_LAB = np.array(
 
 
 def themes() -> dict[str, dict[str, str]]:
-    parts = (ROOM / "style.css").read_text(encoding="utf-8").split("prefers-color-scheme: dark", maxsplit=1)
-    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", part)) for part in parts)
+    within, light, dark = r"prefers-color-scheme: dark\) \{\s*:root \{[^}]*\}", {}, {}
+    sheet, colour = style_sheet(), r"--([a-z-]+): (#[0-9a-f]{6})"
+    for block in re.findall(within, sheet):
+        dark |= dict(re.findall(colour, block))
+    light |= dict(re.findall(colour, re.sub(within, "", sheet)))
     return {"light": light, "dark": light | dark}
 
 

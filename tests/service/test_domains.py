@@ -323,7 +323,7 @@ FAULTS: Mapping[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a strategy that there is not": (having(1, "strategies", "praise"), r"'praise'"),
     "a strategy's number": (having(1.5, "strategies", "question"), r"strategies: question must be a number from 0 to 1, not 1.5"),
     "a strategy's number as a word": (having("high", "strategies", "other"), r"strategies: other must be a number .*'high'"),
-    "an emotion that is missing": (without("desired", "joy"), r"desired must name .*joy"),
+    "no emotion at all": (having({}, "desired"), r"desired must name .*joy"),
     "an emotion that there is not": (having(1, "desired", "pride"), r"desired must name"),
     "an emotion's number": (having(-2, "desired", "joy"), r"desired: joy must be a number from -1 to 1, not -2"),
     "the number of words": (having(3, "most_words"), r"most_words must be a number from 5 to 200, not 3"),

