@@ -31,7 +31,7 @@ from corpus.chunks import ChunkStore
 from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.dialogue.recognise import Recognition, recogniser, unusable
 from corpus.films.catalogue.store import OF_THE_COLLECTION
-from corpus.paths import write_json, writing
+from corpus.paths import RETIRED, write_json, writing
 from corpus.terms import FeelmError
 
 CARD_TEMPLATES = ("pages/templates/base.html", "pages/templates/card.html", "pages/style.css")
@@ -727,10 +727,16 @@ def _say(stream: IO[str], word: str) -> None:
 
 
 def _sweep(target: Path) -> None:
-    """Remove what a killed run left beside `target`: the folder may hold thousands of others, so that it is not looked through unasked."""
-    if target.parent.is_dir():
-        for litter in target.parent.glob(f".{target.name}.*"):
-            shutil.rmtree(litter, ignore_errors=True)
+    """Remove what a killed run left beside `target`: the folder may hold thousands of others, so that it is not looked through unasked.
+
+    Of one that was killed between its two renames the artifact of before is put back.
+    """
+    left = list(target.parent.glob(f".{target.name}.*")) if target.parent.is_dir() else []
+    if not target.exists():
+        for retired in [path for path in left if path.suffix == RETIRED][:1]:
+            retired.rename(target)
+    for litter in left:
+        shutil.rmtree(litter, ignore_errors=True)
 
 
 def run_stage(workspace: Workspace, name: str, key: str = "", dagster_run: str | None = None) -> StageRun:

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -312,13 +312,27 @@ def _verify(root: Path, pushed: list[str] | None) -> None:
     try:
         with Repo(str(root), _wait_for_lock=True, config={"cache": {"dir": str(cache)}}) as clean:
             clean.fetch(targets=pushed)
+            named = [out.hash_info.value for out in clean.index.targets_view(pushed).outs if out.use_cache and out.hash_info]
+        lost = [name for one in named for name in _lost(cache / "files" / "md5", one)]  # DVC only warns of a listing that is gone
         damaged = [path for path in cache.rglob("*") if path.is_file() and file_digest(path, "md5") != _object_name(path)]
     except DvcException as error:
         raise FeelmError(f"the DVC remote did not give back what was pushed ({error}): check the remote, then `feelm run`") from error
     finally:
         shutil.rmtree(cache, ignore_errors=True)
+    if lost:
+        raise FeelmError(f"the DVC remote did not give back {len(lost)} objects, such as {lost[0]}: check the remote, then `feelm run`")
     if damaged:
         raise FeelmError(f"the DVC remote gave back {len(damaged)} objects altered, such as {_object_name(damaged[0])}: check the remote")
+
+
+def _lost(objects: Path, name: str) -> Iterator[str]:
+    """Which objects of a file or folder are not in a cache, by their md5; of a folder whose listing is gone the listing."""
+    path = objects / name[:2] / name[2:]
+    if not path.is_file():
+        yield name
+    elif name.endswith(".dir"):
+        for entry in json.loads(path.read_text(encoding="utf-8")):
+            yield from _lost(objects, entry["md5"])
 
 
 def _object_name(path: Path) -> str:

@@ -103,6 +103,10 @@ class Home:
         return self.data / "corpora" / check_film_id(name)
 
 
+RETIRED = ".old"
+"""Ends the name of a folder that is being replaced."""
+
+
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
     """Yield a fresh temporary folder beside `target`; on success it replaces `target`, on error it is removed."""
@@ -113,7 +117,7 @@ def writing(target: Path) -> Iterator[Path]:
         temporary.chmod(0o755)
         _flush(temporary)
         if target.exists():
-            retired = temporary.with_suffix(".old")
+            retired = temporary.with_suffix(RETIRED)
             target.rename(retired)
             temporary.rename(target)
             shutil.rmtree(retired)

@@ -1,7 +1,9 @@
+
 """What a link leaves behind when it is killed, and what the next run makes of it."""
 
 import multiprocessing
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -67,6 +69,20 @@ def test_what_a_killed_run_left_is_gone_even_when_the_next_one_cannot_begin(cut_
     with pytest.raises(FeelmError, match="no film"):
         run_stage(Workspace(cut_off), "film", FILM)
     assert names(cut_off.data / "film") == set()
+
+
+def test_what_a_run_replaced_when_it_was_killed_is_there_again_though_the_next_one_cannot_begin(tmp_path: Path) -> None:
+    home = stub_home(tmp_path, 1)
+    run_stage(Workspace(home), "film", FILM)
+    made = home.artifact("film", FILM)
+    version = content_version(made)
+    shutil.copytree(made, made.with_name(f".{FILM}.abc.tmp"))
+    made.rename(made.with_name(f".{FILM}.abc.old"))  # as the first of two renames leaves it
+    (home.root / "locks" / f"film-{FILM}.lock").write_text("held")
+    home.catalogue.unlink()
+    with pytest.raises(FeelmError, match="no film"):
+        run_stage(Workspace(home), "film", FILM)
+    assert names(home.data / "film") == {FILM} and content_version(made) == version
 
 
 def test_a_link_that_finds_the_disk_full_keeps_the_old_artifact_and_succeeds_once_there_is_room(

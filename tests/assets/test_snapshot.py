@@ -194,6 +194,16 @@ def test_a_remote_that_lost_a_file_of_an_artifact_is_told(pushed: Path) -> None:
         _verify(pushed, None)
 
 
+def test_a_remote_that_lost_the_listing_of_an_artifact_or_everything_is_told(pushed: Path) -> None:
+    (listing,) = (pushed / "remote").rglob("*.dir")
+    listing.unlink()
+    with pytest.raises(FeelmError, match=rf"did not give back 1 objects, such as {listing.parent.name}{listing.name}"):
+        _verify(pushed, None)
+    shutil.rmtree(pushed / "remote")
+    with pytest.raises(FeelmError, match="did not give back"):
+        _verify(pushed, None)
+
+
 def test_a_remote_that_altered_an_object_is_told_with_the_object(pushed: Path) -> None:
     altered = objects(pushed)[0]
     altered.chmod(0o644)
