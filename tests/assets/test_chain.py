@@ -1,4 +1,3 @@
-
 """What a link leaves behind when it is killed, and what the next run makes of it."""
 
 import multiprocessing
