@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from corpus.terms import EMOTIONS
 from ml.features.text.build import TEXT_FEATURES
 from ml.features.text.live import LineReader, ReadLines
 from ml.models.calibration import softmax
@@ -105,7 +106,7 @@ def dialogue_arrays(dialogues: Sequence[Sequence[Turn]], text: FloatArray, read:
     following = np.where(np.append(sequence[1:], -1) == sequence, np.arange(n) + 1, -1)
     present = np.zeros((n, 3), bool)
     present[:, TEXT] = read
-    nowhere, unknown = np.full(n, -1, np.int64), np.full((n, 7), np.nan, np.float32)
+    nowhere, unknown = np.full(n, -1, np.int64), np.full((n, len(EMOTIONS)), np.nan, np.float32)
     return UnitArrays(
         crops=np.zeros((0, CROPS, CROP_PX, CROP_PX), np.uint8),
         crop_mask=np.zeros((0, CROPS), bool),

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from corpus.terms import ROLES, FaceNetwork
+from corpus.terms import EMOTIONS, ROLES, FaceNetwork
 from ml.models.cast import PRESENT
 from ml.models.face.track import TrackEncoder, mean_and_peak
 
-EMOTION_COUNT = 7
+EMOTION_COUNT = len(EMOTIONS)
 MODALITY_COUNT = 3
 LEVEL_COUNT = 3
 """Intensity, valence and arousal, in this order."""

@@ -7,7 +7,6 @@ import numpy as np
 
 from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.paths import Home
-from corpus.terms import EMOTIONS
 from ml.features.text import build_text_features
 from tests.ml.artifacts import gold_table
 from tests.ml.conftest import train
@@ -27,6 +26,7 @@ SAYINGS = {
     "surprise": ("What? You are here?", "I did not expect that!", "No way, really?", "Oh my, look at this!", "You won the lottery?"),
     "disgust": ("That smells awful.", "This is revolting.", "Yuck, take it away.", "You make me sick.", "There is mould in the soup."),
 }
+FELT = tuple(SAYINGS)
 FILMS, LINES = 6, 20
 
 
@@ -35,9 +35,9 @@ def talking_home(home: Home) -> Home:
     rng, gold = np.random.default_rng(5), []
     film_ids = [f"talk-{number}" for number in range(FILMS)]
     for film_id in film_ids:
-        labels = rng.integers(len(EMOTIONS), size=LINES)
+        labels = rng.integers(len(FELT), size=LINES)
         for i in range(1, LINES):
-            labels[i] = (labels[i - 1] + 1) % len(EMOTIONS) if rng.random() < 0.6 else labels[i]
+            labels[i] = (labels[i - 1] + 1) % len(FELT) if rng.random() < 0.6 else labels[i]
         gold.append(_write_film(home, film_id, labels, rng))
     folder = home.artifact("gold_labels")
     folder.mkdir(parents=True)
@@ -67,7 +67,7 @@ def _write_film(home: Home, film_id: str, labels: np.ndarray, rng: np.random.Gen
             "level": "utterance",
             "start_ms": 2000 * i,
             "end_ms": 2000 * i + 1500,
-            "text": SAYINGS[EMOTIONS[label]][rng.integers(5)],
+            "text": SAYINGS[FELT[label]][rng.integers(5)],
             "character_id": ("anna", "ben")[i % 2],
             "addressee_id": ("ben", "anna")[i % 2],
             "scene_id": f"{film_id}.scene{i // 10:03d}",

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.devices import native_bfloat16
-from corpus.terms import EMOTIONS, FeelmError
+from corpus.terms import FeelmError
 from corpus.tfjs import read_tfjs
 from corpus.weights import weight_path
 from ml.features.face import expression
@@ -19,6 +19,7 @@ from ml.features.face.expressions import (
     FACE_API_ORDER,
     FACE_API_TEMPERATURE,
     FER_ORDER,
+    KNOWN,
     QUICK,
     WEIGHTS,
     Conv,
@@ -31,7 +32,7 @@ from ml.features.face.expressions import (
 )
 from ml.features.face.expressions import expression as read
 
-IN_FER_ORDER = [FER_ORDER.index(emotion) for emotion in EMOTIONS]
+IN_FER_ORDER = [FER_ORDER.index(emotion) for emotion in KNOWN]
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def by_face_api_words(colour: np.ndarray) -> np.ndarray:
 
 def test_face_api_in_torch_gives_what_its_source_says_softened_by_its_temperature(nets, pictures):
     colour = cv2.resize(pictures[1], (112, 112)).astype(np.float64) / 255 - 0.45
-    logits = by_face_api_words(colour)[[FACE_API_ORDER.index(emotion) for emotion in EMOTIONS]] / FACE_API_TEMPERATURE
+    logits = by_face_api_words(colour)[[FACE_API_ORDER.index(emotion) for emotion in KNOWN]] / FACE_API_TEMPERATURE
     expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     with torch.inference_mode():
         ours = nets.face_api(torch.from_numpy(colour).float().permute(2, 0, 1)[None])[0].numpy()
