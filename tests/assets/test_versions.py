@@ -157,6 +157,7 @@ def feelm(workspace: Workspace, *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, cwd=workspace.home.root.parent, env=environment, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 @rarely_on_postgres
 def test_the_command_lists_shows_and_rolls_back(two: Workspace) -> None:
     listed = json.loads(feelm(two, "models", "list", "--json").stdout)

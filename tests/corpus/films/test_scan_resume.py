@@ -128,6 +128,7 @@ def test_a_scan_killed_twice_gives_the_same_bytes_and_repeats_no_finished_chunk(
     assert all(progress.begun_ms >= 2000 * finished for progress in killed.told())
 
 
+@pytest.mark.slow
 def test_the_best_shots_go_on_too(tmp_path: Path) -> None:
     try:
         weight_path("transnetv2")

@@ -34,6 +34,7 @@ def extract(film: Path, out: Path) -> None:
     extract_media(film, out, WANTED, ChunkStore(out.parent / "chunks"))
 
 
+@pytest.mark.slow
 def test_a_killed_extraction_goes_on_in_its_folder_with_the_chunks_it_had(film: Path, tmp_path: Path) -> None:
     extract(film, tmp_path / "whole")
     process = multiprocessing.get_context("forkserver").Process(target=extract, args=(film, tmp_path / "killed"))
