@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -251,13 +252,11 @@ def begin_repository(root: Path, own: Mapping[str, str]) -> None:
     from dvc.env import DVC_SITE_CACHE_DIR
     from dvc.repo import Repo
 
-    named = os.environ.get(DVC_SITE_CACHE_DIR)
-    os.environ[DVC_SITE_CACHE_DIR] = named or own["site_cache_dir"]
-    try:
+    with ExitStack() as undone:
+        if not os.environ.get(DVC_SITE_CACHE_DIR):
+            os.environ[DVC_SITE_CACHE_DIR] = own["site_cache_dir"]
+            undone.callback(os.environ.pop, DVC_SITE_CACHE_DIR)
         Repo.init(str(root), no_scm=True).close()
-    finally:
-        if named is None:
-            del os.environ[DVC_SITE_CACHE_DIR]
 
 
 def _choose_remote(config: dict[str, Any], local: Path) -> None:

@@ -1,8 +1,8 @@
 """What orchestration costs with 10, 100, 1,000 and 10,000 films, on SQLite and on Postgres, as curves with their exponents.
 
-Run as `python -m benchmarks.catalogue` (an hour; `--sizes 10 100` to try it). Compute is stood in for, homes and Dagster's history are
-those of `benchmarks.catalogue_home`; every piece is measured in a process of its own. What may grow with the catalogue may grow as n log n,
-what is asked about one film may not, and pages and queries have two seconds with 10,000 films on Postgres.
+Run as `python -m benchmarks.catalogue` (half an hour to an hour; `--sizes 10 100` to try it). Compute is stood in for, homes and Dagster's
+history are those of `benchmarks.catalogue_home`; every piece is measured in a process of its own. What may grow with the catalogue may grow
+as n log n, what is asked about one film may not, and pages and queries have two seconds with 10,000 films on Postgres.
 """
 
 from __future__ import annotations
