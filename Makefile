@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: bench-quality help install asr s3 ray demo run ui test test-slow bench-features lint types imports audit clean
+.PHONY: help install asr s3 ray demo run ui test test-slow bench lint types imports audit clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,12 +42,9 @@ test: install ## the tests, on up to four cores
 test-slow: install ## the long tests too
 	@$(BIN)/python -m pytest -m "not gpu" --numprocesses logical --maxprocesses 4 --dist loadfile
 
-bench-features: install ## features against their peers on the same input, peers in environments of their own; an hour and more
+bench: install ## all benchmarks, beside their peers in environments of their own, then one page of tables and plots; seven hours
 	@$(BIN)/feelm weights fetch multilingual-e5
-	@for part in voice faces text scan; do $(BIN)/python -m benchmarks.$$part; done
-
-bench-quality: install ## how good the models are: XED, MELD, RAVDESS with openSMILE beside, made films of three seeds; two hours
-	@$(BIN)/python -m benchmarks.quality
+	@$(BIN)/python -m benchmarks
 
 lint: install ## ruff
 	@$(BIN)/ruff check .
