@@ -7,6 +7,7 @@ Writers fill a temporary sibling and rename it, so that a reader never sees half
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
@@ -104,27 +105,34 @@ class Home:
 
 
 RETIRED = ".old"
-"""Ends the name of a folder that is being replaced."""
+"""Ends the name of a folder that is being replaced where folders cannot be exchanged (NFS, some FUSE)."""
 
 
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
-    """Yield a fresh temporary folder beside `target`; on success it replaces `target`, on error it is removed."""
+    """Yield a fresh temporary folder beside `target`; on success it replaces `target` at once, on error it is removed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
     try:
         yield temporary
         temporary.chmod(0o755)
         _flush(temporary)
-        if target.exists():
+        if not target.exists():
+            temporary.rename(target)
+        elif not _exchanged(temporary, target):
             retired = temporary.with_suffix(RETIRED)
             target.rename(retired)
             temporary.rename(target)
             shutil.rmtree(retired)
-        else:
-            temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two folders change their names at once (renameat2, Linux); False where the system or the file system cannot."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
 
 
 def _flush(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Artifacts are written whole or not at all, and hash as DVC hashes them."""
 
 import errno
+import threading
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,35 @@ def test_a_written_artifact_replaces_the_old_one_whole(tmp_path: Path) -> None:
         with writing(target) as out:
             (out / content).write_text(content)
     assert [path.name for path in target.iterdir()] == ["new"]
+
+
+def test_what_is_replaced_is_never_missing(tmp_path: Path) -> None:
+    target, missed, done = tmp_path / "artifact", list[int](), threading.Event()
+    with writing(target) as out:
+        (out / "f").write_text("0")
+
+    def look() -> None:
+        while not done.is_set():
+            missed.extend([1] if not (target / "f").exists() else [])
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for turn in range(100):
+        with writing(target) as out:
+            (out / "f").write_text(str(turn))
+    done.set()
+    reader.join()
+
+    assert not missed and (target / "f").read_text() == "99"
+
+
+def test_where_folders_cannot_be_exchanged_two_renames_replace_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corpus.paths._exchanged", lambda one, other: False)
+    target = tmp_path / "artifact"
+    for content in ("old", "new"):
+        with writing(target) as out:
+            (out / content).write_text(content)
+    assert [path.name for path in tmp_path.iterdir()] == ["artifact"] and [path.name for path in target.iterdir()] == ["new"]
 
 
 @pytest.mark.parametrize("bad", ["../x", "a/b", "A", "", "-a", "a" * 65, "a\n", "ä"])
