@@ -167,7 +167,7 @@ def _given(request: pytest.FixtureRequest) -> Iterator[Storage]:
     server.drop(storage)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
 def storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
     """Storage of the test's own, in the environment while it runs."""
     with _given(request) as given:

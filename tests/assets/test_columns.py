@@ -13,6 +13,8 @@ from corpus.contracts import ANNOTATIONS, PREDICTIONS, TableSchema
 from corpus.datasets.registry import CORPORA
 from orchestration.definitions import defs
 
+pytestmark = pytest.mark.long
+
 Column = tuple[str, str]
 
 

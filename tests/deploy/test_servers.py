@@ -27,6 +27,8 @@ from tests.loopback import free_port
 from tests.orchestration.serving import counting_film
 from tests.storage import PASSWORD, Server
 
+pytestmark = pytest.mark.long
+
 LIMIT_S = 900.0
 """On a machine that does many other things."""
 

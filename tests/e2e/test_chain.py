@@ -21,6 +21,8 @@ from corpus.paths import Home, content_version
 from ml.evaluation.report import ValidationReport
 from tests.e2e.conftest import FILMS, SEED, feelm
 
+pytestmark = pytest.mark.long
+
 FILM_IDS = [f"made-{SEED}-{number:02d}" for number in range(1, FILMS + 1)]
 
 

@@ -18,6 +18,8 @@ from ml.models import registry
 from tests.conftest import REPOSITORY
 from tests.e2e.conftest import SEED, feelm
 
+pytestmark = pytest.mark.long
+
 FILM = f"made-{SEED}-02"
 OF_FILM = ("film", "dialogue", "scenes", "face_features", "voice_features", "text_features", "scene_features")
 """The stages of a film that read its subtitles, or what comes of them."""

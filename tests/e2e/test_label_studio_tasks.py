@@ -17,6 +17,8 @@ from corpus.terms import EMOTIONS, UnitLevel
 from orchestration.label_studio import SERVED_AT, film_tasks
 from orchestration.label_studio_tool import Places
 
+pytestmark = pytest.mark.long
+
 QUIET = Console(quiet=True)
 
 

@@ -26,6 +26,8 @@ from tests.conftest import REPOSITORY
 from tests.e2e.browser import Page, browsing
 from tests.e2e.conftest import SEED
 
+pytestmark = pytest.mark.long
+
 STARTUP_S = 120
 RUN_S = 180
 

@@ -11,6 +11,8 @@ from corpus.weights import WeightError
 from tests.conftest import REPOSITORY
 from tests.ml.bare_networks import NETWORKS
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 
 

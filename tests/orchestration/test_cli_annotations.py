@@ -140,6 +140,7 @@ def failing_checks(home: Home) -> set[str]:
     return {e.check_name for e in found if e is not None and not e.passed and e.severity is dg.AssetCheckSeverity.ERROR}
 
 
+@pytest.mark.long
 def test_a_refused_batch_is_rejected_by_name_as_it_was_checked_and_that_can_be_undone(refused: Home) -> None:
     assert failing_checks(refused) == {"film_known"}
     delivered = refused.inbox / "table.csv"

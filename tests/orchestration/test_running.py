@@ -33,6 +33,7 @@ def folder(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @rarely_on_postgres
+@pytest.mark.long
 def test_a_step_whose_process_is_killed_is_tried_again_and_succeeds(folder: Path, tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=execute, args=(str(tmp_path / "mark"),))
     process.start()

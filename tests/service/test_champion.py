@@ -50,6 +50,7 @@ def test_the_champion_tells_what_plain_words_mean(champion: Champion) -> None:
     assert [EMOTIONS[one.probabilities[0].argmax()] for one in heard] == ["joy", "anger", "sadness"]
 
 
+@pytest.mark.long
 def test_another_champion_takes_the_place_while_the_first_still_answers(home: Home, tmp_path_factory: pytest.TempPathFactory) -> None:
     there = Home(tmp_path_factory.mktemp("swap"))
     shutil.copytree(home.root, there.root, dirs_exist_ok=True)

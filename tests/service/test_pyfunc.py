@@ -22,6 +22,8 @@ from service.pyfunc import _load_pyfunc
 from service.turns import detect_turns, turns_of_text
 from tests.loopback import free_port
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 UP_S = 180
 TALK = (("How dare you!", "anna"), ("I am so sorry.", "ben"))

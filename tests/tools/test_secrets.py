@@ -87,6 +87,7 @@ def allows(rule: tuple[str, str, str], finding: Finding) -> bool:
     return fnmatch(finding[0], rule[0]) and re.fullmatch(rule[1], finding[3]) is not None
 
 
+@pytest.mark.long
 def test_nothing_that_is_tracked_holds_a_secret_and_no_exception_is_out_of_use() -> None:
     findings = found_in(tracked(REPOSITORY), REPOSITORY)
     assert [finding[:3] for finding in findings if not any(allows(rule, finding) for rule in ALLOWED)] == []

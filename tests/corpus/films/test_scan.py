@@ -93,6 +93,7 @@ def test_motion_is_the_speed_of_a_pan(film_maker: FilmMaker, tmp_path: Path) -> 
     assert motion.median() == pytest.approx(0.156, rel=0.2)
 
 
+@pytest.mark.long
 def test_the_actress_is_one_track_with_a_crop_for_every_picture(shared_data: Path, tmp_path: Path) -> None:
     summary, outs = _scan(tmp_path, shared_data / "pexels_actress" / "WolfgangLanger_Pexels.mp4")
     faces = FACES.read(outs["faces"] / "faces.parquet")
@@ -121,6 +122,7 @@ def test_the_actress_has_an_upper_body_twice_a_second(shared_data: Path, tmp_pat
         assert picture.shape == (224, 224, 3) and picture.std() > 5
 
 
+@pytest.mark.long
 def test_looks_for_faces_are_counted_by_the_time_that_they_stand_for(shared_data: Path, tmp_path: Path) -> None:
     """Ten seconds of her face, then an empty picture for as long: the empty half is looked at a fifth as often and counts as much."""
     actress = VideoPass(shared_data / "pexels_actress" / "WolfgangLanger_Pexels.mp4")
@@ -133,6 +135,7 @@ def test_looks_for_faces_are_counted_by_the_time_that_they_stand_for(shared_data
     assert told["face_share"] == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.long
 def test_the_faces_of_a_made_film_are_found_in_nearly_every_picture(tmp_path: Path) -> None:
     story = plan_stories(1, 11, lines=4)[0]
     folder = make_film(story, tmp_path / story.film_id)

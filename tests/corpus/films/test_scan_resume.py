@@ -28,6 +28,8 @@ from corpus.paths import content_version
 from corpus.weights import WeightError, weight_path
 from tests.corpus.films.conftest import texture, write_film
 
+pytestmark = pytest.mark.long
+
 CHUNK_MS = 2000
 ARTIFACTS = ("shots", "faces", "soundtrack")
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -146,6 +146,7 @@ def test_the_catalogue_takes_the_film(short_film, truth):
     assert all(path is not None and path.is_file() for path in (film.video, film.subtitles, film.screenplay))
 
 
+@pytest.mark.long
 def test_complete_films_are_kept_and_a_damaged_one_is_made_again_with_the_same_bytes(short_story, short_film, tmp_path, monkeypatch):
     """The second making is another process's: bytes depend on the story alone."""
     monkeypatch.setattr("corpus.maker.films.plan_stories", lambda films, seed: [short_story])

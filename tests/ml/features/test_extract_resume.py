@@ -15,6 +15,8 @@ from corpus.paths import content_version
 from corpus.terms import FeelmError
 from ml.features.extract import UNFINISHED, Wanted, extract_media
 
+pytestmark = pytest.mark.long
+
 WANTED = Wanted(("scene",), shots=ShotSetting.FAST)
 PATIENCE_S = 120
 

@@ -201,6 +201,7 @@ def test_same_input_gives_the_same_bytes(faces, scenes, tmp_path):
         assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes()
 
 
+@pytest.mark.long
 def test_actress_is_sad_then_surprised_then_joyful(shared_data, need_weights, scenes, out, tmp_path):
     need_weights("blazeface-full-range", *WEIGHTS, "face-mesh")
     from corpus.films.catalogue.store import Film, build_film

@@ -60,6 +60,7 @@ def test_before_the_first_model_there_is_no_champion(storage: Storage, tmp_path:
     assert registry.champion(Home(tmp_path)) is None
 
 
+@pytest.mark.long
 def test_four_processes_may_start_a_fresh_registry_at_once(storage: Storage, tmp_path: Path) -> None:
     folders = [model(tmp_path / name, name) for name in ("one", "two", "three", "four")]
     with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:

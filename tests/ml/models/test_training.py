@@ -87,6 +87,7 @@ def test_the_same_seed_gives_the_same_bytes(small: Home, tmp_path: Path) -> None
         assert file_digest(home.artifact("emotion_model") / name) == file_digest(small.artifact("emotion_model") / name), name
 
 
+@pytest.mark.long
 def test_worker_processes_change_nothing(small: Home, tmp_path: Path) -> None:
     out = tmp_path / "model"
     out.mkdir()
@@ -110,6 +111,7 @@ build_model(home, home.artifact("training_set"), TrainingParams.debug(), Path(sy
 """
 
 
+@pytest.mark.long
 def test_a_training_that_was_killed_goes_on_where_it_was_and_gives_the_same_weights(
     small: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

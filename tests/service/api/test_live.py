@@ -23,6 +23,8 @@ from tests.ml.conftest import train
 from tests.service.api.conftest import Live, copied, serving
 from tests.service.talk import FILMS, promote
 
+pytestmark = pytest.mark.long
+
 RATE = ("--rate", "100000")
 
 

@@ -72,6 +72,7 @@ def test_what_comes_after_any_frame_is_as_without_interruption(kind: Kind, tmp_p
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.long
 def test_a_pass_goes_on_near_the_mark_and_not_at_the_start(kind: Kind, tmp_path: Path, decoded: list[int]) -> None:
     recorded = _record(write_kind(tmp_path, kind, seconds=30 if kind.suffix == ".ts" else 12))
     whole = len(decoded)

@@ -162,6 +162,7 @@ def test_every_frame_gets_its_own_answer_whatever_the_films_length(monkeypatch: 
     assert np.column_stack([trace.middle, trace.within]) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.long
 def test_windows_give_what_one_long_run_gives() -> None:
     _needs_network()
     film = np.stack([small_picture(frame) for seed, length in enumerate([90, 106, 4, 60]) for frame in shot(seed + 20, length)])
@@ -222,6 +223,7 @@ def _mixed_film() -> np.ndarray:
 
 
 @pytest.mark.parametrize("stops", [(1,), (57, 58), (24, 99, 100, 171), (150,)])
+@pytest.mark.long
 def test_a_detector_goes_on_where_another_one_was(new_detector: NewDetector, stops: tuple[int, ...]) -> None:
     film = _mixed_film()
     detector, logs = new_detector(), []
