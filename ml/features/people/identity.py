@@ -20,7 +20,7 @@ from corpus.chunks import ChunkStore, content_digest
 from corpus.terms import FeelmError
 from corpus.tfjs import read_tfjs
 from corpus.weights import weight, weight_path
-from ml.features.extractor import Block, Dimension, extract_all
+from ml.features.extractor import Block, extract_all
 
 WEIGHT = "face-identity"
 MANIFEST = "face_recognition_model-weights_manifest.json"
@@ -150,8 +150,6 @@ class IdentityExtractor:
 
     name = "identity"
     settings: Mapping[str, object] = {}
-    dimensions: tuple[Dimension, ...] = ()
-    batch = BATCH
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device

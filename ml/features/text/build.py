@@ -90,8 +90,6 @@ class TextExtractor:
     """TEXT_DIMENSIONS of lines, with their embeddings float32 (n, width) as `more["embedding"]`, zeros where a line is not read."""
 
     name = "text"
-    dimensions = TEXT_DIMENSIONS
-    batch = CHUNK_LINES
 
     def __init__(self, encoder: str = DEFAULT, device: str = "cpu") -> None:
         self.facts = encoder_facts(encoder)
@@ -147,7 +145,6 @@ def build_text_features(
     *,
     dialogue: Path | None = None,
     encoder: str = DEFAULT,
-    device: str = "cpu",
     store: ChunkStore | None = None,
     tell: Tell | None = None,
 ) -> TextSummary:
@@ -167,7 +164,7 @@ def build_text_features(
 
     give_large_blocks_back()
     units = UNITS.read(units_path)
-    extractor = TextExtractor(encoder, device)
+    extractor = TextExtractor(encoder)
     languages = line_languages(units, language)
     if len(units) > CHUNK_LINES:
         # A film's encoder wants the room; a service that is asked line by line keeps the model.
@@ -261,8 +258,8 @@ def _lines(units: pd.DataFrame, readable: Sequence[bool], heard: Sequence[Descri
 
 def _described(units: pd.DataFrame, dialogue: Path | None) -> list[Described]:
     """What is described with each unit: in its own cue, and in cues of their own around it."""
-    raw = _raw_texts(dialogue)
-    spans, alone = _left_out(dialogue)
+    raw = _raw_texts(dialogue) if dialogue is not None else {}
+    spans, alone = _left_out(dialogue) if dialogue is not None else ([], [])
     rows = zip(units["unit_id"], units["text"], units["start_ms"], units["end_ms"], strict=True)
     return [_described_with(raw.get(unit_id, text), text, start, end, spans, alone) for unit_id, text, start, end in rows]
 
@@ -276,18 +273,14 @@ def _described_with(
     return own + sum_of(alone[at] for at in near(spans, float(start_ms), float(end_ms), NEAR_MS))
 
 
-def _raw_texts(dialogue: Path | None) -> dict[str, str]:
+def _raw_texts(dialogue: Path) -> dict[str, str]:
     """Each line's cue as delivered, by the line's id."""
-    if dialogue is None:
-        return {}
     table = UTTERANCES.read(dialogue / "utterances.parquet")
     return dict(zip(table["utterance_id"], table["raw_text"], strict=True))
 
 
-def _left_out(dialogue: Path | None) -> tuple[list[tuple[int, int]], list[Described]]:
+def _left_out(dialogue: Path) -> tuple[list[tuple[int, int]], list[Described]]:
     """Times of the cues that hold a description alone, and what they describe."""
-    if dialogue is None:
-        return [], []
     dropped = json.loads((dialogue / "dropped.json").read_text(encoding="utf-8"))["dropped"]
     heard = [cue for cue in dropped if cue["reason"] in _HEARD]
     return [(int(cue["start_ms"]), int(cue["end_ms"])) for cue in heard], [_alone(str(cue["text"]), cue["reason"]) for cue in heard]
@@ -315,16 +308,12 @@ def _missing(lines: Lines, languages: Sequence[str | None], extractor: TextExtra
     unread = Counter(code or "" for code, there in zip(languages, worded, strict=True) if there and not extractor.facts.reads(code))
     reasons = []
     if unread:
-        foreign = ", ".join(sorted(unread))
+        foreign, known = ", ".join(sorted(unread)), ", ".join(sorted(extractor.facts.languages or ()))
         which = f"the language is {foreign}" if not lines.read.any() else f"{unread.total()} of {sum(worded)} lines are in {foreign}"
-        reasons.append(f"{which}: the encoder {extractor.facts.name} reads {_named(extractor)} only")
+        reasons.append(f"{which}: the encoder {extractor.facts.name} reads {known} only")
     if wordless := len(worded) - sum(worded):
         reasons.append(f"no words in {wordless} of {len(worded)} units")
     return "; ".join(reasons) or None
-
-
-def _named(extractor: TextExtractor) -> str:
-    return ", ".join(sorted(extractor.facts.languages or ()))
 
 
 def _told(units: pd.DataFrame, lines: Lines, languages: Sequence[str | None], present: np.ndarray) -> pd.DataFrame:
