@@ -103,6 +103,11 @@ def computing(device: str) -> AbstractContextManager[None]:
     return one_torch_thread() if device.startswith("cpu") else nullcontext()
 
 
+def batches(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """An array in parts of at most `size` rows."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
 def extract_all(
     extractor: FeatureExtractor[ChunkT],
     chunks: Iterable[ChunkT],

@@ -131,13 +131,6 @@ class UnitArrays:
         with np.load(path, allow_pickle=False) as stored:
             return cls(**{name: stored[name] for name in stored.files})
 
-    def without(self, modality: str) -> UnitArrays:
-        """The same units with one modality taken away."""
-        present = self.present.copy()
-        present[:, MODALITIES.index(modality)] = False
-        listened = self.listened & (modality != MODALITIES[FACE])
-        return dataclasses.replace(self, present=present, listened=listened)
-
     def listening(self) -> UnitArrays:
         """The faces of those who listen, in the place of the speakers' faces, and nothing else of the units."""
         present = np.zeros_like(self.present)

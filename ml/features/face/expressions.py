@@ -22,7 +22,7 @@ from corpus.terms import EMOTIONS, FeelmError
 from corpus.tfjs import read_tfjs
 from corpus.tflite import load_network, same_padding
 from corpus.weights import weight_path
-from ml.features.extractor import computing
+from ml.features.extractor import batches, computing
 from ml.features.face.litert import LiteRt
 
 FER_ORDER = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
@@ -110,10 +110,9 @@ def expression(images: np.ndarray, *, device: str = "cpu", looks: Looks = THOROU
         return np.zeros((0, len(EMOTIONS)), np.float32)
     readers = networks(device, exact)
     batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
-    parts = (images[start : start + batch] for start in range(0, len(images), batch))
     with torch.inference_mode(), computing(device):
         # All of it is queued before the first answer is fetched.
-        answers = [readers(_pixels(part), looks) for part in uploaded(parts, device)]
+        answers = [readers(_pixels(part), looks) for part in uploaded(batches(images, batch), device)]
         return _placed(torch.cat(answers).cpu().numpy())
 
 

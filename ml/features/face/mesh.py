@@ -17,6 +17,7 @@ from torch import Tensor
 from corpus.devices import uploaded
 from corpus.tflite import load_network
 from corpus.weights import weight_path
+from ml.features.extractor import batches
 from ml.features.face.expressions import fitted
 from ml.features.face.litert import LiteRt
 
@@ -49,9 +50,8 @@ def read_mesh(crops: np.ndarray, *, device: str = "cpu") -> Mesh:
     if not len(crops):
         return Mesh(np.zeros((0, POINTS, 3), np.float32), np.zeros(0, np.float32))
     network = _network(device)
-    parts = (crops[start : start + BATCH] for start in range(0, len(crops), BATCH))
     with torch.inference_mode():
-        answers = [network(part) for part in uploaded(parts, device)]
+        answers = [network(part) for part in uploaded(batches(crops, BATCH), device)]
         points, logits = (torch.cat(part).reshape(len(crops), -1) for part in zip(*answers, strict=True))
         return Mesh(points.reshape(-1, POINTS, 3).cpu().numpy(), torch.sigmoid(logits[:, 0]).cpu().numpy())
 

@@ -23,7 +23,7 @@ from corpus.terms import FeelmError
 from corpus.tflite import TfliteNetwork, load_network
 from corpus.threads import one_torch_thread
 from corpus.weights import weight_path
-from ml.features.extractor import Block, Dimension, version_of
+from ml.features.extractor import Block, Dimension, batches, version_of
 from ml.features.face.expressions import fitted
 
 WEIGHT = "pose-landmarks"
@@ -91,9 +91,8 @@ def read_bodies(pictures: np.ndarray, boxes: np.ndarray, *, device: str = "cpu")
         return _placed(np.zeros((0, POINTS, 5), np.float32), np.zeros((0, 4)), np.zeros(0, np.float32))
     network = _network(device)
     batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
-    parts = (pictures[start : start + batch] for start in range(0, len(pictures), batch))
     with torch.inference_mode():
-        answers = [network(_inputs(part)) for part in uploaded(parts, device)]
+        answers = [network(_inputs(part)) for part in uploaded(batches(pictures, batch), device)]
         values, confidence = (torch.cat(part).cpu().numpy() for part in zip(*answers, strict=True))
     return _placed(values.reshape(len(pictures), -1, 5)[:, :POINTS], np.asarray(boxes, np.float64), confidence.reshape(-1))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,7 +175,7 @@ def build_text_features(
         with one_torch_thread():
             found = joined(extract_all(extractor, lines.chunks(), store, int(lines.end_ms.max(initial=0)), tell), len(TEXT_DIMENSIONS))
     except WeightError as error:
-        missing, found = str(error), _nothing(lines, extractor)
+        missing, found = str(error), extractor.extract(replace(lines, read=np.zeros(len(lines.texts), bool)))
     present = found.confidence > 0
     embedding = found.more.get("embedding", np.zeros((0, extractor.facts.width), np.float32))
     save_file({"embedding": np.ascontiguousarray(embedding)}, out / EMBEDDING_FILE, metadata={"encoder": extractor.facts.name})
@@ -292,13 +292,6 @@ def _alone(raw: str, reason: str) -> Described:
     if found.sounds or found.music:
         return found
     return described("♪" if reason == _HEARD[1] else raw)
-
-
-def _nothing(lines: Lines, extractor: TextExtractor) -> Block:
-    n = len(lines.texts)
-    embedding = np.zeros((n, extractor.facts.width), np.float32)
-    values = np.full((n, len(TEXT_DIMENSIONS)), np.nan, np.float32)
-    return Block(lines.start_ms, lines.end_ms, values, np.zeros(n, np.float32), {"embedding": embedding})
 
 
 def _missing(lines: Lines, languages: Sequence[str | None], extractor: TextExtractor) -> str | None:
