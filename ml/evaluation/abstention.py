@@ -9,12 +9,9 @@ Source: Geifman and El-Yaniv, NeurIPS 2017 (selective classification); area unde
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from corpus.statistics import FloatArray, IntArray
 from ml.evaluation.findings import Abstention, CoveragePoint
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 POINTS = 20
 KEPT = 0.8

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpus.statistics import concordance, label_counts
+from corpus.statistics import FloatArray, IntArray, concordance, label_counts
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, ArcShape, UnitLevel
 from ml.evaluation.findings import ArcComparison, ArcScore, FilmArc
 from ml.evaluation.humans import Ballots
 from ml.evaluation.levels import pearson
-from ml.evaluation.metrics import FloatArray, IntArray
 from ml.evaluation.resampling import mean_interval
 from ml.evaluation.scored import Scored, probabilities
 from ml.models.predict import FUSED
@@ -115,11 +114,11 @@ def turning_points(course: FloatArray) -> tuple[IntArray, IntArray]:
     return find_peaks(course, prominence=PROMINENCE)[0], find_peaks(-course, prominence=PROMINENCE)[0]
 
 
-def matched(first: IntArray, second: IntArray, tolerance: int = TOLERANCE) -> int:
-    """How many places of one rising list have a partner in the other, at most `tolerance` away, each used once."""
+def matched(first: IntArray, second: IntArray) -> int:
+    """How many places of one rising list have a partner in the other, at most TOLERANCE away, each used once."""
     i = j = found = 0
     while i < len(first) and j < len(second):
-        if abs(int(first[i]) - int(second[j])) <= tolerance:
+        if abs(int(first[i]) - int(second[j])) <= TOLERANCE:
             i, j, found = i + 1, j + 1, found + 1
         elif first[i] < second[j]:
             i += 1

@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from corpus.statistics import label_counts
 from corpus.terms import EMOTIONS
 from ml.models.calibration import softmax
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+from ml.models.dataset import FloatArray, IntArray
 
 CERTAIN = 0.999
 """Probability of a baseline's sole answer; the rest is shared, so that no unit costs infinity."""
@@ -44,9 +42,8 @@ def persistence(previous: IntArray, fallback: FloatArray) -> FloatArray:
 
 def bigram(train_labels: IntArray, train_next: IntArray, labels: IntArray, fallback: FloatArray) -> FloatArray:
     """Next emotion by the training units' transitions from `labels` (-1: unknown, then `fallback` (n, 7))."""
-    counts = np.ones((len(EMOTIONS), len(EMOTIONS)))
     known = (train_labels >= 0) & (train_next >= 0)
-    np.add.at(counts, (train_labels[known], train_next[known]), 1)
+    counts = 1 + label_counts(train_labels[known], train_next[known], len(EMOTIONS), len(EMOTIONS))
     share = (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
     return np.where((labels >= 0)[:, None], share[np.maximum(labels, 0)], fallback)
 

@@ -9,13 +9,9 @@ Sources: Guo et al., ICML 2017 (expected calibration error); Kull et al., NeurIP
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from corpus.statistics import entropy_bits
+from corpus.statistics import FloatArray, IntArray, entropy_bits
 from ml.evaluation.findings import ProbabilityScore, ReliabilityBin
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 BINS = 15
 LEAST = 1e-7

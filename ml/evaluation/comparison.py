@@ -14,7 +14,7 @@ import numpy as np
 
 from corpus.statistics import sign_flip_test
 from ml.evaluation.findings import Interval
-from ml.evaluation.metrics import Judged, confusions, resampled, uar
+from ml.evaluation.metrics import Judged, resampled, uar
 from ml.evaluation.report import PairedTest, SystemScore
 from ml.evaluation.resampling import holm, interval, mean_interval
 
@@ -35,7 +35,5 @@ def _paired(fused: SystemScore, other: SystemScore, uar_difference: Interval) ->
 
 def uar_difference(own: Judged, other: Judged) -> Interval:
     """Macro recall of one system less that of another over the same units, the same films drawn for both."""
-    films, film = np.unique(own.film, return_inverse=True)
-    ours, theirs = (confusions(one.label, one.top, film, len(films)) for one in (own, other))
-    value = float(uar(ours.sum(axis=0)) - uar(theirs.sum(axis=0)))
-    return interval(value, uar(resampled(ours, 0)) - uar(resampled(theirs, 0)), len(films))
+    (films, ours), (_, theirs) = own.by_film(), other.by_film()
+    return interval(uar(ours.sum(axis=0)) - uar(theirs.sum(axis=0)), uar(resampled(ours)) - uar(resampled(theirs)), len(films))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from corpus.statistics import FloatArray
 from ml.evaluation.findings import ContextUse, Incongruence, Interval
-from ml.evaluation.metrics import FloatArray
 from ml.evaluation.resampling import unit_mean_interval
 from ml.evaluation.scored import BoolArray, Scored, probabilities
 from ml.evaluation.slices import disagreement

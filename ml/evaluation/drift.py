@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from corpus.statistics import FloatArray, IntArray, label_counts
+
 BoolArray = npt.NDArray[np.bool_]
 
 BINS = 10
@@ -87,18 +88,13 @@ class Comparison:
         return self.least_p <= ALPHA
 
 
-def binned(values: FloatArray, film: npt.NDArray[np.int64], n_films: int) -> FloatArray:
+def binned(values: FloatArray, film: IntArray, n_films: int) -> FloatArray:
     """Counts (n_films, BINS + 1) of values (n,) by tenths of all of them; the last bin is of NaN. Equal values are never parted."""
     measured = np.isfinite(values)
     if not measured.any():
-        return _by_film(np.full(len(values), BINS), film, n_films)
+        return label_counts(film, np.full(len(values), BINS), n_films, BINS + 1)
     edges = np.unique(np.quantile(values[measured], np.arange(1, BINS) / BINS, method="inverted_cdf"))
-    return _by_film(np.where(measured, np.searchsorted(edges, values, side="left"), BINS), film, n_films)
-
-
-def _by_film(bins: npt.NDArray[np.int64], film: npt.NDArray[np.int64], n_films: int) -> FloatArray:
-    width = BINS + 1
-    return np.bincount(film * width + bins, minlength=n_films * width).reshape(n_films, width).astype(np.float64)
+    return label_counts(film, np.where(measured, np.searchsorted(edges, values, side="left"), BINS), n_films, BINS + 1)
 
 
 def compare(measures: Sequence[Measure], is_new: BoolArray, *, permutations: int = PERMUTATIONS, seed: int = 0) -> Comparison:

@@ -10,11 +10,11 @@ from collections import Counter
 
 import numpy as np
 
+from corpus.statistics import FloatArray
 from corpus.terms import EMOTIONS
 from ml.evaluation.calibration import losses_nats
 from ml.evaluation.findings import Said, WorstError
 from ml.evaluation.humans import Ballots
-from ml.evaluation.metrics import FloatArray
 from ml.evaluation.scored import Scored, probabilities
 from ml.models.predict import FUSED
 

@@ -16,8 +16,9 @@ from safetensors.numpy import load_file
 
 from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, UNIT_FEATURES, VOTES
 from corpus.paths import Home
+from corpus.statistics import FloatArray, label_counts
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS
-from ml.evaluation.drift import Comparison, FloatArray, Measure, binned, compare
+from ml.evaluation.drift import Comparison, Measure, binned, compare
 from ml.features.frame import EMBEDDING_FILE
 from ml.models.training_set import one_perspective
 
@@ -67,7 +68,7 @@ def _feature_measures(home: Home, films: Sequence[str], kind: str) -> list[Measu
         return []
     whole = pd.concat(tables, names=["film"])
     film, present = whole.index.get_level_values("film").to_numpy(np.int64), whole["present"].to_numpy(bool)
-    there = Measure(f"{kind}: present", _two_bins(film, present, len(films)))
+    there = Measure(f"{kind}: present", label_counts(film, present.astype(np.int64), len(films), 2))
     names = [name for name in whole.columns if name not in UNIT_FEATURES.names]
     values = whole.loc[present, names].to_numpy(np.float64, na_value=np.nan)
     return [there, *(Measure(f"{kind}: {name}", binned(values[:, i], film[present], len(films))) for i, name in enumerate(names))]
@@ -84,12 +85,6 @@ def _meaning_measures(home: Home, films: Sequence[str]) -> list[Measure]:
     film, centred = film[said], table[said] - table[said].mean(axis=0)
     axes = np.linalg.eigh(centred.T @ centred)[1][:, : -AXES - 1 : -1]
     return [Measure(f"text: meaning, axis {i + 1}", binned(centred @ axes[:, i], film, len(films))) for i in range(axes.shape[1])]
-
-
-def _two_bins(film: np.ndarray, which: np.ndarray, n_films: int, weight: np.ndarray | None = None) -> FloatArray:
-    """Counts (n_films, 2) of False and True."""
-    flat = np.bincount(film * 2 + which.astype(np.int64), weights=weight, minlength=2 * n_films)
-    return flat.reshape(n_films, 2).astype(np.float64)
 
 
 def _label_counts(home: Home, films: Sequence[str]) -> FloatArray:
@@ -110,7 +105,7 @@ def _agreement(home: Home, films: Sequence[str]) -> Measure:
     if pairs is not None:
         pairs = pairs[pairs["film_id"].isin(films)]
         film = np.array([films.index(film_id) for film_id in pairs["film_id"]], dtype=np.int64)
-        counts = _two_bins(film, pairs["agree"].to_numpy(bool), len(films))
+        counts = label_counts(film, pairs["agree"].to_numpy(np.int64), len(films), 2)
     return Measure("raters agree", counts)
 
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from corpus.films.catalogue.groups import KINDS, FilmGroups
-from corpus.statistics import sign_flip_test
+from corpus.statistics import FloatArray, IntArray, label_counts, sign_flip_test
 from corpus.terms import DISTRESS, EMOTIONS
 from ml.evaluation.findings import LEAST_GROUP, GroupScore, Interval
 from ml.evaluation.humans import Ballots, hits
-from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray, accuracy, confusions, optional, recalls, resampled, uar
-from ml.evaluation.resampling import DRAWS, film_counts, holm, interval, sums
+from ml.evaluation.metrics import Judged, accuracy, confusions, optional, recalls, resampled, uar
+from ml.evaluation.resampling import DRAWS, StrArray, film_counts, holm, interval, sums
 from ml.evaluation.scored import BoolArray, Scored
 from ml.models.predict import FUSED
 
@@ -86,7 +86,7 @@ def _human(ballots: Ballots | None, units: BoolArray) -> float | None:
 def _group(kind: str, value: str, judged: Judged, units: BoolArray, human: float | None) -> GroupScore:
     films, film = np.unique(judged.film[units], return_inverse=True)
     by_film = confusions(judged.label[units], judged.top[units], film, len(films))
-    whole, draws = by_film.sum(axis=0), resampled(by_film, 0)
+    whole, draws = by_film.sum(axis=0), resampled(by_film)
     right = judged.top == judged.label
     alone, several = bool(units.all()), len(films) if len(films) >= LEAST_FILMS else 0
     return GroupScore(
@@ -94,8 +94,8 @@ def _group(kind: str, value: str, judged: Judged, units: BoolArray, human: float
         value=value,
         n_units=int(units.sum()),
         n_films=len(films),
-        accuracy=interval(float(accuracy(whole)), accuracy(draws), several),
-        uar=interval(float(uar(whole)), uar(draws), several),
+        accuracy=interval(accuracy(whole), accuracy(draws), several),
+        uar=interval(uar(whole), uar(draws), several),
         ece=_calibration(judged.probabilities[units].max(axis=1), right[units], film),
         human=human,
         recall=dict(zip(EMOTIONS, optional(recalls(whole)), strict=True)),
@@ -119,14 +119,13 @@ def _calibration(confidence: FloatArray, right: BoolArray, film: IntArray) -> In
     place = np.empty(len(right), np.int64)
     place[np.argsort(confidence, kind="stable")] = np.arange(len(right)) * bins // len(right)
     n_films = int(film.max()) + 1
-    cell, size = film * bins + place, n_films * bins
-    gap = np.bincount(cell, confidence - right, size).reshape(n_films, bins)
+    gap = label_counts(film, place, n_films, bins, confidence - right)
     counts = film_counts(n_films)
     drawn = np.abs(counts @ gap).sum(axis=1) / np.maximum(counts @ np.bincount(film, minlength=n_films), 1)
     return interval(float(np.abs(gap.sum(axis=0)).sum() / len(right)), drawn, n_films if n_films >= LEAST_FILMS else 0)
 
 
-def permutation_p(right: BoolArray, inside: BoolArray, film: IntArray, seed: int = 0) -> float | None:
+def permutation_p(right: BoolArray, inside: BoolArray, film: IntArray) -> float | None:
     """Two-sided p that the units `inside` (n,) are right as often as the others, by film; None where nothing can be permuted.
 
     Where the films are wholly inside or outside, which of them are inside is permuted (10,000 draws); where films have units of both,
@@ -139,12 +138,12 @@ def permutation_p(right: BoolArray, inside: BoolArray, film: IntArray, seed: int
     if both.any():
         differences = right_in[both] / n_in[both] - right_out[both] / n_out[both]
         return None if both.sum() < 2 else min(1.0, 2 * min(sign_flip_test(differences), sign_flip_test(-differences)))
-    return _permuted(right_in + right_out, n_in + n_out, n_in > 0, seed)
+    return _permuted(right_in + right_out, n_in + n_out, n_in > 0)
 
 
-def _permuted(right: FloatArray, units: FloatArray, inside: BoolArray, seed: int) -> float:
+def _permuted(right: FloatArray, units: FloatArray, inside: BoolArray) -> float:
     """How often films drawn at random, as many as are inside, differ from the others at least as much."""
-    order = np.random.default_rng(seed).random((DRAWS, len(inside))).argsort(axis=1)
+    order = np.random.default_rng(0).random((DRAWS, len(inside))).argsort(axis=1)
     drawn = np.concatenate([inside[None], inside[order]]).astype(np.float64)
     share_in = drawn @ right / (drawn @ units)
     share_out = (1 - drawn) @ right / ((1 - drawn) @ units)

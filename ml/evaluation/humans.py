@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpus.contracts import RATERS, VOTES
-from corpus.statistics import jensen_shannon_bits, label_counts, split_half_noise_bits
+from corpus.statistics import FloatArray, IntArray, jensen_shannon_bits, label_counts, split_half_noise_bits
 from corpus.terms import EMOTIONS, PERSPECTIVES
 from ml.evaluation import baselines
 from ml.evaluation.findings import HumanComparison, Interval, SoftLabelFit
-from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray, score
+from ml.evaluation.metrics import Judged, score
 from ml.evaluation.report import SystemScore
-from ml.evaluation.resampling import unit_mean_interval
+from ml.evaluation.resampling import StrArray, unit_mean_interval
 from ml.evaluation.scored import HUMAN, BoolArray, Scored, codes
 from ml.models.predict import FUSED
 

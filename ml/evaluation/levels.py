@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from corpus.statistics import concordance
+from corpus.statistics import FloatArray, concordance
 from ml.evaluation.findings import Interval, LevelScore
 from ml.evaluation.humans import Ballots
-from ml.evaluation.metrics import FloatArray, StrArray
-from ml.evaluation.resampling import mean_interval
+from ml.evaluation.resampling import StrArray, mean_interval
 from ml.evaluation.scored import Scored
 from ml.models.predict import FUSED
 

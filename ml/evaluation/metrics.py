@@ -9,19 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from corpus.statistics import jensen_shannon_bits
+from corpus.statistics import FloatArray, IntArray, jensen_shannon_bits, label_counts
 from corpus.terms import EMOTIONS
-from ml.evaluation.calibration import expected_calibration_error as expected_calibration_error
-from ml.evaluation.calibration import probability_score
-from ml.evaluation.findings import Interval
+from ml.evaluation.calibration import expected_calibration_error, probability_score
 from ml.evaluation.report import SystemScore
-from ml.evaluation.resampling import film_counts, interval
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-StrArray = npt.NDArray[np.str_]
+from ml.evaluation.resampling import StrArray, film_counts, interval
 
 
 @dataclass(frozen=True)
@@ -44,12 +37,16 @@ class Judged:
         """The emotion said (n,)."""
         return self.probabilities.argmax(axis=1)
 
+    def by_film(self) -> tuple[StrArray, FloatArray]:
+        """The films, and the confusion matrix of each (films, 7, 7)."""
+        films, film = np.unique(self.film, return_inverse=True)
+        return films, confusions(self.label, self.top, film, len(films), self.weight)
+
 
 def confusions(label: IntArray, said: IntArray, cluster: IntArray, n_clusters: int, weight: FloatArray | None = None) -> FloatArray:
     """Confusion matrices by cluster (n_clusters, 7, 7): gold emotion i said as j."""
     k = len(EMOTIONS)
-    flat = np.bincount((cluster * k + label) * k + said, weights=weight, minlength=n_clusters * k * k)
-    return flat.reshape(n_clusters, k, k).astype(np.float64)
+    return label_counts(cluster * k + label, said, n_clusters * k, k, weight).reshape(n_clusters, k, k)
 
 
 def accuracy(confusion: FloatArray) -> FloatArray:
@@ -93,20 +90,18 @@ def _mean_of_known(values: FloatArray) -> FloatArray:
     return np.divide(np.where(known, values, 0).sum(axis=-1), count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
-def score(judged: Judged, seed: int = 0) -> SystemScore:
+def score(judged: Judged) -> SystemScore:
     """All figures of one system."""
-    films, cluster = np.unique(judged.film, return_inverse=True)
-    by_film = confusions(judged.label, judged.top, cluster, len(films), judged.weight)
-    whole = by_film.sum(axis=0)
-    drawn = resampled(by_film, seed)
+    films, by_film = judged.by_film()
+    whole, drawn = by_film.sum(axis=0), resampled(by_film)
     human = judged.kind == "human"
     return SystemScore(
         system=judged.system,
         kind=judged.kind,
         n_units=len(judged.label) if judged.weight is None else round(float(judged.weight.sum())),
-        accuracy=_interval(accuracy(whole), accuracy(drawn), len(films)),
-        uar=_interval(uar(whole), uar(drawn), len(films)),
-        macro_f1=_interval(macro_f1(whole), macro_f1(drawn), len(films)),
+        accuracy=interval(accuracy(whole), accuracy(drawn), len(films)),
+        uar=interval(uar(whole), uar(drawn), len(films)),
+        macro_f1=interval(macro_f1(whole), macro_f1(drawn), len(films)),
         weighted_f1=weighted_f1(whole),
         jsd_bits=None if human else float(jensen_shannon_bits(judged.soft, judged.probabilities).mean()),
         ece=None if human else expected_calibration_error(judged.probabilities, judged.label),
@@ -119,13 +114,9 @@ def score(judged: Judged, seed: int = 0) -> SystemScore:
     )
 
 
-def resampled(by_film: FloatArray, seed: int) -> FloatArray:
+def resampled(by_film: FloatArray) -> FloatArray:
     """Confusion matrices (10,000, 7, 7) of films drawn with repetition."""
-    return np.tensordot(film_counts(len(by_film), seed), by_film, axes=1)
-
-
-def _interval(value: FloatArray, draws: FloatArray, n_films: int) -> Interval:
-    return interval(float(value), draws, n_films)
+    return np.tensordot(film_counts(len(by_film)), by_film, axes=1)
 
 
 def _named(films: StrArray, values: FloatArray) -> dict[str, float]:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpus import statistics
-from corpus.statistics import FloatArray
+from corpus.statistics import FloatArray, entropy_bits
 from corpus.terms import EMOTIONS, MINIMUM_RATERS, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
 
 if TYPE_CHECKING:
@@ -89,9 +88,9 @@ def _parts(table: pd.DataFrame, gold: pd.DataFrame, units: pd.DataFrame) -> pd.D
     bits = np.log2(len(EMOTIONS))
     unseen = np.isnan(said).any(axis=1)
     # What no model saw is as unsure as can be.
-    uncertainty = np.where(unseen, 1.0, statistics.entropy_bits(np.nan_to_num(said, nan=1 / len(EMOTIONS))) / bits)
+    uncertainty = np.where(unseen, 1.0, entropy_bits(np.nan_to_num(said, nan=1 / len(EMOTIONS))) / bits)
     few = np.clip(1 - table["n_raters"].to_numpy(np.float64) / MINIMUM_RATERS, 0, 1)
-    split = statistics.entropy_bits(np.nan_to_num(voted, nan=0.0)) / bits
+    split = entropy_bits(np.nan_to_num(voted, nan=0.0)) / bits
     seems = np.where(unseen[:, None], np.nan_to_num(voted, nan=1 / len(EMOTIONS)), np.nan_to_num(said))
     return pd.DataFrame(
         {

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from corpus.statistics import FloatArray, IntArray
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, ROLES
 from ml.evaluation import baselines
-from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray, score
+from ml.evaluation.metrics import Judged, score
 from ml.evaluation.report import SystemScore
+from ml.evaluation.resampling import StrArray
 from ml.evaluation.scored import BoolArray, Scored, codes, probabilities
 from ml.evaluation.slices import MIN_SLICE
 from ml.models.dataset import cast_of
@@ -26,7 +29,7 @@ from ml.models.predict import FUSED, NEXT_COLUMNS, NO_CONTEXT
 if TYPE_CHECKING:
     import pandas as pd
 
-Answer = Callable[[BoolArray, BoolArray], "baselines.FloatArray"]
+Answer = Callable[[BoolArray, BoolArray], npt.NDArray[np.float32]]
 """What a system that learnt from some rows answers for others."""
 
 
@@ -98,14 +101,8 @@ def _of_role(told: pd.DataFrame, gold: pd.DataFrame) -> list[SystemScore]:
         told["fold"].to_numpy(),
         told["film_id"].to_numpy(str),
     )
-    own, heard = (
-        _Before(_codes_or_none(gold.loc[told[name], "label"]), told[f"said_{name}"].to_numpy()) for name in ("last_unit", "unit_id")
-    )
+    own, heard = (_Before(codes(gold.loc[told[name], "label"]), told[f"said_{name}"].to_numpy()) for name in ("last_unit", "unit_id"))
     return foreseen.scores(own, {"transitions": own, "answer": heard})
-
-
-def _codes_or_none(labels: pd.Series) -> IntArray:
-    return labels.map({name: i for i, name in enumerate(EMOTIONS)}).fillna(-1).to_numpy(np.int64)
 
 
 @dataclass(frozen=True)

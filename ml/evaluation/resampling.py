@@ -1,7 +1,7 @@
 """Doubt by film: bootstrap over whole films, permutation of films, and Holm's correction for many questions.
 
 Lines of one film are no independent draws, so everything here resamples or permutes films. 10,000 draws are one matrix product, since
-each film comes as its sums; everything random takes a seed.
+each film comes as its sums; they are the same draws each time.
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from corpus.statistics import FloatArray, IntArray
 from ml.evaluation.findings import Interval
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 StrArray = npt.NDArray[np.str_]
 
 DRAWS = 10_000
 
 
 @lru_cache(maxsize=2)
-def film_counts(n_films: int, seed: int = 0) -> FloatArray:
+def film_counts(n_films: int) -> FloatArray:
     """How often each film is drawn, (10,000, n_films), when n_films are drawn with repetition; not to be written to."""
-    counts = np.random.default_rng(seed).multinomial(n_films, np.full(n_films, 1 / n_films), size=DRAWS).astype(np.float64)
+    counts = np.random.default_rng(0).multinomial(n_films, np.full(n_films, 1 / n_films), size=DRAWS).astype(np.float64)
     counts.setflags(write=False)
     return counts
 
 
-def interval(value: float, draws: FloatArray, n_films: int) -> Interval:
+def interval(value: float | FloatArray, draws: FloatArray, n_films: int) -> Interval:
     """The value with the middle 95 % of the draws; without interval where fewer than two films or no finite draw."""
     known = draws[np.isfinite(draws)]
     if n_films < 2 or not len(known):
@@ -38,15 +37,15 @@ def interval(value: float, draws: FloatArray, n_films: int) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
-def mean_interval(by_film: FloatArray, seed: int = 0) -> Interval:
+def mean_interval(by_film: FloatArray) -> Interval:
     """The mean of one figure a film, every film counting alike."""
-    draws = film_counts(len(by_film), seed) @ by_film / len(by_film)
+    draws = film_counts(len(by_film)) @ by_film / len(by_film)
     return interval(float(by_film.mean()), draws, len(by_film))
 
 
-def ratio_interval(parts: FloatArray, wholes: FloatArray, seed: int = 0) -> Interval:
+def ratio_interval(parts: FloatArray, wholes: FloatArray) -> Interval:
     """The sum of `parts` over the sum of `wholes` (both one a film): a share over all units, films resampled."""
-    counts = film_counts(len(parts), seed)
+    counts = film_counts(len(parts))
     total = counts @ wholes
     draws = np.divide(counts @ parts, total, out=np.full(len(total), np.nan), where=total > 0)
     return interval(float(parts.sum() / wholes.sum()), draws, len(parts))

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from corpus.statistics import FloatArray, IntArray
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, GoldStatus
-from ml.evaluation.metrics import FloatArray, IntArray, Judged, StrArray
+from ml.evaluation.metrics import Judged
+from ml.evaluation.resampling import StrArray
 from ml.models.predict import FUSED
 from ml.models.training_set import FILMS
 
@@ -97,8 +99,8 @@ def kind_of(system: str) -> str:
 
 
 def codes(labels: pd.Series) -> IntArray:
-    """Emotions as numbers in the order of EMOTIONS (n,)."""
-    return labels.map({name: i for i, name in enumerate(EMOTIONS)}).to_numpy(np.int64)
+    """Emotions as numbers in the order of EMOTIONS (n,), -1 for none."""
+    return labels.map({name: i for i, name in enumerate(EMOTIONS)}).fillna(-1).to_numpy(np.int64)
 
 
 def probabilities(table: pd.DataFrame, columns: tuple[str, ...] = PROBABILITY_COLUMNS) -> FloatArray:

@@ -7,14 +7,11 @@ Slices of fewer than five units are left out, since they say nothing.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus.terms import EMOTIONS, MODALITIES
 from ml.evaluation.report import SliceScore
-from ml.evaluation.scored import Scored
+from ml.evaluation.scored import BoolArray, Scored
 from ml.models.predict import FUSED
-
-BoolArray = npt.NDArray[np.bool_]
 
 MIN_SLICE = 5
 """Fewer units say nothing."""

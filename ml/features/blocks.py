@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ml.features.extractor import Block, Dimension
 
 if TYPE_CHECKING:
@@ -38,17 +36,6 @@ def written(blocks: Iterable[Block], dimensions: tuple[Dimension, ...], path: Pa
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def read_blocks(path: Path) -> Block:
-    """The rows of a file that `written` made, as one block."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    times = [table.column(name).to_numpy() for name in ("start_ms", "end_ms")]
-    values = [table.column(name).to_numpy().astype(np.float32) for name in table.schema.names[3:]]
-    stacked = np.stack(values, axis=1) if values else np.zeros((table.num_rows, 0), np.float32)
-    return Block(times[0], times[1], stacked, table.column("confidence").to_numpy())
 
 
 def _schema(dimensions: tuple[Dimension, ...]) -> pa.Schema:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def extract_media(
     read_wall_s, read_cpu_s = clock.lap()
     duration_ms = _duration_ms(out / "shots")
     found = []
-    for modality in _ordered(wanted.modalities):
+    for modality in (name for name in FEATURES if name in wanted.modalities):
         tell = tell_of(modality) if tell_of else None
         summary = build_features(modality, film.language, lambda name: out / name, store=store, text_encoder=wanted.text_encoder, tell=tell)
         wall_s, cpu_s = clock.lap()
@@ -155,14 +155,14 @@ def dimensions_of(modality: str) -> tuple[Dimension, ...]:
     """
     Wanted((modality,))
     if modality == "face":
-        from ml.features.face.extractor import FaceExtractor
-        from ml.features.face.pose import PostureExtractor
+        from ml.features.face.extractor import FACE_DIMENSIONS
+        from ml.features.face.pose import POSTURE_DIMENSIONS
 
-        return (*FaceExtractor().dimensions, *PostureExtractor().dimensions)
+        return (*FACE_DIMENSIONS, *POSTURE_DIMENSIONS)
     if modality == "voice":
-        from ml.features.voice import VoiceExtractor
+        from ml.features.voice.dimensions import DIMENSIONS
 
-        return VoiceExtractor().dimensions
+        return DIMENSIONS
     if modality == "text":
         from ml.features.text import TEXT_DIMENSIONS
 
@@ -170,10 +170,6 @@ def dimensions_of(modality: str) -> tuple[Dimension, ...]:
     from ml.features.scene import SCENE_DIMENSIONS
 
     return SCENE_DIMENSIONS
-
-
-def _ordered(modalities: Iterable[str]) -> list[str]:
-    return [name for name in FEATURES if name in set(modalities)]
 
 
 def _duration_ms(shots: Path) -> int:

@@ -1,20 +1,23 @@
 """What every extractor of features is: it takes one chunk of a film after the other and gives rows with true times.
 
-An extractor names itself, its version and its dimensions with their units; `extract_all` runs it over the chunks, takes what the store
-already holds and tells how far it is. A chunk has a fixed length, so memory is flat in the length of the film, and a run that was
-killed repeats at most the chunk that it was in.
+An extractor names itself and its version; `extract_all` runs it over the chunks, takes what the store already holds and tells how far it
+is. A chunk has a fixed length, so memory is flat in the length of the film, and a run that was killed repeats at most the chunk that it
+was in.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
 
 from corpus.chunks import Arrays, ChunkStore, Progress, Tell, Work
+from corpus.threads import one_torch_thread
+from corpus.weights import weight
 
 ChunkT = TypeVar("ChunkT")
 TakenT = TypeVar("TakenT", contravariant=True)
@@ -45,11 +48,6 @@ class Block:
     confidence: np.ndarray
     more: Arrays = field(default_factory=dict)
 
-    @property
-    def mask(self) -> np.ndarray:
-        """Boolean (n, n_dimensions): something was measured."""
-        return ~np.isnan(self.values)
-
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it by name, as a store keeps it."""
         named = {name: getattr(self, name) for name in _OWN}
@@ -68,8 +66,7 @@ _OWN = ("start_ms", "end_ms", "values", "confidence")
 class FeatureExtractor(Protocol[TakenT]):
     """Computes features of one modality.
 
-    `version` must change whenever the same chunk would give other numbers; `settings` are what the caller chose; `batch` is how many
-    items go through the networks at once on `device`.
+    `version` must change whenever the same chunk would give other numbers; `settings` are what the caller chose.
     """
 
     @property
@@ -87,21 +84,6 @@ class FeatureExtractor(Protocol[TakenT]):
         """What the caller chose, as far as it changes the numbers."""
         ...
 
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        """The columns of `Block.values`."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """A device of torch: cpu, cuda, cuda:1."""
-        ...
-
-    @property
-    def batch(self) -> int:
-        """Items that go through a network at once."""
-        ...
-
     def digest(self, chunk: TakenT) -> str:
         """Digest of all of the chunk that the features follow from, its place in the film included."""
         ...
@@ -109,6 +91,21 @@ class FeatureExtractor(Protocol[TakenT]):
     def extract(self, chunk: TakenT) -> Block:
         """The chunk's features."""
         ...
+
+
+def version_of(code: int, *weights: str) -> str:
+    """A version out of the code's number and what the weights of these names hold."""
+    return "-".join([str(code), *(member.sha256[:12] for name in weights for member in weight(name).members)])
+
+
+def computing(device: str) -> AbstractContextManager[None]:
+    """What a network computes in: on a CPU one thread, elsewhere as it is."""
+    return one_torch_thread() if device.startswith("cpu") else nullcontext()
+
+
+def batches(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """An array in parts of at most `size` rows."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def extract_all(

@@ -61,9 +61,9 @@ def write_summary(summary: FeatureSummary, out: Path) -> None:
     write_json(out / SUMMARY_FILE, dataclasses.asdict(summary))
 
 
-def absent_columns(names: tuple[str, ...], n_units: int) -> Columns:
-    """Columns of NaN, for a film that lacks the modality."""
-    return {name: np.full(n_units, np.nan, np.float32) for name in names}
+def relative_to_film(values: np.ndarray) -> np.ndarray:
+    """`values` (n,) minus their median over the film."""
+    return values - _median(values)
 
 
 def relative_to_speaker(values: np.ndarray, units: pd.DataFrame) -> np.ndarray:
@@ -71,8 +71,7 @@ def relative_to_speaker(values: np.ndarray, units: pd.DataFrame) -> np.ndarray:
 
     A character with fewer than three measured units is compared with the whole film.
     """
-    whole = _median(values)
-    result = values - whole
+    result = relative_to_film(values)
     if len(values) < MIN_OWN_UNITS:
         return result
     for _, rows in units.groupby("character_id", sort=True).indices.items():

@@ -16,9 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from corpus.terms import FeelmError
 from corpus.threads import one_torch_thread
+from ml.features.face.expressions import QUICK, expression
+from ml.features.face.mesh import read_mesh
+from ml.features.face.pose import read_bodies
+from ml.features.people.identity import embed_faces
+from ml.features.text.encoder import sentence_encoder
+from ml.features.voice import RATE_HZ, VoiceExtractor, chunks_of
 
-SOUND_RATE_HZ = 16_000
 WORDS = ("never", "leave", "the", "house", "tonight", "please", "I", "love", "you", "what", "is", "that", "run", "why", "stay", "home")
 POLL_S = 0.02
 
@@ -64,16 +70,17 @@ def _work(size: Size, rng: np.random.Generator) -> list[tuple[str, str, int, _Ru
     pictures = [_blurred(rng, 360, 640) for _ in range(size.pictures)]
     faces = np.stack([_blurred(rng, 64, 64) for _ in range(size.faces)])
     bodies = np.stack([_blurred(rng, 224, 224) for _ in range(size.pictures)])
+    whole = np.tile([0.0, 0.0, 1.0, 1.0], (len(bodies), 1))
     sound = _tone(size.seconds)
     lines = [" ".join(rng.choice(WORDS, int(rng.integers(2, 16)))) for _ in range(size.lines)]
     return [
         ("faces found", "pictures", len(pictures), lambda device: _found(pictures, device)),
-        ("expression", "faces", len(faces), lambda device: _expression(faces, device)),
-        ("mesh", "faces", len(faces), lambda device: _mesh(faces, device)),
-        ("identity", "faces", len(faces), lambda device: _identity(faces, device)),
-        ("posture", "bodies", len(bodies), lambda device: _posture(bodies, device)),
+        ("expression", "faces", len(faces), lambda device: expression(faces, device=device, looks=QUICK, exact=False)),
+        ("mesh", "faces", len(faces), lambda device: read_mesh(faces, device=device).points),
+        ("identity", "faces", len(faces), lambda device: embed_faces(faces, device=device)),
+        ("posture", "bodies", len(bodies), lambda device: read_bodies(bodies, whole, device=device).points),
         ("voice", "seconds of sound", size.seconds, lambda device: _voice(sound, device)),
-        ("words", "lines", len(lines), lambda device: _words(lines, device)),
+        ("words", "lines", len(lines), lambda device: sentence_encoder(device=device).encode(lines)),
     ]
 
 
@@ -84,42 +91,9 @@ def _found(pictures: list[np.ndarray], device: str) -> np.ndarray:
     return np.array([len(found) for found in detector.detect_all(pictures)], np.float32)
 
 
-def _expression(faces: np.ndarray, device: str) -> np.ndarray:
-    from ml.features.face.expressions import QUICK, expression
-
-    return expression(faces, device=device, looks=QUICK, exact=False)
-
-
-def _mesh(faces: np.ndarray, device: str) -> np.ndarray:
-    from ml.features.face.mesh import read_mesh
-
-    return read_mesh(faces, device=device).points
-
-
-def _identity(faces: np.ndarray, device: str) -> np.ndarray:
-    from ml.features.people.identity import embed_faces
-
-    return embed_faces(faces, device=device)
-
-
-def _posture(bodies: np.ndarray, device: str) -> np.ndarray:
-    from ml.features.face.pose import read_bodies
-
-    return read_bodies(bodies, np.tile([0.0, 0.0, 1.0, 1.0], (len(bodies), 1)), device=device).points
-
-
 def _voice(sound: np.ndarray, device: str) -> np.ndarray:
-    from ml.features.voice import VoiceExtractor
-    from ml.features.voice.grid import chunks_of
-
     extractor = VoiceExtractor(device=device)
     return np.concatenate([extractor.extract(chunk).values for chunk in chunks_of(sound)])
-
-
-def _words(lines: list[str], device: str) -> np.ndarray:
-    from ml.features.text.encoder import sentence_encoder
-
-    return sentence_encoder(device=device).encode(lines)
 
 
 def _measured(part: str, items: str, count: int, run: _Run, device: str) -> Rate:
@@ -146,8 +120,8 @@ def _blurred(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 def _tone(seconds: int) -> np.ndarray:
     """A voice-like tone that glides between 120 and 240 Hz, float32 at 16 kHz."""
-    t = np.arange(seconds * SOUND_RATE_HZ) / SOUND_RATE_HZ
-    phase = 2 * np.pi * np.cumsum(180 + 60 * np.sin(2 * np.pi * 0.5 * t)) / SOUND_RATE_HZ
+    t = np.arange(seconds * RATE_HZ) / RATE_HZ
+    phase = 2 * np.pi * np.cumsum(180 + 60 * np.sin(2 * np.pi * 0.5 * t)) / RATE_HZ
     harmonics = np.stack([np.sin(k * phase) / k for k in range(1, 12)])
     return (0.1 * harmonics.sum(axis=0)).astype(np.float32)
 
@@ -191,8 +165,6 @@ def check_device(device: str) -> str:
     Raises:
         FeelmError: it cannot.
     """
-    from corpus.terms import FeelmError
-
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpus.chunks import ChunkStore
 from corpus.contracts import UNIT_FEATURES, UNITS
 from corpus.terms import FeelmError
 from ml.features.frame import FEATURES_FILE, FeatureSummary, read_units, write_features, write_summary
@@ -31,7 +30,7 @@ PAUSE_SAMPLES = RATE_HZ // 2
 """At least half a second of silence lies between recordings, and each begins with a second, so that none colours the next one's rows."""
 
 
-def build_recording_features(corpus: Path, source: Path | None, out: Path, *, store: ChunkStore | None = None) -> FeatureSummary:
+def build_recording_features(corpus: Path, source: Path | None, out: Path) -> FeatureSummary:
     """Write features.parquet, speech.safetensors and summary.json into `out`: for the units of `corpus`, recorded under `source`.
 
     Units whose recording is absent, cannot be read or holds no voice are not present; the summary says how many.
@@ -45,7 +44,7 @@ def build_recording_features(corpus: Path, source: Path | None, out: Path, *, st
         summary = FeatureSummary(len(units), 0, 0, "no recordings")
     else:
         paths = pq.read_table(corpus / CLIPS_FILE, columns=["unit_id", "path"]).to_pandas().set_index("unit_id")["path"]
-        parts = [_measured(part, paths, source, store) for _, part in units.groupby("film_id", sort=True)]
+        parts = [_measured(part, paths, source) for _, part in units.groupby("film_id", sort=True)]
         table = pd.concat([features for features, _ in parts], ignore_index=True)
         order = pd.Index(table["unit_id"]).get_indexer(units["unit_id"])
         table = table.iloc[order].reset_index(drop=True)
@@ -59,7 +58,7 @@ def build_recording_features(corpus: Path, source: Path | None, out: Path, *, st
     return summary
 
 
-def _measured(units: pd.DataFrame, paths: pd.Series, source: Path, store: ChunkStore | None) -> tuple[pd.DataFrame, Floats]:
+def _measured(units: pd.DataFrame, paths: pd.Series, source: Path) -> tuple[pd.DataFrame, Floats]:
     """UNIT_FEATURES of one speaker's units, and what the speech network hears of them (n, WIDTH)."""
     with tempfile.TemporaryDirectory() as folder:
         reel, features = Path(folder) / "reel", Path(folder) / "features"
@@ -67,7 +66,7 @@ def _measured(units: pd.DataFrame, paths: pd.Series, source: Path, store: ChunkS
         features.mkdir()
         spans = _wind(units, paths, source, reel / "sound.flac")
         UNITS.write(units.assign(start_ms=[start for start, _ in spans], end_ms=[end for _, end in spans]), reel / "units.parquet")
-        build_voice_features(reel, reel, features, store=store)
+        build_voice_features(reel, reel, features)
         return UNIT_FEATURES.read(features / FEATURES_FILE), read_speech(features, len(units))
 
 

@@ -18,11 +18,12 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
 from corpus.chunks import Arrays
+from corpus.statistics import label_counts
 from corpus.terms import EMOTIONS, MODALITIES
 from ml.models.cast import PRESENT
-from ml.models.dataset import FACE, BoolArray, FloatArray, IntArray, UnitArrays
+from ml.models.dataset import FACE, BoolArray, FloatArray, IntArray, OfUnits, UnitArrays
 from ml.models.experts import State, opinion_loss, seeded, state_of, unit_weights
-from ml.models.loop import LoopParams, Share, fit
+from ml.models.loop import LoopParams, Share, fit, headed, under
 from ml.models.networks import LEVEL_COUNT, ContextBatch, ContextNetwork, NetworkConfig, squashed
 
 LONGEST_RUN = 512
@@ -54,7 +55,7 @@ class ContextParams:
 
 
 @dataclass(frozen=True)
-class Opinions:
+class Opinions(OfUnits):
     """What the experts say of n units: calibrated log-probabilities (n, 3, 7), levels (n, 3, 3), which are there (n, 3), and the
     log-shares of the emotions in each unit's source (n, 7); log-probabilities of the face that listens to it (n, 7), and whether one is
     seen (n,).
@@ -76,7 +77,7 @@ class Opinions:
         """The same with what is said of `rows` standing at `places`; scene, speaker and neighbourhood of a place stay its own."""
         moved = np.arange(len(self.present))
         moved[places] = rows
-        return Opinions(*(getattr(self, part.name)[moved] for part in dataclasses.fields(self)))
+        return self.part(moved)
 
 
 @dataclass(frozen=True)
@@ -90,17 +91,16 @@ class ContextRun:
     def arrays(self) -> Arrays:
         """All of it by name, as a store keeps it."""
         losses = {"training": np.array(self.training_loss), "validation": np.array(self.validation_loss)}
-        return losses | {f"state/{name}": array for name, array in self.state.items()}
+        return losses | headed("state", self.state)
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> ContextRun:
         """The run that `arrays` made them of."""
-        state = {name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")}
-        return cls(state, arrays["training"].tolist(), arrays["validation"].tolist())
+        return cls(under("state", arrays), arrays["training"].tolist(), arrays["validation"].tolist())
 
 
 @dataclass(frozen=True)
-class Joined:
+class Joined(OfUnits):
     """What the context network says of n units: emotion logits (n, 7), levels (n, 3), logits of the next unit's emotion (n, 7), and of what
     each character present feels when they speak next (n, PRESENT, 7), NaN for nobody; `past` (n, 7) are logits of the emotion as told by
     what came up to the unit alone.
@@ -118,15 +118,6 @@ class Joined:
         seven = (len(EMOTIONS),)
         shapes = (seven, (LEVEL_COUNT,), seven, (PRESENT, *seven), seven)
         return cls(*(np.full((n, *shape), np.nan, np.float32) for shape in shapes))
-
-    def parts(self) -> tuple[FloatArray, ...]:
-        """Its arrays."""
-        return self.logits, self.levels, self.reaction, self.characters, self.past
-
-    def put(self, rows: IntArray, of: Joined) -> None:
-        """Set what is said of some rows."""
-        for own, other in zip(self.parts(), of.parts(), strict=True):
-            own[rows] = other
 
 
 def runs_of(data: UnitArrays, rows: IntArray, alone: bool = False) -> list[IntArray]:
@@ -268,9 +259,7 @@ def _counted(data: UnitArrays, rows: IntArray, following: IntArray) -> FloatArra
     there = (rows >= 0) & (following >= 0)
     pairs = np.stack([data.label[rows[there]], data.label[following[there]]])
     first, second = pairs[:, (pairs >= 0).all(axis=0)]
-    counts = np.zeros((len(EMOTIONS), len(EMOTIONS)), np.float32)
-    np.add.at(counts, (first, second), 1)
-    return counts
+    return label_counts(first, second, len(EMOTIONS), len(EMOTIONS)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -402,4 +391,4 @@ def join(networks: Ensemble, data: UnitArrays, opinions: Opinions, rows: IntArra
         mean = Joined(*(part[real] for part in networks.answer(batch)))
         mean.characters[batch.spoke.numpy()[real] < 0] = np.nan
         said.put(table[real], mean)
-    return Joined(*(part[rows] for part in said.parts()))
+    return said.part(rows)

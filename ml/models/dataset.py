@@ -11,14 +11,14 @@ import dataclasses
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from corpus.contracts import LISTENERS, UNIT_FEATURES, UNITS
+from corpus.contracts import LISTENERS, UNIT_FEATURES, UNITS, TableSchema
 from corpus.paths import Home
 from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus, TextEncoder
 from ml.features.frame import EMBEDDING_FILE, SPEECH_FILE
@@ -41,6 +41,24 @@ MIN_SPEAKER_UNITS = 3
 
 CLIP = 5.0
 """Standardised features are kept within this many standard deviations."""
+
+
+@dataclass(frozen=True)
+class OfUnits:
+    """Several arrays of the same n units."""
+
+    def parts(self) -> tuple[FloatArray, ...]:
+        """Its arrays."""
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
+    def part(self, rows: IntArray | slice) -> Self:
+        """Some units alone."""
+        return dataclasses.replace(self, **{field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self)})
+
+    def put(self, rows: IntArray, of: Self) -> None:
+        """Set what is said of some rows."""
+        for own, other in zip(self.parts(), of.parts(), strict=True):
+            own[rows] = other
 
 
 @dataclass(frozen=True)
@@ -112,13 +130,6 @@ class UnitArrays:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
             return cls(**{name: stored[name] for name in stored.files})
-
-    def without(self, modality: str) -> UnitArrays:
-        """The same units with one modality taken away."""
-        present = self.present.copy()
-        present[:, MODALITIES.index(modality)] = False
-        listened = self.listened & (modality != MODALITIES[FACE])
-        return dataclasses.replace(self, present=present, listened=listened)
 
     def listening(self) -> UnitArrays:
         """The faces of those who listen, in the place of the speakers' faces, and nothing else of the units."""
@@ -198,11 +209,12 @@ def training_columns(home: Home, rows: pd.DataFrame) -> Columns:
 def _speech_width(home: Home, rows: pd.DataFrame) -> int:
     """Width of what the speech network gives; 0 where no part of the manifest has it."""
     paths = (_folders(home, source, film_id)["voice"] / SPEECH_FILE for source, film_id in _parts(rows))
-    for path in paths:
-        if path.is_file():
-            with safe_open(path, framework="numpy") as stored:
-                return int(stored.get_slice("speech").get_shape()[1])
-    return 0
+    return next((_width(path) for path in paths if path.is_file()), 0)
+
+
+def _width(path: Path) -> int:
+    with safe_open(path, framework="numpy") as stored:
+        return int(stored.get_slice("speech").get_shape()[1])
 
 
 def _one_encoder(home: Home, rows: pd.DataFrame) -> tuple[str, int]:
@@ -249,54 +261,36 @@ def _parts(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
 
 
 def _folders(home: Home, source: str, film_id: str) -> dict[str, Path]:
+    """Where features lie by modality, if they are there."""
     if source == FILMS:
         return {modality: home.artifact(f"{modality}_features", film_id) for modality in MODALITIES}
-    return {modality: home.corpus(f"{source}-{modality}") for modality in ("text", "voice")}
+    return {modality: home.corpus(f"{source}-{modality}") for modality in MODALITIES}
 
 
 def _read_part(home: Home, key: tuple[str, str], rows: pd.DataFrame, columns: Columns) -> _Part:
     folders = _folders(home, *key)
     unit_ids = rows["unit_id"].to_numpy()
-    tables = {modality: _read_features(folders.get(modality), unit_ids) for modality in MODALITIES}
-    listening = _read_listeners(folders.get("face"), unit_ids)
+    tables = {modality: _read_table(UNIT_FEATURES, folders[modality] / "features.parquet", unit_ids) for modality in MODALITIES}
+    listening = _read_table(LISTENERS, folders["face"] / "listeners.parquet", unit_ids)
     present = np.stack([tables[modality]["present"].to_numpy(bool) for modality in MODALITIES], axis=1)
     return _Part(
-        _read_crops(folders.get("face"), "crops.safetensors", tables["face"]),
-        _read_crops(folders.get("face"), "listener_crops.safetensors", listening),
+        _read_crops(folders["face"] / "crops.safetensors", tables["face"]),
+        _read_crops(folders["face"] / "listener_crops.safetensors", listening),
         _ordered(tables["face"], columns.face),
         _ordered(listening, columns.face),
         listening["present"].to_numpy(bool),
         listening["character_id"].to_numpy(object),
         _ordered(tables["voice"], columns.voice),
-        _read_speech(folders.get("voice"), tables["voice"], columns),
+        _read_speech(folders["voice"] / SPEECH_FILE, tables["voice"], columns),
         _ordered(tables["text"], columns.cues),
-        _read_embedding(folders.get("text"), tables["text"], columns),
+        _read_embedding(folders["text"] / EMBEDDING_FILE, tables["text"], columns),
         present,
     )
 
 
-def _read_features(folder: Path | None, unit_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
-    """Features of the units; `stored_row` is the row in the folder's arrays, -1 where there is none."""
-    import pandas as pd
-
-    path = folder / "features.parquet" if folder is not None else None
-    if path is None or not path.is_file():
-        return pd.DataFrame({"present": np.zeros(len(unit_ids), bool), "stored_row": -1}, index=unit_ids)
-    return _by_unit(UNIT_FEATURES.read(path), unit_ids)
-
-
-def _read_listeners(folder: Path | None, unit_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
-    """The same of the faces that listen to the units, with the `character_id` of each."""
-    import pandas as pd
-
-    path = folder / "listeners.parquet" if folder is not None else None
-    if path is None or not path.is_file():
-        absent = {"present": np.zeros(len(unit_ids), bool), "stored_row": -1, "character_id": None}
-        return pd.DataFrame(absent, index=unit_ids)
-    return _by_unit(LISTENERS.read(path), unit_ids)
-
-
-def _by_unit(table: pd.DataFrame, unit_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
+def _read_table(schema: TableSchema, path: Path, unit_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
+    """Rows of the units, of which those that are not there are not `present`; `stored_row` is the row in the arrays beside the table."""
+    table = schema.read(path) if path.is_file() else schema.empty()
     table = table.assign(stored_row=np.arange(len(table))).set_index("unit_id").reindex(unit_ids)
     return table.assign(
         present=table["present"].notna() & (table["present"] == True),  # noqa: E712 - null after reindex
@@ -308,52 +302,42 @@ def _ordered(table: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     return table.reindex(columns=list(names)).astype(np.float32)
 
 
-def _read_crops(folder: Path | None, name: str, table: pd.DataFrame) -> _Crops:
-    path = folder / name if folder is not None else None
-    if path is None or not path.is_file():
+def _read_crops(path: Path, table: pd.DataFrame) -> _Crops:
+    if not path.is_file():
         none = np.zeros((0, CROPS), np.int64)
         return _Crops(np.zeros((0, CROPS, CROP_PX, CROP_PX), np.uint8), none.astype(bool), none, np.zeros(len(table), bool))
     stored = load_file(path)
     if "t_ms" not in stored:
         raise FeelmError(f"{path} does not say when its pictures are shown: make the face features again (feelm run)")
-    row = table["stored_row"].to_numpy()
-    has = (row >= 0) & table["present"].to_numpy(bool)
+    row, has = table["stored_row"].to_numpy(), table["present"].to_numpy(bool, copy=True)
     has[has] = stored["mask"][row[has]].any(axis=1)
     return _Crops(stored["crops"][row[has]], stored["mask"][row[has]].astype(bool), stored["t_ms"][row[has]].astype(np.int64), has)
 
 
-def _read_speech(folder: Path | None, table: pd.DataFrame, columns: Columns) -> FloatArray:
+def _read_speech(path: Path, table: pd.DataFrame, columns: Columns) -> FloatArray:
     """What the speech network hears of each unit; NaN where nobody is heard, or where a film has none."""
-    speech = np.full((len(table), columns.speech_width), np.nan, np.float32)
-    path = folder / SPEECH_FILE if folder is not None else None
-    if path is None or not path.is_file() or columns.speech_width == 0:
-        return speech
-    stored = load_file(path)["speech"]
-    if stored.shape[1] != columns.speech_width:
-        raise FeelmError(
-            f"{path} has {stored.shape[1]} numbers a unit where the model reads {columns.speech_width}: make the voice features again"
-        )
-    row = table["stored_row"].to_numpy()
-    has = (row >= 0) & table["present"].to_numpy(bool)
-    speech[has] = stored[row[has]]
-    return speech
+    if columns.speech_width and path.is_file() and (width := _width(path)) != columns.speech_width:
+        raise FeelmError(f"{path} has {width} numbers a unit where the model reads {columns.speech_width}: make the voice features again")
+    return _read_array(path, "speech", table, columns.speech_width)
 
 
-def _read_embedding(folder: Path | None, table: pd.DataFrame, columns: Columns) -> FloatArray:
-    embedding = np.full((len(table), columns.embedding_width), np.nan, np.float32)
-    path = folder / EMBEDDING_FILE if folder is not None else None
-    if path is None or not path.is_file() or columns.embedding_width == 0:
-        return embedding
-    encoder = _encoder_of(path)
-    if encoder != (columns.text_encoder, columns.embedding_width):
+def _read_embedding(path: Path, table: pd.DataFrame, columns: Columns) -> FloatArray:
+    wanted = columns.text_encoder, columns.embedding_width
+    if columns.embedding_width and path.is_file() and (encoder := _encoder_of(path)) != wanted:
         raise FeelmError(
             f"{path} was made by the text encoder {encoder[0]!r} ({encoder[1]} numbers), the model reads {columns.text_encoder!r}"
             f" ({columns.embedding_width}): train again (feelm run), or set `text: encoder` in params.yaml back and make the features again"
         )
-    row = table["stored_row"].to_numpy()
-    has = (row >= 0) & table["present"].to_numpy(bool)
-    embedding[has] = load_file(path)["embedding"][row[has]]
-    return embedding
+    return _read_array(path, "embedding", table, columns.embedding_width)
+
+
+def _read_array(path: Path, name: str, table: pd.DataFrame, width: int) -> FloatArray:
+    """Rows (n, width) of a folder's array; NaN for units that are not present, and for all where there is no array."""
+    found = np.full((len(table), width), np.nan, np.float32)
+    if width and path.is_file():
+        has = table["present"].to_numpy(bool)
+        found[has] = load_file(path)[name][table["stored_row"].to_numpy()[has]]
+    return found
 
 
 def _assemble(rows: pd.DataFrame, parts: list[_Part], order: IntArray) -> UnitArrays:

@@ -17,7 +17,7 @@ from ml.features.text.live import LineReader, ReadLines
 from ml.models.calibration import softmax
 from ml.models.cast import present_characters
 from ml.models.context import Opinions, join
-from ml.models.dataset import CROP_PX, CROPS, TEXT, Columns, FloatArray, IntArray, UnitArrays
+from ml.models.dataset import CROP_PX, CROPS, TEXT, Columns, FloatArray, IntArray, OfUnits, UnitArrays
 from ml.models.foresight import foreseen
 from ml.models.predict import EmotionModel, model_opinions, probabilities_of
 
@@ -31,7 +31,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class HeardTurns:
+class HeardTurns(OfUnits):
     """What the model says of n turns: probabilities (n, 7), levels (n, 3: LEVELS), which were `read` (n,), their languages.
 
     `so_far` (n, 7) is a turn's emotion as told by what came up to it alone, `following` (n, 7) what is foreseen of whoever speaks next from
@@ -44,11 +44,6 @@ class HeardTurns:
     languages: tuple[str | None, ...]
     so_far: FloatArray
     following: FloatArray
-
-    def part(self, rows: slice) -> HeardTurns:
-        """Some turns alone."""
-        own = (self.probabilities[rows], self.levels[rows], self.read[rows], self.languages[rows])
-        return HeardTurns(*own, self.so_far[rows], self.following[rows])
 
 
 def hear(model: EmotionModel, reader: LineReader, dialogues: Sequence[Sequence[Turn]], language: str | None = None) -> list[HeardTurns]:

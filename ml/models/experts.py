@@ -20,11 +20,11 @@ from torch import Tensor
 from corpus.chunks import Arrays, ChunkStore, content_digest
 from corpus.terms import EMOTIONS, FaceNetwork
 from corpus.threads import one_torch_thread
-from ml.models.dataset import CROP_PX, CROPS, FACE, VOICE, BoolArray, FloatArray, IntArray, Standardiser, UnitArrays
+from ml.models.dataset import CROP_PX, CROPS, FACE, VOICE, BoolArray, FloatArray, IntArray, OfUnits, Standardiser, UnitArrays
 from ml.models.face.augment import augment_crops
 from ml.models.face.seen import see
-from ml.models.face.track import TrackEncoder
-from ml.models.loop import LoopParams, Share, fit
+from ml.models.face.track import TrackEncoder, mean_and_peak
+from ml.models.loop import LoopParams, Share, by_number, fit, headed, under
 from ml.models.networks import LEVEL_COUNT, CropEncoder, Expert, NetworkConfig, squashed
 
 AFFECT_WEIGHT = 0.2
@@ -71,7 +71,7 @@ class ExpertJob:
 
 
 @dataclass(frozen=True)
-class Stated:
+class Stated(OfUnits):
     """What an expert says of n units: logits (n, 7), levels before `squashed` (n, 3), NaN where the modality is absent, and logits (n, 7)
     of the faces of those who listen, NaN where nobody is seen and of other modalities.
     """
@@ -80,19 +80,10 @@ class Stated:
     levels: FloatArray
     listening: FloatArray
 
-    def parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Its arrays."""
-        return self.logits, self.levels, self.listening
-
     @classmethod
     def blank(cls, n: int) -> Stated:
         """Nothing said of n units."""
         return cls(*(np.full((n, width), np.nan, np.float32) for width in (len(EMOTIONS), LEVEL_COUNT, len(EMOTIONS))))
-
-    def put(self, rows: IntArray, of: Stated) -> None:
-        """Set what is said of some rows."""
-        for own, other in zip(self.parts(), of.parts(), strict=True):
-            own[rows] = other
 
     @classmethod
     def mean(cls, each: list[Stated]) -> Stated:
@@ -125,21 +116,15 @@ class ExpertRun:
         """All of it by name, as a store keeps it."""
         own = {"logits": self.logits, "levels": self.levels, "listening": self.listening, "losses": np.array(self.losses)}
         scaled = {"mean": self.standardiser.mean, "scale": self.standardiser.scale}
-        stated = {f"checkpoint/{i}/{name}": array for i, state in enumerate(self.checkpoints) for name, array in state.items()}
-        return own | scaled | stated | {f"state/{name}": array for name, array in self.state.items()}
+        stated = headed("checkpoint", {f"{i}/{name}": array for i, state in enumerate(self.checkpoints) for name, array in state.items()})
+        return own | scaled | stated | headed("state", self.state)
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> ExpertRun:
         """The run that `arrays` made them of."""
-        state = {name.removeprefix("state/"): array for name, array in arrays.items() if name.startswith("state/")}
+        state, losses = under("state", arrays), arrays["losses"].tolist()
         standardiser = Standardiser(arrays["mean"], arrays["scale"])
-        checkpoints: dict[int, State] = {}
-        for name in arrays:
-            if name.startswith("checkpoint/"):
-                _, number, parameter = name.split("/", 2)
-                checkpoints.setdefault(int(number), {})[parameter] = arrays[name]
-        stated = [checkpoints[number] for number in sorted(checkpoints)]
-        losses = arrays["losses"].tolist()
+        stated = [checkpoint for _, checkpoint in sorted(by_number(under("checkpoint", arrays)).items())]
         return cls(arrays["logits"], arrays["levels"], arrays["listening"], losses, state, standardiser, stated)
 
 
@@ -161,17 +146,12 @@ def raw_features(data: UnitArrays, modality: int, rows: IntArray) -> FloatArray:
 def make_expert(modality: int, features: int, sources: int, config: NetworkConfig, speech: int) -> Expert:
     """An untrained expert for a modality with `features` columns, of which the voice's last `speech` are the speech network's."""
     if modality == FACE:
-        return Expert(features, config.face_width, config.dropout, sources, face_encoder(config))
+        small = config.face_network is FaceNetwork.SMALL
+        encoder = CropEncoder(config) if small else TrackEncoder(config.face_width, config.dropout)
+        return Expert(features, config.face_width, config.dropout, sources, encoder)
     if modality == VOICE:
         return Expert(features, config.voice_width, config.dropout, sources, wide=speech)
     return Expert(features, config.text_width, config.dropout, sources)
-
-
-def face_encoder(config: NetworkConfig) -> CropEncoder | TrackEncoder:
-    """What turns a unit's crops into a vector."""
-    if config.face_network is FaceNetwork.SMALL:
-        return CropEncoder(config)
-    return TrackEncoder(config.face_width, config.dropout)
 
 
 def with_maps(data: UnitArrays, config: NetworkConfig, store: ChunkStore | None = None, views: int = 1) -> UnitArrays:
@@ -179,13 +159,6 @@ def with_maps(data: UnitArrays, config: NetworkConfig, store: ChunkStore | None 
     if config.face_network is FaceNetwork.SMALL or len(data.maps):
         return data
     return dataclasses.replace(data, maps=see(data.crops, data.crop_mask, views, store))
-
-
-def restored_expert(data: UnitArrays, modality: int, standardiser: Standardiser, state: State, config: NetworkConfig) -> Expert:
-    """The expert that was trained on those units, with weights of its run."""
-    network = make_expert(modality, len(standardiser.mean), int(data.source.max()) + 1, config, data.speech.shape[1])
-    network.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
-    return network
 
 
 def unit_weights(soft: FloatArray, source: IntArray, balance: float) -> FloatArray:
@@ -255,13 +228,18 @@ def state_opinions(
     levels = np.full((len(rows), LEVEL_COUNT), np.nan, np.float32)
     there = np.flatnonzero(data.present[rows, modality])
     with in_use(network):
-        for chunk in np.array_split(there, -(-len(there) // 256)) if len(there) else []:
+        for chunk in _at_once(there):
             own = rows[chunk]
             features = torch.from_numpy(standardiser.apply(raw_features(data, modality, own)))
             crops, mask = _shown(network, data, own) if modality == FACE else (None, None)
             emotion, level = network(features, torch.from_numpy(data.source[own]), crops, mask)
             logits[chunk], levels[chunk] = emotion.numpy(), level.numpy()
     return logits, levels
+
+
+def _at_once(rows: IntArray) -> list[IntArray]:
+    """Rows in parts of at most 256, none where there is none."""
+    return np.array_split(rows, -(-len(rows) // 256)) if len(rows) else []
 
 
 def state_all(network: Expert, data: UnitArrays, modality: int, standardiser: Standardiser, rows: IntArray) -> Stated:
@@ -300,7 +278,7 @@ def state_without_crops(network: Expert, data: UnitArrays, standardiser: Standar
     logits = np.full((len(rows), CROPS, len(EMOTIONS)), np.nan, np.float32)
     there = np.flatnonzero(data.present[rows, FACE] & (data.crop_row[rows] >= 0))
     with in_use(network):
-        for chunk in np.array_split(there, -(-len(there) // 256)) if len(there) else []:
+        for chunk in _at_once(there):
             logits[chunk] = _without_each(network, data, standardiser, rows[chunk])
     return logits
 
@@ -312,7 +290,7 @@ def _without_each(network: Expert, data: UnitArrays, standardiser: Standardiser,
     each, logits = network.crops.each(crops), torch.full((len(rows), CROPS, len(EMOTIONS)), torch.nan)
     for place in range(CROPS):
         rest = mask & (torch.arange(CROPS) != place)
-        logits[:, place] = network.read(features, source, network.crops.pool(each, rest))[0]
+        logits[:, place] = network.read(features, source, mean_and_peak(each, rest))[0]
     return np.where(mask[..., None], logits, np.nan).astype(np.float32)
 
 

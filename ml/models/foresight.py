@@ -35,7 +35,7 @@ def history(probabilities: FloatArray, data: UnitArrays) -> FloatArray:
     """FEATURES (n, f) of each unit: readings (n, 7) of itself, the unit before, the last of another speaker, the speaker's own last, and
     the mean of its scene so far; 0 where there is none.
     """
-    before, own, mood = _before(data), _own(data), _mood(probabilities, data)
+    before, own, mood = _before(data.next_row), _before(data.next_of[:, 0]), _mood(probabilities, data)
     other = data.last_of[:, 1]
     told, top = np.log(probabilities + LEAST), np.eye(len(EMOTIONS), dtype=np.float32)[probabilities.argmax(axis=1)]
     levels = [told, _at(told, before), _at(told, other), _at(told, own), np.log(mood + LEAST)]
@@ -47,25 +47,17 @@ def _at(values: FloatArray, rows: IntArray) -> FloatArray:
     return np.where(rows[:, None] >= 0, values[rows], 0).astype(np.float32)
 
 
-def _before(data: UnitArrays) -> IntArray:
-    """The row of the unit before in the same scene, -1 where it begins."""
-    before = np.full(len(data), -1, np.int64)
-    rows = np.flatnonzero(data.next_row >= 0)
-    before[data.next_row[rows]] = rows
+def _before(following: IntArray) -> IntArray:
+    """For each unit the row of the one that it follows, by the row that follows each (-1: none)."""
+    before = np.full(len(following), -1, np.int64)
+    rows = np.flatnonzero(following >= 0)
+    before[following[rows]] = rows
     return before
-
-
-def _own(data: UnitArrays) -> IntArray:
-    """The row of the unit that the speaker said before in the same scene, -1 where there is none."""
-    own = np.full(len(data), -1, np.int64)
-    spoken = np.flatnonzero(data.next_of[:, 0] >= 0)
-    own[data.next_of[spoken, 0]] = spoken
-    return own
 
 
 def _mood(probabilities: FloatArray, data: UnitArrays) -> FloatArray:
     """The mean reading (n, 7) of each unit's scene up to the unit."""
-    mood, before = probabilities.astype(np.float64).copy(), _before(data)
+    mood, before = probabilities.astype(np.float64), _before(data.next_row)
     count = np.ones(len(data))
     for row in np.lexsort((data.place, data.sequence)).tolist():
         if before[row] >= 0:

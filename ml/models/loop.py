@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -30,6 +30,7 @@ from corpus.threads import torch_threads
 Batch = Any
 """What a learner's batches are is its own affair."""
 Tensors = dict[str, Tensor]
+Value = TypeVar("Value")
 TellRound = Callable[[int, int, float], None]
 """Called after each round with the rounds done, all rounds, and the round's training loss."""
 
@@ -209,7 +210,9 @@ class _Run:
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         loss, own = self.learner.loss(self.network, batch)
-        told = _summed(torch.tensor([float(loss.detach()), own], dtype=torch.float64), self.share)
+        told = torch.tensor([float(loss.detach()), own], dtype=torch.float64)
+        if self.share.count > 1:
+            torch.distributed.all_reduce(told)
         self.optimiser.zero_grad()
         (loss / max(float(told[1]), 1e-12)).backward()
         self._add_up()
@@ -246,11 +249,11 @@ class _Run:
 
     def save(self, path: Path) -> None:
         """Write everything that the next round needs, atomically."""
-        tensors = _named("network", _trained(self.network)) | _named("best", self.best)
+        tensors = headed("network", _trained(self.network)) | headed("best", self.best)
         if self.average is not None:
-            tensors |= _named("average", _trained(self.average.network))
+            tensors |= headed("average", _trained(self.average.network))
         for number, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser/{number}/{name}": tensor for name, tensor in state.items()}
+            tensors |= headed(f"optimiser/{number}", state)
         told = {"settings": self._settings(), "step": self.step, "fit": vars(self.fit)}
         tensors = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
         write_bytes(path, save(tensors, {"run": json.dumps(told)}))
@@ -262,15 +265,12 @@ class _Run:
         if told.get("settings") != self._settings():
             raise FeelmError(f"the checkpoint {path} belongs to a run with other settings: delete it, or train with those settings")
         tensors = load_file(path)
-        _load(self.network, _under("network", tensors))
-        self.best = _under("best", tensors)
+        _load(self.network, under("network", tensors))
+        self.best = under("best", tensors)
         if self.average is not None:
-            _load(self.average.network, _under("average", tensors))
+            _load(self.average.network, under("average", tensors))
             self.average.updates = told["step"]
-        state: dict[int, Tensors] = {}
-        for name, tensor in _under("optimiser", tensors).items():
-            number, _, part = name.partition("/")
-            state.setdefault(int(number), {})[part] = tensor
+        state = by_number(under("optimiser", tensors))
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
         self.step, self.fit = told["step"], Fit(**told["fit"])
 
@@ -278,12 +278,6 @@ class _Run:
 def _check_number(loss: float, name: str) -> None:
     if not math.isfinite(loss):
         raise FeelmError(f"the {name} is {loss}: lower the learning rate, or look for extreme features")
-
-
-def _summed(values: Tensor, share: Share) -> Tensor:
-    if share.count > 1:
-        torch.distributed.all_reduce(values)
-    return values
 
 
 def _trained(network: nn.Module) -> Tensors:
@@ -296,9 +290,20 @@ def _load(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     network.load_state_dict(dict(tensors), strict=False)
 
 
-def _named(head: str, tensors: Mapping[str, Tensor]) -> Tensors:
-    return {f"{head}/{name}": tensor for name, tensor in tensors.items()}
+def headed(head: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Values as `head/name`."""
+    return {f"{head}/{name}": value for name, value in values.items()}
 
 
-def _under(head: str, tensors: Mapping[str, Tensor]) -> Tensors:
-    return {name.removeprefix(f"{head}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{head}/")}
+def under(head: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Those that `headed` named so, by the rest of their names."""
+    return {name.removeprefix(f"{head}/"): value for name, value in values.items() if name.startswith(f"{head}/")}
+
+
+def by_number(values: Mapping[str, Value]) -> dict[int, dict[str, Value]]:
+    """Values named `number/name`, by number and then name."""
+    found: dict[int, dict[str, Value]] = {}
+    for name, value in values.items():
+        number, _, part = name.partition("/")
+        found.setdefault(int(number), {})[part] = value
+    return found

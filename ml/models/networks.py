@@ -74,17 +74,13 @@ class CropEncoder(nn.Module):
 
     def forward(self, crops: Tensor, mask: Tensor) -> Tensor:
         """Shape (b, 2 * face_width); zeros where no crop is there."""
-        return self.pool(self.each(crops), mask)
+        return mean_and_peak(self.each(crops), mask)
 
     def each(self, crops: Tensor) -> Tensor:
         """What is seen in each crop by itself, (b, 8, face_width)."""
         flat = crops.flatten(0, 1).unsqueeze(1)
         flat = (flat - flat.mean((2, 3), keepdim=True)) / (flat.std((2, 3), keepdim=True) + 0.05)
         return self.project(self.convolutions(flat)).unflatten(0, crops.shape[:2])
-
-    def pool(self, each: Tensor, mask: Tensor) -> Tensor:
-        """Mean and maximum over the crops that are there, (b, 2 * face_width)."""
-        return mean_and_peak(each, mask)
 
 
 class Expert(nn.Module):
@@ -111,7 +107,7 @@ class Expert(nn.Module):
         self.levels = nn.Linear(joined, LEVEL_COUNT)
         self.source_bias = nn.Parameter(torch.zeros(sources, EMOTION_COUNT))
 
-    def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, source: Tensor, crops: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Standardised features (b, d), source numbers (b,), and for an expert on faces crops, or a backbone's maps of them, and mask."""
         seen = self.crops(crops, mask) if self.crops is not None and crops is not None and mask is not None else None
         return self.read(features, source, seen)
@@ -342,7 +338,8 @@ class ContextNetwork(nn.Module):
         levels = (batch.levels * batch.present.unsqueeze(-1)).sum(2) / batch.present.sum(2, keepdim=True).clamp(min=1)
         so_far, elsewhere = self._mood(past, batch, torch.ones(t, t, dtype=torch.bool).tril()), self.elsewhere(past, batch)
         shown = self.carried(batch.listening, batch.prior, batch.listened)
-        reaction = self.transitions(past.softmax(-1), self._unknown_turns(batch)) + self.heed[3] * so_far + self.heed[5] * shown
+        nobody = torch.zeros_like(batch.speaker)  # who speaks next is not known when a reaction is foreseen
+        reaction = self.transitions(past.softmax(-1), nobody) + self.heed[3] * so_far + self.heed[5] * shown
         reaction = reaction + self.reaction(hidden)
         emotion = self.conclude(heard, elsewhere, batch)
         characters = self.characters(past, hidden, so_far, shown, batch)
@@ -405,10 +402,6 @@ class ContextNetwork(nn.Module):
         """Whether the unit before is of the same scene, (b, t)."""
         before = functional.pad(batch.scene[:, :-1], (1, 0), value=-2)
         return (before == batch.scene) & batch.real
-
-    def _unknown_turns(self, batch: ContextBatch) -> Tensor:
-        """Who speaks next is not known when a reaction is foreseen."""
-        return torch.zeros_like(batch.speaker)
 
     def _tokens(self, batch: ContextBatch) -> Tensor:
         """One token a unit: the sum of its modalities' tokens, a learned one standing for each that is absent."""

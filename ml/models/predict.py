@@ -61,6 +61,12 @@ class TrainedExpert:
     state: State
     standardiser: Standardiser
 
+    def network(self, sources: int, config: NetworkConfig, speech: int) -> Expert:
+        """The expert's network with its weights; RuntimeError where they are of another shape."""
+        network = make_expert(self.modality, len(self.standardiser.mean), sources, config, speech)
+        network.load_state_dict({name: torch.tensor(array) for name, array in self.state.items()})
+        return network
+
 
 @dataclass(frozen=True)
 class ModelFacts:
@@ -99,7 +105,8 @@ class EmotionModel:
     @cached_property
     def expert_networks(self) -> list[Expert]:
         """The experts' networks, for use; RuntimeError where the weights are of another shape."""
-        return [expert_network(self.facts, expert).eval() for expert in self.experts]
+        sizes = len(self.facts.sources), self.facts.config, self.facts.columns.speech_width
+        return [expert.network(*sizes).eval() for expert in self.experts]
 
     @cached_property
     def context_networks(self) -> Ensemble:
@@ -243,13 +250,6 @@ def expert_opinions(model: EmotionModel, data: UnitArrays, rows: IntArray | None
         each = [state_all(network, data, modality, one.standardiser, rows) for network, one in experts]
         said[modality].put(rows, Stated.mean(each))
     return said
-
-
-def expert_network(facts: ModelFacts, expert: TrainedExpert) -> Expert:
-    """The expert's network with its weights; RuntimeError where they are of another shape."""
-    network = make_expert(expert.modality, len(expert.standardiser.mean), len(facts.sources), facts.config, facts.columns.speech_width)
-    network.load_state_dict({name: torch.tensor(array) for name, array in expert.state.items()})
-    return network
 
 
 def model_opinions(model: EmotionModel, data: UnitArrays, rows: IntArray | None = None) -> Opinions:

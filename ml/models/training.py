@@ -20,7 +20,7 @@ import numpy as np
 from corpus.chunks import ChunkStore
 from corpus.contracts import EXPLANATIONS, PREDICTIONS, REACTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, MODALITIES, DeclaredUse, FeelmError
+from corpus.terms import EMOTIONS, MODALITIES, FeelmError
 from ml.evaluation import baselines
 from ml.models import foresight
 from ml.models.calibration import fit_temperature, soft_loss, softmax
@@ -55,13 +55,12 @@ from ml.models.experts import (
     State,
     Stated,
     checkpoint_epochs,
-    restored_expert,
     state_without_crops,
     with_maps,
 )
 from ml.models.explain import Explanation, Reader, calibrated_without_crops, explain, explanation_rows
 from ml.models.face.seen import VIEWS
-from ml.models.grounds import weight_grounds
+from ml.models.grounds import USES, weight_grounds
 from ml.models.networks import NetworkConfig
 from ml.models.predict import (
     FOLLOWS,
@@ -166,7 +165,6 @@ def build_model(
     training_set_dir: Path,
     params: TrainingParams,
     out: Path,
-    progress: Progress | None = None,
     pool: Executor | None = None,
 ) -> ModelSummary:
     """Train, test on unseen films, and write the model's folder; networks are trained in `pool` where one is given, whose machines see
@@ -178,15 +176,14 @@ def build_model(
     Raises:
         FeelmError: fewer than three films (or groups) have gold labels, or no unit has features.
     """
-    tell = progress or (lambda what, done, total: None)
     taught = _read_taught(home, training_set_dir, params)
     rows, data, folds = taught.rows, taught.data, taught.folds
     with Workers(data, params.workers, params.networks, ChunkStore(home.chunks), pool) as workers:
-        unseen = _unseen_opinions(workers, data, folds, params, tell)
+        unseen = _unseen_opinions(workers, data, folds, params)
         facts = _facts(taught, unseen, params)
         fused = _Fusion(workers, data, folds, unseen, facts, params)
-        tested = fused.test(tell)
-        experts = _final_experts(workers, data, unseen, params, tell)
+        tested = fused.test()
+        experts = _final_experts(workers, data, unseen, params)
         contexts = fused.final_contexts()
     facts = dataclasses.replace(facts, temperatures=tested.temperatures, foresight=_foresight(data, folds, tested))
     save_model(facts, experts, [run.state for run in contexts], out)
@@ -214,11 +211,10 @@ class UnseenModels:
     models: list[EmotionModel]
 
 
-def unseen_models(home: Home, training_set_dir: Path, params: TrainingParams, progress: Progress | None = None) -> UnseenModels:
+def unseen_models(home: Home, training_set_dir: Path, params: TrainingParams, tell: Progress | None = None) -> UnseenModels:
     """The systems of the test that `build_model` made with the same units, settings and code: their networks are in the home's store of
     finished work, and are trained again where they are not.
     """
-    tell = progress or (lambda what, done, total: None)
     taught = _read_taught(home, training_set_dir, params)
     with Workers(taught.data, params.workers, params.networks, ChunkStore(home.chunks)) as workers:
         unseen = _unseen_opinions(workers, taught.data, taught.folds, params, tell)
@@ -254,7 +250,9 @@ def _modalities(data: UnitArrays) -> list[int]:
     return [m for m in range(len(MODALITIES)) if data.present[data.label >= 0, m].any()]
 
 
-def _unseen_opinions(workers: Workers, data: UnitArrays, folds: Folds, params: TrainingParams, tell: Progress) -> dict[int, UnseenOpinions]:
+def _unseen_opinions(
+    workers: Workers, data: UnitArrays, folds: Folds, params: TrainingParams, tell: Progress | None = None
+) -> dict[int, UnseenOpinions]:
     """Train the experts of every pair of folds and gather what they say on the pair."""
     pairs = list(itertools.combinations(range(folds.count), 2))
     jobs = [
@@ -265,7 +263,8 @@ def _unseen_opinions(workers: Workers, data: UnitArrays, folds: Folds, params: T
     runs: dict[int, dict[tuple[int, int], ExpertRun]] = {}
     for i, (job, run) in enumerate(zip(jobs, workers.experts(jobs, params.expert), strict=True)):
         runs.setdefault(job.modality, {})[pairs[i % len(pairs)]] = run
-        tell(f"{MODALITIES[job.modality]} networks", i + 1, len(jobs))
+        if tell is not None:
+            tell(f"{MODALITIES[job.modality]} networks", i + 1, len(jobs))
     return {m: _gather(data, folds, params, m, by_pair) for m, by_pair in runs.items()}
 
 
@@ -294,7 +293,7 @@ def _gather(
 
 def _without_crops(data: UnitArrays, params: TrainingParams, expert: TrainedExpert, rows: IntArray) -> FloatArray:
     """Logits (n, 8, 7) of a face expert with each crop left out."""
-    network = restored_expert(data, FACE, expert.standardiser, expert.state, params.networks)
+    network = expert.network(int(data.source.max()) + 1, params.networks, data.speech.shape[1])
     return state_without_crops(network, data, expert.standardiser, rows)
 
 
@@ -384,8 +383,7 @@ def _trained_on(manifest: Manifest) -> dict[str, str]:
 
 def _narrowest(uses: list[str]) -> str:
     """The narrowest of some declared uses, of data and of the weights that read them: what a model resting on all may be used for."""
-    order = [use.value for use in DeclaredUse]
-    return min(uses, key=order.index)
+    return min(uses, key=USES.index)
 
 
 @dataclass(frozen=True)
@@ -414,19 +412,16 @@ class _Learnt:
     temperatures: FloatArray
 
 
+@dataclass(frozen=True)
 class _Fusion:
     """Trains and tests the context networks on unseen opinions."""
 
-    def __init__(
-        self,
-        workers: Workers,
-        data: UnitArrays,
-        folds: Folds,
-        unseen: dict[int, UnseenOpinions],
-        facts: ModelFacts,
-        params: TrainingParams,
-    ) -> None:
-        self.workers, self.data, self.folds, self.unseen, self.facts, self.params = workers, data, folds, unseen, facts, params
+    workers: Workers
+    data: UnitArrays
+    folds: Folds
+    unseen: dict[int, UnseenOpinions]
+    facts: ModelFacts
+    params: TrainingParams
 
     def _opinions(self, facts: ModelFacts, fold: int | None) -> Opinions:
         """Opinions to learn from (`fold` None: the tested ones; else those of the other folds when `fold` is the test)."""
@@ -457,7 +452,7 @@ class _Fusion:
             for fold in folds
         ]
 
-    def learn(self, tell: Progress) -> list[_Learnt]:
+    def learn(self, tell: Progress | None = None) -> list[_Learnt]:
         """For every fold context networks that saw neither it nor its opinions."""
         facts = [self._fold_facts(fold) for fold in range(self.folds.count)]
         learnt = [self._opinions(facts[fold], fold) for fold in range(self.folds.count)]
@@ -465,7 +460,8 @@ class _Fusion:
         runs = []
         for i, run in enumerate(self.workers.contexts(jobs, self.params.context)):
             runs.append(run)
-            tell("context networks", i + 1, len(jobs))
+            if tell is not None:
+                tell("context networks", i + 1, len(jobs))
         each = self.folds.count - 1
         parts = [slice(fold * each, (fold + 1) * each) for fold in range(self.folds.count)]
         return [
@@ -473,10 +469,10 @@ class _Fusion:
             for fold, own in enumerate(parts)
         ]
 
-    def test(self, tell: Progress) -> Tested:
+    def test(self) -> Tested:
         """Every fold once by what never saw it."""
         gathered = _Gathered(len(self.data))
-        learnt = self.learn(tell)
+        learnt = self.learn()
         for one in learnt:
             self._test_fold(one, gathered)
             gathered.explanations.append(self._explain_fold(one))
@@ -550,9 +546,7 @@ class _Gathered:
         return Tested(whole, subsets, alone, shuffled, self.singles, temperatures, means, self.explanations)
 
 
-def _final_experts(
-    workers: Workers, data: UnitArrays, unseen: dict[int, UnseenOpinions], params: TrainingParams, tell: Progress
-) -> list[TrainedExpert]:
+def _final_experts(workers: Workers, data: UnitArrays, unseen: dict[int, UnseenOpinions], params: TrainingParams) -> list[TrainedExpert]:
     """The kept experts: all rows, as many epochs as the folds' median."""
     everything = np.arange(len(data))
     jobs = [
@@ -560,11 +554,8 @@ def _final_experts(
         for m, opinions in unseen.items()
         for number in range(params.seeds)
     ]
-    experts = []
-    for i, (job, run) in enumerate(zip(jobs, workers.experts(jobs, params.expert), strict=True)):
-        experts.append(TrainedExpert(job.modality, run.state, run.standardiser))
-        tell("networks that are kept", i + 1, len(jobs))
-    return experts
+    runs = workers.experts(jobs, params.expert)
+    return [TrainedExpert(job.modality, run.state, run.standardiser) for job, run in zip(jobs, runs, strict=True)]
 
 
 def _kept_epochs(opinions: UnseenOpinions) -> int:

@@ -1,5 +1,6 @@
 """A small artifact tree with known truth, written through the contracts as the stages write it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from safetensors.numpy import save_file
 
 from corpus.contracts import GOLD_LABELS, LISTENERS, UNIT_FEATURES, UNITS
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
+from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS
+from ml.models.dataset import FACE, UnitArrays
 
 FACE_COLUMNS = ("smile", "brow", "eyes")
 VOICE_COLUMNS = ("pitch", "rate", "level", "tilt")
@@ -145,6 +147,12 @@ def _write_voice(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.ra
 def _write_text(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.random.Generator) -> None:
     _features(folder, unit_ids, ("exclamations",), (seen == 5).astype(np.float32)[:, None])
     write_embedding(folder, _one_hot(seen, 384, rng, 1.0) / 20)
+
+
+def without(data: UnitArrays, *modalities: str) -> UnitArrays:
+    """The same units with some modalities taken away."""
+    gone = np.isin(MODALITIES, modalities)
+    return dataclasses.replace(data, present=data.present & ~gone, listened=data.listened & ~gone[FACE])
 
 
 def write_embedding(folder: Path, embedding: np.ndarray, encoder: str = "minilm") -> None:

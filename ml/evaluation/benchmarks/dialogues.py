@@ -17,16 +17,18 @@ import numpy as np
 from corpus.terms import FeelmError
 from ml.evaluation import baselines
 from ml.evaluation.benchmarks import scores
+from ml.evaluation.benchmarks.folds import cross_fitted
 from ml.evaluation.benchmarks.options import Options
 from ml.evaluation.benchmarks.result import BenchmarkResult, Metrics, Protocol
 from ml.evaluation.benchmarks.rows import Job, Rows, data_digest, run_key
 from ml.evaluation.benchmarks.systems import text_systems
 from ml.features.text.encoder import encoder_facts
 from ml.models.calibration import fit_temperature
+from ml.models.dataset import FloatArray, IntArray
 from ml.models.loop import TellRound
 from ml.models.text.frozen import FrozenText
-from ml.models.text.training import FloatArray, TextParams, tune
-from ml.models.text.turns import IntArray, Lines
+from ml.models.text.training import TextParams, tune
+from ml.models.text.turns import Lines
 
 if TYPE_CHECKING:
     from corpus.datasets.dialogues import Format, Line
@@ -145,11 +147,7 @@ def _calibrated(own: _Set, logits: FloatArray) -> FloatArray:
     dev, test = logits[: len(own.dev)], logits[len(own.dev) :]
     if len(own.test):
         return (test / fit_temperature(dev, own.label[own.dev])).astype(np.float32)
-    half = own.lines.dialogue[own.dev] % HALVES
-    scaled = np.empty_like(dev)
-    for part in range(HALVES):
-        scaled[half == part] = dev[half == part] / fit_temperature(dev[half != part], own.label[own.dev][half != part])
-    return scaled
+    return cross_fitted(dev, own.label[own.dev], own.lines.dialogue[own.dev] % HALVES)
 
 
 def _baselines(own: _Set) -> dict[str, Metrics]:

@@ -6,12 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from ml.models.calibration import fit_temperature
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
+from ml.models.dataset import FloatArray, IntArray
 
 FOLDS = 5
 

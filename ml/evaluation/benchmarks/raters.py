@@ -103,7 +103,7 @@ def _agreement(seen: str, own: pd.DataFrame, duration_ms: int) -> Metrics:
         f1.append(found[f"{seen}_leave_one_out_f1_{word.lower()}"])
     for dimension, names in (("valence", {-0.5: "neg", 0.5: "pos"}), ("arousal", {0.5: "high"})):
         for value, name in names.items():
-            course = presence_course(_marked(own, dimension, value), name, duration_ms)
+            course = presence_course(_marked(own, dimension, value, name), name, duration_ms)
             found[f"{seen}_alpha_{dimension}_{name}"] = course.nominal_alpha()
         values = value_course(own, dimension, duration_ms)
         found[f"{seen}_alpha_{dimension}_interval"] = values.interval_alpha()
@@ -112,11 +112,10 @@ def _agreement(seen: str, own: pd.DataFrame, duration_ms: int) -> Metrics:
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def _marked(own: pd.DataFrame, dimension: str, value: float) -> pd.DataFrame:
+def _marked(own: pd.DataFrame, dimension: str, value: float, name: str) -> pd.DataFrame:
     """The judgements with `dimension` at `value` as if they were episodes of an emotion; all observers stay, whoever marked none."""
-    names = {-0.5: "neg", 0.5: "pos" if dimension == "valence" else "high"}
     marks = own["dimension"].eq(dimension) & own["value"].eq(value)
-    return own.assign(label=marks.map({True: names[value], False: None}), dimension=own["dimension"].mask(marks, "category"))
+    return own.assign(label=marks.map({True: name, False: None}), dimension=own["dimension"].mask(marks, "category"))
 
 
 def left_out(course: Courses, compare: Callable[[np.ndarray, np.ndarray], float]) -> float:

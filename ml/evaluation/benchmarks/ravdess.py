@@ -20,9 +20,8 @@ from ml.evaluation.benchmarks.options import Options
 from ml.evaluation.benchmarks.result import BenchmarkResult, Metrics, Protocol
 from ml.evaluation.benchmarks.rows import Job, Rows, data_digest, run_key
 from ml.models.calibration import fit_temperature
+from ml.models.dataset import FloatArray, IntArray
 from ml.models.loop import TellRound
-from ml.models.text.training import FloatArray
-from ml.models.text.turns import IntArray
 from ml.models.voice.clips import Clips, LinearVoice, Part, describe_clips, relative_to_speaker
 
 CLASSES = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")

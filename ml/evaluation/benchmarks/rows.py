@@ -14,16 +14,15 @@ from pathlib import Path
 from time import monotonic
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
 from corpus.paths import write_bytes, write_text
 from corpus.processes import worker_pool
 from corpus.sources import source_digest
+from ml.models.dataset import FloatArray
 from ml.models.loop import TellRound
 
-FloatArray = npt.NDArray[np.float32]
 TellRow = Callable[[str, float], None]
 """Called with a row's name and the share of it that is done, 0..1."""
 

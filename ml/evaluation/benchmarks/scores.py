@@ -8,41 +8,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from corpus.statistics import jensen_shannon_bits
-from ml.evaluation import metrics
+from corpus.statistics import jensen_shannon_bits, label_counts
+from ml.evaluation import calibration, metrics
 from ml.evaluation.benchmarks.result import BenchmarkResult, ClassScore, Metrics, Protocol
-from ml.models.calibration import log_softmax
-
-FloatArray = npt.NDArray[np.floating]
-IntArray = npt.NDArray[np.int64]
+from ml.models.calibration import FloatArray, IntArray, log_softmax
 
 
-def confusion(label: IntArray, said: IntArray, classes: int) -> npt.NDArray[np.float64]:
-    """Counts (classes, classes) of gold i said as j."""
-    return np.bincount(label * classes + said, minlength=classes * classes).reshape(classes, classes).astype(np.float64)
-
-
-def figures(logits: FloatArray, label: IntArray, soft: FloatArray | None = None) -> Metrics:
-    """All figures of one system on n items: `logits` (n, classes), gold `label` (n,), soft labels (n, classes) where there are any.
-
-    Without soft labels the divergence is to the hard label. Macro figures are means over the classes that occur.
-    """
+def figures(logits: FloatArray, label: IntArray) -> Metrics:
+    """All figures of one system on n items: `logits` (n, classes), gold `label` (n,). Macro figures are means over classes that occur."""
     logits = logits.astype(np.float64)
     n, classes = logits.shape
     log_p = log_softmax(logits)
-    p, counts = np.exp(log_p), confusion(label, logits.argmax(axis=1), classes)
-    hard = np.eye(classes)[label]
+    p, counts = np.exp(log_p), label_counts(label, logits.argmax(axis=1), classes, classes)
     return {
         "accuracy": float(metrics.accuracy(counts)),
         "uar": float(metrics.uar(counts)),
         "macro_f1": float(metrics.macro_f1(counts)),
         "weighted_f1": metrics.weighted_f1(counts),
-        "ece": metrics.expected_calibration_error(p, label),
+        "ece": calibration.expected_calibration_error(p, label),
         "nll_nats": float(-log_p[np.arange(n), label].mean()),
-        "brier": float(((p - hard) ** 2).sum(axis=1).mean()),
-        "jsd_bits": float(jensen_shannon_bits(hard if soft is None else soft.astype(np.float64), p).mean()),
+        "brier": calibration.brier(p, label),
+        "jsd_bits": float(jensen_shannon_bits(np.eye(classes)[label], p).mean()),
     }
 
 
@@ -56,7 +43,7 @@ def mean_and_spread(each: Sequence[Metrics]) -> tuple[Metrics, Metrics]:
 
 def by_class(logits: Sequence[FloatArray], label: IntArray, names: Sequence[str]) -> dict[str, ClassScore]:
     """Each class's figures as means over seeds; a class that is neither gold nor said counts 0."""
-    counts = np.stack([confusion(label, one.argmax(axis=1), len(names)) for one in logits])
+    counts = np.stack([label_counts(label, one.argmax(axis=1), len(names), len(names)) for one in logits])
     right = np.diagonal(counts, axis1=1, axis2=2)
     said, there = counts.sum(axis=1), counts.sum(axis=2)
     precision, recall, f1 = (

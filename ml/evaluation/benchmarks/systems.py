@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from ml.models.dataset import FloatArray
 
 
 def text_systems(frozen: FloatArray, members: Sequence[Sequence[FloatArray]]) -> dict[str, list[FloatArray]]:

@@ -26,10 +26,11 @@ from ml.evaluation.benchmarks.systems import text_systems
 from ml.features.text.cues import tidied
 from ml.features.text.encoder import encoder_facts
 from ml.models.calibration import fit_temperature
+from ml.models.dataset import FloatArray, IntArray
 from ml.models.loop import LoopParams, TellRound
 from ml.models.text.frozen import FrozenText
-from ml.models.text.training import FloatArray, TextParams, tune
-from ml.models.text.turns import IntArray, Lines, Reach
+from ml.models.text.training import TextParams, tune
+from ml.models.text.turns import Lines, Reach
 
 if TYPE_CHECKING:
     from corpus.datasets.summary import Notes

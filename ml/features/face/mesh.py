@@ -17,7 +17,9 @@ from torch import Tensor
 from corpus.devices import uploaded
 from corpus.tflite import load_network
 from corpus.weights import weight_path
+from ml.features.extractor import batches
 from ml.features.face.expressions import fitted
+from ml.features.face.litert import LiteRt
 
 WEIGHT = "face-mesh"
 MESH_SIZE = 192
@@ -48,9 +50,8 @@ def read_mesh(crops: np.ndarray, *, device: str = "cpu") -> Mesh:
     if not len(crops):
         return Mesh(np.zeros((0, POINTS, 3), np.float32), np.zeros(0, np.float32))
     network = _network(device)
-    parts = (crops[start : start + BATCH] for start in range(0, len(crops), BATCH))
     with torch.inference_mode():
-        answers = [network(part) for part in uploaded(parts, device)]
+        answers = [network(part) for part in uploaded(batches(crops, BATCH), device)]
         points, logits = (torch.cat(part).reshape(len(crops), -1) for part in zip(*answers, strict=True))
         return Mesh(points.reshape(-1, POINTS, 3).cpu().numpy(), torch.sigmoid(logits[:, 0]).cpu().numpy())
 
@@ -75,16 +76,10 @@ def _network(device: str) -> _Network:
 
 
 class _LiteRt:
-    """The network in LiteRT on one thread, face by face."""
+    """The network in LiteRT, face by face."""
 
     def __init__(self) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter = Interpreter(model_path=str(weight_path(WEIGHT)), num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        places = {int(detail["shape"][-1]): detail["index"] for detail in self._interpreter.get_output_details()}
-        self._outputs = [places[width] for width in _WIDTHS]
+        self._network = LiteRt(weight_path(WEIGHT))
 
     def __call__(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         answers = [self._run(crop) for crop in crops.numpy()]
@@ -95,6 +90,5 @@ class _LiteRt:
         import cv2
 
         picture = cv2.resize(crop, (MESH_SIZE, MESH_SIZE), interpolation=cv2.INTER_LINEAR)
-        self._interpreter.set_tensor(self._input, picture[None].astype(np.float32) / 255)
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index).ravel() for index in self._outputs]
+        found = {len(values): values for values in self._network(picture.astype(np.float32) / 255)}
+        return [found[width] for width in _WIDTHS]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,8 +22,8 @@ from corpus.devices import uploaded
 from corpus.terms import FeelmError
 from corpus.tflite import TfliteNetwork, load_network
 from corpus.threads import one_torch_thread
-from corpus.weights import weight, weight_path
-from ml.features.extractor import Block, Dimension
+from corpus.weights import weight_path
+from ml.features.extractor import Block, Dimension, batches, version_of
 from ml.features.face.expressions import fitted
 
 WEIGHT = "pose-landmarks"
@@ -90,9 +91,8 @@ def read_bodies(pictures: np.ndarray, boxes: np.ndarray, *, device: str = "cpu")
         return _placed(np.zeros((0, POINTS, 5), np.float32), np.zeros((0, 4)), np.zeros(0, np.float32))
     network = _network(device)
     batch = CPU_BATCH if torch.device(device).type == "cpu" else GPU_BATCH
-    parts = (pictures[start : start + batch] for start in range(0, len(pictures), batch))
     with torch.inference_mode():
-        answers = [network(_inputs(part)) for part in uploaded(parts, device)]
+        answers = [network(_inputs(part)) for part in uploaded(batches(pictures, batch), device)]
         values, confidence = (torch.cat(part).cpu().numpy() for part in zip(*answers, strict=True))
     return _placed(values.reshape(len(pictures), -1, 5)[:, :POINTS], np.asarray(boxes, np.float64), confidence.reshape(-1))
 
@@ -186,17 +186,21 @@ def gesture(bodies: Bodies, t_ms: np.ndarray, track: np.ndarray) -> np.ndarray:
     found = np.full((len(t_ms), len(GESTURE)), np.nan, np.float32)
     width = shoulder_width(bodies)
     for name in np.unique(track):
-        rows = np.flatnonzero(track == name)
-        before, after = rows[:-1], rows[1:]
-        seconds = (t_ms[after] - t_ms[before]) / 1000
-        near = (seconds > 0) & (seconds * 1000 <= LONGEST_STEP_MS)
-        before, after, seconds = before[near], after[near], seconds[near]
+        before, after, seconds = steps(t_ms, np.flatnonzero(track == name))
         unit = (width[before] + width[after]) / 2 * seconds
         middle = _moved(bodies, SHOULDERS, before, after).mean(1)
         hands = _moved(bodies, WRISTS, before, after) - middle[:, None]
         found[after, 0] = -_least(-np.hypot(hands[..., 0], hands[..., 1])) / unit
         found[after, 1] = np.hypot(*middle.T) / unit
     return found
+
+
+def steps(t_ms: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows before and after each step of a track, whose `rows` are in the order of time, and its seconds; longer steps are left out."""
+    before, after = rows[:-1], rows[1:]
+    seconds = (t_ms[after] - t_ms[before]) / 1000
+    near = (seconds > 0) & (seconds * 1000 <= LONGEST_STEP_MS)
+    return before[near], after[near], seconds[near]
 
 
 def _moved(bodies: Bodies, which: tuple[int, int], before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -220,31 +224,13 @@ class PostureExtractor:
     """Rows of POSTURE_DIMENSIONS for crops of bodies; the points themselves in `more`, since speeds need the crop before."""
 
     device: str = "cpu"
-
-    @property
-    def name(self) -> str:
-        """Posture."""
-        return "posture"
+    name: ClassVar[str] = "posture"
+    settings: ClassVar[Mapping[str, object]] = {}
 
     @property
     def version(self) -> str:
         """Version of the code and of the network's weights."""
-        return "-".join([str(CODE_VERSION), *(member.sha256[:12] for member in weight(WEIGHT).members)])
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """None."""
-        return {}
-
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        """The columns of a row."""
-        return POSTURE_DIMENSIONS
-
-    @property
-    def batch(self) -> int:
-        """Crops that go through the network together."""
-        return CPU_BATCH if torch.device(self.device).type == "cpu" else GPU_BATCH
+        return version_of(CODE_VERSION, WEIGHT)
 
     def digest(self, chunk: BodyChunk) -> str:
         """Digest of the files, their times and places."""

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from corpus.devices import uploaded
-from ml.features.extractor import Dimension
+from ml.features.extractor import Dimension, batches
 from ml.features.face.expressions import LUMA
 
 SHARPNESS = Dimension("sharpness", "", "variance of the crop's Laplacian over its variance: low where the face is blurred or tiny", 0)
@@ -25,11 +25,10 @@ def sharpness(crops: np.ndarray, *, device: str = "cpu") -> np.ndarray:
     """float32 (n,) for uint8 (n, h, w, 3) RGB crops."""
     if not len(crops):
         return np.zeros(0, np.float32)
-    parts = (crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH))
     kernel = torch.tensor(_LAPLACIAN, device=device)[None, None]
     with torch.inference_mode():
         found = []
-        for part in uploaded(parts, device):
+        for part in uploaded(batches(crops, _BATCH), device):
             grey = (part.float() @ torch.tensor(LUMA, device=part.device))[:, None]
             edges = functional.conv2d(grey, kernel)
             found.append(edges.var((1, 2, 3)) / (grey.var((1, 2, 3)) + _FLAT))

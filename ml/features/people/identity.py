@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from corpus.chunks import ChunkStore, content_digest
+from corpus.devices import uploaded
 from corpus.terms import FeelmError
 from corpus.tfjs import read_tfjs
 from corpus.weights import weight, weight_path
-from ml.features.extractor import Block, Dimension, extract_all
+from ml.features.extractor import Block, batches, extract_all
 
 WEIGHT = "face-identity"
 MANIFEST = "face_recognition_model-weights_manifest.json"
@@ -118,15 +119,10 @@ def embed_faces(crops: np.ndarray, *, device: str = "cpu") -> np.ndarray:
     """
     if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[3] != 3 or crops.shape[1] != crops.shape[2]:
         raise FeelmError(f"faces must be square uint8 (n, side, side, 3), not {crops.dtype} {crops.shape}")
-    parts = [_embed_batch(crops[start : start + BATCH], device) for start in range(0, len(crops), BATCH)]
+    with torch.inference_mode():
+        pictures = (part.permute(0, 3, 1, 2).float() for part in uploaded(batches(crops, BATCH), device))
+        parts = [network(device)(_cut(part)).cpu().numpy() for part in pictures]
     return np.concatenate(parts) if parts else np.zeros((0, DIMENSIONS), np.float32)
-
-
-@torch.inference_mode()
-def _embed_batch(crops: np.ndarray, device: str) -> np.ndarray:
-    pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(device).permute(0, 3, 1, 2).float()
-    embedded: np.ndarray = network(device)(_cut(pixels)).cpu().numpy()
-    return embedded
 
 
 def _cut(pixels: Tensor) -> Tensor:
@@ -150,8 +146,6 @@ class IdentityExtractor:
 
     name = "identity"
     settings: Mapping[str, object] = {}
-    dimensions: tuple[Dimension, ...] = ()
-    batch = BATCH
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device

@@ -16,9 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ml.features.voice.fourier import mel_filters, power_spectrum
+from ml.features.voice.grid import RATE_HZ
+
 Floats = npt.NDArray[np.float64]
 
-RATE_HZ = 16_000
 HOP = 512
 HOP_MS = HOP * 1000 // RATE_HZ
 SILENCE_DB = -90.0
@@ -52,35 +54,23 @@ def hear(samples: Tensor, before: int, n_rows: int) -> Heard:
     left, right = max(-first, 0), max(first + (n_rows + 1) * HOP + _WINDOW - HOP - len(samples), 0)
     padded = functional.pad(samples, (left, right))[max(first, 0) :]
     frames = padded.unfold(0, _WINDOW, HOP)[: n_rows + 1]
-    spectrum = torch.fft.rfft(frames * torch.hann_window(_WINDOW, device=samples.device))
-    power = spectrum.real.square() + spectrum.imag.square()
-    decibels = _decibels(power @ _mel_filters(str(samples.device)), SILENCE_DB)
+    power = power_spectrum(frames * torch.hann_window(_WINDOW, device=samples.device))
+    decibels = _decibels(power @ _mel_filters(str(samples.device)))
     onset = (decibels[1:] - decibels[:-1]).clamp(min=0).mean(1)
     if before == 0:
         onset[:1] = 0
     own = padded[HOP + _EDGE :].unfold(0, HOP, HOP)[:n_rows]
     low = power[1:, torch.fft.rfftfreq(_WINDOW, 1 / RATE_HZ, device=samples.device) < LOW_HZ].sum(1)
-    return Heard(_decibels(own.square().mean(1), SILENCE_DB), onset, low / (power[1:].sum(1) + 1e-9))
+    return Heard(_decibels(own.square().mean(1)), onset, low / (power[1:].sum(1) + 1e-9))
 
 
-def _decibels(power: Tensor, floor_db: float) -> Tensor:
-    return (10 * power.clamp(min=_POWER_FLOOR).log10()).clamp(min=floor_db)
+def _decibels(power: Tensor) -> Tensor:
+    return (10 * power.clamp(min=_POWER_FLOOR).log10()).clamp(min=SILENCE_DB)
 
 
 @lru_cache(maxsize=2)
 def _mel_filters(device: str) -> Tensor:
-    return torch.from_numpy(mel_filters(_MELS).T.astype(np.float32)).to(device)
-
-
-def mel_filters(count: int) -> Floats:
-    """Triangles (count, 513) of equal area on Slaney's mel scale: linear below 1 kHz, logarithmic above (librosa's default)."""
-    highest = 15 + np.log(RATE_HZ / 2 / 1000) / (np.log(6.4) / 27)
-    mels = np.linspace(0, highest, count + 2)
-    edges = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp((np.log(6.4) / 27) * (mels - 15)))
-    hz = np.arange(_WINDOW // 2 + 1) * RATE_HZ / _WINDOW
-    rising = (hz - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    falling = (edges[2:, None] - hz) / np.diff(edges)[1:, None]
-    return np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
+    return torch.from_numpy(mel_filters(_MELS, _WINDOW).T).to(device)
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,14 @@ from corpus.contracts import FACES, PICTURES, SHOTS
 from corpus.memory import give_large_blocks_back
 from corpus.weights import WeightError
 from ml.features.extractor import Block, Dimension, extract_all
-from ml.features.frame import Columns, FeatureSummary, read_units, stack_rows, write_features, write_summary
-from ml.features.scene.beat import HOP_MS, Tempogram
+from ml.features.frame import Columns, FeatureSummary, read_units, relative_to_film, stack_rows, write_features, write_summary
+from ml.features.scene.beat import HOP_MS, Floats, Tempogram
 from ml.features.scene.sound import SOUND_DIMENSIONS, SceneSoundExtractor
 from ml.features.voice.extractor import VoiceExtractor
 from ml.features.voice.grid import sound_chunks
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = npt.NDArray[np.float64]
 
 TEMPO_WINDOW_S = 30.0
 PACE_MARGIN_MS = 5_000
@@ -261,8 +259,7 @@ def build_scene_features(
 def _columns(rows: list[dict[str, float]]) -> Columns:
     columns = stack_rows(rows, SCENE_FEATURES)
     for name in (*PICTURE, "loudness"):
-        finite = columns[name][np.isfinite(columns[name])]
-        columns[f"{name}_film"] = columns[name] - (np.median(finite) if len(finite) else 0.0)
+        columns[f"{name}_film"] = relative_to_film(columns[name])
     return columns
 
 

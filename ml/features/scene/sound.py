@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +10,6 @@ from corpus.chunks import content_digest
 from corpus.threads import one_torch_thread
 from ml.features.extractor import Block, Dimension
 from ml.features.voice.grid import SoundChunk
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 CODE_VERSION = 1
 """To be raised whenever the same sound gives other numbers."""
@@ -26,32 +21,12 @@ SOUND_DIMENSIONS: tuple[Dimension, ...] = (
 )
 
 
-@dataclass(frozen=True)
 class SceneSoundExtractor:
-    """Rows of SOUND_DIMENSIONS, one each 32 ms, for chunks of sound."""
+    """Rows of SOUND_DIMENSIONS, one each 32 ms, for chunks of sound; there are no weights, and nothing can be chosen."""
 
-    device: str = "cpu"
-    name: str = field(default="scene_sound", init=False)
-
-    @property
-    def version(self) -> str:
-        """Version of the code; there are no weights."""
-        return str(CODE_VERSION)
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """Nothing can be chosen."""
-        return {}
-
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        """The columns of a row."""
-        return SOUND_DIMENSIONS
-
-    @property
-    def batch(self) -> int:
-        """Rows that are computed together: a chunk's."""
-        return 1875
+    name = "scene_sound"
+    version = str(CODE_VERSION)
+    settings: Mapping[str, object] = {}
 
     def digest(self, chunk: SoundChunk) -> str:
         """Digest of the samples and of where they lie."""
@@ -65,8 +40,7 @@ class SceneSoundExtractor:
 
         n_rows = -(-len(chunk.own) // HOP)
         with one_torch_thread(), torch.inference_mode():
-            heard = hear(torch.from_numpy(chunk.samples).to(self.device), chunk.before, n_rows)
-            columns: list[Tensor] = [heard.level_db, heard.onset, heard.low_share]
-            values = torch.stack(columns, dim=1).cpu().numpy()
+            heard = hear(torch.from_numpy(chunk.samples), chunk.before, n_rows)
+            values = torch.stack([heard.level_db, heard.onset, heard.low_share], dim=1).numpy()
         start_ms = chunk.start_ms + np.arange(n_rows, dtype=np.int64) * HOP_MS
         return Block(start_ms, start_ms + HOP_MS, values, np.ones(n_rows, np.float32))

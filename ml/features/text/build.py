@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,8 +90,6 @@ class TextExtractor:
     """TEXT_DIMENSIONS of lines, with their embeddings float32 (n, width) as `more["embedding"]`, zeros where a line is not read."""
 
     name = "text"
-    dimensions = TEXT_DIMENSIONS
-    batch = CHUNK_LINES
 
     def __init__(self, encoder: str = DEFAULT, device: str = "cpu") -> None:
         self.facts = encoder_facts(encoder)
@@ -147,7 +145,6 @@ def build_text_features(
     *,
     dialogue: Path | None = None,
     encoder: str = DEFAULT,
-    device: str = "cpu",
     store: ChunkStore | None = None,
     tell: Tell | None = None,
 ) -> TextSummary:
@@ -167,7 +164,7 @@ def build_text_features(
 
     give_large_blocks_back()
     units = UNITS.read(units_path)
-    extractor = TextExtractor(encoder, device)
+    extractor = TextExtractor(encoder)
     languages = line_languages(units, language)
     if len(units) > CHUNK_LINES:
         # A film's encoder wants the room; a service that is asked line by line keeps the model.
@@ -178,7 +175,7 @@ def build_text_features(
         with one_torch_thread():
             found = joined(extract_all(extractor, lines.chunks(), store, int(lines.end_ms.max(initial=0)), tell), len(TEXT_DIMENSIONS))
     except WeightError as error:
-        missing, found = str(error), _nothing(lines, extractor)
+        missing, found = str(error), extractor.extract(replace(lines, read=np.zeros(len(lines.texts), bool)))
     present = found.confidence > 0
     embedding = found.more.get("embedding", np.zeros((0, extractor.facts.width), np.float32))
     save_file({"embedding": np.ascontiguousarray(embedding)}, out / EMBEDDING_FILE, metadata={"encoder": extractor.facts.name})
@@ -261,8 +258,8 @@ def _lines(units: pd.DataFrame, readable: Sequence[bool], heard: Sequence[Descri
 
 def _described(units: pd.DataFrame, dialogue: Path | None) -> list[Described]:
     """What is described with each unit: in its own cue, and in cues of their own around it."""
-    raw = _raw_texts(dialogue)
-    spans, alone = _left_out(dialogue)
+    raw = _raw_texts(dialogue) if dialogue is not None else {}
+    spans, alone = _left_out(dialogue) if dialogue is not None else ([], [])
     rows = zip(units["unit_id"], units["text"], units["start_ms"], units["end_ms"], strict=True)
     return [_described_with(raw.get(unit_id, text), text, start, end, spans, alone) for unit_id, text, start, end in rows]
 
@@ -276,18 +273,14 @@ def _described_with(
     return own + sum_of(alone[at] for at in near(spans, float(start_ms), float(end_ms), NEAR_MS))
 
 
-def _raw_texts(dialogue: Path | None) -> dict[str, str]:
+def _raw_texts(dialogue: Path) -> dict[str, str]:
     """Each line's cue as delivered, by the line's id."""
-    if dialogue is None:
-        return {}
     table = UTTERANCES.read(dialogue / "utterances.parquet")
     return dict(zip(table["utterance_id"], table["raw_text"], strict=True))
 
 
-def _left_out(dialogue: Path | None) -> tuple[list[tuple[int, int]], list[Described]]:
+def _left_out(dialogue: Path) -> tuple[list[tuple[int, int]], list[Described]]:
     """Times of the cues that hold a description alone, and what they describe."""
-    if dialogue is None:
-        return [], []
     dropped = json.loads((dialogue / "dropped.json").read_text(encoding="utf-8"))["dropped"]
     heard = [cue for cue in dropped if cue["reason"] in _HEARD]
     return [(int(cue["start_ms"]), int(cue["end_ms"])) for cue in heard], [_alone(str(cue["text"]), cue["reason"]) for cue in heard]
@@ -301,13 +294,6 @@ def _alone(raw: str, reason: str) -> Described:
     return described("♪" if reason == _HEARD[1] else raw)
 
 
-def _nothing(lines: Lines, extractor: TextExtractor) -> Block:
-    n = len(lines.texts)
-    embedding = np.zeros((n, extractor.facts.width), np.float32)
-    values = np.full((n, len(TEXT_DIMENSIONS)), np.nan, np.float32)
-    return Block(lines.start_ms, lines.end_ms, values, np.zeros(n, np.float32), {"embedding": embedding})
-
-
 def _missing(lines: Lines, languages: Sequence[str | None], extractor: TextExtractor) -> str | None:
     worded = [has_words(text) for text in lines.texts]
     if not any(worded):
@@ -315,16 +301,12 @@ def _missing(lines: Lines, languages: Sequence[str | None], extractor: TextExtra
     unread = Counter(code or "" for code, there in zip(languages, worded, strict=True) if there and not extractor.facts.reads(code))
     reasons = []
     if unread:
-        foreign = ", ".join(sorted(unread))
+        foreign, known = ", ".join(sorted(unread)), ", ".join(sorted(extractor.facts.languages or ()))
         which = f"the language is {foreign}" if not lines.read.any() else f"{unread.total()} of {sum(worded)} lines are in {foreign}"
-        reasons.append(f"{which}: the encoder {extractor.facts.name} reads {_named(extractor)} only")
+        reasons.append(f"{which}: the encoder {extractor.facts.name} reads {known} only")
     if wordless := len(worded) - sum(worded):
         reasons.append(f"no words in {wordless} of {len(worded)} units")
     return "; ".join(reasons) or None
-
-
-def _named(extractor: TextExtractor) -> str:
-    return ", ".join(sorted(extractor.facts.languages or ()))
 
 
 def _told(units: pd.DataFrame, lines: Lines, languages: Sequence[str | None], present: np.ndarray) -> pd.DataFrame:

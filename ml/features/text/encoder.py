@@ -57,7 +57,7 @@ class EncoderFacts:
 
 
 Tokens = Callable[[Sequence[str], int], list[list[int]]]
-"""Token ids of texts, at most so many each."""
+"""Token ids of texts, at most so many each, with the encoder's first and last token around them."""
 
 
 class SentenceEncoder:
@@ -70,11 +70,6 @@ class SentenceEncoder:
     def width(self) -> int:
         """Numbers in an embedding."""
         return self.network.width
-
-    @property
-    def precision(self) -> str:
-        """Number type of the matrix products: bfloat16 or float32."""
-        return str(self.network.number).removeprefix("torch.")
 
     def encode(self, sentences: Sequence[str]) -> np.ndarray:
         """Embeddings float32 (n, width), each of length one; an empty sentence is embedded as such."""

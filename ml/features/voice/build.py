@@ -46,7 +46,6 @@ def build_voice_features(
     out: Path,
     *,
     store: ChunkStore | None = None,
-    extractor: VoiceExtractor | None = None,
     tell: Tell | None = None,
 ) -> VoiceSummary:
     """Write features.parquet, course.parquet, frames.parquet (DIMENSIONS every 10 ms), speech.safetensors and summary.json into `out`.
@@ -63,10 +62,9 @@ def build_voice_features(
     missing = _missing(sound)
     heard = Listener.for_units(units)
     if missing is None:
-        extractor = extractor or VoiceExtractor()
-        blocks = extract_all(extractor, sound_chunks(sound), store, _length_ms(sound), tell)
+        blocks = extract_all(VoiceExtractor(), sound_chunks(sound), store, _length_ms(sound), tell)
         heard.listen(written(blocks, DIMENSIONS, out / FRAMES_FILE))
-        write_speech(_described(sound, heard, store, extractor.device), out)
+        write_speech(_described(sound, heard, store), out)
     write_features(units, columns_of(heard.found, units), heard.present, out)
     VOICE_COURSE.write(heard.course(), out / COURSE_FILE)
     summary = heard.summary(missing)
@@ -89,12 +87,12 @@ def read_speech(folder: Path, n_units: int) -> Floats:
     return load_file(path)["speech"].astype(np.float32) if path.is_file() else np.full((n_units, WIDTH), np.nan, np.float32)
 
 
-def _described(sound: Path, heard: Listener, store: ChunkStore | None, device: str) -> Floats:
+def _described(sound: Path, heard: Listener, store: ChunkStore | None) -> Floats:
     """What the speech network hears of each unit in which somebody speaks (units, WIDTH)."""
     found = np.full((len(heard.present), WIDTH), np.nan, np.float32)
     rows = np.flatnonzero(heard.present)
     spans = [(first * HOP_MS, last * HOP_MS) for row in rows for first, last in [heard.spans[row] or (0, 0)]]
-    blocks = extract_all(SpeechExtractor(device), unit_sounds(sound, spans), store)
+    blocks = extract_all(SpeechExtractor(), unit_sounds(sound, spans), store)
     described = [block.more["speech"] for block in blocks]
     if described:
         found[rows] = np.concatenate(described)

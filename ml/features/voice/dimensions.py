@@ -54,3 +54,6 @@ COLUMN: dict[str, int] = {dimension.name: number for number, dimension in enumer
 """Number of each column by its name."""
 
 SOUND_COLUMNS = len(_SOUND)
+
+VOICE = 0.5
+"""Rows with a greater share of voice are somebody's voice."""

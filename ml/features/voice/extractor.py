@@ -8,9 +8,9 @@ chunk and the sound that the chunk brings along, so a film that is cut elsewhere
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,10 +20,8 @@ from torch.nn import functional
 from corpus.chunks import content_digest
 from corpus.devices import native_bfloat16
 from corpus.dialogue.sync.speech import LEAD_MS, PIECE_MS, speech_of_pieces
-from corpus.threads import one_torch_thread
-from corpus.weights import weight
-from ml.features.extractor import Block, Dimension
-from ml.features.voice.dimensions import DIMENSIONS, SOUND_COLUMNS
+from ml.features.extractor import Block, computing, version_of
+from ml.features.voice.dimensions import DIMENSIONS, SOUND_COLUMNS, VOICE
 from ml.features.voice.formants import formants
 from ml.features.voice.grid import HOP, HOP_MS, RATE_HZ, SoundChunk
 from ml.features.voice.harmonics import describe_harmonics
@@ -35,9 +33,6 @@ from ml.features.voice.spectrum import Spectral, describe_spectrum
 
 CODE_VERSION = 3
 """To be raised whenever the same sound gives other numbers."""
-
-VOICE = 0.5
-"""Rows with a greater share of voice are somebody's voice."""
 
 _NET_ROOM = 32 * NET_HOP
 _PERIOD_ROWS = 10
@@ -54,28 +49,17 @@ class VoiceExtractor:
     device: str = "cpu"
     exact: bool | None = None
     fine: bool = True
-    name: str = field(default="voice", init=False)
+    name: ClassVar[str] = "voice"
 
     @property
     def version(self) -> str:
         """Version of the code and of the two networks' weights."""
-        weights = (member.sha256[:12] for name in ("swift-f0", "silero-vad") for member in weight(name).members)
-        return "-".join([str(CODE_VERSION), *weights])
+        return version_of(CODE_VERSION, "swift-f0", "silero-vad")
 
     @property
     def settings(self) -> Mapping[str, object]:
         """Whether the pitch network computes exactly, and whether the fine structure is measured."""
         return {"exact": self._exact, "fine": self.fine}
-
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        """The columns of a row."""
-        return DIMENSIONS
-
-    @property
-    def batch(self) -> int:
-        """Rows that are computed together: a chunk's."""
-        return 60_000 // HOP_MS
 
     @cached_property
     def _exact(self) -> bool:
@@ -92,7 +76,7 @@ class VoiceExtractor:
             FeelmError: the sound holds NaN or infinity.
             WeightError: a network's weights are missing or damaged.
         """
-        with one_torch_thread() if torch.device(self.device).type == "cpu" else nullcontext(), torch.inference_mode():
+        with computing(self.device), torch.inference_mode():
             values, confidence = self._rows(chunk)
             start_ms = chunk.start_ms + np.arange(chunk.n_rows, dtype=np.int64) * HOP_MS
             return Block(start_ms, start_ms + HOP_MS, values.cpu().numpy(), confidence.clamp(0, 1).cpu().numpy())

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.features.frame import Columns, relative_to_speaker
+from ml.features.frame import Columns, relative_to_film, relative_to_speaker
 from ml.features.voice.contours import Booleans, peaks, runs, slope
-from ml.features.voice.dimensions import COLUMN
+from ml.features.voice.dimensions import COLUMN, VOICE
 from ml.features.voice.egemaps import EGEMAPS, PREFIX, egemaps
 from ml.features.voice.grid import HOP_MS, Floats
 from ml.features.voice.spectrum import N_MFCC
 
 if TYPE_CHECKING:
     import pandas as pd
-
-VOICE = 0.5
-"""Rows with a greater share of voice are somebody's voice."""
 
 MIN_VOICED_ROWS = 8
 REFERENCE_HZ = 100.0
@@ -168,6 +165,5 @@ def columns_of(found: Floats, units: pd.DataFrame) -> Columns:
     for name in RELATIVE:
         columns[f"{name}_rel"] = relative_to_speaker(columns[name], units)
     for name in ("pitch_mean", "loudness_mean"):
-        middle = np.nanmedian(columns[name]) if np.isfinite(columns[name]).any() else 0.0
-        columns[f"{name}_film"] = columns[name] - middle
+        columns[f"{name}_film"] = relative_to_film(columns[name])
     return columns

@@ -34,8 +34,8 @@ class HeardVoice:
 class VoiceReader:
     """Describes pieces of sound; its networks are loaded with the first one. For one thread at a time."""
 
-    def __init__(self, device: str = "cpu") -> None:
-        self._voice, self._speech = VoiceExtractor(device), SpeechExtractor(device)
+    def __init__(self) -> None:
+        self._voice, self._speech = VoiceExtractor(), SpeechExtractor()
 
     def warm(self) -> None:
         """Load the networks, so that the first who speaks does not wait.

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ml.features.voice.fourier import parts, power_spectrum
-from ml.features.voice.grid import HOP, RATE_HZ, Floats
+from ml.features.voice.fourier import mel_filters, parts, power_spectrum
+from ml.features.voice.grid import HOP, RATE_HZ
 
 WINDOW, FFT = 320, 512
 N_MFCC = 13
@@ -138,7 +138,7 @@ class _Filters:
         bands = [(50, 1000), (1000, 5000), (0, RATE_HZ)]
         columns = (
             _loudness_filters(),
-            mel_filters(_MFCC_BANDS).T,
+            mel_filters(_MFCC_BANDS, FFT).T,
             _cosines(_MFCC_BANDS),
             np.stack([(low <= _HZ) & (high > _HZ) for low, high in bands], axis=1),
             np.stack([_slope_weights(0, 500), _slope_weights(500, 1500)], axis=1),
@@ -168,26 +168,6 @@ def _loudness_filters() -> np.ndarray:
 def _equal_loudness(hz: np.ndarray) -> np.ndarray:
     squared = (2 * np.pi * hz) ** 2
     return (squared + 56.8e6) * squared**2 / ((squared + 6.3e6) ** 2 * (squared + 0.38e9))
-
-
-def mel_filters(n_bands: int) -> Floats:
-    """Slaney's mel bands of equal area over 0 to 8 kHz, (n_bands, 257), librosa's default."""
-    edges = _slaney_hz(np.linspace(0, _slaney_mel(RATE_HZ / 2), n_bands + 2))
-    rising = (_HZ - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    falling = (edges[2:, None] - _HZ) / np.diff(edges)[1:, None]
-    triangles = np.clip(np.minimum(rising, falling), 0, None)
-    return (triangles * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
-
-
-_LINEAR_HZ, _LINEAR_MEL, _LOG_STEP = 1000.0, 15.0, np.log(6.4) / 27
-
-
-def _slaney_mel(hz: float) -> float:
-    return hz * _LINEAR_MEL / _LINEAR_HZ if hz < _LINEAR_HZ else _LINEAR_MEL + float(np.log(hz / _LINEAR_HZ)) / _LOG_STEP
-
-
-def _slaney_hz(mel: np.ndarray) -> np.ndarray:
-    return np.where(mel < _LINEAR_MEL, mel * _LINEAR_HZ / _LINEAR_MEL, _LINEAR_HZ * np.exp(_LOG_STEP * (mel - _LINEAR_MEL)))
 
 
 def _cosines(n_bands: int) -> np.ndarray:

@@ -10,9 +10,8 @@ Source: Radford et al., Robust Speech Recognition via Large-Scale Weak Supervisi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,16 +23,14 @@ from torch.nn import functional
 
 from corpus.chunks import content_digest
 from corpus.ctranslate2 import read_ctranslate2
-from corpus.threads import one_torch_thread
 from corpus.weights import weight, weight_path
-from ml.features.extractor import Block, Dimension
+from ml.features.extractor import Block, computing
 from ml.features.voice.fourier import power_spectrum
-from ml.features.voice.grid import RATE_HZ
+from ml.features.voice.grid import RATE_HZ, Floats
 
 if TYPE_CHECKING:
     import soundfile
 
-Floats = npt.NDArray[np.float32]
 Affine = tuple[Tensor, Tensor]
 
 WEIGHT = "whisper-tiny-en"
@@ -157,8 +154,7 @@ class SpeechExtractor:
     """Descriptions of units for the store: no dimensions of their own, `speech` (n, WIDTH) beside them."""
 
     name = "speech"
-    dimensions: tuple[Dimension, ...] = ()
-    batch = 1
+    settings: Mapping[str, object] = {"layers": list(LAYERS)}
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device
@@ -167,11 +163,6 @@ class SpeechExtractor:
     def version(self) -> str:
         """The code's number and the network's digest."""
         return f"{_VERSION}-{weight(WEIGHT).member('model.bin').sha256[:16]}"
-
-    @cached_property
-    def settings(self) -> Mapping[str, object]:
-        """The layers that are kept."""
-        return {"layers": list(LAYERS)}
 
     def digest(self, chunk: UnitSounds) -> str:
         """Of times and sounds."""
@@ -184,7 +175,7 @@ class SpeechExtractor:
             WeightError: the network's weight is missing or damaged.
         """
         n = len(chunk.sounds)
-        with one_torch_thread() if torch.device(self.device).type == "cpu" else nullcontext():
+        with computing(self.device):
             speech = describe_speech(chunk.sounds, self.device)
         return Block(chunk.start_ms, chunk.end_ms, np.zeros((n, 0), np.float32), np.ones(n, np.float32), {"speech": speech})
 

@@ -46,15 +46,11 @@ class TrackEncoder(nn.Module):
         """Shape (b, 2 * width); zeros where no crop is there."""
         each = maps.new_zeros(*mask.shape, self.width // 2)
         each[mask] = self._read(maps[mask])
-        return self.pool(each, mask)
+        return mean_and_peak(each, mask)
 
     def each(self, maps: Tensor) -> Tensor:
         """What is seen in each crop by itself, (b, k, width)."""
         return self._read(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
-
-    def pool(self, each: Tensor, mask: Tensor) -> Tensor:
-        """Mean and maximum over the crops that are there, (b, 2 * width)."""
-        return mean_and_peak(each, mask)
 
     def _read(self, maps: Tensor) -> Tensor:
         read: Tensor = self.project(self.narrow(self.upper(maps)))

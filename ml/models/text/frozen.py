@@ -12,13 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ml.features.text import word_columns
 from ml.features.text.encoder import DEFAULT, sentence_encoder
-from ml.models.text.turns import IntArray, Lines
-
-FloatArray = npt.NDArray[np.float32]
+from ml.models.dataset import FloatArray, IntArray
+from ml.models.text.turns import Lines
 
 WORDS = r"(?u)\b\w+\b|[!?]"
 FREQUENT_SPEAKER = 0.02

@@ -12,17 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from corpus.devices import best_device
 from ml.features.text.encoder import DEFAULT, SentenceEncoder, number_type, trainable_encoder
+from ml.models.dataset import FloatArray, IntArray
 from ml.models.loop import Fit, LoopParams, Share, TellRound, fit
 from ml.models.text.network import TextNetwork
-from ml.models.text.turns import IntArray, Lines, Reach, Turns, Window
-
-FloatArray = npt.NDArray[np.float32]
+from ml.models.text.turns import Lines, Reach, Turns, Window
 
 SORTED_TOGETHER = 16
 """Batches' worth of windows that are sorted by length together: more leaves less to compute, and the same windows in one batch again."""

@@ -7,15 +7,13 @@ with more past and with more future. The speaker's name goes before each line, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-Tokenise = Callable[[Sequence[str], int], list[list[int]]]
-"""Token ids of texts, at most so many each, with the encoder's first and last token around them."""
+from ml.features.text.encoder import Tokens
+from ml.models.dataset import IntArray
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Turns:
     longest: int
 
     @classmethod
-    def of(cls, lines: Lines, tokenise: Tokenise, reach: Reach) -> Turns:
+    def of(cls, lines: Lines, tokenise: Tokens, reach: Reach) -> Turns:
         """Tokenise `lines`."""
         named = [f"{who}: {text}" if who else text for who, text in zip(lines.speakers, lines.texts, strict=True)]
         first, last = tokenise([""], 2)[0]

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus.threads import one_torch_thread
 from ml.features.recordings import read_recording
 from ml.features.voice import FUNCTIONALS, VoiceExtractor, chunks_of
 from ml.features.voice.functionals import functionals
 from ml.features.voice.speech import describe_speech
+from ml.models.dataset import FloatArray, IntArray
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 Part = Literal["speech", "measured"]
 
 STRENGTH = 0.003

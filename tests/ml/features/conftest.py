@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from corpus.contracts import UNITS
+from ml.features.extractor import Block
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +53,13 @@ def out(tmp_path):
 def features(folder: Path) -> pd.DataFrame:
     """The features a stage wrote."""
     return pd.read_parquet(folder / "features.parquet")
+
+
+def read_blocks(path: Path) -> Block:
+    """The rows of a file that `ml.features.blocks.written` made, as one block."""
+    table = pq.read_table(path)
+    start_ms, end_ms, confidence, *values = (table.column(name).to_numpy() for name in table.schema.names)
+    return Block(start_ms, end_ms, np.stack(values, axis=1).astype(np.float32), confidence)
 
 
 def sine(hz: float, seconds: float, amplitude: float = 0.1) -> np.ndarray:

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ml.features.blocks import read_blocks, written
+from ml.features.blocks import written
 from ml.features.extractor import Block, Dimension, joined
+from tests.ml.features.conftest import read_blocks
 
 DIMENSIONS = (Dimension("pitch_hz", "Hz", "how high the voice is"), Dimension("speech", "", "how surely somebody speaks", 0, 1))
 
@@ -26,7 +27,7 @@ def test_what_is_written_is_read_back_with_its_gaps(tmp_path: Path):
     found = read_blocks(tmp_path / "frames.parquet")
     for name, array in passed.arrays().items():
         assert np.array_equal(found.arrays()[name], array, equal_nan=True), name
-    assert found.mask.tolist() == [[True, True], [False, True]] * 3
+    assert np.isfinite(found.values).tolist() == [[True, True], [False, True]] * 3
 
 
 def test_the_file_explains_itself(tmp_path: Path):

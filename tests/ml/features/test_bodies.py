@@ -10,9 +10,9 @@ import ml.features.face.bodies
 from corpus.chunks import ChunkStore
 from corpus.terms import FeelmError
 from corpus.weights import WeightError
-from ml.features.blocks import read_blocks
 from ml.features.face.bodies import BODIES_FILE, BODIES_TABLE, POSTURE_FILE, mapped, read_posture
 from ml.features.face.pose import GESTURE, POSTURE, Bodies
+from tests.ml.features.conftest import read_blocks
 
 
 @pytest.fixture

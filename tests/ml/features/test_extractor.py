@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from corpus.chunks import ChunkStore, content_digest
-from ml.features.extractor import Block, Dimension, Progress, extract_all, joined
+from ml.features.extractor import Block, Progress, extract_all, joined
 
 
 @dataclass
@@ -21,9 +21,6 @@ class Doubling:
     fail_at: float | None = None
     asked: list[float] = field(default_factory=list)
     name = "doubling"
-    dimensions = (Dimension("double", "", "twice the number"),)
-    device = "cpu"
-    batch = 3
 
     def digest(self, chunk: np.ndarray) -> str:
         return content_digest(chunk)
@@ -96,9 +93,3 @@ def test_rate_and_time_left_follow_from_what_was_done():
 
 def test_no_chunk_gives_no_row():
     assert joined([], 4).values.shape == (0, 4)
-
-
-def test_what_is_not_measured_is_masked():
-    times = np.array([0], np.int64)
-    block = Block(times, times + 1, np.array([[np.nan, 1]], np.float32), np.ones(1, np.float32))
-    assert block.mask.tolist() == [[False, True]]

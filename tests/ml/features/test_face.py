@@ -12,7 +12,6 @@ from corpus.chunks import ChunkStore
 from corpus.contracts import FACES, LISTENERS
 from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
-from ml.features.blocks import read_blocks
 from ml.features.extractor import Block
 from ml.features.face.bodies import Posture
 from ml.features.face.build import FACE_FEATURES, build_face_features
@@ -20,7 +19,7 @@ from ml.features.face.expressions import WEIGHTS
 from ml.features.face.extractor import FACE_DIMENSIONS, FaceExtractor
 from ml.features.face.pose import GESTURE, POSTURE
 from ml.features.people import People
-from tests.ml.features.conftest import features
+from tests.ml.features.conftest import features, read_blocks
 
 EXPRESSION, SHAPE = slice(0, 7), slice(7, 14)
 YAW, ROLL = 14, 16

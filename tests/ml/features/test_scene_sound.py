@@ -8,8 +8,9 @@ import torch
 
 from benchmarks.common import SHARED
 from ml.features.extractor import extract_all, joined
-from ml.features.scene.beat import HOP, ROWS_PER_SECOND, SILENCE_DB, Tempogram, hear, mel_filters
+from ml.features.scene.beat import HOP, ROWS_PER_SECOND, SILENCE_DB, Tempogram, hear
 from ml.features.scene.sound import SOUND_DIMENSIONS, SceneSoundExtractor
+from ml.features.voice.fourier import mel_filters
 from ml.features.voice.grid import chunks_of
 from tests.ml.features.conftest import sine
 
@@ -35,7 +36,7 @@ def by_librosa(sound: np.ndarray) -> np.ndarray:
 
 
 def test_mel_filters_are_librosas():
-    assert np.allclose(mel_filters(40), librosa.filters.mel(sr=16_000, n_fft=1024, n_mels=40), atol=1e-8)
+    assert np.allclose(mel_filters(40, 1024), librosa.filters.mel(sr=16_000, n_fft=1024, n_mels=40), atol=1e-8)
 
 
 def test_onset_strength_is_librosas():

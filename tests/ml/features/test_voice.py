@@ -8,12 +8,11 @@ import pytest
 import soundfile
 
 from corpus.chunks import ChunkStore
-from ml.features.blocks import read_blocks
 from ml.features.extractor import Block
 from ml.features.voice import VOICE_FEATURES, VoiceExtractor, build, build_voice_features
 from ml.features.voice.dimensions import COLUMN, DIMENSIONS
 from ml.features.voice.speech import WIDTH
-from tests.ml.features.conftest import features, sine
+from tests.ml.features.conftest import features, read_blocks, sine
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from ml.models.experts import make_expert, state_opinions, state_without_crops
 from ml.models.explain import Reader, explain, explain_units, line_effects, modality_effects, shares
 from ml.models.networks import ContextNetwork, NetworkConfig
 from ml.models.predict import load_model, model_opinions, predict
+from tests.ml.artifacts import without
 from tests.ml.conftest import Trained
 
 CONFIG = NetworkConfig.debug()
@@ -228,7 +229,7 @@ def test_the_picture_that_decided_is_told_with_its_time(trained: Trained) -> Non
 def test_a_film_of_words_alone_is_explained_by_words_alone(trained: Trained) -> None:
     model = load_model(trained.model)
     rows, film = load_film(trained.home, "film-02", model.facts.columns)
-    table = explain_units(model, rows, film.without("face").without("voice"))
+    table = explain_units(model, rows, without(film, "face", "voice"))
     modalities = table[table["part"] == "modality"]
     assert set(modalities["name"]) == {"text"} and len(modalities) == len(rows)
     assert modalities["share"].abs().to_numpy() == pytest.approx(1.0)
@@ -243,7 +244,7 @@ def test_what_a_film_is_explained_by_agrees_with_leaving_its_modalities_out(trai
     whole = predict(model, rows, data)[columns].to_numpy()
     at, top = np.arange(len(rows)), whole.argmax(axis=1)
     for name in MODALITIES:
-        rest = predict(model, rows, data.without(name))[columns].to_numpy()
+        rest = predict(model, rows, without(data, name))[columns].to_numpy()
         fell = table.xs(name, level="name").loc[rows["unit_id"], "probability"].to_numpy()
         assert fell == pytest.approx((whole - rest)[at, top], abs=2e-4)
     assert model_opinions(model, data).present.all()
