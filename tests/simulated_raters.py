@@ -32,7 +32,7 @@ class Simulated:
     @property
     def truth(self) -> dict[str, str]:
         rng = np.random.default_rng(self.seed)
-        return {f"{film}.u{i:05d}": EMOTIONS[rng.integers(7)] for film in self.films for i in range(self.lines)}
+        return {f"{film}.u{i:05d}": EMOTIONS[rng.integers(len(EMOTIONS))] for film in self.films for i in range(self.lines)}
 
     def rows(self) -> list[dict[str, object]]:
         rng, truth = np.random.default_rng(self.seed + 1), self.truth
@@ -40,7 +40,7 @@ class Simulated:
         for name, skill in self.skills.items():
             for unit_id, emotion in truth.items():
                 film, index = unit_id.split(".u")
-                seen = emotion if rng.random() < skill else EMOTIONS[rng.integers(7)]
+                seen = emotion if rng.random() < skill else EMOTIONS[rng.integers(len(EMOTIONS))]
                 start = int(index) * self.line_ms
                 rows.append(self._row(film, start, name, seen, rng))
         return rows

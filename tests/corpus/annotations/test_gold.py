@@ -91,7 +91,7 @@ def test_shares_are_smoothed_votes(made: Made):
     lines = made.lines
     assert np.allclose(lines[list(PROBABILITY_COLUMNS)].sum(axis=1), 1)
     unanimous = lines[lines["top_share"] == 1]
-    assert unanimous[list(PROBABILITY_COLUMNS)].max(axis=1).to_numpy() == pytest.approx((3 + 0.5 / 7) / 3.5)
+    assert unanimous[list(PROBABILITY_COLUMNS)].max(axis=1).to_numpy() == pytest.approx((3 + 0.5 / len(EMOTIONS)) / 3.5)
     assert (lines["n_raters"] == 3).all()
 
 
@@ -187,8 +187,8 @@ def votes_of(labels: dict[str, list[str]], lead_ms: int | None = 4000) -> pd.Dat
 
 def honest_labels(n: int = 80, seed: int = 1) -> dict[str, list[str]]:
     rng = np.random.default_rng(seed)
-    truth = rng.integers(7, size=n)
-    return {name: [EMOTIONS[t if rng.random() < 0.7 else rng.integers(7)] for t in truth] for name in ("a", "b", "c")}
+    truth = rng.integers(len(EMOTIONS), size=n)
+    return {name: [EMOTIONS[t if rng.random() < 0.7 else rng.integers(len(EMOTIONS))] for t in truth] for name in ("a", "b", "c")}
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def honest_labels(n: int = 80, seed: int = 1) -> dict[str, list[str]]:
     [
         (["joy"] * 80, "always the same"),
         (["joy"] * 40 + ["fear"] * 40, "straight-lining"),
-        ([EMOTIONS[i] for i in np.random.default_rng(9).integers(7, size=80)], "guesses"),
+        ([EMOTIONS[i] for i in np.random.default_rng(9).integers(len(EMOTIONS), size=80)], "guesses"),
     ],
 )
 def test_each_kind_of_spam_has_its_reason(labels: list[str], reason: str):
@@ -230,7 +230,7 @@ def test_copies_do_not_make_guessers_of_the_others():
 
 
 def test_raters_who_agree_because_the_lines_are_easy_are_no_copies():
-    truth = [EMOTIONS[code] for code in np.random.default_rng(3).integers(7, size=80)]
+    truth = [EMOTIONS[code] for code in np.random.default_rng(3).integers(len(EMOTIONS), size=80)]
     raters = rate_raters(votes_of(dict.fromkeys("abcd", truth)))
     assert not raters["flagged"].any()
 
