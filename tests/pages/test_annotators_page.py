@@ -57,11 +57,11 @@ def linked(outline: Outline) -> list[str]:
 def test_agreement_is_told_with_its_interval_the_ceiling_and_every_emotion(outline: Outline) -> None:
     for words in (
         "4 raters gave 56 judgements on 14 lines.", "in 91 % of them", "1 rater is set aside", "The checks refused 1 of 2 batches.",
-        "All seven emotions", "0.74–0.90", "alpha 0.71", "0.12 bits", "Intensity",
+        "All emotions", "0.74–0.90", "alpha 0.71", "0.12 bits", "Intensity",
     ):  # fmt: skip
         assert words in " ".join(outline.words.split()), words
     bars = [str(attributes.get("aria-label")) for tag, attributes in outline.tags if tag == "svg" and attributes.get("aria-label")]
-    assert {"All seven emotions: alpha 0.83", "fear: alpha −0.04", "disgust: alpha –"} <= set(bars)
+    assert {"All emotions: alpha 0.83", "fear: alpha −0.04", "disgust: alpha –"} <= set(bars)
     assert all(any(bar.startswith(f"{emotion}: ") for bar in bars) for emotion in EMOTIONS)
 
 
