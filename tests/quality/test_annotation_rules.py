@@ -61,9 +61,9 @@ def test_agreement_that_falls_is_told_and_agreement_that_holds_is_not() -> None:
 
 def test_labels_of_films_like_those_before_are_as_before_and_a_rater_of_one_mood_is_not() -> None:
     rng = np.random.default_rng(2)
-    shares = rng.dirichlet(np.full(len(EMOTIONS), 8.0), size=40)
-    reference = counted(films(shares[:30], 200, seed=3, prefix="old"))
-    alike = films(shares[30:], 100, seed=4, prefix="new")
+    moods = rng.dirichlet(np.full(len(EMOTIONS), 8.0), size=40)
+    reference = counted(films(moods[:30], 200, seed=3, prefix="old"))
+    alike = films(moods[30:], 100, seed=4, prefix="new")
     assert labels_as_before(alike, reference, minimum_films=5, quantile=0.99).holds
     gloomy = films(np.array([shares(sadness=0.88)]), 100, seed=5, prefix="gloomy")
     found = labels_as_before(pd.concat([alike, gloomy]), reference, minimum_films=5, quantile=0.99)
