@@ -15,7 +15,6 @@ from corpus.annotations.spam import SpamRules, rate_raters
 from corpus.contracts import GOLD_LABELS, RATERS, VOTES
 from corpus.paths import content_version
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
-from tests.emotions import WRITTEN
 from tests.simulated_raters import SKILLS, Simulated, accuracy, write_csv
 
 SIMULATED = Simulated(lines=60)
@@ -253,7 +252,7 @@ def test_raters_who_share_nothing_are_judged_by_their_habits_alone():
 
 def test_the_raters_confusions_name_what_most_of_them_mistake(tmp_path: Path):
     """Everybody takes fear for surprise more often than not, and never surprise for fear: the vote is misled, the model is not."""
-    simulated = Simulated(lines=150, films=("made-1-01",), skills=dict.fromkeys("ABCDE", 1.0), emotions=WRITTEN)
+    simulated = Simulated(lines=300, films=("made-1-01",), skills=dict.fromkeys("ABCDE", 1.0), emotions=("neutral", "fear", "surprise"))
     rng = np.random.default_rng(8)
     rows = [row | {"emotion": "surprise"} if row["emotion"] == "fear" and rng.random() < 0.6 else row for row in simulated.rows()]
     gold = make(tmp_path, rows, simulated).lines
