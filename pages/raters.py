@@ -163,7 +163,7 @@ def read_agreement(told: dict[str, Any], votes: pd.DataFrame) -> AgreementView:
         level=UNIT_WORDS.get(str(told.get("level", "")), "unit"),
         ceiling=told.get("human_ceiling"),
         noise_bits=told.get("noise_floor_bits"),
-        overall=AlphaRow("All seven emotions", alpha.pop("category", None), None, (interval[0], interval[1]) if interval else None),
+        overall=AlphaRow("All emotions", alpha.pop("category", None), None, (interval[0], interval[1]) if interval else None),
         with_flagged=told.get("alpha", {}).get("category"),
         emotions=_emotion_rows(dict(told.get("alpha_by_emotion", {})), votes),
         scales=tuple(AlphaRow(name.capitalize(), value, None, css="k-modality") for name, value in sorted(alpha.items())),

@@ -134,12 +134,12 @@ def _curve(lines: Sequence[Line], duration: int) -> Lane | None:
     spans = [line.span for line in lines if line.span]
     if not spans:
         return None
-    label = "The model’s seven probabilities, stacked, along the film: " + sentence(leading_runs(spans), duration)
+    label = "The model’s probabilities, stacked, along the film: " + sentence(leading_runs(spans), duration)
     if len(spans) > MOST_BOXES:
         chart = stacked_course(binned(spans, duration, MOST_BOXES), duration, CURVE_HEIGHT, label)
-        return Lane("Emotion curve", "The model’s seven probabilities, the mean of neighbouring lines, stacked to 100 %.", "plot", chart)
+        return Lane("Emotion curve", "The model’s probabilities, the mean of neighbouring lines, stacked to 100 %.", "plot", chart)
     return Lane(
-        "Emotion curve", "Seven probabilities for each line, stacked to 100 %.", "plot", stacked_spans(spans, duration, CURVE_HEIGHT, label)
+        "Emotion curve", "The probabilities of each line, stacked to 100 %.", "plot", stacked_spans(spans, duration, CURVE_HEIGHT, label)
     )
 
 

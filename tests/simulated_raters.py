@@ -24,6 +24,7 @@ class Simulated:
     skills: dict[str, float] = field(default_factory=lambda: dict(SKILLS))
     seed: int = 11
     line_ms: int = 2000
+    emotions: tuple[str, ...] = EMOTIONS
 
     @property
     def durations(self) -> dict[str, int]:
@@ -32,7 +33,7 @@ class Simulated:
     @property
     def truth(self) -> dict[str, str]:
         rng = np.random.default_rng(self.seed)
-        return {f"{film}.u{i:05d}": EMOTIONS[rng.integers(7)] for film in self.films for i in range(self.lines)}
+        return {f"{film}.u{i:05d}": self.emotions[rng.integers(len(self.emotions))] for film in self.films for i in range(self.lines)}
 
     def rows(self) -> list[dict[str, object]]:
         rng, truth = np.random.default_rng(self.seed + 1), self.truth
@@ -40,7 +41,7 @@ class Simulated:
         for name, skill in self.skills.items():
             for unit_id, emotion in truth.items():
                 film, index = unit_id.split(".u")
-                seen = emotion if rng.random() < skill else EMOTIONS[rng.integers(7)]
+                seen = emotion if rng.random() < skill else self.emotions[rng.integers(len(self.emotions))]
                 start = int(index) * self.line_ms
                 rows.append(self._row(film, start, name, seen, rng))
         return rows

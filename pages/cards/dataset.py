@@ -40,7 +40,7 @@ CARD_GOLD = TableSchema("card_gold", tuple(_COLUMNS[name] for name in _JUDGED), 
 TABLES = (
     DescribedTable("units.parquet", CARD_UNITS, "One row a unit: a line, scene or span of a film, or a line of a corpus."),
     DescribedTable(
-        "gold.parquet", CARD_GOLD, "One row a unit that was judged: its soft label over seven emotions and how far it is trusted."
+        "gold.parquet", CARD_GOLD, "One row a unit that was judged: its soft label over all emotions and how far it is trusted."
     ),
 )
 
@@ -63,8 +63,7 @@ MISUSES = (
 PREPROCESSING = (
     "Subtitles are placed by the sound and cleared of markup; speakers come from the screenplay where there is one; scenes are found by "
     "headings, picture, sound and dialogue. A judgement counts for a unit when it covers half of it or lies within it.",
-    "Gold is the smoothed, reliability-weighted vote share over the seven emotions; raters who guess, copy or answer too fast are set "
-    "aside.",
+    "Gold is the smoothed, reliability-weighted vote share over all emotions; raters who guess, copy or answer too fast are set aside.",
     "Films with the same video, series or nearly the same dialogue share a group.",
 )
 

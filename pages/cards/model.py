@@ -193,7 +193,7 @@ def _metrics(score: SystemScore) -> list[dict[str, object]]:
 def _lead(card: ModelCard) -> str:
     scored = ((corpus, fused(corpus)) for corpus in card.report.corpora)
     corpus, score = next(((corpus, score) for corpus, score in scored if score), (None, None))
-    said = f"Recognises seven emotions ({', '.join(EMOTIONS)}) in films and dialogue from {_words(card.origin.modalities)}."
+    said = f"Recognises {len(EMOTIONS)} emotions ({', '.join(EMOTIONS)}) in films and dialogue from {_words(card.origin.modalities)}."
     if corpus is None or score is None:
         return f"{said} {PROMISE}"
     figure = f"On {plural(score.n_units, 'unit')} of {plural(corpus.n_films, 'film')} that it never saw it names the emotion right in"
@@ -222,7 +222,7 @@ def _notice(card: ModelCard) -> str | None:
 
 def _what(card: ModelCard) -> Section:
     paragraph = (
-        "For each line, scene or span it gives the probability of seven emotions, an intensity from 0 to 1, valence and arousal "
+        "For each line, scene or span it gives the probability of each emotion, an intensity from 0 to 1, valence and arousal "
         "from -1 to 1, and the probability of the "
         "next unit's emotion. A network for each modality reads the unit, and a network over the sequence of units joins what they say; "
         "any modality may be missing. It is a folder of safetensors and JSON with a sha256 manifest, and loads no pickle."

@@ -110,7 +110,7 @@ function showLine() {
   at("restore").disabled = busy || !edits.has(line.line);
   const parts = [];
   if (!now) parts.push(made("p", "It is left out.", "statement"));
-  else parts.push(made("p", `Read as ${sure(now)}`, "statement"), bars(now.probabilities, "The seven emotions", "", true));
+  else parts.push(made("p", `Read as ${sure(now)}`, "statement"), bars(now.probabilities, "All emotions", "", true));
   if (now?.uncertain) parts.push(made("p", now.read ? "Uncertain: no emotion stands out, so it may be read in several ways." : "Its words are in no language that is read here: this is what the lines around suggest.", "quiet"));
   if (courses().after) parts.push(picture({ before: courses().before.valence, after: courses().after.valence }));
   if (edits.has(line.line)) parts.push(made("p", `It was ${quoted(line.reading.text)}: ${sure(line.reading)}.`));

@@ -23,7 +23,7 @@ function showReading(reading, states, after) {
   const box = made("div", null, "reading");
   const told = reading.read ? `Recognised: ${reading.emotion}, ${percent(reading.confidence)}${reading.uncertain ? " (uncertain)" : ""}`
     : "Not read: it has no words of a language that the model knows";
-  box.append(made("p", told), bars(reading.probabilities, "The seven emotions", "", true));
+  box.append(made("p", told), bars(reading.probabilities, "All emotions", "", true));
   if (states.length) {
     const part = made("div", null, "states apart");
     part.append(made("p", "States"), bars(Object.fromEntries(states.map((one) => [one.state, one.value])), "States"));

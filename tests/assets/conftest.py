@@ -120,7 +120,7 @@ def _score(system: str, kind: str, accuracy: float) -> SystemScore:
         {},
         dict.fromkeys(EMOTIONS, 0.7),
         {},
-        [[30 if i == j else 0 for j in range(7)] for i in range(7)],
+        [[30 if i == j else 0 for j in range(len(EMOTIONS))] for i in range(len(EMOTIONS))],
     )
 
 

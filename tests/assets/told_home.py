@@ -17,8 +17,9 @@ from corpus.contracts import FAILING_ROWS, PREDICTIONS, UNITS, UTTERANCES
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import write_catalogue
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, Rights
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, Rights
 from tests.assets.conftest import copied, judge, teach
+from tests.emotions import shares
 
 FILMS = ("film-00", "film-01", "film-02")
 LINES = 8
@@ -98,8 +99,9 @@ def deliver_judgements(workspace: Workspace, name: str, raters: tuple[str, ...],
     with (folder / name).open("w", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(["film_id", "start_ms", "end_ms", "annotator", "emotion"])
+        said = [emotion or EMOTIONS[i % len(EMOTIONS)] for i in range(LINES)]
         for rater in raters:
-            table.writerows([film, 2000 * i, 2000 * i + 1500, rater, emotion or EMOTIONS[i % 7]] for film in films for i in range(LINES))
+            table.writerows([film, 2000 * i, 2000 * i + 1500, rater, label] for film in films for i, label in enumerate(said))
     batch_id = deliver(folder / name, workspace.home).batch_id
     workspace.refresh()
     run_stage(workspace, "annotation_batches", batch_id)
@@ -123,7 +125,7 @@ def teach_from_what_is_there(workspace: Workspace, seed: int, accuracy: float) -
 
 def _predict(workspace: Workspace, film_id: str) -> None:
     units = UNITS.read(workspace.home.artifact("scenes", film_id) / "units.parquet")
-    even = {f"p_{emotion}": 0.1 for emotion in EMOTIONS} | {"p_joy": 0.4}
+    even = dict(zip(PROBABILITY_COLUMNS, shares(joy=0.4), strict=True))
     rows = [{"unit_id": unit_id, "film_id": film_id, "system": "fused", "fold": 1, **even} for unit_id in units["unit_id"]]
     folder = workspace.home.artifact("film_report", film_id)
     PREDICTIONS.write(PREDICTIONS.frame(rows), folder / "predictions.parquet")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from corpus.paths import Home
+from corpus.terms import EMOTIONS
 from corpus.weights import verify
 from service.safety.escalation import Escalation, Queue, State
 from tests.e2e.browser import Page, browsing, chromium
@@ -68,7 +69,7 @@ def agent_says(page: Page) -> str:
 
 def test_a_turn_is_read_answered_and_explained(page: Page) -> None:
     say(page, CALM)
-    assert page.ask("document.querySelectorAll('.reading .bars[aria-label=\"The seven emotions\"] li').length") == 7
+    assert page.ask("document.querySelectorAll('.reading .bars[aria-label=\"All emotions\"] li').length") == len(EMOTIONS)
     told = page.told()
     for part in ("Recognised: ", "Way of answering: ", "Reaction foreseen: ", "Model "):
         assert part in told
@@ -82,7 +83,7 @@ def test_why_is_told_in_words_and_so_is_the_name_of_a_reaction(page: Page) -> No
     assert because and not any("_" in one or len(one.split()) < 3 for one in because)
     told = page.ask("document.getElementById('why').innerText")
     assert "Named is " in told and " usual" in told and "how often the emotion follows" in told
-    assert page.ask("document.querySelectorAll('#why .bars i.usual').length") == 7
+    assert page.ask("document.querySelectorAll('#why .bars i.usual').length") == len(EMOTIONS)
 
 
 def test_light_and_dark_and_a_phone_are_readable(page: Page) -> None:
@@ -104,7 +105,7 @@ def test_ones_own_reply_is_foreseen_before_it_is_said(page: Page) -> None:
     assert page.ask("document.getElementById('own').value") == before
     rewrite(page, "#own", "Leave me alone.")
     page.click("#foresee")
-    page.wait_for("what is foreseen", lambda: page.ask("document.querySelectorAll('#foreseen .bars li').length === 7"))
+    page.wait_for("what is foreseen", lambda: page.ask("document.querySelectorAll('#foreseen .bars li').length") == len(EMOTIONS))
     assert agent_says(page) == before
     assert "Against the reply as it stands" in page.ask("document.getElementById('foreseen').innerText")
     page.click("#instead")

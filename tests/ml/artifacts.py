@@ -12,10 +12,12 @@ from corpus.contracts import GOLD_LABELS, LISTENERS, UNIT_FEATURES, UNITS
 from corpus.paths import Home, write_json
 from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS
 from ml.models.dataset import FACE, UnitArrays
+from tests.emotions import WRITTEN
 
 FACE_COLUMNS = ("smile", "brow", "eyes")
 VOICE_COLUMNS = ("pitch", "rate", "level", "tilt")
-WORDS = ("well", "great", "damn", "help", "sorry", "what", "yuck")
+WORDS = dict(zip(WRITTEN, ("well", "great", "damn", "help", "sorry", "what", "yuck"), strict=True))
+"""What is said with an emotion; with one that is not here its name."""
 CONFUSION = 0.3
 """How often one modality shows another emotion than the unit's."""
 
@@ -84,7 +86,7 @@ def _units(film_id: str, labels: np.ndarray, rng: np.random.Generator) -> pd.Dat
 
 def _text(label: int, rng: np.random.Generator) -> str:
     shown = label if rng.random() > CONFUSION else rng.integers(len(EMOTIONS))
-    return f"{WORDS[shown]} it is {rng.integers(30)}"
+    return f"{WORDS.get(EMOTIONS[shown], EMOTIONS[shown])} it is {rng.integers(30)}"
 
 
 def _seen(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -94,7 +96,7 @@ def _seen(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def gold_table(units: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
     """Gold of three agreeing raters."""
-    soft = np.full((len(labels), len(EMOTIONS)), 0.02)
+    soft = np.full((len(labels), len(EMOTIONS)), 0.12 / (len(EMOTIONS) - 1))
     soft[np.arange(len(labels)), labels] = 0.88
     table = pd.DataFrame({"unit_id": units["unit_id"], "film_id": units["film_id"], "perspective": "portrayed", "status": "gold"})
     table["label"] = [EMOTIONS[label] for label in labels]
@@ -122,9 +124,9 @@ def _write_face(folder: Path, unit_ids: pd.Series, seen: np.ndarray, rng: np.ran
 
 def _crops(seen: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Faces of noise with a bright bar where the emotion says."""
-    crops = rng.integers(90, 110, size=(len(seen), 8, 48, 48)).astype(np.uint8)
+    crops, height = rng.integers(90, 110, size=(len(seen), 8, 48, 48)).astype(np.uint8), 48 // len(EMOTIONS)
     for i, emotion in enumerate(seen):
-        crops[i, :, 6 * emotion : 6 * emotion + 6, :] = 220
+        crops[i, :, height * emotion : height * (emotion + 1), :] = 220
     t_ms = 2000 * np.arange(len(seen))[:, None] + 150 * np.arange(8)
     return {"crops": crops, "mask": np.ones((len(seen), 8), bool), "t_ms": t_ms}
 

@@ -35,7 +35,7 @@ from corpus.contracts import (
     VOTES,
 )
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS
+from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 from ml.evaluation.findings import (
     Abstention,
     ArcComparison,
@@ -58,6 +58,7 @@ from ml.evaluation.report import Agreement, CorpusReport, PairedTest, SliceScore
 from ml.evaluation.robustness.report import ConditionScore, RobustnessReport, SystemChange
 from pages.film import build_film_page
 from pages.report import build_report_page
+from tests.emotions import N_EMOTIONS, WRITTEN, shares
 
 HOSTILE = "<script>alert(1)</script>"
 HOSTILE_MARKUP = '"><img src=x onerror=alert(2)>'
@@ -84,7 +85,7 @@ SAYINGS = (
 
 def one_hot(emotion: str, share: float) -> dict[str, float]:
     """Probabilities with `share` on one emotion, the rest spread evenly."""
-    return {f"p_{name}": share if name == emotion else (1 - share) / 6 for name in EMOTIONS}
+    return dict(zip(PROBABILITY_COLUMNS, shares(**{emotion: share}), strict=True))
 
 
 def make_home(root: Path) -> Home:
@@ -224,10 +225,10 @@ def _scenes(home: Home, film_id: str, duration: int, lines: list[dict[str, objec
 def _predict(home: Home, film_id: str, lines: list[dict[str, object]], rng: np.random.Generator, fold: int = 0) -> None:
     rows = []
     for index, line in enumerate(lines):
-        truth = EMOTIONS[index % 7]
+        truth = WRITTEN[index % len(WRITTEN)]
         for system in ("fused", "face", "voice", "text"):
             right = index % 5 != 2 if system == "fused" else rng.random() < 0.6
-            emotion = truth if right else EMOTIONS[(index + 3) % 7]
+            emotion = truth if right else WRITTEN[(index + 3) % len(WRITTEN)]
             rows.append({"unit_id": line["unit_id"], "film_id": film_id, "system": system, "fold": fold} | one_hot(emotion, 0.7))
     PREDICTIONS.write(PREDICTIONS.frame(rows), home.artifact("film_report", film_id) / "predictions.parquet")
     why = [row for index, line in enumerate(lines) for row in _why(lines, index, fold)]
@@ -237,7 +238,7 @@ def _predict(home: Home, film_id: str, lines: list[dict[str, object]], rng: np.r
 def _why(lines: list[dict[str, object]], index: int, fold: int) -> list[dict[str, object]]:
     """A face that speaks for it and a voice against, the lines before and after, two pictures; the last lines have no face."""
     faced, start = index < len(lines) - FACELESS, int(str(lines[index]["start_ms"]))
-    emotion = EMOTIONS[index % 7] if index % 5 != 2 else EMOTIONS[(index + 3) % 7]
+    emotion = WRITTEN[index % len(WRITTEN)] if index % 5 != 2 else WRITTEN[(index + 3) % len(WRITTEN)]
     same = {"unit_id": lines[index]["unit_id"], "film_id": lines[index]["film_id"], "fold": fold, "emotion": emotion}
     shares = {"face": 0.6, "voice": -0.1, "text": 0.3} if faced else {"voice": 0.25, "text": 0.75}
     told = [("modality", name, None, share, share) for name, share in shares.items()]
@@ -252,7 +253,7 @@ def _why(lines: list[dict[str, object]], index: int, fold: int) -> list[dict[str
 def _judge(home: Home, lines: list[dict[str, object]], rng: np.random.Generator) -> None:
     gold, votes, notes = [], [], []
     for index, line in enumerate(lines):
-        truth = EMOTIONS[index % 7]
+        truth = WRITTEN[index % len(WRITTEN)]
         split = index == 6
         gold.append(
             {
@@ -268,7 +269,7 @@ def _judge(home: Home, lines: list[dict[str, object]], rng: np.random.Generator)
             | one_hot(truth, 0.8)
         )
         for rater in range(4):
-            label = truth if rater != 3 or index % 3 == 0 else EMOTIONS[int(rng.integers(7))]
+            label = truth if rater != 3 or index % 3 == 0 else WRITTEN[rng.integers(len(WRITTEN))]
             label = SPLIT[rater] if split else DISSENT if (rater, index) == DISSENTING else label
             votes.append(_vote(line, f"rater-{rater + 1}", label))
         if index in NOTES:
@@ -426,7 +427,7 @@ def _batches(home: Home) -> None:
         "ratings_not_too_quick", False, False, "warning", 1, (), f"12 in under a second {HOSTILE}", "Nobody judges in under 0.7 s"
     )
     critical = Outcome(
-        "label_in_vocabulary", False, False, "critical", 14, ids, f"14 unknown: {HOSTILE_MARKUP}", "Every emotion is one of the seven",
+        "label_in_vocabulary", False, False, "critical", 14, ids, f"14 unknown: {HOSTILE_MARKUP}", "Every emotion is one of ours",
         worst=(Example(f"line 9 {HOSTILE}", "](javascript:alert(3))"),),
     )  # fmt: skip
     crashed = Outcome("agreement_floor", False, True, "warning", 0, (), "it crashed: | `x` *y*", "Raters agree better than chance")
@@ -441,7 +442,8 @@ def _batches(home: Home) -> None:
 
 def _score(system: str, kind: str, accuracy: float, n: int, films: list[str]) -> SystemScore:
     rng = np.random.default_rng(len(system))
-    confusion = [[int(n / 7 * (accuracy if i == j else (1 - accuracy) / 6)) for j in range(7)] for i in range(7)]
+    each, other = n / N_EMOTIONS, (1 - accuracy) / (N_EMOTIONS - 1)
+    confusion = [[int(each * (accuracy if i == j else other)) for j in range(N_EMOTIONS)] for i in range(N_EMOTIONS)]
     recall = {emotion: float(np.clip(accuracy + rng.normal(0, 0.06), 0, 1)) for emotion in EMOTIONS}
     spread = Interval(accuracy, max(accuracy - 0.05, 0), min(accuracy + 0.05, 1))
     by_film = {film: float(np.clip(accuracy + rng.normal(0, 0.05), 0, 1)) for film in films}

@@ -46,8 +46,8 @@ def test_emotions_without_probability_are_not_drawn() -> None:
     assert rectangles(svg, "e-fear") == []
 
 
-@given(st.lists(st.floats(0.01, 1), min_size=7, max_size=7))
-def test_the_seven_parts_of_a_column_fill_its_height(weights: list[float]) -> None:
+@given(st.lists(st.floats(0.01, 1), min_size=len(EMOTIONS), max_size=len(EMOTIONS)))
+def test_the_parts_of_a_column_fill_its_height(weights: list[float]) -> None:
     shares = tuple(weight / sum(weights) for weight in weights)
     svg = charts.stacked_spans([Span(0, 1000, shares)], duration_ms=1000, height=200, label="x")
     heights = [float(rectangles(svg, f"e-{emotion}")[0]["height"]) for emotion in EMOTIONS]
@@ -100,7 +100,7 @@ def test_a_distribution_fills_its_bar_in_the_order_of_the_emotions() -> None:
 
 
 def test_a_confusion_cell_stands_in_gold_row_and_predicted_column_with_its_count() -> None:
-    counts = [[0] * 7 for _ in EMOTIONS]
+    counts = [[0] * len(EMOTIONS) for _ in EMOTIONS]
     counts[1][4] = 13
     root = ElementTree.fromstring(squares.confusion(counts, "x"))
     [cell] = [node for node in root.iter() if node.text == "13"]

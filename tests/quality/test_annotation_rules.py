@@ -15,6 +15,7 @@ from quality.annotation_rules import (
     raters_independent,
     traces_steady,
 )
+from tests.emotions import shares
 
 
 def votes(labels: dict[str, list[str | None]], film_id: str = "f") -> pd.DataFrame:
@@ -31,7 +32,7 @@ def votes(labels: dict[str, list[str | None]], film_id: str = "f") -> pd.DataFra
 
 
 def films(shares: np.ndarray, per_film: int, seed: int, prefix: str) -> pd.DataFrame:
-    """One film a row of `shares` (n_films, 7), its labels drawn from it."""
+    """One film a row of `shares` (n_films, emotions), its labels drawn from it."""
     rng = np.random.default_rng(seed)
     tables = [votes({"a": list(rng.choice(EMOTIONS, per_film, p=share))}, f"{prefix}-{i}") for i, share in enumerate(shares)]
     return pd.concat(tables, ignore_index=True)
@@ -60,18 +61,18 @@ def test_agreement_that_falls_is_told_and_agreement_that_holds_is_not() -> None:
 
 def test_labels_of_films_like_those_before_are_as_before_and_a_rater_of_one_mood_is_not() -> None:
     rng = np.random.default_rng(2)
-    shares = rng.dirichlet(np.full(7, 8.0), size=40)
-    reference = counted(films(shares[:30], 200, seed=3, prefix="old"))
-    alike = films(shares[30:], 100, seed=4, prefix="new")
+    moods = rng.dirichlet(np.full(len(EMOTIONS), 8.0), size=40)
+    reference = counted(films(moods[:30], 200, seed=3, prefix="old"))
+    alike = films(moods[30:], 100, seed=4, prefix="new")
     assert labels_as_before(alike, reference, minimum_films=5, quantile=0.99).holds
-    gloomy = films(np.array([[0.02, 0.02, 0.02, 0.02, 0.88, 0.02, 0.02]]), 100, seed=5, prefix="gloomy")
+    gloomy = films(np.array([shares(sadness=0.88)]), 100, seed=5, prefix="gloomy")
     found = labels_as_before(pd.concat([alike, gloomy]), reference, minimum_films=5, quantile=0.99)
     assert not found.holds
     assert [example.where for example in found.worst] == ["gloomy-0"]
 
 
 def test_few_films_before_tell_nothing_of_drift() -> None:
-    reference = counted(films(np.full((4, 7), 1 / 7), 100, seed=6, prefix="old"))
+    reference = counted(films(np.array([shares()] * 4), 100, seed=6, prefix="old"))
     assert "too few" in labels_as_before(votes({"a": ["joy"] * 50}), reference, minimum_films=5, quantile=0.99).observed
 
 

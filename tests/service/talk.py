@@ -7,6 +7,7 @@ import numpy as np
 
 from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.paths import Home
+from corpus.terms import EMOTIONS
 from ml.features.text import build_text_features
 from tests.ml.artifacts import gold_table
 from tests.ml.conftest import train
@@ -80,4 +81,4 @@ def _write_film(home: Home, film_id: str, labels: np.ndarray, rng: np.random.Gen
     out = home.artifact("text_features", film_id)
     out.mkdir(parents=True)
     build_text_features(path, "en", out)
-    return gold_table(units, labels)
+    return gold_table(units, np.array([EMOTIONS.index(FELT[label]) for label in labels]))

@@ -12,6 +12,7 @@ import pytest
 from corpus.annotations.agreement import LEAST_SHARED, disputed, pairwise_agreement
 from corpus.contracts import GOLD_LABELS, UNITS, VOTES
 from corpus.terms import EMOTIONS
+from tests.emotions import shares
 
 Said = tuple[str, str, Sequence[str]]
 
@@ -36,7 +37,7 @@ def votes_of(said: Iterable[Said], flagged: str = "", perspective: str = "portra
 
 def gold_of(counts: dict[str, int]) -> pd.DataFrame:
     """The table GOLD_LABELS of units with so many raters who count."""
-    share = {f"p_{emotion}": 1 / 7 for emotion in EMOTIONS}
+    share = {f"p_{emotion}": 1 / len(EMOTIONS) for emotion in EMOTIONS}
     facts = {"perspective": "portrayed", "status": "ambiguous", "top_share": 0.5, "entropy_bits": 1.0}
     rows = [{"unit_id": unit, "film_id": unit.split(".")[0], "n_raters": n, **facts, **share} for unit, n in counts.items()]
     return GOLD_LABELS.frame(rows)
@@ -107,7 +108,7 @@ def test_disputes_stand_by_entropy_and_keep_the_lone_voice() -> None:
     ]
     assert found[0].entropy_bits == 1.0
     assert found[1].entropy_bits == pytest.approx(-(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25)), abs=1e-6)
-    assert found[1].shares == (0, 0.75, 0, 0.25, 0, 0, 0)
+    assert found[1].shares == tuple(shares(0, joy=0.75, fear=0.25))
 
 
 def test_a_flagged_raters_vote_makes_no_dispute_and_two_emotions_are_halves() -> None:

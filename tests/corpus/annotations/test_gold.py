@@ -91,7 +91,7 @@ def test_shares_are_smoothed_votes(made: Made):
     lines = made.lines
     assert np.allclose(lines[list(PROBABILITY_COLUMNS)].sum(axis=1), 1)
     unanimous = lines[lines["top_share"] == 1]
-    assert unanimous[list(PROBABILITY_COLUMNS)].max(axis=1).to_numpy() == pytest.approx((3 + 0.5 / 7) / 3.5)
+    assert unanimous[list(PROBABILITY_COLUMNS)].max(axis=1).to_numpy() == pytest.approx((3 + 0.5 / len(EMOTIONS)) / 3.5)
     assert (lines["n_raters"] == 3).all()
 
 
@@ -187,8 +187,8 @@ def votes_of(labels: dict[str, list[str]], lead_ms: int | None = 4000) -> pd.Dat
 
 def honest_labels(n: int = 80, seed: int = 1) -> dict[str, list[str]]:
     rng = np.random.default_rng(seed)
-    truth = rng.integers(7, size=n)
-    return {name: [EMOTIONS[t if rng.random() < 0.7 else rng.integers(7)] for t in truth] for name in ("a", "b", "c")}
+    truth = rng.integers(len(EMOTIONS), size=n)
+    return {name: [EMOTIONS[t if rng.random() < 0.7 else rng.integers(len(EMOTIONS))] for t in truth] for name in ("a", "b", "c")}
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def honest_labels(n: int = 80, seed: int = 1) -> dict[str, list[str]]:
     [
         (["joy"] * 80, "always the same"),
         (["joy"] * 40 + ["fear"] * 40, "straight-lining"),
-        ([EMOTIONS[i] for i in np.random.default_rng(9).integers(7, size=80)], "guesses"),
+        ([EMOTIONS[i] for i in np.random.default_rng(9).integers(len(EMOTIONS), size=80)], "guesses"),
     ],
 )
 def test_each_kind_of_spam_has_its_reason(labels: list[str], reason: str):
@@ -230,7 +230,7 @@ def test_copies_do_not_make_guessers_of_the_others():
 
 
 def test_raters_who_agree_because_the_lines_are_easy_are_no_copies():
-    truth = [EMOTIONS[code] for code in np.random.default_rng(3).integers(7, size=80)]
+    truth = [EMOTIONS[code] for code in np.random.default_rng(3).integers(len(EMOTIONS), size=80)]
     raters = rate_raters(votes_of(dict.fromkeys("abcd", truth)))
     assert not raters["flagged"].any()
 
@@ -252,7 +252,7 @@ def test_raters_who_share_nothing_are_judged_by_their_habits_alone():
 
 def test_the_raters_confusions_name_what_most_of_them_mistake(tmp_path: Path):
     """Everybody takes fear for surprise more often than not, and never surprise for fear: the vote is misled, the model is not."""
-    simulated = Simulated(lines=150, films=("made-1-01",), skills=dict.fromkeys("ABCDE", 1.0))
+    simulated = Simulated(lines=300, films=("made-1-01",), skills=dict.fromkeys("ABCDE", 1.0), emotions=("neutral", "fear", "surprise"))
     rng = np.random.default_rng(8)
     rows = [row | {"emotion": "surprise"} if row["emotion"] == "fear" and rng.random() < 0.6 else row for row in simulated.rows()]
     gold = make(tmp_path, rows, simulated).lines

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.datasets.meld import build_meld, one_speaker
 from corpus.terms import EMOTIONS, FeelmError
+from tests.emotions import WRITTEN
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
 
@@ -48,9 +49,9 @@ def test_a_row_becomes_a_line_of_its_episode_with_its_emotion(tmp_path: Path) ->
 
 
 def test_all_seven_words_are_the_platforms_own(tmp_path: Path) -> None:
-    rows = [row("Hm.", (1, 1, 0, number), emotion) for number, emotion in enumerate(EMOTIONS)]
+    rows = [row("Hm.", (1, 1, 0, number), emotion) for number, emotion in enumerate(WRITTEN)]
     _, gold, _ = build(tmp_path, *rows)
-    assert gold["label"].tolist() == list(EMOTIONS)
+    assert gold["label"].tolist() == list(WRITTEN)
 
 
 @pytest.mark.parametrize(

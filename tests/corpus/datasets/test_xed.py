@@ -27,7 +27,7 @@ def test_labels_become_gold_shares_or_are_left_out_and_counted(tmp_path: Path):
     gold = GOLD_LABELS.read(out / "gold.parquet")
     assert gold["label"].fillna("").tolist() == ["fear", "", "anger"]
     assert gold["status"].tolist() == ["gold", "ambiguous", "gold"]
-    assert gold.loc[1, ["p_anger", "p_disgust"]].tolist() == pytest.approx([(0.5 + 0.5 / 7) / 1.5] * 2)
+    assert gold.loc[1, ["p_anger", "p_disgust"]].tolist() == pytest.approx([(0.5 + 0.5 / len(PROBABILITY_COLUMNS)) / 1.5] * 2)
     assert np.allclose(gold[list(PROBABILITY_COLUMNS)].sum(axis=1), 1)
     assert UNITS.read(out / "units.parquet").loc[0, "text"] == 'He said "run" and ran .'
     assert summary.partly_placed == 1

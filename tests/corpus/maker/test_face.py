@@ -9,8 +9,8 @@ from corpus.films.faces import FaceDetector
 from corpus.maker.cast import cast
 from corpus.maker.face import POSES, FacePainter, Pose, mix, shade_head
 from corpus.maker.story import TEMPERAMENTS
-from corpus.terms import EMOTIONS
 from corpus.weights import WeightError
+from tests.emotions import WRITTEN
 
 LAMP = (-0.5, -0.5, 1.0)
 
@@ -22,9 +22,9 @@ def _painter(seed: int) -> FacePainter:
 
 def test_every_emotion_has_a_pose_and_none_looks_like_another():
     painter = _painter(1)
-    faces = {emotion: painter.paint(POSES[emotion])[60:290, 60:260].astype(float) for emotion in EMOTIONS}
-    for first in EMOTIONS:
-        for second in EMOTIONS:
+    faces = {emotion: painter.paint(POSES[emotion])[60:290, 60:260].astype(float) for emotion in WRITTEN}
+    for first in WRITTEN:
+        for second in WRITTEN:
             if first < second:
                 assert np.abs(faces[first] - faces[second]).mean() > 1.5, (first, second)
 
@@ -62,7 +62,7 @@ def test_the_real_detector_takes_every_expression_of_anyone_for_a_face(seed):
     person = cast(np.random.default_rng(seed), list(TEMPERAMENTS))[1]
     head = shade_head(replace(person.features), LAMP, (248, 252, 255), 0.55)
     painter = FacePainter(head)
-    for emotion in EMOTIONS:
+    for emotion in WRITTEN:
         picture = np.full((360, 640, 3), (120, 110, 90), np.uint8)
         window, share = picture[:, 160:480], (head.alpha[:360] / 255.0)[..., None]
         window[:] = (painter.paint(POSES[emotion])[:360] * share + window * (1 - share)).astype(np.uint8)

@@ -5,7 +5,8 @@ import pytest
 
 from corpus.maker.cast import Voice
 from corpus.maker.voice import SAMPLE_RATE, Espeak, envelope_at, speak
-from corpus.terms import EMOTIONS, FeelmError
+from corpus.terms import FeelmError
+from tests.emotions import WRITTEN
 
 SENTENCE = "I found the letter in the kitchen."
 SPEAKER = Voice("en-us+f2", 50, 1.0, 0.0)
@@ -14,7 +15,7 @@ SPEAKER = Voice("en-us+f2", 50, 1.0, 0.0)
 @pytest.fixture(scope="module")
 def spoken() -> dict[str, np.ndarray]:
     with Espeak(5) as espeak:
-        return {emotion: speak(espeak, SENTENCE, SPEAKER, emotion, 1.0, np.random.default_rng(5)) for emotion in EMOTIONS}
+        return {emotion: speak(espeak, SENTENCE, SPEAKER, emotion, 1.0, np.random.default_rng(5)) for emotion in WRITTEN}
 
 
 def _level(sound: np.ndarray) -> float:

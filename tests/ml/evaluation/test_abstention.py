@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.evaluation.abstention import abstention
+from tests.emotions import N_EMOTIONS, shares
 
 
 def stated(confidence: list[float]) -> np.ndarray:
-    """Probabilities that name emotion 0 with the given confidence."""
-    return np.array([[c, *[(1 - c) / 6] * 6] for c in confidence])
+    """Probabilities that name the first emotion with the given confidence."""
+    return np.array([shares(neutral=c) for c in confidence])
 
 
 def test_ten_units_by_hand() -> None:
@@ -35,9 +36,9 @@ def test_a_system_that_knows_when_it_errs_gains_by_silence_and_one_of_equal_doub
 @given(st.integers(0, 2**32 - 1), st.integers(1, 50))
 def test_the_order_of_the_units_decides_nothing(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
-    p = np.round(rng.dirichlet(np.ones(7), size=n), 1) + 0.01
+    p = np.round(rng.dirichlet(np.ones(N_EMOTIONS), size=n), 1) + 0.01
     p /= p.sum(axis=1, keepdims=True)
-    label, order = rng.integers(7, size=n), rng.permutation(n)
+    label, order = rng.integers(N_EMOTIONS, size=n), rng.permutation(n)
     one, other = abstention("fused", p, label), abstention("fused", p[order], label[order])
     assert one.aurc == pytest.approx(other.aurc)
     assert [point.accuracy for point in one.points] == pytest.approx([point.accuracy for point in other.points])

@@ -12,6 +12,7 @@ from ml.evaluation.arcs import arc_comparison, matched, shape, smoothed_course, 
 from ml.evaluation.humans import Ballots
 from ml.evaluation.scored import Scored
 from ml.models.reading import AFFECT
+from tests.emotions import N_EMOTIONS
 from tests.ml.evaluation.gold_table import one_hot, scored_table
 
 T = np.linspace(0, 1, 100)
@@ -88,7 +89,7 @@ def test_raters_who_agree_have_a_ceiling_of_one_and_guessers_one_near_nought() -
     agreed = Ballots(unit, rater, truth[unit], np.full(216, np.nan), table.film[unit])
     found = arc_comparison(table, agreed)
     assert found is not None and found.human_r == pytest.approx(1.0)
-    guessed = Ballots(unit, rater, np.random.default_rng(0).integers(7, size=216), np.full(216, np.nan), table.film[unit])
+    guessed = Ballots(unit, rater, np.random.default_rng(0).integers(N_EMOTIONS, size=216), np.full(216, np.nan), table.film[unit])
     random = arc_comparison(table, guessed)
     assert random is not None and random.human_r is not None and random.human_r < 0.5
 

@@ -15,25 +15,26 @@ from ml.evaluation.calibration import (
     probability_score,
     vote_weighted_accuracy,
 )
+from tests.emotions import N_EMOTIONS, shares
 
 
 def drawn(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities and labels drawn from them: perfectly calibrated."""
     rng = np.random.default_rng(seed)
-    p = rng.dirichlet(np.full(7, 0.6), size=n)
-    return p, np.array([rng.choice(7, p=row) for row in p])
+    p = rng.dirichlet(np.full(N_EMOTIONS, 0.6), size=n)
+    return p, np.array([rng.choice(N_EMOTIONS, p=row) for row in p])
 
 
 def test_log_likelihood_and_brier_equal_independent_figures() -> None:
     p, label = drawn(0)
-    assert losses_nats(p, label).mean() == pytest.approx(log_loss(label, p, labels=list(range(7))), rel=1e-3)
+    assert losses_nats(p, label).mean() == pytest.approx(log_loss(label, p, labels=list(range(N_EMOTIONS))), rel=1e-3)
     assert brier(p, label) == pytest.approx(
-        np.mean([sum((row[k] - (k == y)) ** 2 for k in range(7)) for row, y in zip(p, label, strict=True)])
+        np.mean([sum((row[k] - (k == y)) ** 2 for k in range(N_EMOTIONS)) for row, y in zip(p, label, strict=True)])
     )
 
 
 def test_a_sure_error_costs_much_and_not_infinity() -> None:
-    p = np.eye(7)[[0]]
+    p = np.eye(N_EMOTIONS)[[0]]
     assert losses_nats(p, np.array([1]))[0] == pytest.approx(16.118, abs=1e-3)
     assert brier(p, np.array([1])) == 2.0
 
@@ -41,28 +42,28 @@ def test_a_sure_error_costs_much_and_not_infinity() -> None:
 def test_classwise_error_is_small_when_calibrated_and_known_when_not() -> None:
     p, label = drawn(1, 20_000)
     assert classwise_calibration_error(p, label) < 0.015
-    off = np.tile([0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], (100, 1))
+    off = np.tile(shares(neutral=0.4), (100, 1))
     always = np.zeros(100, np.int64)
-    assert classwise_calibration_error(off, always, bins=1) == pytest.approx((0.6 + 6 * 0.1) / 7)
+    assert classwise_calibration_error(off, always, bins=1) == pytest.approx((0.6 + 0.6) / N_EMOTIONS)
 
 
 def test_cross_entropy_is_least_for_the_soft_label_itself() -> None:
     soft, _ = drawn(2)
     entropy = float(-(soft * np.log(soft)).sum(axis=1).mean())
     assert cross_entropy_nats(soft, soft) == pytest.approx(entropy, rel=1e-4)
-    assert cross_entropy_nats(np.full_like(soft, 1 / 7), soft) == pytest.approx(np.log(7))
+    assert cross_entropy_nats(np.full_like(soft, 1 / N_EMOTIONS), soft) == pytest.approx(np.log(N_EMOTIONS))
 
 
 def test_doubt_that_follows_the_raters_correlates_and_constant_doubt_does_not() -> None:
     soft, _ = drawn(3)
     assert entropy_correlation(soft, soft) == pytest.approx(1.0)
     assert entropy_correlation(soft[:, ::-1], soft) == pytest.approx(1.0)
-    assert entropy_correlation(np.full_like(soft, 1 / 7), soft) is None
+    assert entropy_correlation(np.full_like(soft, 1 / N_EMOTIONS), soft) is None
 
 
 def test_an_answer_is_worth_the_votes_that_it_got() -> None:
-    soft = np.array([[0.75, 0.25, 0, 0, 0, 0, 0], [0.5, 0.0, 0.5, 0, 0, 0, 0]])
-    said = np.eye(7)[[0, 1]]
+    soft = np.array([shares(0, neutral=0.75, joy=0.25), shares(0, neutral=0.5, anger=0.5)])
+    said = np.eye(N_EMOTIONS)[[0, 1]]
     assert vote_weighted_accuracy(said, soft) == pytest.approx((0.75 + 0.0) / 2)
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from ml.evaluation.context_use import context_use, incongruence
 from ml.evaluation.scored import Scored
+from tests.emotions import N_EMOTIONS
 from tests.ml.evaluation.gold_table import one_hot, scored_table
 
 FILM = np.array([f"film-{i % 5}" for i in range(100)])
-TRUTH = np.arange(100) % 7
-OTHER = (TRUTH + 1) % 7
+TRUTH = np.arange(100) % N_EMOTIONS
+OTHER = (TRUTH + 1) % N_EMOTIONS
 
 
 def table(**said: np.ndarray) -> Scored:
@@ -56,7 +57,7 @@ def test_where_modalities_part_the_side_that_fusion_takes_is_counted() -> None:
 
 
 def test_fusion_may_follow_none_and_agreement_is_no_incongruence() -> None:
-    found = incongruence(table(fused=(TRUTH + 3) % 7, face=TRUTH, text=OTHER))
+    found = incongruence(table(fused=(TRUTH + 3) % N_EMOTIONS, face=TRUTH, text=OTHER))
     assert found is not None and found.follows_none == 1.0 and found.n_units == 100
     assert incongruence(table(fused=TRUTH, face=TRUTH, text=TRUTH)) is None
     assert incongruence(table(fused=TRUTH, text=TRUTH)) is None

@@ -6,13 +6,15 @@ import json
 import numpy as np
 import pytest
 
+from corpus.terms import EMOTIONS
 from ml.evaluation.errors import MOST, worst_errors
 from ml.evaluation.humans import Ballots
 from ml.evaluation.scored import Scored
+from tests.emotions import N_EMOTIONS
 from tests.ml.evaluation.gold_table import one_hot, scored_table
 
-TRUTH = np.arange(40) % 7
-OTHER = (TRUTH + 1) % 7
+TRUTH = np.arange(40) % N_EMOTIONS
+OTHER = (TRUTH + 1) % N_EMOTIONS
 
 
 def table(wrong: int = 20) -> Scored:
@@ -30,16 +32,17 @@ def table(wrong: int = 20) -> Scored:
 def test_the_surest_errors_come_first_and_no_more_than_twelve() -> None:
     found = worst_errors(table(), None)
     assert [one.unit_id for one in found] == [f"u{i:04d}" for i in range(MOST)]
-    assert found[0].loss_nats == pytest.approx(-np.log(0.05 / 6))
+    assert found[0].loss_nats == pytest.approx(-np.log(0.05 / (N_EMOTIONS - 1)))
     assert (found[3].start_ms, found[3].end_ms, found[3].film_id) == (3000, 3900, "film-3")
 
 
 def test_each_error_tells_what_every_system_and_rater_said() -> None:
-    ballots = Ballots(np.zeros(3, np.int64), np.arange(3), np.array([0, 0, 6]), np.full(3, np.nan), np.array(["film-0"] * 3))
+    given = np.array([EMOTIONS.index(name) for name in ("neutral", "neutral", "disgust")])
+    ballots = Ballots(np.zeros(3, np.int64), np.arange(3), given, np.full(3, np.nan), np.array(["film-0"] * 3))
     one = worst_errors(table(), ballots)[0]
     assert one.gold == "neutral" and one.votes == {"neutral": 2, "disgust": 1}
     told = {said.system: (said.emotion, said.probability, said.gold_probability) for said in one.said}
-    assert told["fused"] == ("joy", pytest.approx(0.95), pytest.approx(0.05 / 6))
+    assert told["fused"] == ("joy", pytest.approx(0.95), pytest.approx(0.05 / (N_EMOTIONS - 1)))
     assert told["text"] == ("neutral", pytest.approx(0.8), pytest.approx(0.8))
 
 

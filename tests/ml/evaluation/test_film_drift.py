@@ -12,6 +12,7 @@ from corpus.paths import Home
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 from ml.evaluation.drift import Comparison
 from ml.evaluation.film_drift import agreement_by_month, compare_films, sentence
+from tests.emotions import N_EMOTIONS
 from tests.ml.artifacts import write_films
 
 UNCERTAIN = 0.4
@@ -82,7 +83,7 @@ def said(film: str, certain: float) -> pd.DataFrame:
     """Predictions of 40 units of which a share is sure."""
     top = np.where(np.arange(40) < certain * 40, 0.7, 0.3)
     table = pd.DataFrame({"unit_id": [f"{film}.{i}" for i in range(40)], "film_id": film, "system": "fused", "fold": 0})
-    table[list(PROBABILITY_COLUMNS)] = np.repeat((1 - top)[:, None] / 6, len(EMOTIONS), axis=1)
+    table[list(PROBABILITY_COLUMNS)] = np.repeat((1 - top)[:, None] / (N_EMOTIONS - 1), N_EMOTIONS, axis=1)
     return PREDICTIONS.frame(table.assign(**{PROBABILITY_COLUMNS[0]: top}).to_dict("records"))
 
 
@@ -104,7 +105,7 @@ def write_votes(home: Home, films: dict[str, float], month: str, seed: int) -> t
             "perspective": "portrayed",
             "annotator_id": rater,
             "group_id": f"{film}-{unit}-{rater}",
-            "label": EMOTIONS[unit % 7 if rng.random() < right else rng.integers(7)],
+            "label": EMOTIONS[unit % N_EMOTIONS if rng.random() < right else rng.integers(N_EMOTIONS)],
             "intensity": None,
             "weight": 1.0,
         }

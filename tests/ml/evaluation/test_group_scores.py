@@ -15,6 +15,7 @@ from ml.evaluation.findings import GroupScore
 from ml.evaluation.group_scores import group_scores, permutation_p
 from ml.evaluation.humans import Ballots
 from ml.evaluation.scored import Scored
+from tests.emotions import N_EMOTIONS
 from tests.ml.evaluation.gold_table import one_hot, scored_table
 
 FILMS = [f"film-{i:02d}" for i in range(12)]
@@ -38,9 +39,9 @@ def built(n: int = 504, seed: int = 0):
     """Twelve films; the model is right on comedies and seldom on dramas, equally for women and men."""
     rng = np.random.default_rng(seed)
     film = np.array(FILMS)[np.arange(n) % 12]
-    truth = rng.integers(7, size=n)
+    truth = rng.integers(N_EMOTIONS, size=n)
     comedy = np.isin(film, FILMS[:6])
-    said = np.where(rng.random(n) < np.where(comedy, 0.95, 0.4), truth, (truth + 1) % 7)
+    said = np.where(rng.random(n) < np.where(comedy, 0.95, 0.4), truth, (truth + 1) % N_EMOTIONS)
     speakers = np.array(["mara", "jonas", "nobody"])[np.arange(n) // 12 % 3]
     table = scored_table(one_hot(truth, 0.9), film, {"fused": one_hot(said)}, character_id=speakers)
     genders = {"mara": "woman", "jonas": "man"}

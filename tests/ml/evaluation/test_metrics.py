@@ -4,12 +4,13 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 
 from ml.evaluation.calibration import expected_calibration_error, reliability
 from ml.evaluation.metrics import Judged, confusions, score, weighted_f1
+from tests.emotions import N_EMOTIONS, shares
 
 
 def judged(n: int = 300, films: int = 6, seed: int = 0) -> Judged:
     rng = np.random.default_rng(seed)
-    label = rng.integers(7, size=n)
-    p = rng.dirichlet(np.ones(7), size=n)
+    label = rng.integers(N_EMOTIONS, size=n)
+    p = rng.dirichlet(np.ones(N_EMOTIONS), size=n)
     p[np.arange(n), label] += 0.4
     p /= p.sum(axis=1, keepdims=True)
     return Judged("fused", "fused", p, label, p, np.array([f"film-{i % films}" for i in range(n)]))
@@ -31,7 +32,7 @@ def test_scores_equal_scikit_learns() -> None:
 
 
 def test_an_emotion_that_never_occurs_is_no_zero() -> None:
-    p = np.eye(7)[[0, 0, 1]]
+    p = np.eye(N_EMOTIONS)[[0, 0, 1]]
     found = score(Judged("text", "modality", p, np.array([0, 0, 1]), p, np.array(["a", "a", "b"])))
     assert found.recall["disgust"] is None and found.f1["disgust"] is None
     assert found.uar.value == 1.0 and found.macro_f1.value == 1.0
@@ -51,8 +52,7 @@ def test_one_film_has_no_interval() -> None:
 
 
 def test_calibration_error_of_known_confidence() -> None:
-    p = np.full((1000, 7), 0.3 / 6)
-    p[:, 0] = 0.7
+    p = np.tile(shares(neutral=0.7), (1000, 1))
     label = np.array([0] * 500 + [1] * 500)[np.random.default_rng(0).permutation(1000)]
     assert expected_calibration_error(p, label, bins=1) == pytest.approx(0.2)
     assert sum(b.count for b in reliability(p, label)) == 1000

@@ -6,9 +6,10 @@ import pandas as pd
 from corpus.contracts import GOLD_LABELS, PREDICTIONS, UNITS
 from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS
 from ml.evaluation.next_units import next_units
+from tests.emotions import shares
 
-SURE = [0.94, *[0.01] * 6]
-UNSURE = [1 / 7] * 7
+SURE = shares(neutral=0.94)
+UNSURE = shares()
 
 
 def units(*ids: str, scene: str | None = None) -> pd.DataFrame:
@@ -29,11 +30,11 @@ def gold(**by_unit: tuple[str, str | None, int, list[float]]) -> pd.DataFrame:
             "status": status,
             "label": label,
             "n_raters": raters,
-            "top_share": max(shares),
+            "top_share": max(given),
             "entropy_bits": 0.0,
-            **dict(zip(PROBABILITY_COLUMNS, shares, strict=True)),
+            **dict(zip(PROBABILITY_COLUMNS, given, strict=True)),
         }
-        for unit, (status, label, raters, shares) in by_unit.items()
+        for unit, (status, label, raters, given) in by_unit.items()
     ]
     return GOLD_LABELS.frame(rows)
 
@@ -67,8 +68,8 @@ def test_settled_units_and_those_with_many_raters_are_not_asked_for_again() -> N
 
 
 def test_split_votes_come_before_votes_that_agree() -> None:
-    half = [0.5, 0.5, 0, 0, 0, 0, 0]
-    known = gold(a_1=("insufficient", None, 2, [1.0, 0, 0, 0, 0, 0, 0]), a_2=("ambiguous", None, 4, half))
+    half = shares(0, neutral=0.5, joy=0.5)
+    known = gold(a_1=("insufficient", None, 2, shares(0, neutral=1.0)), a_2=("ambiguous", None, 4, half))
     first, _ = next_units(units("a.1", "a.2"), known, predictions(a_1=SURE, a_2=SURE), None, count=2)
     assert first.unit_id == "a.2"
     assert "4 raters disagree" in first.reason
@@ -89,7 +90,7 @@ def test_a_film_that_nobody_judged_comes_before_one_that_has_gold() -> None:
 
 def test_a_round_holds_different_lines_before_two_that_say_the_same() -> None:
     same_words = pd.DataFrame({"unit_id": ["a.1", "a.2", "a.3"], "e0": [1.0, 1.0, 0.0], "e1": [0.0, 0.0, 1.0]})
-    slightly_surer = [0.2, *[0.8 / 6] * 6]
+    slightly_surer = shares(neutral=0.2)
     known = predictions(a_1=UNSURE, a_2=UNSURE, a_3=slightly_surer)
     assert chosen(units("a.1", "a.2", "a.3"), gold(), known, same_words, count=2) == ["a.1", "a.3"]
 

@@ -8,12 +8,13 @@ from ml.evaluation.findings import Interval
 from ml.evaluation.promotion import Bounds, decide, distress, paired_gain
 from ml.evaluation.report import CorpusReport, PairedTest, SystemScore, ValidationReport
 from ml.models.grounds import Ground, GroundKind
+from tests.emotions import N_EMOTIONS
 
 FILMS = [f"film-{i}" for i in range(8)]
 
 
 def system(name: str, kind: str, accuracy: float, ece: float = 0.05, recall: float = 0.7) -> SystemScore:
-    confusion = [[30 if i == j else 0 for j in range(7)] for i in range(7)]
+    confusion = [[30 if i == j else 0 for j in range(N_EMOTIONS)] for i in range(N_EMOTIONS)]
     return SystemScore(
         system=name, kind=kind, n_units=210, accuracy=Interval(accuracy), uar=Interval(accuracy), macro_f1=Interval(accuracy),
         weighted_f1=accuracy, jsd_bits=0.2, ece=ece, by_film={film: accuracy + 0.01 * i for i, film in enumerate(FILMS)},
@@ -63,7 +64,7 @@ def misread(report: ValidationReport, distress_as_neutral: int) -> ValidationRep
     confusion = [list(row) for row in report.corpora[0].scores[0].confusion]
     fear, sadness = EMOTIONS.index("fear"), EMOTIONS.index("sadness")
     for own, other in ((fear, sadness), (sadness, fear)):
-        confusion[own] = [0] * 7
+        confusion[own] = [0] * N_EMOTIONS
         confusion[own][0], confusion[own][other] = distress_as_neutral, 30 - distress_as_neutral
     first = dataclasses.replace(report.corpora[0].scores[0], confusion=confusion)
     corpus = dataclasses.replace(report.corpora[0], scores=[first, *report.corpora[0].scores[1:]])

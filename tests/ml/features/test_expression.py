@@ -31,6 +31,7 @@ from ml.features.face.expressions import (
     pooled,
 )
 from ml.features.face.expressions import expression as read
+from tests.emotions import N_EMOTIONS, shares
 
 IN_FER_ORDER = [FER_ORDER.index(emotion) for emotion in KNOWN]
 
@@ -172,7 +173,7 @@ def test_convolution_pads_as_tensorflow_does(size, stride, same):
 def test_probabilities_do_not_depend_on_the_batch_or_on_colour_that_is_not_there(nets, pictures):
     together = expression(pictures)
     alone = np.concatenate([expression(picture[None]) for picture in pictures])
-    assert together.dtype == np.float32 and together.shape == (6, 7)
+    assert together.dtype == np.float32 and together.shape == (6, N_EMOTIONS)
     assert np.allclose(together.sum(1), 1, atol=1e-5) and (together >= 0).all()
     assert np.abs(together - alone).max() < 1e-4
     grey = pictures[..., 0]
@@ -217,8 +218,8 @@ def test_only_dark_or_flat_faces_are_stretched(pictures):
 
 
 def test_fear_counts_half_in_films_and_the_rest_keeps_its_proportions():
-    said = np.array([[0.1, 0.2, 0.0, 0.4, 0.3, 0.0, 0.0]], np.float32)
-    assert in_films(said)[0] == pytest.approx(np.array([0.1, 0.2, 0, 0.2, 0.3, 0, 0]) / 0.8)
+    said = np.array([shares(0, neutral=0.1, joy=0.2, fear=0.4, sadness=0.3)], np.float32)
+    assert in_films(said)[0] == pytest.approx(np.array(shares(0, neutral=0.1, joy=0.2, fear=0.2, sadness=0.3)) / 0.8)
 
 
 @pytest.mark.gpu
@@ -228,7 +229,7 @@ def test_a_gpu_reads_what_the_cpu_reads(nets, actress):
 
 
 def test_no_faces_give_no_rows_and_wrong_pictures_are_refused(nets):
-    assert expression(np.zeros((0, 48, 48), np.uint8)).shape == (0, 7)
+    assert expression(np.zeros((0, 48, 48), np.uint8)).shape == (0, N_EMOTIONS)
     with pytest.raises(FeelmError, match=r"not float64 \(2, 48, 48\)"):
         expression(np.zeros((2, 48, 48)))
     with pytest.raises(FeelmError, match=r"uint8 \(n, h, w\)"):

@@ -19,10 +19,11 @@ from ml.features.face.expressions import WEIGHTS
 from ml.features.face.extractor import FACE_DIMENSIONS, FaceExtractor
 from ml.features.face.pose import GESTURE, POSTURE
 from ml.features.people import People
+from tests.emotions import N_EMOTIONS
 from tests.ml.features.conftest import features, read_blocks
 
-EXPRESSION, SHAPE = slice(0, 7), slice(7, 14)
-YAW, ROLL = 14, 16
+EXPRESSION, SHAPE = slice(0, N_EMOTIONS), slice(N_EMOTIONS, N_EMOTIONS + 7)
+YAW, ROLL = SHAPE.stop, SHAPE.stop + 2
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def faces(tmp_path, monkeypatch):
     def extract(_, chunk):
         grey = chunk.crops[:, 0, 0, 0]
         values = np.zeros((len(grey), len(FACE_DIMENSIONS)), np.float32)
-        values[:, EXPRESSION] = (grey / 255 / 6)[:, None]
+        values[:, EXPRESSION] = (grey / 255 / (N_EMOTIONS - 1))[:, None]
         values[:, 0] = 1 - grey / 255
         # A mouth moves where the level is about 100, from one crop of the track to the next.
         values[:, SHAPE.start] = np.where(grey // 50 == 2, grey % 2 * 0.1, 0)

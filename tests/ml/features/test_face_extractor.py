@@ -7,6 +7,7 @@ from corpus.chunks import ChunkStore
 from ml.features.extractor import extract_all, joined
 from ml.features.face.expressions import QUICK, WEIGHTS, expression, in_films
 from ml.features.face.extractor import FACE_DIMENSIONS, FaceChunk, FaceExtractor, face_chunks
+from tests.emotions import N_EMOTIONS
 
 NAMES = [dimension.name for dimension in FACE_DIMENSIONS]
 
@@ -23,7 +24,7 @@ def test_a_row_holds_every_dimension_within_its_bounds(chunk):
     for dimension, column in zip(FACE_DIMENSIONS, block.values.T, strict=True):
         assert dimension.lowest is None or (column >= dimension.lowest - 1e-6).all(), dimension.name
         assert dimension.highest is None or (column <= dimension.highest + 1e-6).all(), dimension.name
-    assert block.values[:, :7] == pytest.approx(in_films(expression(chunk.crops, looks=QUICK, exact=False)), abs=1e-6)
+    assert block.values[:, :N_EMOTIONS] == pytest.approx(in_films(expression(chunk.crops, looks=QUICK, exact=False)), abs=1e-6)
     assert (block.confidence > 0.9).all()
 
 
@@ -42,8 +43,8 @@ def test_rows_do_not_depend_on_where_the_film_is_cut_and_are_stored(chunk, monke
     store, parts = ChunkStore(tmp_path), lambda: face_chunks(chunk.t_ms, chunk.crops, chunk.turn)
     cut = joined(extract_all(FaceExtractor(), parts(), store), len(NAMES))
     # bfloat16 rounds a batch of another size otherwise.
-    assert np.abs(cut.values[:, :7] - whole.values[:, :7]).max() < 0.02
-    assert np.allclose(cut.values[:, 7:], whole.values[:, 7:], atol=1e-4)
+    assert np.abs(cut.values[:, :N_EMOTIONS] - whole.values[:, :N_EMOTIONS]).max() < 0.02
+    assert np.allclose(cut.values[:, N_EMOTIONS:], whole.values[:, N_EMOTIONS:], atol=1e-4)
     monkeypatch.setattr(FaceExtractor, "extract", lambda *_: pytest.fail("a stored chunk was computed again"))
     again = joined(extract_all(FaceExtractor(), parts(), store), len(NAMES))
     assert np.array_equal(again.values, cut.values)

@@ -22,7 +22,7 @@ def feed(data: UnitArrays, params: ContextParams) -> _Feed:
     torch.manual_seed(4)
     log_p = torch.randn(len(data), len(MODALITIES), len(EMOTIONS)).log_softmax(-1).numpy()
     levels = np.zeros((len(data), len(MODALITIES), LEVEL_COUNT), np.float32)
-    prior = np.full((len(data), len(EMOTIONS)), np.log(1 / 7), np.float32)
+    prior = np.full((len(data), len(EMOTIONS)), np.log(1 / len(EMOTIONS)), np.float32)
     return _Feed(data, Opinions(log_p, levels, data.present, prior, log_p[:, 0], data.listened), np.arange(len(data)), params)
 
 
@@ -49,9 +49,9 @@ def test_runs_that_are_drawn_stand_for_all_of_their_source(data: UnitArrays):
 
 
 def test_what_faces_show_while_they_listen_is_learnt_to_foresee_the_next_line(data: UnitArrays) -> None:
-    prior = np.full((len(data), len(EMOTIONS)), np.log(1 / 7), np.float32)
+    prior = np.full((len(data), len(EMOTIONS)), np.log(1 / len(EMOTIONS)), np.float32)
     shown = np.where((data.next_row >= 0) & data.listened, data.label[data.next_row], -1)
-    listening = np.where((shown[:, None] == np.arange(7)), np.log(0.94), np.log(0.01)).astype(np.float32)
+    listening = np.where((shown[:, None] == np.arange(len(EMOTIONS))), np.log(0.94), np.log(0.01)).astype(np.float32)
     silent = np.repeat(prior[:, None], len(MODALITIES), axis=1)
     levels = np.zeros((len(data), len(MODALITIES), LEVEL_COUNT), np.float32)
     said = Opinions(silent, levels, data.present, prior, listening, shown >= 0)

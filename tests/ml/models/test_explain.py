@@ -25,7 +25,7 @@ JOY, ANGER = EMOTIONS.index("joy"), EMOTIONS.index("anger")
 def units(scenes: list[int], seed: int = 0) -> UnitArrays:
     """Units of one film in scenes of these lengths, two speakers in turn, faces of noise; no features beside them."""
     drawn, n = np.random.default_rng(seed), sum(scenes)
-    none = np.full((n, 7), np.nan, np.float32)
+    none = np.full((n, len(EMOTIONS)), np.nan, np.float32)
     return UnitArrays(
         crops=drawn.integers(90, 110, (n, CROPS, 48, 48)).astype(np.uint8),
         crop_mask=np.ones((n, CROPS), bool),
@@ -57,8 +57,8 @@ def units(scenes: list[int], seed: int = 0) -> UnitArrays:
 
 def opinions(data: UnitArrays, seed: int = 1) -> Opinions:
     """Opinions of noise on each unit in each modality."""
-    logits = torch.from_numpy(np.random.default_rng(seed).normal(size=(len(data), 3, 7)).astype(np.float32))
-    prior = np.full((len(data), 7), np.log(1 / 7), np.float32)
+    logits = torch.from_numpy(np.random.default_rng(seed).normal(size=(len(data), 3, len(EMOTIONS))).astype(np.float32))
+    prior = np.full((len(data), len(EMOTIONS)), np.log(1 / len(EMOTIONS)), np.float32)
     log_p, levels = logits.log_softmax(-1).numpy(), np.zeros((len(data), 3, 3), np.float32)
     return Opinions(log_p, levels, data.present, prior, log_p[::-1, 0].copy(), data.listened)
 
@@ -136,7 +136,7 @@ def test_the_one_modality_that_says_something_has_the_whole_share() -> None:
 def test_a_modality_that_speaks_against_the_emotion_has_a_share_below_0() -> None:
     data = units([1])
     said = opinions(data)
-    log_p = np.full((1, 3, 7), np.log(0.05), np.float32)
+    log_p = np.full((1, 3, len(EMOTIONS)), np.log(0.3 / (len(EMOTIONS) - 1)), np.float32)
     log_p[0, [FACE, TEXT], JOY], log_p[0, VOICE, ANGER] = np.log(0.7), np.log(0.7)
     plain = Reader(Ensemble([ContextNetwork(CONFIG)]), CONFIG, np.ones(1, np.float32))
     said = dataclasses.replace(said, log_p=log_p)

@@ -8,9 +8,12 @@ from ml.models.cast import present_characters
 from ml.models.dataset import Columns, UnitArrays
 from ml.models.dialogue import Turn, dialogue_arrays
 from ml.models.foresight import FEATURES, foreseen, history, learn, named
+from tests.emotions import N_EMOTIONS, shares
 
 COLUMNS = Columns((), (), (), "minilm", 4, 0)
 JOY, ANGER = EMOTIONS.index("joy"), EMOTIONS.index("anger")
+OTHER = 0.12 / (N_EMOTIONS - 1)
+"""What a reading that is sure leaves each of the others."""
 
 
 def talks(labels: list[list[int]], speakers: str = "ab") -> UnitArrays:
@@ -23,14 +26,14 @@ def talks(labels: list[list[int]], speakers: str = "ab") -> UnitArrays:
 
 
 def sure(labels: np.ndarray) -> np.ndarray:
-    return np.where(np.eye(7, dtype=bool)[labels], 0.88, 0.02).astype(np.float32)
+    return np.where(np.eye(N_EMOTIONS, dtype=bool)[labels], 0.88, OTHER).astype(np.float32)
 
 
 def test_it_learns_what_follows_what_from_readings_that_are_right() -> None:
     rng = np.random.default_rng(0)
-    labels = [[int(rng.integers(7))] for _ in range(200)]
+    labels = [[int(rng.integers(N_EMOTIONS))] for _ in range(200)]
     for own in labels:
-        own.extend((own[0] + step) % 7 for step in range(1, 6))
+        own.extend((own[0] + step) % N_EMOTIONS for step in range(1, 6))
     data = talks(labels)
     weights = learn(sure(data.label), data).weights
     said = foreseen(weights, sure(data.label), data)
@@ -43,7 +46,7 @@ def test_it_hears_the_other_speaker_where_the_answer_lies_two_turns_back() -> No
     rng = np.random.default_rng(1)
     labels = []
     for _ in range(300):
-        own = rng.integers(7, size=6).tolist()
+        own = rng.integers(N_EMOTIONS, size=6).tolist()
         for i in range(2, 6):
             own[i] = own[i - 2]  # each speaker stays as they are
         labels.append(own)
@@ -59,11 +62,11 @@ def test_the_history_of_a_turn_holds_itself_the_one_before_the_others_last_and_t
     told = {name: rows[2, i] for i, name in enumerate(FEATURES)}
     assert (told["now is anger"], told["before is anger"], told["other is anger"]) == (1, 1, 1)
     assert told["own joy"] == 0 and told["another spoke"] == 1  # b speaks for the first time
-    assert np.exp(told["mood joy"]) == pytest.approx((0.88 + 0.02 + 0.02) / 3, abs=1e-3)
+    assert np.exp(told["mood joy"]) == pytest.approx((0.88 + OTHER + OTHER) / 3, abs=1e-3)
     assert present_characters(data.sequence, data.place, data.scene, data.speaker).last[2, 1] == 1
 
 
 def test_what_stands_out_against_the_usual_is_named() -> None:
-    usual = np.array([0.7, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05], np.float32)
-    assert named(np.array([[0.5, 0.3, 0.04, 0.04, 0.04, 0.04, 0.04]]), usual).tolist() == [JOY]
+    usual = np.array(shares(neutral=0.7), np.float32)
+    assert named(np.array([shares(neutral=0.5, joy=0.3)]), usual).tolist() == [JOY]
     assert named(usual[None], usual).tolist() == [0]

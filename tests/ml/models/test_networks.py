@@ -16,6 +16,7 @@ from ml.models.networks import (
     squashed,
     time_features,
 )
+from tests.emotions import N_EMOTIONS, shares
 
 CONFIG = NetworkConfig.debug()
 
@@ -32,11 +33,11 @@ def context(seed: int = 0) -> ContextNetwork:
 def batch(t: int = 6, seed: int = 1) -> ContextBatch:
     torch.manual_seed(seed)
     return ContextBatch(
-        opinions=torch.randn(1, t, 3, 7).log_softmax(-1),
+        opinions=torch.randn(1, t, 3, N_EMOTIONS).log_softmax(-1),
         levels=torch.randn(1, t, 3, 3),
         present=torch.ones(1, t, 3),
-        prior=torch.full((1, t, 7), 1 / 7).log(),
-        listening=torch.randn(1, t, 7, generator=torch.Generator().manual_seed(seed)).log_softmax(-1),
+        prior=torch.full((1, t, N_EMOTIONS), 1 / N_EMOTIONS).log(),
+        listening=torch.randn(1, t, N_EMOTIONS, generator=torch.Generator().manual_seed(seed)).log_softmax(-1),
         listened=torch.ones(1, t, dtype=torch.bool),
         listener=torch.full((1, t), -1),
         speaker=torch.arange(t).remainder(2)[None],
@@ -112,7 +113,7 @@ def test_an_absent_modality_says_nothing() -> None:
     present[0, 4, 1] = 0
     without = dataclasses.replace(given, present=present)
     noisy = without.opinions.clone()
-    noisy[0, 4, 1] = torch.tensor([0.0, -9, -9, -9, -9, -9, -9])
+    noisy[0, 4, 1] = torch.tensor(shares(-9.0, neutral=0.0))
     # the token of an absent modality is a learned one, so its opinion must not matter
     assert torch.allclose(network(without).emotion, network(dataclasses.replace(without, opinions=noisy)).emotion)
 
@@ -148,21 +149,21 @@ def test_padding_changes_nothing() -> None:
 
 def test_untrained_it_is_the_product_of_the_opinions() -> None:
     network = ContextNetwork(CONFIG).eval()
-    given = dataclasses.replace(batch(1), prior=torch.full((1, 1, 7), 1 / 7).log())
+    given = dataclasses.replace(batch(1), prior=torch.full((1, 1, N_EMOTIONS), 1 / N_EMOTIONS).log())
     product = 0.8 * given.opinions.sum(2)
     assert torch.allclose(network(given).emotion.softmax(-1), product.softmax(-1), atol=1e-5)
 
 
 def test_transitions_start_from_what_was_counted() -> None:
     network = ContextNetwork(CONFIG)
-    counts = torch.zeros(7, 7)
-    counts[1, 4] = 993.0
+    counts = torch.zeros(N_EMOTIONS, N_EMOTIONS)
+    counts[1, 4] = 1000.0 - N_EMOTIONS
     network.transitions.start_from(counts)
-    now = torch.nn.functional.one_hot(torch.tensor([[1]]), 7).float()
+    now = torch.nn.functional.one_hot(torch.tensor([[1]]), N_EMOTIONS).float()
     following = network.transitions(now, torch.zeros(1, 1, dtype=torch.long)).exp()
-    assert following[0, 0, 4].item() == pytest.approx(994 / 1000, abs=1e-4)
+    assert following[0, 0, 4].item() == pytest.approx((1001 - N_EMOTIONS) / 1000, abs=1e-4)
     back = network.transitions.backward_from(
-        torch.nn.functional.one_hot(torch.tensor([[4]]), 7).float(), torch.ones(1, 1, dtype=torch.long)
+        torch.nn.functional.one_hot(torch.tensor([[4]]), N_EMOTIONS).float(), torch.ones(1, 1, dtype=torch.long)
     )
     assert back[0, 0].argmax().item() == 1
 
@@ -181,11 +182,11 @@ def test_crops_that_are_masked_do_not_count() -> None:
 def test_sources_differ_by_their_bias_alone() -> None:
     expert = Expert(5, 8, 0.0, sources=2).eval()
     with torch.no_grad():
-        expert.source_bias[1] = torch.arange(7.0)
+        expert.source_bias[1] = torch.arange(float(N_EMOTIONS))
     features = torch.randn(3, 5)
     films, _ = expert(features, torch.zeros(3, dtype=torch.long))
     corpus, _ = expert(features, torch.ones(3, dtype=torch.long))
-    assert torch.allclose(corpus - films, torch.arange(7.0).expand(3, 7), atol=1e-6)
+    assert torch.allclose(corpus - films, torch.arange(float(N_EMOTIONS)).expand(3, N_EMOTIONS), atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -199,7 +200,7 @@ def test_discord_is_what_lins_concordance_lacks_of_one(seed: int) -> None:
 
 
 def test_levels_without_gold_leave_the_loss_to_the_emotion_alone() -> None:
-    emotion, levels, soft = torch.randn(6, 7), torch.randn(6, 3), torch.full((6, 7), 1 / 7)
+    emotion, levels, soft = torch.randn(6, N_EMOTIONS), torch.randn(6, 3), torch.full((6, N_EMOTIONS), 1 / N_EMOTIONS)
     unjudged = opinion_loss(emotion, levels, soft, torch.full((6, 3), torch.nan), torch.ones(6))
     assert float(unjudged) == pytest.approx(float(-(soft * emotion.log_softmax(-1)).sum(-1).mean()), rel=1e-5)
 
@@ -222,19 +223,19 @@ def test_a_wide_reading_begins_at_nothing_and_is_learned() -> None:
 
 def test_a_characters_next_emotion_starts_from_their_own_last_one_and_from_what_they_hear() -> None:
     head = CharacterReactions(8)
-    own, heard = torch.zeros(7, 7), torch.zeros(7, 7)
+    own, heard = torch.zeros(2, N_EMOTIONS, N_EMOTIONS)
     own[1, 4] = heard[2, 6] = 1e6
     head.start_from(own, heard)
     with torch.no_grad():
         head.heed.copy_(torch.tensor([[1.0, 0, 0, 0], [0, 1.0, 0, 2.0], [0, 0, 1.0, 0]]))
-    felt = torch.full((1, 3, 7), -20.0)
+    felt = torch.full((1, 3, N_EMOTIONS), -20.0)
     felt[0, 0, 1] = felt[0, 1, 2] = felt[0, 2, 0] = 20.0
-    mood = torch.zeros(1, 3, 7)
+    mood = torch.zeros(1, 3, N_EMOTIONS)
     mood[..., 5] = 4.0
     given = dataclasses.replace(batch(3), spoke=torch.tensor([[[0, -1, -1, -1], [0, 0, -1, -1], [0, 1, 0, -1]]]))
-    shown = torch.zeros(1, 3, 7)
+    shown = torch.zeros(1, 3, N_EMOTIONS)
     shown[..., 3] = 20.0
-    found = head(felt, torch.zeros(1, 3, 8), mood, torch.zeros(1, 3, 7), given).softmax(-1)
+    found = head(felt, torch.zeros(1, 3, 8), mood, torch.zeros(1, 3, N_EMOTIONS), given).softmax(-1)
     assert found[0, 1, 0].argmax() == 4  # whose last emotion was 1
     assert found[0, 1, 1].argmax() == 6  # who hears 2
     assert found[0, 2, 2].argmax() == 5  # whom nothing is heeded of but the mood

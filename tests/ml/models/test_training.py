@@ -67,7 +67,7 @@ def test_a_film_is_predicted_without_its_own_labels(small: Home, tmp_path: Path)
     gold = GOLD_LABELS.read(path)
     own = (gold["film_id"] == film_ids[1]).to_numpy()
     gold.loc[own, list(PROBABILITY_COLUMNS)] = gold.loc[own, list(PROBABILITY_COLUMNS)].to_numpy()[:, ::-1]
-    gold.loc[own, "label"] = [EMOTIONS[6 - EMOTIONS.index(label)] for label in gold.loc[own, "label"]]
+    gold.loc[own, "label"] = [EMOTIONS[-1 - EMOTIONS.index(label)] for label in gold.loc[own, "label"]]
     GOLD_LABELS.write(gold, path)
     train(home, film_ids, [])
     said, before = (

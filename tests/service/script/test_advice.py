@@ -10,8 +10,9 @@ import pytest
 
 from corpus.contracts import PREDICTIONS, SCENES, UNIT_FEATURES, UNITS
 from corpus.paths import Home
-from corpus.terms import EMOTIONS, FeelmError
+from corpus.terms import PROBABILITY_COLUMNS, FeelmError
 from service.script.advice import ADVICE_FILE, FilmAdvice, advise_film, named_emotion, read_advice_rules
+from tests.emotions import shares
 
 FILM = "planted"
 SCENE_MS = 60_000
@@ -50,8 +51,8 @@ def write(home: Home, changed: dict[int, dict[str, float]] | None = None, feels:
                 }
             )
             features.append(dict.fromkeys(USUAL, 99.0))  # a scene's own row is what counts
-            shares = {f"p_{name}": 0.7 if name == emotion else 0.05 for name in EMOTIONS}
-            said.append({"unit_id": unit_id, "film_id": FILM, "system": "fused", "fold": 1, **shares})
+            probabilities = dict(zip(PROBABILITY_COLUMNS, shares(**{emotion: 0.7}), strict=True))
+            said.append({"unit_id": unit_id, "film_id": FILM, "system": "fused", "fold": 1, **probabilities})
     UNITS.write(UNITS.frame(units), home.artifact("scenes", FILM) / "units.parquet")
     SCENES.write(SCENES.frame(scenes), home.artifact("scenes", FILM) / "scenes.parquet")
     table = pd.DataFrame(features).astype(np.float32)
@@ -126,9 +127,8 @@ def test_a_beat_that_is_none_is_not_compared(there: Home) -> None:
 
 
 def test_calm_gives_way_to_an_emotion_that_shows(there: Home) -> None:
-    told = {emotion: np.full(7, 0.05) for emotion in ("joy", "neutral")}
-    told["joy"][[0, 1]], told["neutral"][[0, 1]] = (0.45, 0.3), (0.6, 0.15)
-    assert [named_emotion(p, read_advice_rules().named) for p in told.values()] == ["joy", "neutral"]
+    told = (shares(neutral=0.45, joy=0.3), shares(neutral=0.6, joy=0.15))
+    assert [named_emotion(np.array(p), read_advice_rules().named) for p in told] == ["joy", "neutral"]
 
 
 def test_a_film_that_is_not_there_or_not_read_says_what_to_do(there: Home) -> None:

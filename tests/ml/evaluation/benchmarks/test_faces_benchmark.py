@@ -55,7 +55,7 @@ def test_pictures_are_scored_as_the_networks_read_each_alone(folder: Path, optio
 def test_a_test_folders_pictures_are_scored_instead(folder: Path, tmp_path: Path, options, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "test" / "sad").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "test" / "sad" / "one.jpg"), crop("ann", 0, "sadness"))
-    sad = np.eye(7, dtype=np.float32)[EMOTIONS.index("sadness")]
+    sad = np.eye(len(EMOTIONS), dtype=np.float32)[EMOTIONS.index("sadness")]
     monkeypatch.setattr(faces, "expression", lambda images: np.tile(sad, (len(images), 1)))
     found = run_benchmark("faces", folder, tmp_path / "test", options())
     assert (found.protocol.n_scored, found.metrics["accuracy"]) == (1, 1.0)
