@@ -18,6 +18,8 @@ import pandas as pd
 
 from corpus.annotations.vocabulary import canonical
 from corpus.contracts import ANNOTATION_SCHEMA_VERSION, TRACES
+from corpus.statistics import IntArray
+from corpus.terms import EMOTIONS
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://feelm.invalid/annotations")
 
@@ -208,6 +210,11 @@ def _common_columns(judgement: Judgement, batch_id: str, tool: str, file_sha256:
         "source_file_sha256": file_sha256,
         "source_ref": judgement.source_ref,
     }
+
+
+def label_codes(rows: pd.DataFrame) -> IntArray:
+    """Place of each row's `label` in EMOTIONS, -1 where it is none of them."""
+    return pd.Categorical(rows["label"], categories=EMOTIONS).codes.astype(np.int64)
 
 
 def trace_table(traces: Iterable[Trace], batch_id: str, tool: str, file_sha256: str) -> pd.DataFrame:

@@ -84,26 +84,37 @@ class FaceDetector:
         return [self._found(*answer) for answer in self._network.run(pictures)]
 
     def _found(self, regressors: np.ndarray, logits: np.ndarray, place: np.ndarray) -> list[Detection]:
-        scores = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
-        kept = np.flatnonzero(scores >= self._score_minimum)
-        # Every value is an offset from the anchor in input pixels, except the size, which is the size itself.
-        points = regressors[kept].reshape(-1, 8, 2) / INPUT
-        points[:, [0, 2, 3, 4, 5, 6, 7]] += self._anchors[kept, None]
-        return [_detection(merged, score, place) for merged, score in weighted_suppression(points, scores[kept])]
+        found = candidates(regressors, logits, self._anchors, INPUT, self._score_minimum)
+        return [_detection(merged, score, place) for merged, score in found]
+
+
+def candidates(
+    regressors: np.ndarray, logits: np.ndarray, anchors: np.ndarray, side: int, score_minimum: float
+) -> list[tuple[np.ndarray, float]]:
+    """Points (8, 2) of each face as shares of the network's square of `side` pixels, with its score, from what the network answers.
+
+    The points are the centre, the size, both eyes and four others; `anchors` (n, 2) are the answers' places in the square.
+    """
+    scores = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
+    kept = np.flatnonzero(scores >= score_minimum)
+    # Every value is an offset from the anchor in input pixels, except the size, which is the size itself.
+    points = regressors[kept].reshape(-1, 8, 2) / side
+    points[:, [0, 2, 3, 4, 5, 6, 7]] += anchors[kept, None]
+    return weighted_suppression(points, scores[kept])
 
 
 def _network(model: Path, device: str) -> Network:
     if device == "cpu":
-        return _LiteRt(model)
+        return _LiteRtNetwork(model)
     from corpus.films.face_network import TorchNetwork
 
     return TorchNetwork(model, device)
 
 
-class _LiteRt:
-    """The network in LiteRT on one thread, picture by picture."""
+class LiteRt:
+    """A network of BlazeFace's in LiteRT on one thread; it reads what lies in `square` float32 (side, side, 3), -1..1."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, side: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(model_path=str(model), num_threads=1)
@@ -111,16 +122,27 @@ class _LiteRt:
         self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = sorted(self._interpreter.get_output_details(), key=lambda detail: -int(detail["shape"][-1]))
         self._regressors, self._logits = (detail["index"] for detail in outputs)
-        self._square = np.empty((1, INPUT, INPUT, 3), np.float32)
+        self.square = np.empty((side, side, 3), np.float32)
+
+    def answer(self) -> tuple[np.ndarray, np.ndarray]:
+        """Regressors (n, 16) and logits (n,)."""
+        self._interpreter.set_tensor(self._input, self.square[None])
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._regressors)[0], self._interpreter.get_tensor(self._logits)[0, :, 0]
+
+
+class _LiteRtNetwork:
+    """Pictures read by LiteRT one by one."""
+
+    def __init__(self, model: Path) -> None:
+        self._network = LiteRt(model, INPUT)
 
     def run(self, pictures: Sequence[np.ndarray]) -> Iterable[Answer]:
         return map(self._run, pictures)
 
     def _run(self, picture: np.ndarray) -> Answer:
-        place = letterbox(picture, self._square[0])
-        self._interpreter.set_tensor(self._input, self._square)
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._regressors)[0], self._interpreter.get_tensor(self._logits)[0, :, 0], place
+        place = letterbox(picture, self._network.square)
+        return *self._network.answer(), place
 
 
 def _anchors() -> np.ndarray:
@@ -258,15 +280,6 @@ def _shrunk(rgb: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tupl
     return small, np.column_stack([matrix[:, :2] * factor, matrix[:, :2] @ centre + matrix[:, 2]])
 
 
-def roll_degrees(face: Detection, width: int, height: int) -> float:
-    """How far a head leans in a picture of that size, -90..90: towards the right edge of the picture is positive.
-
-    `align_crop` takes this turn away; whoever measures the head's pose in the crop must add it again.
-    """
-    across = (np.array(face.left_eye) - face.right_eye) * (width, height)
-    return float(np.degrees(np.arctan2(across[1], across[0])))
-
-
 _BODY_SIDE, _BODY_DOWN = 10.0, 3.5
 
 
@@ -328,7 +341,7 @@ class FaceTracker:
 
     def push(self, t_ms: int, faces: Iterable[Detection]) -> list[int]:
         """Track number of each face of the sample at `t_ms`, in the order given."""
-        boxes = [_box(face) for face in faces]
+        boxes = [box_of(face) for face in faces]
         self._forget(t_ms)
         matched = self._match(t_ms, boxes)
         return [self._follow(matched.get(i), box, t_ms) for i, box in enumerate(boxes)]
@@ -344,8 +357,8 @@ class FaceTracker:
         for i, number in zip(clear, self.push(t_ms, [faces[i] for i in clear]), strict=True):
             numbers[i] = number
         faint = [i for i in range(len(faces)) if i not in clear]
-        for place, track in self._match(t_ms, [_box(faces[i]) for i in faint]).items():
-            numbers[faint[place]] = self._follow(track, _box(faces[faint[place]]), t_ms)
+        for place, track in self._match(t_ms, [box_of(faces[i]) for i in faint]).items():
+            numbers[faint[place]] = self._follow(track, box_of(faces[faint[place]]), t_ms)
         return numbers
 
     def _forget(self, t_ms: int) -> None:
@@ -371,7 +384,8 @@ class FaceTracker:
         return track.number
 
 
-def _box(face: Detection) -> np.ndarray:
+def box_of(face: Detection) -> np.ndarray:
+    """Left, top, right and bottom edge of a face (4,)."""
     return np.array([face.x, face.y, face.x + face.width, face.y + face.height])
 
 

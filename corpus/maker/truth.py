@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from corpus.maker.performance import Performance, SpokenLine
 from corpus.maker.shots import Shot
 from corpus.maker.story import MOODS, REACTIONS, REPLY_SHARE, STAY, TEMPERAMENTS
 from corpus.maker.subtitles import SubtitleFault
+from corpus.paths import read_json
 from corpus.terms import FeelmError
 
 VERSION = 2
@@ -169,7 +169,7 @@ def read_truth(path: Path) -> Truth:
     """
     if not path.is_file():
         raise FeelmError(f"no truth at {path}: make the films (feelm films make)")
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_json(path)
     if record.pop("version", None) != VERSION:
         raise FeelmError(f"{path} was written by another version of the film maker: delete its folder and make the films again")
     return Truth(

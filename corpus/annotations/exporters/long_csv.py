@@ -9,13 +9,11 @@ Source: OWASP, CSV Injection.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 
 from corpus.annotations.exporters.rows import judgements_of
-from corpus.annotations.exporters.writing import Exporter, Judged
+from corpus.annotations.exporters.writing import Exporter, Judged, csv_table
 from corpus.annotations.importers.long_csv import COLUMNS, OPTIONAL_COLUMNS
 from corpus.annotations.judgements import VALUE_RANGES, Judgement
 
@@ -30,11 +28,8 @@ def guarded(text: str) -> str:
 
 def write_long_csv(judged: Judged) -> dict[str, bytes]:
     """The table as UTF-8 CSV (RFC 4180) with the columns of the long template and all optional ones."""
-    lines = io.StringIO(newline="")
-    writer = csv.DictWriter(lines, [*COLUMNS, *OPTIONAL_COLUMNS], lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(_row(judgement) for judgement in judgements_of(judged.annotations))
-    return {FILE: lines.getvalue().encode()}
+    rows = (_row(judgement) for judgement in judgements_of(judged.annotations))
+    return {FILE: csv_table([*COLUMNS, *OPTIONAL_COLUMNS], rows)}
 
 
 def _row(judgement: Judgement) -> Mapping[str, object]:

@@ -9,15 +9,23 @@ Source: Labs et al., Portrayed emotions in the movie "Forrest Gump", F1000Resear
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, UnreadableRow, decode, each_file, milliseconds
+from corpus.annotations.importers.reading import (
+    Files,
+    Importer,
+    Told,
+    UnreadableFile,
+    UnreadableRow,
+    csv_rows,
+    decode,
+    each_file,
+    milliseconds,
+)
 from corpus.annotations.judgements import CUES, NOTE_LENGTH, Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 
@@ -125,17 +133,11 @@ def _common(name: str, pseudonyms: Pseudonyms, told: Told) -> Judgement:
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        if next(reader, []) != HEADER:
-            raise UnreadableFile(f"the first line is not {','.join(HEADER)}")
-        line = reader.line_num + 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield line, [cell.strip() for cell in cells]
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise UnreadableFile(f"line {reader.line_num} cannot be split into cells ({error}): the file may be cut short") from error
+    rows = csv_rows(text)
+    if next(rows, None) != (1, HEADER):
+        raise UnreadableFile(f"the first line is not {','.join(HEADER)}")
+    for line, cells in rows:
+        yield line, [cell.strip() for cell in cells]
 
 
 def _episode(line: int, cells: list[str]) -> Episode:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import chardet
@@ -50,7 +50,7 @@ class SubtitleFile:
     """A subtitle file: cues in order of time, with what had to be dropped or repaired.
 
     `n_events` counts what claims to be a cue in the file: each is among the cues (a cue of two speakers is two), or dropped.
-    `overlaps` counts the cues that begin before an earlier one has ended; they are kept. `kind` and `language` are what the file
+    `overlaps` counts the cues that begin before an earlier one has ended; they are kept. `kind` is what the file
     says of itself; the cues of a track that is no dialogue (chapters, descriptions) are of kind `note`.
     """
 
@@ -62,7 +62,6 @@ class SubtitleFile:
     n_events: int = 0
     overlaps: int = 0
     kind: TrackKind = "dialogue"
-    language: str | None = None
 
 
 def read_subtitles(path: Path, *, fps: float | None = None) -> SubtitleFile:
@@ -105,7 +104,6 @@ def parse_subtitles(data: bytes, name: str, *, fps: float | None = None) -> Subt
         n_events=reading.number,
         overlaps=_overlaps(cues),
         kind=kind,
-        language=reading.language,
     )
 
 
@@ -165,12 +163,8 @@ def _valid(reading: Reading) -> list[Event]:
         seen.add(key)
         if "\x00" in event.text:
             reading.repair(text, "NUL removed", event.number)
-        kept.append(event if text == event.text else _with_text(event, text))
+        kept.append(event if text == event.text else replace(event, text=text))
     return kept
-
-
-def _with_text(event: Event, text: str) -> Event:
-    return Event(event.number, event.start_ms, event.end_ms, text, event.speaker, event.kind)
 
 
 def _clean(text: str) -> str:

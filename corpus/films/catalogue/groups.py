@@ -26,16 +26,15 @@ class FilmGroups:
 def film_groups(film: Film) -> FilmGroups:
     """The groups of a film by its entry."""
     from corpus.dialogue.screenplay.read import character_slug
-    from corpus.films.catalogue.coverage import UNKNOWN, culture_of
+    from corpus.films.catalogue.coverage import UNKNOWN, culture_of, decade_of
 
-    culture = culture_of(film)
     values = {
         "genre": film.genres,
         "language": (film.language,) if film.language else (),
-        "decade": (f"{film.year // 10 * 10}s",) if film.year is not None else (),
+        "decade": (decade_of(film),),
         "country": (film.country,) if film.country else (),
-        "culture": (culture,) if culture != UNKNOWN else (),
+        "culture": (culture_of(film),),
     }
     genders = {character_slug(one.name): one.gender for one in film.characters if one.gender}
     actors = {character_slug(one.name): one.actor for one in film.characters if one.actor}
-    return FilmGroups({kind: names for kind, names in values.items() if names}, genders, actors)
+    return FilmGroups({kind: names for kind, names in values.items() if names and names != (UNKNOWN,)}, genders, actors)

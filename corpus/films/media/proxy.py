@@ -7,7 +7,6 @@ from `extract_sound`, on the same clock. Proxies are addressed by the film's sha
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -22,7 +21,7 @@ from av.error import FFmpegError
 from corpus.films.media.decode import Frame, VideoPass
 from corpus.films.media.probe import MediaFacts, choose_video, open_media, packets_of, probe
 from corpus.films.media.sound import RATE_HZ, extract_sound
-from corpus.paths import write_json
+from corpus.paths import read_json, write_json
 from corpus.terms import FeelmError
 
 MADE = 1
@@ -70,7 +69,7 @@ def make_proxy(film: Path, sha256: str, folder: Path, *, language: str | None = 
     name = f"{sha256[:24]}-{MOST_LINES}p-{MADE}"
     path, record = folder / f"{name}.mp4", folder / f"{name}.json"
     if path.is_file() and record.is_file():
-        return Proxy(path=path, **json.loads(record.read_text(encoding="utf-8")))
+        return Proxy(path=path, **read_json(record))
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".tmp", dir=folder) as scratch:
         made = _write(film, probe(film), Path(scratch), language, progress)
