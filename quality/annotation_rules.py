@@ -22,7 +22,7 @@ from corpus.annotations.spam import rate_raters
 from corpus.annotations.vocabulary import canonical
 from corpus.films.media.damage import clock
 from corpus.terms import EMOTIONS
-from quality.findings import Finding, Rule, rows_where
+from quality.findings import Finding, rows_where
 
 SPAN = ["film_id", "unit_id", "start_ms", "end_ms", "character_id", "perspective"]
 """What a rater judged, where no tool names it."""
@@ -308,28 +308,3 @@ def note_printable(table: pd.DataFrame) -> Finding:
     """Notes hold no control characters but line ends and tabs."""
     broken = table["note"].astype("str").str.contains(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", regex=True, na=False)
     return rows_where(broken, "notes with control characters")
-
-
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        judgements_present,
-        columns_known,
-        rows_refused,
-        label_in_vocabulary,
-        value_in_scale,
-        film_known,
-        film_measured,
-        judgement_unique,
-        same_label_overlap,
-        rater_coverage,
-        classes_covered,
-        agreement_floor,
-        agreement_kept,
-        labels_as_before,
-        traces_steady,
-        raters_not_spam,
-        raters_independent,
-        note_printable,
-    )
-}

@@ -30,6 +30,9 @@ _EYE_HEIGHT = 0.36
 _EYE_DISTANCE = 0.31
 _LEAST_EYE_DISTANCE = 0.40
 
+_LONGEST_GAP_MS = 700
+_MOST_COST = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -65,14 +68,14 @@ class FaceDetector:
     On a CPU LiteRT runs it, 2.9 ms a picture where torch takes 8; on a GPU torch does, many pictures at once.
 
     Raises:
-        WeightError: the weight is not in the cache (when no `model` is given).
+        WeightError: the weight is not in the cache.
     """
 
-    def __init__(self, model: Path | None = None, *, score_minimum: float = SCORE_MINIMUM, device: str = "cpu") -> None:
+    def __init__(self, *, score_minimum: float = SCORE_MINIMUM, device: str = "cpu") -> None:
         from corpus.weights import weight_path
 
         self._score_minimum = score_minimum
-        self._network = _network(model or weight_path("blazeface-full-range"), device)
+        self._network = _network(weight_path("blazeface-full-range"), device)
         self._anchors = _anchors()
 
     def detect(self, rgb: np.ndarray) -> list[Detection]:
@@ -239,28 +242,28 @@ def eyes_to_align(face: Detection, width: int, height: int) -> tuple[tuple[float
     return (float(right[0]), float(right[1])), (float(left[0]), float(left[1]))
 
 
-def align_crop(rgb: np.ndarray, eyes: tuple[tuple[float, float], tuple[float, float]], size: int = CROP_SIZE) -> np.ndarray:
+def align_crop(rgb: np.ndarray, eyes: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
     """The face turned upright and scaled so that the eyes lie at fixed places.
 
     Args:
         rgb: uint8 picture (height, width, 3).
         eyes: (right eye, left eye) as shares of width and height; the first lies left in the picture.
-        size: side of the crop in pixels.
 
     Returns:
-        uint8 (size, size, 3); the eyes lie 0.31 of the side apart at 0.36 of its height, what is outside the picture repeats its edge.
+        uint8 (CROP_SIZE, CROP_SIZE, 3); the eyes lie 0.31 of the side apart at 0.36 of its height, what is outside of the picture
+        repeats its edge.
     """
     height, width = rgb.shape[:2]
     first, second = (np.array(eye) * (width, height) for eye in eyes)
     across = second - first
-    scale = _EYE_DISTANCE * size / max(float(np.hypot(*across)), 1e-3)
+    scale = _EYE_DISTANCE * CROP_SIZE / max(float(np.hypot(*across)), 1e-3)
     turn = -np.arctan2(across[1], across[0])
     rotation = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    shift = np.array([0.5, _EYE_HEIGHT]) * size - rotation @ ((first + second) / 2)
+    shift = np.array([0.5, _EYE_HEIGHT]) * CROP_SIZE - rotation @ ((first + second) / 2)
     matrix = np.column_stack([rotation, shift])
     # A large face is averaged down first: sampling it thinly adds noise to the expression.
-    rgb, matrix = _shrunk(rgb, matrix, size, max(round(1 / scale), 1))
-    return cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    rgb, matrix = _shrunk(rgb, matrix, CROP_SIZE, max(round(1 / scale), 1))
+    return cv2.warpAffine(rgb, matrix, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _shrunk(rgb: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
@@ -329,9 +332,7 @@ class _Track:
 class FaceTracker:
     """Follows faces from sample to sample; track numbers begin at 0 again after `reset`, which belongs at every shot boundary."""
 
-    def __init__(self, *, maximum_gap_ms: int = 700, maximum_cost: float = 1.0) -> None:
-        self._maximum_gap_ms = maximum_gap_ms
-        self._maximum_cost = maximum_cost
+    def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
@@ -362,7 +363,7 @@ class FaceTracker:
         return numbers
 
     def _forget(self, t_ms: int) -> None:
-        self._tracks = [track for track in self._tracks if t_ms - track.t_ms <= self._maximum_gap_ms]
+        self._tracks = [track for track in self._tracks if t_ms - track.t_ms <= _LONGEST_GAP_MS]
 
     def _match(self, t_ms: int, boxes: list[np.ndarray]) -> dict[int, _Track]:
         """For each box, by its place, the track that it goes on with; tracks that the sample has met already are left out."""
@@ -371,7 +372,7 @@ class FaceTracker:
             return {}
         cost = np.array([[_cost(track.predicted(t_ms), box) for box in boxes] for track in waiting])
         rows, columns = _assigned(cost)
-        near = [(row, column) for row, column in zip(rows, columns, strict=True) if cost[row, column] <= self._maximum_cost]
+        near = [(row, column) for row, column in zip(rows, columns, strict=True) if cost[row, column] <= _MOST_COST]
         return {int(column): waiting[row] for row, column in near}
 
     def _follow(self, track: _Track | None, box: np.ndarray, t_ms: int) -> int:

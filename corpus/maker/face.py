@@ -102,11 +102,6 @@ def _grid() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     return (x - CENTRE_X) / HALF_HEIGHT, (y - CENTRE_Y) / HALF_HEIGHT
 
 
-def mix(first: Pose, second: Pose, share: float) -> Pose:
-    """`first` moved towards `second` by `share` (0..1)."""
-    return Pose(*(a + (b - a) * share for a, b in zip(first, second, strict=True)))
-
-
 def _pair(x: float, y: float, width: float, height: float) -> npt.NDArray[np.float32]:
     """A blob on each side of the face."""
     both: npt.NDArray[np.float32] = _blob(-x, y, width, height) + _blob(x, y, width, height)

@@ -131,24 +131,8 @@ def tell(performance: Performance, shots: list[Shot], fault: SubtitleFault, fram
 
 def _tell_line(spoken: SpokenLine, names: list[str]) -> TruthLine:
     line = spoken.line
-    return TruthLine(
-        start_ms=spoken.start_ms,
-        end_ms=spoken.end_ms,
-        text=line.text,
-        speaker=names[line.speaker],
-        addressee=names[line.addressee],
-        scene=line.scene,
-        emotion=line.emotion,
-        intensity=line.intensity,
-        valence=line.valence,
-        arousal=line.arousal,
-        listener_emotion=line.listener_emotion,
-        listener_intensity=line.listener_intensity,
-        kind=line.kind,
-        shown=line.shown,
-        framing=line.framing.value,
-        speaker_seen=line.speaker_seen,
-    )
+    named = {"speaker": names[line.speaker], "addressee": names[line.addressee], "framing": line.framing.value}
+    return TruthLine(**{**vars(line), **named}, start_ms=spoken.start_ms, end_ms=spoken.end_ms, speaker_seen=line.speaker_seen)
 
 
 def _dynamics() -> Dynamics:

@@ -269,8 +269,7 @@ def _judgements(
     for rater in table.raters:
         try:
             columns = _columns_of(table, rater)
-            _check_person(rater, header)
-            yield _judgement(table, columns, cells, _common(rater, ref, pseudonyms, told), told)
+            yield _judgement(table, columns, cells, _common(rater, ref, header, pseudonyms, told), told)
         except UnreadableRow as error:
             yield Refusal(ref, str(error))
 
@@ -286,13 +285,10 @@ def _columns_of(table: Table, rater: str | None) -> dict[str, Column]:
     return found
 
 
-def _check_person(rater: str | None, header: Header) -> None:
+def _common(rater: str | None, ref: str, header: Header, pseudonyms: Pseudonyms, told: Told) -> Judgement:
+    """What is known of a rater's judgement before its row is read."""
     if rater is not None and rater in header.no_persons:
         raise UnreadableRow(f"its rater is a {header.no_persons[rater]} and no person: only persons' own judgements are imported")
-
-
-def _common(rater: str | None, ref: str, pseudonyms: Pseudonyms, told: Told) -> Judgement:
-    """What is known of a rater's judgement before its row is read."""
     name = rater or told.annotator
     if name is None:
         raise UnreadableRow("its columns name no rater: say who judged with --annotator")

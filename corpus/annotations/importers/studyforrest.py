@@ -153,7 +153,8 @@ def _episode(line: int, cells: list[str]) -> Episode:
     if start_ms >= end_ms:
         raise UnreadableRow(f"it ends at {row['end']} s, and starts at {row['start']} s")
     for column, words in (("arousal", AROUSAL), ("valence", VALENCE), ("direction", DIRECTION)):
-        _check_word(row[column], column, words)
+        if row[column] not in words:
+            raise UnreadableRow(f"{column} {row[column]!r} is none of {', '.join(words)}")
     if sum(map(len, cells)) > NOTE_LENGTH // 2:
         raise UnreadableRow(f"the row has more than {NOTE_LENGTH // 2} characters")
     said = Said(start_ms, end_ms, row["character"], row["arousal"], row["valence"], row["direction"], " ".join(row["emotion"].split()))
@@ -164,11 +165,6 @@ def _time_ms(row: Mapping[str, str], column: str) -> int:
     if not _SECONDS.fullmatch(row[column]):
         raise UnreadableRow(f"{column} {row[column]!r} is no time in seconds")
     return milliseconds(float(row[column]))
-
-
-def _check_word(word: str, column: str, words: Mapping[str, object]) -> None:
-    if word not in words:
-        raise UnreadableRow(f"{column} {word!r} is none of {', '.join(words)}")
 
 
 def _repetition(earlier: Episode, later: Episode) -> Refusal:

@@ -15,7 +15,7 @@ from typing import cast, get_args
 
 import pysrt
 
-from corpus.dialogue.subtitles.cues import Event, Reading, TrackKind
+from corpus.dialogue.subtitles.cues import Cue, Event, Reading, TrackKind
 
 _STAMP = r"([-−])?\s*(?:(\d{1,4})\s*:\s*)?(\d{1,3})\s*:\s*(\d{1,3})(?:\s*[.,:]\s*(\d{1,9}))?"
 _ARROW = r"\s*(?:-\s?-+\s?>|--&gt;|-+>|[—–]+>|→)\s*"
@@ -184,8 +184,11 @@ def _ms(groups: tuple[str | None, ...]) -> int:
     return whole * 1000 + int((fraction or "")[:3].ljust(3, "0"))
 
 
-def srt_blocks(events: Iterable[tuple[int, int, str]]) -> Iterator[str]:
-    """SubRip text of (start_ms, end_ms, text), numbered from 1, by pysrt."""
-    for number, (start_ms, end_ms, text) in enumerate(events, start=1):
-        start, end = (pysrt.SubRipTime.from_ordinal(t_ms) for t_ms in (start_ms, end_ms))
-        yield f"{pysrt.SubRipItem(number, start, end, text)}\n"
+def to_srt(cues: Iterable[Cue]) -> str:
+    """Cues as SubRip text with their raw text, numbered from 1, by pysrt."""
+    return "".join(f"{_srt_item(number, cue)}\n" for number, cue in enumerate(cues, start=1))
+
+
+def _srt_item(number: int, cue: Cue) -> pysrt.SubRipItem:
+    start, end = (pysrt.SubRipTime.from_ordinal(t_ms) for t_ms in (cue.start_ms, cue.end_ms))
+    return pysrt.SubRipItem(number, start, end, cue.raw_text)

@@ -15,13 +15,12 @@ from pathlib import Path
 
 import chardet
 
-from corpus.dialogue.subtitles.arrows import srt_blocks
 from corpus.dialogue.subtitles.cues import Cue, CueFault, CueKind, Event, Reading, TrackKind
 from corpus.dialogue.subtitles.formats import FORMATS, read_events
 from corpus.dialogue.subtitles.spoken import interpret, without_tags
 from corpus.terms import FeelmError
 
-__all__ = ["FORMATS", "Cue", "CueFault", "CueKind", "SubtitleFile", "decode", "parse_subtitles", "read_subtitles", "to_srt"]
+__all__ = ["FORMATS", "Cue", "CueFault", "CueKind", "SubtitleFile", "decode", "parse_subtitles", "read_subtitles"]
 
 SIZE_LIMIT_BYTES = 32_000_000
 CUE_LIMIT = 250_000
@@ -120,11 +119,6 @@ def decode(data: bytes) -> tuple[str, str]:
         except (UnicodeError, LookupError):
             continue
     return data.decode("cp1252", errors="replace"), "cp1252"
-
-
-def to_srt(cues: Iterable[Cue]) -> str:
-    """Cues as SubRip text with their raw text, numbered from 1."""
-    return "".join(srt_blocks((cue.start_ms, cue.end_ms, cue.raw_text) for cue in cues))
 
 
 def _wide_encoding(data: bytes) -> str | None:

@@ -250,5 +250,5 @@ def _missing_facts(films: Sequence[Film], sizes: Mapping[str, FilmSize], judged:
             yield f"{len(film_ids)} of {len(films)} films {words}: {_some(film_ids)}"
 
 
-def _some(film_ids: Sequence[str], n: int = 3) -> str:
-    return ", ".join(film_ids[:n]) + (f" and {len(film_ids) - n} more" if len(film_ids) > n else "")
+def _some(film_ids: Sequence[str]) -> str:
+    return ", ".join(film_ids[:3]) + (f" and {len(film_ids) - 3} more" if len(film_ids) > 3 else "")

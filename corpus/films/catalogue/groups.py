@@ -28,13 +28,14 @@ def film_groups(film: Film) -> FilmGroups:
     from corpus.dialogue.screenplay.read import character_slug
     from corpus.films.catalogue.coverage import UNKNOWN, culture_of, decade_of
 
+    culture = culture_of(film)
     values = {
         "genre": film.genres,
         "language": (film.language,) if film.language else (),
-        "decade": (decade_of(film),),
+        "decade": (decade_of(film),) if film.year is not None else (),
         "country": (film.country,) if film.country else (),
-        "culture": (culture_of(film),),
+        "culture": (culture,) if culture != UNKNOWN else (),
     }
     genders = {character_slug(one.name): one.gender for one in film.characters if one.gender}
     actors = {character_slug(one.name): one.actor for one in film.characters if one.actor}
-    return FilmGroups({kind: names for kind, names in values.items() if names and names != (UNKNOWN,)}, genders, actors)
+    return FilmGroups({kind: names for kind, names in values.items() if names}, genders, actors)

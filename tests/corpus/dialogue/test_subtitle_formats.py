@@ -7,7 +7,8 @@ import pysubs2
 import pytest
 
 from corpus.dialogue.subtitles import read as subtitles
-from corpus.dialogue.subtitles.read import SubtitleFile, parse_subtitles, read_subtitles, to_srt
+from corpus.dialogue.subtitles.arrows import to_srt
+from corpus.dialogue.subtitles.read import SubtitleFile, parse_subtitles, read_subtitles
 from corpus.terms import FeelmError
 
 
