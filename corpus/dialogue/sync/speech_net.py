@@ -15,6 +15,9 @@ from torch.nn import functional
 from corpus.onnx_tensors import read_tensors
 from corpus.weights import weight_path
 
+PIECE = 512
+"""Samples of a piece: 32 ms at 16 kHz."""
+
 _CONTEXT = 64
 _FRAME = 256
 _FRAME_HOP = 128

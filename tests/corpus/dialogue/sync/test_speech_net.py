@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from corpus.dialogue.sync.speech import LEAD_MS, RATE_HZ, speech_of_pieces, speech_probability
-from corpus.dialogue.sync.speech_net import speech_net
+from corpus.dialogue.sync.speech_net import PIECE, speech_net
 from corpus.threads import one_torch_thread
 
 
@@ -17,7 +17,7 @@ def speech(shared_data) -> np.ndarray:
 
 def test_it_agrees_with_the_published_network_in_its_own_runtime(speech):
     published = pytest.importorskip("silero_vad", reason="the published network is in the package silero-vad")
-    streams = torch.from_numpy(speech[: 4 * 200 * 512].reshape(4, 200, 512).copy())
+    streams = torch.from_numpy(speech[: 4 * 200 * PIECE].reshape(4, 200, PIECE).copy())
     with one_torch_thread(), torch.inference_mode():
         original = published.load_silero_vad()
         original.reset_states()
