@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pysubs2
 
-from corpus.dialogue.subtitles.read import Cue, to_srt
+from corpus.dialogue.subtitles.arrows import to_srt
+from corpus.dialogue.subtitles.read import Cue
 from corpus.terms import FeelmError
 
 VERSION = "0.5.1"

@@ -42,8 +42,8 @@ def is_named_whole(path: Path) -> bool:
     return not path.name.startswith((".", "~")) and path.suffix.casefold() not in UNFINISHED
 
 
-def is_settled(path: Path, now_s: float, settled_s: float = SETTLED_S) -> bool:
-    """Whether nothing was written to a file, or into a folder, in the last `settled_s` seconds before `now_s` (epoch).
+def is_settled(path: Path, now_s: float) -> bool:
+    """Whether nothing was written to a file, or into a folder, in the last SETTLED_S seconds before `now_s` (epoch).
 
     The time of its last change counts beside that of its last writing: a copy that keeps times sets them at its end.
     """
@@ -51,7 +51,7 @@ def is_settled(path: Path, now_s: float, settled_s: float = SETTLED_S) -> bool:
     if any(file.suffix.casefold() in UNFINISHED for file in files):
         return False
     facts = [file.stat() for file in files]
-    return all(max(fact.st_mtime, fact.st_ctime) <= now_s - settled_s for fact in facts)
+    return all(max(fact.st_mtime, fact.st_ctime) <= now_s - SETTLED_S for fact in facts)
 
 
 def new_films(folder: Path, known: Iterable[Film], now_s: float) -> Iterator[Path]:

@@ -7,12 +7,12 @@ Missing is null, never 0. pandas and pyarrow load with the first table that is r
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corpus.paths import replacing
 from corpus.terms import (
     DIMENSIONS,
     EMOTIONS,
@@ -86,9 +86,12 @@ class TableSchema:
 
     def frame(self, rows: Iterable[dict[str, object]]) -> pd.DataFrame:
         """A DataFrame of this schema from row mappings; absent nullable columns become null."""
+        return self.to_arrow(self._unchecked(rows)).to_pandas()
+
+    def _unchecked(self, rows: Iterable[dict[str, object]]) -> pd.DataFrame:
         import pandas as pd
 
-        return self.to_arrow(pd.DataFrame(list(rows), columns=self.names)).to_pandas()
+        return pd.DataFrame(list(rows), columns=self.names)
 
     def to_arrow(self, table: pd.DataFrame) -> pa.Table:
         """Convert and validate.
@@ -157,13 +160,13 @@ class TableSchema:
         import pyarrow.parquet as pq
 
         arrow = self.to_arrow(table)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        pq.write_table(arrow, temporary, compression="zstd")
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            pq.write_table(arrow, temporary, compression="zstd")
         return arrow.to_pandas()
+
+    def write_rows(self, rows: Iterable[dict[str, object]], path: Path) -> pd.DataFrame:
+        """As `write`, from row mappings; absent nullable columns become null."""
+        return self.write(self._unchecked(rows), path)
 
     def read(self, path: Path) -> pd.DataFrame:
         """Read a table that a stage wrote.

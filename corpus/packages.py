@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from corpus.paths import file_digest
+from corpus.paths import file_digest, write_bytes
 from corpus.terms import FeelmError
 
 PackageKind = Literal["pypi", "npm"]
@@ -203,9 +203,8 @@ def _download_npm(package: str, version: str, into: Path, sha256: str | None) ->
         raise RegistryError(f"the npm registry at {_shown(url)} has no {package}@{version} ({error})") from error
     _check_npm(content, dist.get("integrity"), sha256, f"{package}@{version}")
     path = into / f"{package.replace('@', '').replace('/', '-')}-{version}.tgz"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    return temporary.replace(path)
+    write_bytes(path, content)
+    return path
 
 
 def _check_npm(content: bytes, integrity: str | None, sha256: str | None, what: str) -> None:

@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from corpus.terms import check_film_id
+from corpus.terms import FeelmError, check_film_id
 
 
 @dataclass(frozen=True)
@@ -138,19 +139,32 @@ def _exchanged(one: Path, other: Path) -> bool:
 def _flush(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
-            with path.open("rb+") as stream:
-                os.fsync(stream.fileno())
+            _flush_file(path)
+
+
+def _flush_file(path: Path) -> None:
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield where to write a file, beside `path`; on success it replaces that, on error it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        _flush_file(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -161,6 +175,17 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write JSON atomically, keys sorted, so that the same value gives the same bytes. NaN and infinity are refused."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON that a stage wrote.
+
+    Raises:
+        FeelmError: there is no such file.
+    """
+    if not path.is_file():
+        raise FeelmError(f"{path.name} is not at {path}: run the stage that makes it (feelm run)")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:

@@ -91,22 +91,20 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def _opener(cord: Cord) -> urllib.request.OpenerDirector:
     """urllib's opener, which keeps to the proxies of the environment, whose connections the cord can cut."""
 
-    class Plain(http.client.HTTPConnection):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            cord.find = lambda: self.sock
+    def corded(kind: type[http.client.HTTPConnection]) -> Any:
+        def connect(*args: Any, **kwargs: Any) -> http.client.HTTPConnection:
+            connection = kind(*args, **kwargs)
+            cord.find = lambda: connection.sock
+            return connection
 
-    class Encrypted(http.client.HTTPSConnection):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            cord.find = lambda: self.sock
+        return connect
 
     class PlainHandler(urllib.request.HTTPHandler):
         def http_open(self, req: urllib.request.Request) -> Any:
-            return self.do_open(Plain, req)
+            return self.do_open(corded(http.client.HTTPConnection), req)
 
     class EncryptedHandler(urllib.request.HTTPSHandler):
         def https_open(self, req: urllib.request.Request) -> Any:
-            return self.do_open(Encrypted, req, context=ssl.create_default_context())
+            return self.do_open(corded(http.client.HTTPSConnection), req, context=ssl.create_default_context())
 
     return urllib.request.build_opener(_NoRedirect, PlainHandler, EncryptedHandler)

@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from corpus.statistics import FloatArray, IntArray
 
 MIN_FILMS = 5
 """From fewer films two parameters are not told apart."""

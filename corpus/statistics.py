@@ -25,6 +25,18 @@ TINY = 1e-12
 SETTLED = 1e-4
 """A fit is done when no rater's competence moves further; it is read to two places."""
 
+PSEUDO_VOTES = 0.5
+"""What a flat prior counts in all."""
+
+POOLED_VOTES = 20.0
+"""On each true label, by which a rater's confusions are drawn towards those of all raters together."""
+
+CONFUSION_ROUNDS = 50
+SIGN_DRAWS = 100_000
+
+CORRELATED_ITEMS = 10
+"""Items that a rater shares with others, for a correlation with them."""
+
 PARTNER_ITEMS = 5
 """Raters who share that many items tell of each other how often raters agree."""
 
@@ -73,10 +85,10 @@ def label_counts(items: IntArray, labels: IntArray, n_items: int, n_labels: int,
     return flat.reshape(n_items, n_labels).astype(np.float64)
 
 
-def smoothed_shares(counts: FloatArray, pseudo_votes: float = 0.5) -> FloatArray:
-    """Vote shares (n_items, n_labels) under a flat Dirichlet prior of `pseudo_votes` in all; a row without votes becomes uniform."""
+def smoothed_shares(counts: FloatArray) -> FloatArray:
+    """Vote shares (n_items, n_labels) under a flat Dirichlet prior of PSEUDO_VOTES in all; a row without votes becomes uniform."""
     n_labels = counts.shape[1]
-    return (counts + pseudo_votes / n_labels) / (counts.sum(axis=1, keepdims=True) + pseudo_votes)
+    return (counts + PSEUDO_VOTES / n_labels) / (counts.sum(axis=1, keepdims=True) + PSEUDO_VOTES)
 
 
 def nominal_alpha(counts: FloatArray) -> float:
@@ -132,7 +144,7 @@ def jensen_shannon_bits(p: FloatArray, q: FloatArray) -> FloatArray:
     return np.maximum(entropy_bits((p + q) / 2) - (entropy_bits(p) + entropy_bits(q)) / 2, 0.0)
 
 
-def sign_flip_test(differences: FloatArray, *, draws: int = 100_000, seed: int = 0) -> float:
+def sign_flip_test(differences: FloatArray) -> float:
     """One-sided p-value that the mean of `differences` (one per cluster) is above zero, under random signs.
 
     Exact up to 16 clusters, drawn above (the observed signs count as one draw, so p is never 0). 1.0 where there is no cluster.
@@ -145,8 +157,8 @@ def sign_flip_test(differences: FloatArray, *, draws: int = 100_000, seed: int =
         for difference in differences:
             sums = np.concatenate([sums + difference, sums - difference])
         return float((sums >= threshold).mean())
-    signs = np.random.default_rng(seed).integers(0, 2, size=(draws, len(differences)), dtype=np.int8) * 2 - 1
-    return float((1 + (signs @ differences >= threshold).sum()) / (draws + 1))
+    signs = np.random.default_rng(0).integers(0, 2, size=(SIGN_DRAWS, len(differences)), dtype=np.int8) * 2 - 1
+    return float((1 + (signs @ differences >= threshold).sum()) / (SIGN_DRAWS + 1))
 
 
 def leave_one_rater_out(
@@ -196,16 +208,7 @@ def split_half_noise_bits(items: IntArray, labels: IntArray, n_labels: int, *, s
     return float(jensen_shannon_bits(shares[0], shares[1]).mean())
 
 
-def mace(
-    items: IntArray,
-    raters: IntArray,
-    labels: IntArray,
-    n_labels: int,
-    *,
-    restarts: int = 4,
-    iterations: int = 60,
-    seed: int = 0,
-) -> Mace:
+def mace(items: IntArray, raters: IntArray, labels: IntArray, n_labels: int, *, restarts: int = 4, iterations: int = 60) -> Mace:
     """Fit MACE by expectation-maximisation: each rater either knows the true label or draws from a spamming distribution of their own.
 
     The first start gives every rater the same competence, the others random ones; the most likely fit wins.
@@ -218,7 +221,7 @@ def mace(
     if not len(items):
         raise FeelmError("MACE needs at least one vote: no category judgement was given")
     n_raters = int(raters.max()) + 1
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     starts = [np.full(n_raters, 0.7), *(rng.uniform(0.2, 0.95, n_raters) for _ in range(restarts - 1))]
     fits = [_fit_mace(items, raters, labels, n_labels, start, iterations) for start in starts]
     return max(fits, key=lambda fit: fit.log_likelihood)
@@ -254,19 +257,10 @@ def _mace_expectation(
     return np.exp(log_p - evidence[:, None]), competence[raters] / right, float(evidence.sum())
 
 
-def dawid_skene(
-    items: IntArray,
-    raters: IntArray,
-    labels: IntArray,
-    n_labels: int,
-    weights: FloatArray | None = None,
-    *,
-    pooled_votes: float = 20.0,
-    iterations: int = 50,
-) -> FloatArray:
+def dawid_skene(items: IntArray, raters: IntArray, labels: IntArray, n_labels: int, weights: FloatArray | None = None) -> FloatArray:
     """Posterior of the true label (n_items, n_labels) by expectation-maximisation over what raters take each label for.
 
-    Each rater's confusions are drawn towards those of all raters together, which weigh as `pooled_votes` votes on each true label: without
+    Each rater's confusions are drawn towards those of all raters together, which weigh as POOLED_VOTES votes on each true label: without
     that a rater of a hundred votes is fitted to noise. `weights` (n_votes,) are parts of a vote, 0 for one that does not count; leave spam
     out, since pooling spreads it over everybody. The posteriors are over-confident.
 
@@ -275,10 +269,10 @@ def dawid_skene(
     n_items, n_raters = int(items.max(initial=-1)) + 1, int(raters.max(initial=-1)) + 1
     weight = np.ones(len(items)) if weights is None else weights
     posterior = smoothed_shares(label_counts(items, labels, n_items, n_labels, weight))
-    for _ in range(iterations):
+    for _ in range(CONFUSION_ROUNDS):
         prior = (posterior.sum(axis=0) + 1) / (n_items + n_labels)
         votes = [label_counts(raters, labels, n_raters, n_labels, weight * posterior[items, true]) for true in range(n_labels)]
-        log_confusion = np.log(_confusions(np.stack(votes, axis=1), pooled_votes))
+        log_confusion = np.log(_confusions(np.stack(votes, axis=1)))
         log_votes = [np.bincount(items, weight * log_confusion[raters, true, labels], n_items) for true in range(n_labels)]
         log_p = np.stack(log_votes, axis=1) + np.log(prior)
         p = np.exp(log_p - log_p.max(axis=1, keepdims=True, initial=-np.inf))
@@ -286,11 +280,11 @@ def dawid_skene(
     return posterior
 
 
-def _confusions(votes: FloatArray, pooled_votes: float) -> FloatArray:
+def _confusions(votes: FloatArray) -> FloatArray:
     """Confusions (n_raters, true, given) of `votes` of the same shape; the prior of the pool leans to the true label."""
     n_labels = votes.shape[1]
     pool = votes.sum(axis=0) + 0.5 + np.eye(n_labels)
-    drawn = votes + pooled_votes * pool / pool.sum(axis=1, keepdims=True)
+    drawn = votes + POOLED_VOTES * pool / pool.sum(axis=1, keepdims=True)
     return drawn / drawn.sum(axis=2, keepdims=True)
 
 
@@ -362,10 +356,10 @@ def _chernoff(observed: FloatArray, expected: FloatArray, n: IntArray) -> FloatA
     return np.where(p > q, np.exp(-n * divergence), 1.0)
 
 
-def evaluator_weights(items: IntArray, raters: IntArray, values: FloatArray, *, minimum_items: int = 10) -> FloatArray:
+def evaluator_weights(items: IntArray, raters: IntArray, values: FloatArray) -> FloatArray:
     """Weights of the evaluator-weighted estimator (n_raters,): each rater's correlation with the mean of the others, never below 0.
 
-    A rater with fewer than `minimum_items` shared items, or without variance, gets the mean weight of the measured raters (1 if none).
+    A rater with fewer than CORRELATED_ITEMS shared items, or without variance, gets the mean weight of the measured raters (1 if none).
 
     Source: Grimm and Kroschel, ASRU 2005.
     """
@@ -373,14 +367,14 @@ def evaluator_weights(items: IntArray, raters: IntArray, values: FloatArray, *, 
     sums, counts = np.bincount(items, values, n_items), np.bincount(items, minlength=n_items)
     others_n = counts[items] - 1
     others = np.divide(sums[items] - values, others_n, out=np.full(len(items), np.nan), where=others_n > 0)
-    weights = np.array([_correlation(values[raters == r], others[raters == r], minimum_items) for r in range(n_raters)])
+    weights = np.array([_correlation(values[raters == r], others[raters == r]) for r in range(n_raters)])
     measured = weights[~np.isnan(weights)]
     return np.where(np.isnan(weights), measured.mean() if len(measured) else 1.0, weights)
 
 
-def _correlation(own: FloatArray, others: FloatArray, minimum_items: int) -> float:
+def _correlation(own: FloatArray, others: FloatArray) -> float:
     shared = ~np.isnan(others)
-    if shared.sum() < minimum_items or own[shared].std() < TINY or others[shared].std() < TINY:
+    if shared.sum() < CORRELATED_ITEMS or own[shared].std() < TINY or others[shared].std() < TINY:
         return float("nan")
     return max(float(np.corrcoef(own[shared], others[shared])[0, 1]), 0.0)
 

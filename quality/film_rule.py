@@ -15,9 +15,10 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider  # noqa: TID253
 
 from quality import annotation_rules, media_rules, rules
-from quality.findings import Finding
+from quality.findings import Finding, Rule
 
-RULES = rules.RULES | annotation_rules.RULES | media_rules.RULES
+MODULES = (rules, annotation_rules, media_rules)
+"""Where the rules stand, which suites name by the names of their functions."""
 
 
 class FilmRuleFinding(TableMetricProvider):
@@ -35,8 +36,10 @@ class FilmRuleFinding(TableMetricProvider):
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any],
     ) -> Finding:
+        name = metric_value_kwargs["rule"]
         table, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
-        return RULES[metric_value_kwargs["rule"]](table, **metric_value_kwargs["parameters"])
+        rule: Rule = next(getattr(module, name) for module in MODULES if hasattr(module, name))
+        return rule(table, **metric_value_kwargs["parameters"])
 
 
 class FilmRule(BatchExpectation):

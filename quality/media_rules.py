@@ -15,7 +15,7 @@ import pandas as pd
 from corpus.annotations.decisions import Example
 from corpus.dialogue.language import base_code
 from corpus.films.media.damage import clock
-from quality.findings import Finding, Rule
+from quality.findings import Finding
 
 WORST = 10
 """How many of the worst places are told."""
@@ -143,22 +143,3 @@ def language_as_declared(table: pd.DataFrame, declared: str | None, found: str |
         return Finding(True, f"{found or 'too few words to tell'}; {declared or 'none'} declared")
     figures = {"probability": float(probability or 0)}
     return Finding(found == base_code(declared), f"{found} found, {declared} declared", figures=figures)
-
-
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        shots_cover_film,
-        shots_plausible,
-        duration_as_declared,
-        stream_undamaged,
-        frame_rate_plausible,
-        sound_covers_film,
-        speech_covered,
-        lines_heard,
-        sync_residual,
-        cues_inside_film,
-        screenplay_aligned,
-        language_as_declared,
-    )
-}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from quality.findings import Finding, Rule, rows_where
+from quality.findings import Finding, rows_where
 
 
 def file_readable(table: pd.DataFrame, fault: str | None) -> Finding:
@@ -100,21 +100,3 @@ def features_vary(table: pd.DataFrame, minimum_rows: int) -> Finding:
     more = f" and {len(dull) - 10} more" if len(dull) > 10 else ""
     told = f"{len(dull)} of {len(columns)} do not: {', '.join(dull[:10])}{more}" if dull else "all vary"
     return Finding(2 * len(dull) < len(columns), told)
-
-
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        file_readable,
-        interval_ordered,
-        interval_inside_film,
-        rows_or_reason,
-        columns_present,
-        sync_not_refused,
-        text_not_blank,
-        units_covered,
-        features_finite,
-        modality_present,
-        features_vary,
-    )
-}

@@ -34,11 +34,6 @@ class Expectation:
     kwargs: dict[str, Any] = field(default_factory=dict)
     stops: bool = True
 
-    @property
-    def blocking(self) -> bool:
-        """Whether data that fail must not go on."""
-        return self.severity == "critical" and self.stops
-
 
 @dataclass(frozen=True)
 class Suite:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from corpus import statistics
+from corpus.annotations.judgements import label_codes
 from corpus.statistics import FloatArray, IntArray
 from corpus.terms import EMOTIONS, UnitLevel
 
@@ -41,7 +42,7 @@ def pairwise_agreement(votes: pd.DataFrame) -> list[PairAgreement]:
     counted = votes[votes["weight"] > 0]
     rater, names = pd.factorize(counted["annotator_id"], sort=True)
     unit = pd.factorize(counted["unit_id"] + "|" + counted["perspective"])[0].astype(np.int64)
-    same, shared = _in_common(rater.astype(np.int64), unit, _codes(counted))
+    same, shared = _in_common(rater.astype(np.int64), unit, label_codes(counted))
     return [
         PairAgreement(str(names[a]), str(names[b]), int(shared[a, b]), round(float(same[a, b] / shared[a, b]), 6))
         for a, b in np.argwhere(np.triu(shared >= LEAST_SHARED, 1))
@@ -60,12 +61,12 @@ def _in_common(rater: IntArray, unit: IntArray, label: IntArray) -> tuple[FloatA
     same = np.zeros((n_raters, n_raters))
     before = 0.0
     for step in np.unique(part):
-        same += (step - before) * _products(given[part >= step], n_raters, n_units * len(EMOTIONS))
+        same += (step - before) * products(given[part >= step], n_raters, n_units * len(EMOTIONS))
         before = step
-    return same, np.rint(_products(judged, n_raters, n_units)).astype(np.int64)
+    return same, np.rint(products(judged, n_raters, n_units)).astype(np.int64)
 
 
-def _products(cells: IntArray, n_rows: int, n_columns: int) -> FloatArray:
+def products(cells: IntArray, n_rows: int, n_columns: int) -> FloatArray:
     """How many columns each two rows share, of the matrix that holds 1 at `cells` (row * n_columns + column)."""
     from scipy import sparse
 
@@ -104,10 +105,10 @@ def disputed(gold: pd.DataFrame, votes: pd.DataFrame, units: pd.DataFrame) -> li
     counted = votes[votes["weight"] > 0]
     unit = keys.get_indexer(counted["unit_id"] + "|" + counted["perspective"]).astype(np.int64)
     counted, unit = counted[unit >= 0], unit[unit >= 0]
-    parts = statistics.label_counts(unit, _codes(counted), len(keys), len(EMOTIONS), counted["weight"].to_numpy(np.float64))
+    parts = statistics.label_counts(unit, label_codes(counted), len(keys), len(EMOTIONS), counted["weight"].to_numpy(np.float64))
     parts = np.divide(parts, parts.sum(axis=1, keepdims=True), out=np.zeros_like(parts), where=parts.sum(axis=1, keepdims=True) > 0)
     once = ~counted.assign(unit=unit).duplicated(["unit", "annotator_id", "label"]).to_numpy()
-    named = statistics.label_counts(unit[once], _codes(counted)[once], len(keys), len(EMOTIONS)).astype(np.int64)
+    named = statistics.label_counts(unit[once], label_codes(counted)[once], len(keys), len(EMOTIONS)).astype(np.int64)
     entropy = np.round(statistics.entropy_bits(parts), 6)
     facts = zip(*(judged[name] for name in _DISPUTE_FACTS), entropy, parts, named, strict=True)
     found = [
@@ -142,7 +143,3 @@ def _finest(gold: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
 
 def _ranked(named: IntArray) -> tuple[tuple[str, int], ...]:
     return tuple((EMOTIONS[i], int(named[i])) for i in np.argsort(-named, kind="stable") if named[i])
-
-
-def _codes(votes: pd.DataFrame) -> IntArray:
-    return pd.Categorical(votes["label"], categories=EMOTIONS).codes.astype(np.int64)

@@ -21,12 +21,12 @@ from corpus.annotations.exported_twice import Exports, of_older_exports
 from corpus.annotations.importers.copies import copy_of
 from corpus.annotations.importers.reading import Told, UnreadableFile, read_files
 from corpus.annotations.importers.registry import read_delivery
-from corpus.annotations.judgements import Delivery, Judgement, Refusal, Trace, annotation_rows, trace_table
+from corpus.annotations.judgements import Delivery, Refusal, Trace, annotation_rows, trace_table
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.sidecars import read_rejection, read_told, rejection_path, told_of_another, told_path, write_told
 from corpus.arrivals import is_named_whole
 from corpus.contracts import ANNOTATIONS, TRACES
-from corpus.paths import Home, file_digest, write_json
+from corpus.paths import Home, file_digest, replacing, write_json
 from corpus.terms import FeelmError
 
 
@@ -169,12 +169,13 @@ def _sift(delivery: Delivery, batch_id: str, sha256: str) -> _Sifted:
     for judgement in delivery.judgements:
         rows = list(annotation_rows(judgement, batch_id, delivery.tool, sha256))
         earlier = [kept.get(row["annotation_id"]) for row in rows]
-        conflict = next((old for old, new in zip(earlier, rows, strict=True) if old and _contradict(old, new)), None)
+        conflict = next((old for old, new in zip(earlier, rows, strict=True) if old and old.get("value_raw") != new.get("value_raw")), None)
         if (other := exports.other(judgement)) is not None:
             reason = f"{other} holds the annotation too, JSON beside JSON_MIN: deliver one of them"
             sifted.refusals.append(Refusal(judgement.source_ref, reason))
         elif conflict is not None:
-            sifted.refusals.append(_contradiction(judgement, str(conflict["source_ref"])))
+            reason = f"contradicts {conflict['source_ref']}: the same rater, pass, span and emotion with another value"
+            sifted.refusals.append(Refusal(judgement.source_ref, reason))
         elif all(old is not None for old in earlier):
             sifted.repairs.append(Refusal(judgement.source_ref, f"repeats {earlier[0] and earlier[0]['source_ref']}: counted once"))
         else:
@@ -193,14 +194,6 @@ def _sift_traces(delivery: Delivery, sifted: _Sifted) -> None:
             reason = f"another trace of the film, rater and dimension of {earlier.source_ref}: say which pass or character it is"
             sifted.refusals.append(Refusal(trace.source_ref, reason))
     sifted.traces = list(first.values())
-
-
-def _contradict(old: dict[str, object], new: dict[str, object]) -> bool:
-    return old.get("value_raw") != new.get("value_raw")
-
-
-def _contradiction(judgement: Judgement, ref: str) -> Refusal:
-    return Refusal(judgement.source_ref, f"contradicts {ref}: the same rater, pass, span and emotion with another value")
 
 
 def build_annotations(batch_dirs: Sequence[Path], out: Path) -> AnnotationsSummary:
@@ -262,7 +255,7 @@ def scan_inbox(home: Home) -> list[InboxFile]:
     """All files delivered to the inbox, in order of name; hidden and unfinished ones are left alone."""
     if not home.inbox.is_dir():
         return []
-    return [_inbox_file(path, home) for path in sorted(home.inbox.iterdir()) if _is_delivered(path)]
+    return [_inbox_file(path, home) for path in sorted(home.inbox.iterdir()) if path.is_file() and is_named_whole(path)]
 
 
 def deliver(source: Path, home: Home, name: str | None = None, told: Told | None = None) -> InboxFile:
@@ -276,18 +269,16 @@ def deliver(source: Path, home: Home, name: str | None = None, told: Told | None
     """
     if not source.exists():
         raise FeelmError(f"there is no file {source}")
-    home.inbox.mkdir(parents=True, exist_ok=True)
     target = home.inbox / (name or (f"{source.name}.zip" if source.is_dir() else source.name))
-    temporary = target.with_name(f".{target.name}.tmp")
-    if source.is_dir():
-        _pack(source, temporary)
-    else:
-        shutil.copyfile(source, temporary)
-    if told is not None and told != Told():
-        write_told(target, told, file_digest(temporary))
-    else:
-        told_path(target).unlink(missing_ok=True)
-    temporary.replace(target)
+    with replacing(target) as temporary:
+        if source.is_dir():
+            _pack(source, temporary)
+        else:
+            shutil.copyfile(source, temporary)
+        if told is not None and told != Told():
+            write_told(target, told, file_digest(temporary))
+        else:
+            told_path(target).unlink(missing_ok=True)
     if read_rejection(target) is None:
         rejection_path(target).unlink(missing_ok=True)
     return _inbox_file(target, home)
@@ -302,10 +293,6 @@ def _pack(folder: Path, archive: Path) -> None:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in files.items():
             packed.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-
-
-def _is_delivered(path: Path) -> bool:
-    return path.is_file() and is_named_whole(path)
 
 
 def _inbox_file(path: Path, home: Home) -> InboxFile:

@@ -8,7 +8,6 @@ orders batches where judgements revise each other.
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import pandas as pd
 
 from corpus.annotations.sidecars import Rejection
 from corpus.contracts import FAILING_ROWS
-from corpus.paths import Home, content_version, write_json, writing
+from corpus.paths import Home, content_version, read_json, write_json, writing
 from corpus.terms import FeelmError
 
 ACCEPTED = "accepted"
@@ -173,7 +172,7 @@ def _read_all(folder: Path) -> list[Decision]:
 
 def _read(path: Path) -> Decision:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path)
         outcomes = tuple(_outcome(item) for item in raw.pop("outcomes"))
         rejected = raw.pop("rejected", None)
         return Decision(outcomes=outcomes, rejected=Rejection(**rejected) if rejected else None, **raw)

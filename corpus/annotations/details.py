@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from corpus.annotations.importers.reading import UnreadableRow
+from corpus.annotations.importers.reading import UnreadableRow, known_film_id
 from corpus.annotations.judgements import CUES, NOTE_LENGTH, Judgement
-from corpus.terms import JUDGEMENT_STATUSES, MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
+from corpus.terms import JUDGEMENT_STATUSES, MODALITIES_SEEN, PERSPECTIVES
 
 _WHOLE = re.compile(r"\d{1,15}")
 _COUNT = re.compile(r"\d{1,9}")
@@ -23,19 +23,21 @@ _SHARE = re.compile(r"\d{1,3}(\.\d{0,20})?(e-\d{1,3})?")
 
 
 def _film_id(name: str, text: str) -> str:
-    try:
-        return check_film_id(text)
-    except FeelmError as error:
-        raise UnreadableRow(str(error)) from error
+    return known_film_id(text)
 
 
 def _text(name: str, text: str) -> str:
     return text
 
 
-def _note(name: str, text: str) -> str:
+def note(name: str, text: str) -> str:
+    """Free text.
+
+    Raises:
+        UnreadableRow: it is longer than NOTE_LENGTH.
+    """
     if len(text) > NOTE_LENGTH:
-        raise UnreadableRow(f"the note has {len(text)} characters, {NOTE_LENGTH} are the most")
+        raise UnreadableRow(f"the {name} has {len(text)} characters, {NOTE_LENGTH} are the most")
     return text
 
 
@@ -62,10 +64,15 @@ def share(name: str, text: str) -> float:
     return float(text)
 
 
-def _instant(name: str, text: str) -> str:
+def instant(name: str, text: str) -> str:
+    """A time of ISO 8601 in UTC, to the millisecond; one without an offset is UTC.
+
+    Raises:
+        UnreadableRow: it is none.
+    """
     try:
-        instant = datetime.fromisoformat(text)
-        utc = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        told = datetime.fromisoformat(text)
+        utc = told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UnreadableRow(f"{name} {text[:40]!r} is not an ISO 8601 time") from error
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -100,10 +107,10 @@ DETAILS: dict[str, Callable[[str, str], object]] = {
     "confidence": share,
     "cues": _cues,
     "modality_seen": _one_of(*MODALITIES_SEEN),
-    "note": _note,
+    "note": note,
     "lead_time_ms": _whole,
-    "created_at": _instant,
-    "updated_at": _instant,
+    "created_at": instant,
+    "updated_at": instant,
     "status": _one_of(*JUDGEMENT_STATUSES),
     "tool_id": _text,
 }

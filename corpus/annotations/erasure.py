@@ -20,7 +20,7 @@ from corpus.annotations.batches import InboxFile, scan_inbox
 from corpus.annotations.importers.reading import Told, read_files
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.sidecars import drop_dead_records, read_rejection, read_told, write_rejection, write_told
-from corpus.paths import Home, write_bytes
+from corpus.paths import Home, read_json, write_bytes
 from corpus.terms import FeelmError
 
 
@@ -74,7 +74,7 @@ def _why_rejected(path: Path) -> str:
 
 def _raters(home: Home, item: InboxFile) -> list[str]:
     """Of a file that could not be read nothing is known, so it counts as naming everybody; there is no copy to replace it by."""
-    summary = json.loads((home.batch(item.batch_id) / "summary.json").read_text(encoding="utf-8"))
+    summary = read_json(home.batch(item.batch_id) / "summary.json")
     if not (home.batch(item.batch_id) / "source.jsonl").is_file():
         raise FeelmError(f"{item.path.name} in the inbox could not be read and may name the rater: mend it or take it away, then forget")
     return list(summary["raters"])

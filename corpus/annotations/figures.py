@@ -15,6 +15,7 @@ import pandas as pd
 
 from corpus import statistics
 from corpus.annotations.courses import Courses, presence_by_scene, presence_course, value_course
+from corpus.annotations.judgements import label_codes
 from corpus.annotations.reliability import fleiss_kappa, intraclass_correlation, ordinal_alpha
 from corpus.statistics import FloatArray, IntArray
 from corpus.terms import EMOTIONS
@@ -141,7 +142,7 @@ def _on_shared_spans(of: _Of, rows: pd.DataFrame) -> Iterator[AgreementFigure]:
 
 
 def _of_labels(judged: pd.DataFrame, places: IntArray, raters: IntArray) -> list[tuple[str, float]]:
-    labels = pd.Categorical(judged["label"], categories=EMOTIONS).codes.astype(np.int64)
+    labels = label_codes(judged)
     counts = statistics.label_counts(places, labels, int(places.max(initial=-1)) + 1, len(EMOTIONS))
     return [
         (ALPHA, statistics.nominal_alpha(counts)),

@@ -18,6 +18,7 @@ import pandas as pd
 
 from corpus import statistics
 from corpus.annotations.delay import GLOBAL_LAG_MS, lags_ms, unit_values
+from corpus.annotations.judgements import label_codes
 from corpus.annotations.reliability import nominal_alpha_interval
 from corpus.annotations.spam import rate_raters
 from corpus.contracts import ANNOTATIONS, GOLD_LABELS, RATERS, TRACES, UNITS, VOTES
@@ -235,8 +236,7 @@ def _rater_model_labels(categories: pd.DataFrame, keys: pd.Index, n_raters: IntA
         return labels
     part = 1 / counted.groupby(["unit_key", "annotator_id"])["label"].transform("size").to_numpy(np.float64)
     rater = pd.factorize(counted["annotator_id"], sort=True)[0].astype(np.int64)
-    emotion = pd.Categorical(counted["label"], categories=EMOTIONS).codes.astype(np.int64)
-    fitted = statistics.dawid_skene(item.astype(np.int64), rater, emotion, len(EMOTIONS), part)
+    fitted = statistics.dawid_skene(item.astype(np.int64), rater, label_codes(counted), len(EMOTIONS), part)
     labels[place] = np.array(EMOTIONS, dtype=object)[fitted.argmax(axis=1)]
     return labels
 
@@ -245,8 +245,7 @@ def _vote_shares(categories: pd.DataFrame, item: IntArray, n_items: int, weights
     """Weighted vote share per unit (n_items, 7), 0 where no vote counts, and the number of raters whose vote counts."""
     weight = categories["annotator_id"].map(weights).to_numpy(np.float64)
     share = weight / categories.groupby(["unit_key", "annotator_id"])["label"].transform("size").to_numpy(np.float64)
-    label = pd.Categorical(categories["label"], categories=EMOTIONS).codes.astype(np.int64)
-    counts = statistics.label_counts(item, label, n_items, len(EMOTIONS), share)
+    counts = statistics.label_counts(item, label_codes(categories), n_items, len(EMOTIONS), share)
     voting = categories.assign(item=item)[weight > 0].drop_duplicates(["item", "annotator_id"])["item"].to_numpy(np.int64)
     total = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
@@ -305,11 +304,7 @@ def measure_agreement(placed: pd.DataFrame, raters: pd.DataFrame) -> Agreement:
 
 def _counts(categories: pd.DataFrame) -> FloatArray:
     item, keys = pd.factorize(categories["unit_key"])
-    return statistics.label_counts(item.astype(np.int64), _codes(categories), len(keys), len(EMOTIONS))
-
-
-def _codes(categories: pd.DataFrame) -> IntArray:
-    return pd.Categorical(categories["label"], categories=EMOTIONS).codes.astype(np.int64)
+    return statistics.label_counts(item.astype(np.int64), label_codes(categories), len(keys), len(EMOTIONS))
 
 
 def _nominal(categories: pd.DataFrame, emotion: str | None = None) -> float | None:
@@ -340,12 +335,12 @@ def _alpha_interval(categories: pd.DataFrame) -> tuple[float, float] | None:
 
 def _ceiling(categories: pd.DataFrame) -> float | None:
     item, rater = (pd.factorize(categories[name])[0].astype(np.int64) for name in ("unit_key", "annotator_id"))
-    return _finite(statistics.leave_one_rater_out(item, rater, _codes(categories), len(EMOTIONS)).overall)
+    return _finite(statistics.leave_one_rater_out(item, rater, label_codes(categories), len(EMOTIONS)).overall)
 
 
 def _noise_floor(categories: pd.DataFrame) -> float | None:
     item = pd.factorize(categories["unit_key"])[0].astype(np.int64)
-    return _finite(statistics.split_half_noise_bits(item, _codes(categories), len(EMOTIONS)))
+    return _finite(statistics.split_half_noise_bits(item, label_codes(categories), len(EMOTIONS)))
 
 
 def _finite(figure: float) -> float | None:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from corpus.annotations.vocabulary import canonical
-from corpus.contracts import ANNOTATION_SCHEMA_VERSION, TRACES
+from corpus.contracts import ANNOTATION_SCHEMA_VERSION, ANNOTATIONS, TRACES
+from corpus.statistics import IntArray
+from corpus.terms import EMOTIONS
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://feelm.invalid/annotations")
 
@@ -78,6 +80,10 @@ class Judgement:
             return (self.film_id, self.annotator_id, self.tool_id)
         span = self.unit_id if self.unit_id is not None else (self.start_ms, self.end_ms)
         return (self.film_id, self.annotator_id, self.pass_no, span, self.character_id, self.perspective)
+
+
+AS_COLUMNS = tuple(own.name for own in fields(Judgement) if own.name in ANNOTATIONS.names and own.name != "cues")
+"""What of a judgement stands in columns of its name in every row of ANNOTATIONS that it becomes."""
 
 
 @dataclass(frozen=True)
@@ -178,36 +184,20 @@ def annotation_rows(judgement: Judgement, batch_id: str, tool: str, file_sha256:
 
 
 def _common_columns(judgement: Judgement, batch_id: str, tool: str, file_sha256: str) -> dict[str, Any]:
-    return {
+    return {name: getattr(judgement, name) for name in AS_COLUMNS} | {
         "batch_id": batch_id,
         "schema_version": ANNOTATION_SCHEMA_VERSION,
-        "film_id": judgement.film_id,
-        "cut_id": judgement.cut_id,
-        "unit_id": judgement.unit_id,
-        "start_ms": judgement.start_ms,
-        "end_ms": judgement.end_ms,
-        "time_basis": judgement.time_basis,
-        "fps_used": judgement.fps_used,
-        "annotator_id": judgement.annotator_id,
-        "pass_no": judgement.pass_no,
-        "character_id": judgement.character_id,
-        "perspective": judgement.perspective,
-        "direction": judgement.direction,
         "vocabulary_id": judgement.scheme if judgement.emotion is not None else None,
         "group_id": identifier(*judgement.key),
-        "rank": judgement.rank,
-        "confidence": judgement.confidence,
         "cues": ",".join(judgement.cues) or None,
-        "modality_seen": judgement.modality_seen,
-        "note": judgement.note,
-        "lead_time_ms": judgement.lead_time_ms,
-        "created_at": judgement.created_at,
-        "updated_at": judgement.updated_at,
-        "status": judgement.status,
         "source_tool": tool,
         "source_file_sha256": file_sha256,
-        "source_ref": judgement.source_ref,
     }
+
+
+def label_codes(rows: pd.DataFrame) -> IntArray:
+    """Place of each row's `label` in EMOTIONS, -1 where it is none of them."""
+    return pd.Categorical(rows["label"], categories=EMOTIONS).codes.astype(np.int64)
 
 
 def trace_table(traces: Iterable[Trace], batch_id: str, tool: str, file_sha256: str) -> pd.DataFrame:

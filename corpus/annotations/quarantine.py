@@ -7,7 +7,7 @@ file and is about that content alone, so that a mended file of the same name is 
 from __future__ import annotations
 
 from corpus.annotations.batches import InboxFile, scan_inbox
-from corpus.annotations.decisions import Decision, read_decision, read_decisions
+from corpus.annotations.decisions import read_decision, read_decisions
 from corpus.annotations.sidecars import Rejection, read_rejection, rejection_path, write_rejection
 from corpus.paths import Home
 from corpus.terms import FeelmError
@@ -58,9 +58,6 @@ def delivered(home: Home, name: str) -> InboxFile:
     decisions = {decision.batch_id: decision for decision in read_decisions(home)}
     if name in decisions:
         raise FeelmError(f"the file of batch {name} is not in {home.inbox} any more, so it waits for nothing")
-    waiting = [item.batch_id for item in inbox if _waits(decisions.get(item.batch_id))]
+    refused = {batch_id for batch_id, decision in decisions.items() if decision.verdict == "refused"}
+    waiting = [item.batch_id for item in inbox if item.batch_id in refused]
     raise FeelmError(f"no batch {name!r} in {home.inbox}; waiting in quarantine: {', '.join(waiting) or 'none'}")
-
-
-def _waits(decision: Decision | None) -> bool:
-    return decision is not None and decision.verdict == "refused"

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from corpus.statistics import FloatArray, IntArray
 
 TINY = 1e-12
+TAILS = ((1 - 0.95) / 2, (1 + 0.95) / 2)
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,8 @@ def ordinal_alpha(items: IntArray, levels: IntArray, n_levels: int) -> float:
     return 1 - float((coincidences * distance).sum()) / expected if expected > TINY else float("nan")
 
 
-def nominal_alpha_interval(
-    counts: FloatArray, clusters: npt.NDArray[np.generic], *, draws: int = 1000, confidence: float = 0.95, seed: int = 0
-) -> tuple[float, float] | None:
-    """Percentile interval of Krippendorff's nominal alpha under resampling of whole clusters (films).
+def nominal_alpha_interval(counts: FloatArray, clusters: npt.NDArray[np.generic], *, draws: int = 1000) -> tuple[float, float] | None:
+    """95 % percentile interval of Krippendorff's nominal alpha under resampling of whole clusters (films).
 
     `counts` (n_items, n_labels) are votes, `clusters` (n_items,) what each item belongs to. Alpha rests on sums over items, so a drawn
     sample costs as much as there are clusters, however many items they hold. None where there are fewer than two clusters.
@@ -67,14 +66,14 @@ def nominal_alpha_interval(
     disagreement = (votes**2 - (counts**2).sum(axis=1)) / (votes - 1)
     observed = np.bincount(member, disagreement, len(names))
     totals = np.stack([np.bincount(member, counts[:, label], len(names)) for label in range(counts.shape[1])], axis=1)
-    times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws).astype(np.float64)
+    times = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws).astype(np.float64)
     drawn_totals, drawn_observed = times @ totals, times @ observed
     n = drawn_totals.sum(axis=1)
     expected = n**2 - (drawn_totals**2).sum(axis=1)
     alphas = 1 - (n - 1) * np.divide(drawn_observed, expected, out=np.full(draws, np.nan), where=expected > TINY)
     if np.isnan(alphas).all():
         return None
-    low, high = np.nanquantile(alphas, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.nanquantile(alphas, TAILS)
     return float(low), float(high)
 
 

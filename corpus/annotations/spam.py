@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from corpus import statistics
+from corpus.annotations.judgements import label_codes
 from corpus.contracts import RATERS
 from corpus.statistics import FloatArray, IntArray
 from corpus.terms import EMOTIONS
@@ -76,8 +77,7 @@ def rate_raters(votes: pd.DataFrame, rules: SpamRules | None = None) -> pd.DataF
 def _coded(votes: pd.DataFrame) -> _Votes:
     items, _ = pd.factorize(votes["item"], sort=True)
     raters, names = pd.factorize(votes["annotator_id"], sort=True)
-    labels = pd.Categorical(votes["label"], categories=EMOTIONS).codes.astype(np.int64)
-    return _Votes(items.astype(np.int64), raters.astype(np.int64), labels, list(names))
+    return _Votes(items.astype(np.int64), raters.astype(np.int64), label_codes(votes), list(names))
 
 
 def _by_rater(votes: pd.DataFrame, coded: _Votes) -> list[pd.DataFrame]:

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from corpus import emotions
-from corpus.terms import EMOTIONS, FeelmError
+from corpus.terms import FeelmError
 
 WORD_FORMS: dict[str, tuple[str, ...]] = {emotion.name: emotion.forms for emotion in emotions.ALL}
 """English word forms of the emotions."""
@@ -28,11 +28,10 @@ class Scheme:
 
 @dataclass(frozen=True)
 class Canonical:
-    """What a label means here: an emotion, or None and the reason why not; `known` tells whether the scheme has the word at all."""
+    """What a label means here: an emotion, or None; `known` tells whether the scheme has the word at all."""
 
     emotion: str | None
-    reason: str | None = None
-    known: bool = True
+    known: bool
 
 
 _WORDS = {form: emotion for emotion, forms in WORD_FORMS.items() for form in forms}
@@ -86,8 +85,4 @@ def canonical(label: str, scheme: str = "feelm") -> Canonical:
         raise FeelmError(f"label scheme {scheme!r} is not declared: use one of {', '.join(sorted(SCHEMES))}")
     folded = unicodedata.normalize("NFC", label).strip().casefold()
     declared = SCHEMES[scheme]
-    if folded in declared.emotions:
-        return Canonical(declared.emotions[folded])
-    if folded in declared.without_place:
-        return Canonical(None, f"label {label!r} of scheme {scheme} has no place among {', '.join(EMOTIONS)}")
-    return Canonical(None, f"label {label!r} is not in scheme {scheme}: use one of {', '.join(EMOTIONS)}", known=False)
+    return Canonical(declared.emotions.get(folded), known=folded in declared.emotions or folded in declared.without_place)

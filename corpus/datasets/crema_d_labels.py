@@ -99,7 +99,7 @@ def _write_channels(judged: list[Judged], out: Path) -> pd.DataFrame:
         own = [one for one in judged if one.channel == channel]
         gold[channel] = _perceived(own)
         suffix = "" if channel == TOGETHER else f"-{channel}"
-        VOTES.write(VOTES.frame(_votes(own)), out / f"votes{suffix}.parquet")
+        VOTES.write_rows(_votes(own), out / f"votes{suffix}.parquet")
         if suffix:
             GOLD_LABELS.write(gold[channel], out / f"gold{suffix}.parquet")
     return gold[TOGETHER]

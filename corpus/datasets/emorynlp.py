@@ -9,10 +9,9 @@ Source: Zahiri and Choi, Emotion Detection on TV Show Transcripts with Sequence-
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
-from corpus.datasets.dialogues import Format, build_dialogues
-from corpus.datasets.summary import CorpusSummary, Terms
+from corpus.datasets.dialogues import Format
+from corpus.datasets.summary import Terms
 from corpus.terms import DeclaredUse
 
 LONGEST_NAMES = 300
@@ -65,12 +64,3 @@ EMORYNLP = Format(
     first=1,
     by_episode=True,
 )
-
-
-def build_emorynlp(source: Path, out: Path) -> CorpusSummary:
-    """Read EmoryNLP's CSV files (train, dev, test: those that are there) from the folder `source`.
-
-    Raises:
-        FeelmError: none of the files is there, or one is not EmoryNLP's.
-    """
-    return build_dialogues(EMORYNLP, source, out)

@@ -8,10 +8,8 @@ Source: Poria et al., MELD: A Multimodal Multi-Party Dataset for Emotion Recogni
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from corpus.datasets.dialogues import Format, build_dialogues
-from corpus.datasets.summary import CorpusSummary, Terms
+from corpus.datasets.dialogues import Format
+from corpus.datasets.summary import Terms
 from corpus.terms import EMOTIONS, DeclaredUse
 
 NOT_ONE = frozenset({"all", "both", "everyone"})
@@ -48,12 +46,3 @@ MELD = Format(
     first=0,
     by_episode=False,
 )
-
-
-def build_meld(source: Path, out: Path) -> CorpusSummary:
-    """Read MELD's CSV files (train, dev, test: those that are there) from the folder `source`.
-
-    Raises:
-        FeelmError: none of the files is there, or one is not MELD's.
-    """
-    return build_dialogues(MELD, source, out)

@@ -98,7 +98,7 @@ def build_ravdess(source: Path, out: Path) -> CorpusSummary:
             notes.refused[read].append(place)
         else:
             clips[read.stem] = read
-    CLIPS.write(CLIPS.frame(_media(clips.values())), out / "clips.parquet")
+    CLIPS.write_rows(_media(clips.values()), out / "clips.parquet")
     units = UNITS.frame(_units(clips.values()))
     gold = declared_gold(units, [(clip.emotion,) for clip in clips.values()], "intended", BY_DESIGN)
     return write_corpus("ravdess", TERMS, notes, units, gold, out, missing=_missing([path.stem for path in paths]))

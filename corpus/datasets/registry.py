@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from corpus.datasets import crema_d_labels, emorynlp, meld, ravdess, xed
+from corpus.datasets.dialogues import build_dialogues
 from corpus.datasets.summary import CorpusSummary, Terms
 
 OUTPUTS = ("corpus", "text", "voice")
@@ -49,14 +51,14 @@ CORPORA: dict[str, PublicCorpus] = {
             "meld",
             "Dialogue of the series Friends with speakers, times and the seven emotions, without media",
             meld.MELD.terms,
-            meld.build_meld,
+            partial(build_dialogues, meld.MELD),
             has_words=True,
         ),
         PublicCorpus(
             "emorynlp",
             "Dialogue of the first seasons of Friends with speakers, times and seven emotions, five of them the platform's, without media",
             emorynlp.EMORYNLP.terms,
-            emorynlp.build_emorynlp,
+            partial(build_dialogues, emorynlp.EMORYNLP),
             has_words=True,
         ),
         PublicCorpus(

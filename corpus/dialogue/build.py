@@ -7,7 +7,6 @@ sound, marked as such, or an empty dialogue that says why.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -28,8 +27,7 @@ from corpus.dialogue.sync.heard import Heard, hold_against_sound
 from corpus.dialogue.sync.synchronise import SyncResult, synchronise, unchecked
 from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import read_film
-from corpus.paths import write_json
-from corpus.terms import FeelmError
+from corpus.paths import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class _Sound:
     @classmethod
     def read(cls, soundtrack_dir: Path) -> _Sound:
         path = soundtrack_dir / "sound.flac"
-        told = _read_json(soundtrack_dir / "summary.json")
+        told = read_json(soundtrack_dir / "summary.json")
         if not path.is_file() or told.get("silent"):
             return cls(None, told.get("missing") or "no audio track")
         return cls(speech.speech_probability_of_file(path), None)
@@ -122,32 +120,41 @@ def build_dialogue(
         FeelmError: an artifact is missing.
     """
     film = read_film(film_dir)
-    stream = _read_json(shots_dir / "stream.json")
+    stream = read_json(shots_dir / "stream.json")
+    duration_ms = int(stream["duration_ms"])
     words = find_words(film.subtitles, shots_dir, film.language, stream.get("fps"))
     delivered = words.subtitles
     if delivered is None:
-        return _build_unwritten(film, words, soundtrack_dir, int(stream["duration_ms"]), recognition, out)
-    duration_ms = int(stream["duration_ms"])
+        return _build_unwritten(film, words, soundtrack_dir, duration_ms, recognition, out)
     sound = _Sound.read(soundtrack_dir)
     result = sound.synchronised(delivered.cues, duration_ms)
     kept, outside = _within_film(result, duration_ms)
     script = Script.read(film.screenplay, kept)
     utterances = _utterances(film.film_id, kept, script.name(kept))
     dropped = [*delivered.dropped, *outside, *_unspoken(kept)]
-    write_json(out / "dropped.json", _told_faults(dropped, delivered.repaired))
-    UTTERANCES.write(UTTERANCES.frame(utterances), out / "utterances.parquet")
-    WORDS.write(WORDS.empty(), out / "words.parquet")
     heard = sound.heard(utterances, kept, duration_ms)
-    heard.write(out)
     summary = _of_subtitles(_summary(film, words, utterances, script, heard), delivered, result, dropped)
-    write_json(out / "summary.json", asdict(summary))
+    _write(out, summary, utterances, heard, dropped=dropped, repaired=delivered.repaired)
     return summary
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise FeelmError(f"{path.name} is not at {path}: run the stage that makes it (feelm run)")
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+def _write(
+    out: Path,
+    summary: DialogueSummary,
+    utterances: Sequence[dict[str, Any]],
+    heard: Heard,
+    *,
+    words: Sequence[dict[str, object]] = (),
+    dropped: Sequence[CueFault] = (),
+    repaired: Sequence[CueFault] = (),
+) -> None:
+    """The files of the artifact."""
+    UTTERANCES.write_rows(utterances, out / "utterances.parquet")
+    WORDS.write_rows(words, out / "words.parquet")
+    heard.write(out)
+    faults = {"dropped": [asdict(fault) for fault in dropped], "repaired": [asdict(fault) for fault in repaired]}
+    write_json(out / "dropped.json", faults)
+    write_json(out / "summary.json", asdict(summary))
 
 
 def _within_film(result: SyncResult, duration_ms: int) -> tuple[list[Cue], list[CueFault]]:
@@ -190,10 +197,6 @@ def _utterances(film_id: str, cues: Sequence[Cue], named: Sequence[Named]) -> li
     ]
 
 
-def _told_faults(dropped: Sequence[CueFault], repaired: Sequence[CueFault]) -> dict[str, list[dict[str, object]]]:
-    return {"dropped": [asdict(fault) for fault in dropped], "repaired": [asdict(fault) for fault in repaired]}
-
-
 @dataclass(frozen=True)
 class _Recognised:
     """What was recognised in the sound, or why nothing was."""
@@ -228,13 +231,9 @@ def _build_unwritten(
         row | {"source": "asr", "text_confidence": line.confidence}
         for row, line in zip(_utterances(film.film_id, cues, script.name(cues)), found.lines, strict=True)
     ]
-    UTTERANCES.write(UTTERANCES.frame(rows), out / "utterances.parquet")
-    WORDS.write(WORDS.frame(_words(rows, found.lines)), out / "words.parquet")
     heard = found.sound.heard(rows, cues, duration_ms)
-    heard.write(out)
-    write_json(out / "dropped.json", _told_faults([], []))
     summary = _of_recognition(_summary(film, words, rows, script, heard), words, found, rows)
-    write_json(out / "summary.json", asdict(summary))
+    _write(out, summary, rows, heard, words=_words(rows, found.lines))
     return summary
 
 

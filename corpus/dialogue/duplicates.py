@@ -8,7 +8,6 @@ among real ones); with one word in five altered 0.43 still do.
 from __future__ import annotations
 
 import re
-import unicodedata
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+
+from corpus.dialogue.language import folded
 
 RUN_WORDS = 4
 LEAST_SHARE = 0.25
@@ -39,14 +40,9 @@ class Twins:
 
 def fingerprint(texts: Iterable[str]) -> frozenset[int]:
     """The runs of words in a film's lines, in order of time, each as a 32-bit checksum."""
-    words = _WORD.findall(_folded(" ".join(texts)))
+    words = _WORD.findall(re.sub(r"['’]", "", folded(" ".join(texts))))
     runs = (" ".join(words[start : start + RUN_WORDS]) for start in range(len(words) - RUN_WORDS + 1))
     return frozenset(zlib.crc32(run.encode()) for run in runs)
-
-
-def _folded(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(sign for sign in plain if not unicodedata.combining(sign) and sign not in "'’")
 
 
 def find_twins(prints: Mapping[str, frozenset[int]]) -> list[Twins]:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.dialogue.language import base_code
-from corpus.dialogue.sync.speech import GRID_MS, RATE_HZ
+from corpus.dialogue.sync.speech import GRID_MS, RATE_HZ, opened
 from corpus.terms import FeelmError
 from corpus.weights import WeightError, weight, weight_path
 
@@ -129,15 +129,8 @@ def recognise(sound: Path, speech: Floats, duration_ms: int) -> list[SpokenLine]
     Raises:
         FeelmError: the recogniser is not installed, or the file is no sound of that kind.
     """
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(sound) as opened:
-            if opened.samplerate != RATE_HZ or opened.channels != 1:
-                raise FeelmError(f"{sound.name} is not {RATE_HZ} Hz mono: make it with the scan stage")
-            words = [word for window in windows(speech) for word in _heard(opened, window)]
-    except soundfile.LibsndfileError as error:
-        raise FeelmError(f"{sound.name} cannot be read as sound ({error}): make it again") from error
+    with opened(sound) as samples:
+        words = [word for window in windows(speech) for word in _heard(samples, window)]
     return lines_of(in_order(trimmed(words, speech), duration_ms))
 
 

@@ -7,12 +7,10 @@ searches end at one face, or there are many, the whole picture is searched at on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
-from corpus.films.faces import FAINT_MINIMUM, Detection, FaceDetector, FaceTracker, overlap, weighted_suppression
+from corpus.films.faces import FAINT_MINIMUM, Detection, FaceDetector, FaceTracker, LiteRt, box_of, candidates, overlap
 
 LOOK_MS = 400
 MOST_NEAR = 2
@@ -35,16 +33,9 @@ class NearDetector:
     """
 
     def __init__(self) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
         from corpus.weights import weight_path
 
-        self._interpreter = Interpreter(model_path=str(weight_path("blazeface-short-range")), num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        places = {int(detail["shape"][-1]): detail["index"] for detail in self._interpreter.get_output_details()}
-        self._regressors, self._logits = places[16], places[1]
-        self._square = np.empty((1, INPUT, INPUT, 3), np.float32)
+        self._network = LiteRt(weight_path("blazeface-short-range"), INPUT)
         self._anchors = _anchors()
 
     def find(self, rgb: np.ndarray, face: Detection) -> Detection | None:
@@ -54,20 +45,14 @@ class NearDetector:
         corner = np.array([face.x + face.width / 2, face.y + face.height / 2]) * size - side / 2
         scale = INPUT / side
         cut = cv2.warpAffine(rgb, np.array([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]]), (INPUT, INPUT))
-        np.multiply(cut, np.float32(1 / 127.5), out=self._square[0])
-        self._square -= 1
-        self._interpreter.set_tensor(self._input, self._square)
-        self._interpreter.invoke()
+        np.multiply(cut, np.float32(1 / 127.5), out=self._network.square)
+        self._network.square -= 1
         return self._nearest(corner, side, size)
 
     def _nearest(self, corner: np.ndarray, side: float, size: np.ndarray) -> Detection | None:
-        scores = 1 / (1 + np.exp(-np.clip(self._interpreter.get_tensor(self._logits)[0, :, 0], -80, 80)))
-        kept = np.flatnonzero(scores >= _SCORE_MINIMUM)
-        if not len(kept):
+        found = candidates(*self._network.answer(), self._anchors, INPUT, _SCORE_MINIMUM)
+        if not found:
             return None
-        points = self._interpreter.get_tensor(self._regressors)[0, kept].reshape(-1, 8, 2) / INPUT
-        points[:, [0, 2, 3, 4, 5, 6, 7]] += self._anchors[kept, None]
-        found = weighted_suppression(points, scores[kept])
         nearest, score = min(found, key=lambda one: float(np.hypot(*(one[0][0] - 0.5))))
         return _detection(nearest, score, corner / size, side / size)
 
@@ -92,15 +77,13 @@ def _detection(points: np.ndarray, score: float, corner: np.ndarray, side: np.nd
 class FaceFollower:
     """Finds and follows the faces of successive frames of one shot; `reset` belongs at every shot boundary.
 
-    On a GPU every picture is searched as a whole, many at once, which is cheaper there.
-
     Raises:
         WeightError: a network's weight is not in the cache.
     """
 
-    def __init__(self, *, device: str = "cpu") -> None:
-        self._everywhere = FaceDetector(score_minimum=FAINT_MINIMUM, device=device)
-        self._near = NearDetector() if device == "cpu" else None
+    def __init__(self) -> None:
+        self._everywhere = FaceDetector(score_minimum=FAINT_MINIMUM)
+        self._near = NearDetector()
         self._tracker = FaceTracker()
         self.reset()
 
@@ -112,14 +95,11 @@ class FaceFollower:
 
     def push(self, t_ms: int, rgb: np.ndarray) -> list[tuple[int, Detection]]:
         """Track and face for each face of the uint8 RGB picture (height, width, 3) shown at `t_ms`."""
-        return self._followed(t_ms, self._again(t_ms, rgb) or self._look(t_ms, rgb))
-
-    def push_all(self, times_ms: Sequence[int], pictures: Sequence[np.ndarray]) -> list[list[tuple[int, Detection]]]:
-        """As `push` for one picture after the other."""
-        if self._near is not None:
-            return [self.push(t_ms, picture) for t_ms, picture in zip(times_ms, pictures, strict=True)]
-        found = self._everywhere.detect_all(pictures)
-        return [self._followed(t_ms, faces) for t_ms, faces in zip(times_ms, found, strict=True)]
+        faces = self._again(t_ms, rgb) or self._look(t_ms, rgb)
+        numbers = self._tracker.follow(t_ms, faces)
+        followed = [(number, face) for number, face in zip(numbers, faces, strict=True) if number is not None]
+        self._known = [face for _, face in followed]
+        return followed
 
     def _look(self, t_ms: int, rgb: np.ndarray) -> list[Detection]:
         self._looked_ms = t_ms
@@ -128,19 +108,13 @@ class FaceFollower:
     def _again(self, t_ms: int, rgb: np.ndarray) -> list[Detection]:
         """The known faces where they are now; nothing where the whole picture should be searched."""
         due = self._looked_ms is None or t_ms - self._looked_ms >= LOOK_MS
-        if due or self._near is None or not 0 < len(self._known) <= MOST_NEAR:
+        if due or not 0 < len(self._known) <= MOST_NEAR:
             return []
         found = [self._near.find(rgb, face) for face in self._known]
         sure = [face for face in found if face is not None]
         return sure if len(sure) == len(found) and not _meet(sure) else []
 
-    def _followed(self, t_ms: int, faces: list[Detection]) -> list[tuple[int, Detection]]:
-        numbers = self._tracker.follow(t_ms, faces)
-        followed = [(number, face) for number, face in zip(numbers, faces, strict=True) if number is not None]
-        self._known = [face for _, face in followed]
-        return followed
-
 
 def _meet(faces: list[Detection]) -> bool:
-    boxes = np.array([[face.x, face.y, face.x + face.width, face.y + face.height] for face in faces])
+    boxes = np.array([box_of(face) for face in faces])
     return any((overlap(box, boxes[place + 1 :]) > _SAME).any() for place, box in enumerate(boxes))

@@ -30,6 +30,9 @@ _EYE_HEIGHT = 0.36
 _EYE_DISTANCE = 0.31
 _LEAST_EYE_DISTANCE = 0.40
 
+_LONGEST_GAP_MS = 700
+_MOST_COST = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -65,14 +68,14 @@ class FaceDetector:
     On a CPU LiteRT runs it, 2.9 ms a picture where torch takes 8; on a GPU torch does, many pictures at once.
 
     Raises:
-        WeightError: the weight is not in the cache (when no `model` is given).
+        WeightError: the weight is not in the cache.
     """
 
-    def __init__(self, model: Path | None = None, *, score_minimum: float = SCORE_MINIMUM, device: str = "cpu") -> None:
+    def __init__(self, *, score_minimum: float = SCORE_MINIMUM, device: str = "cpu") -> None:
         from corpus.weights import weight_path
 
         self._score_minimum = score_minimum
-        self._network = _network(model or weight_path("blazeface-full-range"), device)
+        self._network = _network(weight_path("blazeface-full-range"), device)
         self._anchors = _anchors()
 
     def detect(self, rgb: np.ndarray) -> list[Detection]:
@@ -84,26 +87,37 @@ class FaceDetector:
         return [self._found(*answer) for answer in self._network.run(pictures)]
 
     def _found(self, regressors: np.ndarray, logits: np.ndarray, place: np.ndarray) -> list[Detection]:
-        scores = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
-        kept = np.flatnonzero(scores >= self._score_minimum)
-        # Every value is an offset from the anchor in input pixels, except the size, which is the size itself.
-        points = regressors[kept].reshape(-1, 8, 2) / INPUT
-        points[:, [0, 2, 3, 4, 5, 6, 7]] += self._anchors[kept, None]
-        return [_detection(merged, score, place) for merged, score in weighted_suppression(points, scores[kept])]
+        found = candidates(regressors, logits, self._anchors, INPUT, self._score_minimum)
+        return [_detection(merged, score, place) for merged, score in found]
+
+
+def candidates(
+    regressors: np.ndarray, logits: np.ndarray, anchors: np.ndarray, side: int, score_minimum: float
+) -> list[tuple[np.ndarray, float]]:
+    """Points (8, 2) of each face as shares of the network's square of `side` pixels, with its score, from what the network answers.
+
+    The points are the centre, the size, both eyes and four others; `anchors` (n, 2) are the answers' places in the square.
+    """
+    scores = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
+    kept = np.flatnonzero(scores >= score_minimum)
+    # Every value is an offset from the anchor in input pixels, except the size, which is the size itself.
+    points = regressors[kept].reshape(-1, 8, 2) / side
+    points[:, [0, 2, 3, 4, 5, 6, 7]] += anchors[kept, None]
+    return weighted_suppression(points, scores[kept])
 
 
 def _network(model: Path, device: str) -> Network:
     if device == "cpu":
-        return _LiteRt(model)
+        return _LiteRtNetwork(model)
     from corpus.films.face_network import TorchNetwork
 
     return TorchNetwork(model, device)
 
 
-class _LiteRt:
-    """The network in LiteRT on one thread, picture by picture."""
+class LiteRt:
+    """A network of BlazeFace's in LiteRT on one thread; it reads what lies in `square` float32 (side, side, 3), -1..1."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, side: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(model_path=str(model), num_threads=1)
@@ -111,16 +125,27 @@ class _LiteRt:
         self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = sorted(self._interpreter.get_output_details(), key=lambda detail: -int(detail["shape"][-1]))
         self._regressors, self._logits = (detail["index"] for detail in outputs)
-        self._square = np.empty((1, INPUT, INPUT, 3), np.float32)
+        self.square = np.empty((side, side, 3), np.float32)
+
+    def answer(self) -> tuple[np.ndarray, np.ndarray]:
+        """Regressors (n, 16) and logits (n,)."""
+        self._interpreter.set_tensor(self._input, self.square[None])
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._regressors)[0], self._interpreter.get_tensor(self._logits)[0, :, 0]
+
+
+class _LiteRtNetwork:
+    """Pictures read by LiteRT one by one."""
+
+    def __init__(self, model: Path) -> None:
+        self._network = LiteRt(model, INPUT)
 
     def run(self, pictures: Sequence[np.ndarray]) -> Iterable[Answer]:
         return map(self._run, pictures)
 
     def _run(self, picture: np.ndarray) -> Answer:
-        place = letterbox(picture, self._square[0])
-        self._interpreter.set_tensor(self._input, self._square)
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._regressors)[0], self._interpreter.get_tensor(self._logits)[0, :, 0], place
+        place = letterbox(picture, self._network.square)
+        return *self._network.answer(), place
 
 
 def _anchors() -> np.ndarray:
@@ -217,28 +242,28 @@ def eyes_to_align(face: Detection, width: int, height: int) -> tuple[tuple[float
     return (float(right[0]), float(right[1])), (float(left[0]), float(left[1]))
 
 
-def align_crop(rgb: np.ndarray, eyes: tuple[tuple[float, float], tuple[float, float]], size: int = CROP_SIZE) -> np.ndarray:
+def align_crop(rgb: np.ndarray, eyes: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
     """The face turned upright and scaled so that the eyes lie at fixed places.
 
     Args:
         rgb: uint8 picture (height, width, 3).
         eyes: (right eye, left eye) as shares of width and height; the first lies left in the picture.
-        size: side of the crop in pixels.
 
     Returns:
-        uint8 (size, size, 3); the eyes lie 0.31 of the side apart at 0.36 of its height, what is outside the picture repeats its edge.
+        uint8 (CROP_SIZE, CROP_SIZE, 3); the eyes lie 0.31 of the side apart at 0.36 of its height, what is outside of the picture
+        repeats its edge.
     """
     height, width = rgb.shape[:2]
     first, second = (np.array(eye) * (width, height) for eye in eyes)
     across = second - first
-    scale = _EYE_DISTANCE * size / max(float(np.hypot(*across)), 1e-3)
+    scale = _EYE_DISTANCE * CROP_SIZE / max(float(np.hypot(*across)), 1e-3)
     turn = -np.arctan2(across[1], across[0])
     rotation = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    shift = np.array([0.5, _EYE_HEIGHT]) * size - rotation @ ((first + second) / 2)
+    shift = np.array([0.5, _EYE_HEIGHT]) * CROP_SIZE - rotation @ ((first + second) / 2)
     matrix = np.column_stack([rotation, shift])
     # A large face is averaged down first: sampling it thinly adds noise to the expression.
-    rgb, matrix = _shrunk(rgb, matrix, size, max(round(1 / scale), 1))
-    return cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    rgb, matrix = _shrunk(rgb, matrix, CROP_SIZE, max(round(1 / scale), 1))
+    return cv2.warpAffine(rgb, matrix, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _shrunk(rgb: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
@@ -256,15 +281,6 @@ def _shrunk(rgb: np.ndarray, matrix: np.ndarray, size: int, factor: int) -> tupl
     # Pixel k of the small part has its centre at low + factor * (k + 0.5) - 0.5.
     centre = low + (factor - 1) / 2
     return small, np.column_stack([matrix[:, :2] * factor, matrix[:, :2] @ centre + matrix[:, 2]])
-
-
-def roll_degrees(face: Detection, width: int, height: int) -> float:
-    """How far a head leans in a picture of that size, -90..90: towards the right edge of the picture is positive.
-
-    `align_crop` takes this turn away; whoever measures the head's pose in the crop must add it again.
-    """
-    across = (np.array(face.left_eye) - face.right_eye) * (width, height)
-    return float(np.degrees(np.arctan2(across[1], across[0])))
 
 
 _BODY_SIDE, _BODY_DOWN = 10.0, 3.5
@@ -316,9 +332,7 @@ class _Track:
 class FaceTracker:
     """Follows faces from sample to sample; track numbers begin at 0 again after `reset`, which belongs at every shot boundary."""
 
-    def __init__(self, *, maximum_gap_ms: int = 700, maximum_cost: float = 1.0) -> None:
-        self._maximum_gap_ms = maximum_gap_ms
-        self._maximum_cost = maximum_cost
+    def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
@@ -328,7 +342,7 @@ class FaceTracker:
 
     def push(self, t_ms: int, faces: Iterable[Detection]) -> list[int]:
         """Track number of each face of the sample at `t_ms`, in the order given."""
-        boxes = [_box(face) for face in faces]
+        boxes = [box_of(face) for face in faces]
         self._forget(t_ms)
         matched = self._match(t_ms, boxes)
         return [self._follow(matched.get(i), box, t_ms) for i, box in enumerate(boxes)]
@@ -344,12 +358,12 @@ class FaceTracker:
         for i, number in zip(clear, self.push(t_ms, [faces[i] for i in clear]), strict=True):
             numbers[i] = number
         faint = [i for i in range(len(faces)) if i not in clear]
-        for place, track in self._match(t_ms, [_box(faces[i]) for i in faint]).items():
-            numbers[faint[place]] = self._follow(track, _box(faces[faint[place]]), t_ms)
+        for place, track in self._match(t_ms, [box_of(faces[i]) for i in faint]).items():
+            numbers[faint[place]] = self._follow(track, box_of(faces[faint[place]]), t_ms)
         return numbers
 
     def _forget(self, t_ms: int) -> None:
-        self._tracks = [track for track in self._tracks if t_ms - track.t_ms <= self._maximum_gap_ms]
+        self._tracks = [track for track in self._tracks if t_ms - track.t_ms <= _LONGEST_GAP_MS]
 
     def _match(self, t_ms: int, boxes: list[np.ndarray]) -> dict[int, _Track]:
         """For each box, by its place, the track that it goes on with; tracks that the sample has met already are left out."""
@@ -358,7 +372,7 @@ class FaceTracker:
             return {}
         cost = np.array([[_cost(track.predicted(t_ms), box) for box in boxes] for track in waiting])
         rows, columns = _assigned(cost)
-        near = [(row, column) for row, column in zip(rows, columns, strict=True) if cost[row, column] <= self._maximum_cost]
+        near = [(row, column) for row, column in zip(rows, columns, strict=True) if cost[row, column] <= _MOST_COST]
         return {int(column): waiting[row] for row, column in near}
 
     def _follow(self, track: _Track | None, box: np.ndarray, t_ms: int) -> int:
@@ -371,7 +385,8 @@ class FaceTracker:
         return track.number
 
 
-def _box(face: Detection) -> np.ndarray:
+def box_of(face: Detection) -> np.ndarray:
+    """Left, top, right and bottom edge of a face (4,)."""
     return np.array([face.x, face.y, face.x + face.width, face.y + face.height])
 
 

@@ -18,7 +18,7 @@ from corpus.films.catalogue.entries import Film
 from corpus.films.catalogue.store import build_film
 from corpus.films.media.probe import MAXIMUM_HOURS, MediaFacts, probe_sound
 from corpus.films.media.sound import SoundFacts, extract_sound
-from corpus.films.media.text_tracks import extract_text_tracks
+from corpus.films.media.text_tracks import write_text_tracks
 from corpus.films.scan import build_scan
 from corpus.films.scenes.scenes import build_scenes
 from corpus.films.shots.shots import ShotSetting
@@ -71,7 +71,7 @@ def build_sound(film: Film, shots_out: Path, faces_out: Path, soundtrack_out: Pa
     write_json(soundtrack_out / "summary.json", asdict(sound))
     duration_ms = sound.duration_ms or facts.declared_duration_ms or 0
     _write_one_shot(film.film_id, duration_ms, facts, shots_out)
-    write_json(shots_out / "text_tracks.json", [asdict(found) for found in extract_text_tracks(film.video, facts, shots_out)])
+    write_text_tracks(film.video, facts, shots_out)
     FACES.write(FACES.empty(), faces_out / "faces.parquet")
     write_json(faces_out / "summary.json", {"n_faces": 0, "n_tracks": 0, "missing": "no picture was read"})
     return sound
@@ -79,6 +79,6 @@ def build_sound(film: Film, shots_out: Path, faces_out: Path, soundtrack_out: Pa
 
 def _write_one_shot(film_id: str, duration_ms: int, facts: MediaFacts, out: Path) -> None:
     shot = {"shot_id": f"{film_id}.shot0000", "film_id": film_id, "index": 0, "start_ms": 0, "end_ms": duration_ms}
-    SHOTS.write(SHOTS.frame([shot | {"transition": "start", "thumbnail": ""}]), out / "shots.parquet")
+    SHOTS.write_rows([shot | {"transition": "start", "thumbnail": ""}], out / "shots.parquet")
     PICTURES.write(PICTURES.empty(), out / "pictures.parquet")
     write_json(out / "stream.json", {**asdict(facts), "duration_ms": duration_ms, "fps": facts.declared_fps})

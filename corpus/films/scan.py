@@ -31,7 +31,7 @@ from corpus.films.media.decoders import Decoding
 from corpus.films.media.mark import Mark, NotTheSame, PassState, fingerprint
 from corpus.films.media.probe import MediaFacts, probe
 from corpus.films.media.sound import SoundFacts, extract_sound
-from corpus.films.media.text_tracks import extract_text_tracks
+from corpus.films.media.text_tracks import write_text_tracks
 from corpus.films.sampling import Sampler
 from corpus.films.shots.measures import small_picture
 from corpus.films.shots.shots import SOURCE_WIDTH, Shot, ShotDetector, ShotSetting, shot_detector, shots_between
@@ -144,7 +144,7 @@ def build_scan(
         shots_summary = _write_shots(shots_out, film.film_id, found, unfinished, facts, stream)
         faces_summary = _write_faces(faces_out, film.film_id, found, unfinished, stream)
         n_pictures = len(unfinished.log(SAMPLES, "t_ms"))
-    write_json(shots_out / "text_tracks.json", [asdict(found) for found in extract_text_tracks(media, facts, shots_out)])
+    write_text_tracks(media, facts, shots_out)
     flac = soundtrack_out / "sound.flac"
     sound = extract_sound(media, facts, stream.duration_ms, flac, language=film.language, shifts_ms=stream.shifts_ms)
     write_json(soundtrack_out / "summary.json", asdict(sound))
@@ -281,7 +281,7 @@ def _thumbnail_name(shot: Shot) -> str:
 def _write_shots(
     out: Path, film_id: str, shots: list[Shot], unfinished: Unfinished, facts: MediaFacts, stream: StreamSummary
 ) -> ShotsSummary:
-    SHOTS.write(SHOTS.frame(_shot_row(film_id, shot) for shot in shots), out / "shots.parquet")
+    SHOTS.write_rows((_shot_row(film_id, shot) for shot in shots), out / "shots.parquet")
     PICTURES.write(_pictures(unfinished, [shot.start_ms for shot in shots]), out / "pictures.parquet")
     times = unfinished.log(SAMPLES, "t_ms")
     (out / "thumbs").mkdir()

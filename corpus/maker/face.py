@@ -102,11 +102,6 @@ def _grid() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     return (x - CENTRE_X) / HALF_HEIGHT, (y - CENTRE_Y) / HALF_HEIGHT
 
 
-def mix(first: Pose, second: Pose, share: float) -> Pose:
-    """`first` moved towards `second` by `share` (0..1)."""
-    return Pose(*(a + (b - a) * share for a, b in zip(first, second, strict=True)))
-
-
 def _pair(x: float, y: float, width: float, height: float) -> npt.NDArray[np.float32]:
     """A blob on each side of the face."""
     both: npt.NDArray[np.float32] = _blob(-x, y, width, height) + _blob(x, y, width, height)
@@ -180,6 +175,18 @@ def _fill(canvas: Picture, curve: Curve, colour: Colour | int) -> None:
     cv2.fillPoly(canvas, [_fixed(curve)], colour, cv2.LINE_AA, _SHIFT)
 
 
+def _cover(canvas: Picture, alpha: Picture, curve: Curve, colour: Colour) -> None:
+    """Fill a part of the head, which is then not seen through."""
+    _fill(canvas, curve, colour)
+    _fill(alpha, curve, 255)
+
+
+def blend(window: Picture, over: Picture, mask: Picture) -> None:
+    """Lay BGR `over` on `window`, in place, as far as `mask` (255: wholly) lets it."""
+    share = cv2.merge([mask] * 3)
+    window[:] = cv2.add(cv2.multiply(over, share, scale=1 / 255), cv2.multiply(window, cv2.bitwise_not(share), scale=1 / 255))
+
+
 def _stroke(canvas: Picture, curve: Curve, colour: Colour | int, thickness: int) -> None:
     cv2.polylines(canvas, [_fixed(curve)], False, colour, thickness, cv2.LINE_AA, _SHIFT)
 
@@ -208,12 +215,9 @@ def _draw_back_hair(canvas: Picture, alpha: Picture, features: Features, tint: C
     if features.hair_style in _BACK_HAIR:
         width, height, drop = _BACK_HAIR[features.hair_style]
         shape = _ellipse(0, drop, width * features.half_width / 0.76, height)
-        _fill(canvas, shape, dark)
-        _fill(alpha, shape, 255)
+        _cover(canvas, alpha, shape, dark)
     if features.hair_style == "bun":
-        shape = _ellipse(0, -1.08, 0.34, 0.28)
-        _fill(canvas, shape, dark)
-        _fill(alpha, shape, 255)
+        _cover(canvas, alpha, _ellipse(0, -1.08, 0.34, 0.28), dark)
     _draw_body(canvas, alpha, features, tint)
 
 
@@ -224,11 +228,9 @@ def _draw_body(canvas: Picture, alpha: Picture, features: Features, tint: Colour
     body = outline * HALF_HEIGHT + (CENTRE_X, CENTRE_Y)
     ears = [_ellipse(side * features.half_width * 0.99, 0.0, 0.11, 0.2) for side in (-1, 1)]
     for shape, colour in ((neck, _tinted(features.skin, tint, 0.62)), (body, _tinted(features.clothes, tint, 0.9))):
-        _fill(canvas, shape, colour)
-        _fill(alpha, shape, 255)
+        _cover(canvas, alpha, shape, colour)
     for ear in ears:
-        _fill(canvas, ear, _tinted(features.skin, tint, 0.72))
-        _fill(alpha, ear, 255)
+        _cover(canvas, alpha, ear, _tinted(features.skin, tint, 0.72))
     _fill(canvas, _ellipse(0, 1.1, 0.38, 0.16), _tinted(features.skin, tint, 0.66))
     _stroke(canvas, _ellipse(0, 1.1, 0.39, 0.17, 0, 180), _tinted(features.clothes, tint, 0.6), 3)
 
@@ -295,19 +297,13 @@ def _smooth(points: Curve, count: int = 40) -> Curve:
 
 
 def _draw_front_hair(canvas: Picture, alpha: Picture, features: Features, tint: Colour) -> None:
-    if features.hair_style == "bald":
-        return
-    shape = _hairline(features)
-    colour = _tinted(features.hair, tint)
-    _fill(canvas, shape, colour)
-    _fill(alpha, shape, 255)
+    _cover(canvas, alpha, _hairline(features), _tinted(features.hair, tint))
     if features.hair_style == "curly":
         rng = np.random.default_rng(3)
         for angle in np.linspace(-3.3, 0.15, 22):
             x, y = np.cos(angle) * features.half_width * 1.08, np.sin(angle) * 1.02
             curl = _ellipse(float(x), float(y), *(0.13 + 0.03 * rng.random(2)))
-            _fill(canvas, curl, _tinted(features.hair, tint, 0.8 + 0.3 * rng.random()))
-            _fill(alpha, curl, 255)
+            _cover(canvas, alpha, curl, _tinted(features.hair, tint, 0.8 + 0.3 * rng.random()))
     for lane in np.linspace(-0.7, 0.7, 9):
         strand = _ellipse(0, -0.45, features.half_width * abs(lane) + 0.12, 0.5, 200 if lane < 0 else 280, 260 if lane < 0 else 340)
         _stroke(canvas, strand, _tinted(features.hair, tint, 1.35), 1)
@@ -371,7 +367,7 @@ class FacePainter:
         t = _ALONG_LID
         x = side * (self._head.features.eye_gap + t * 0.178 * size)
         arch = _LID_ARCH
-        base = -0.10 + shift - droop * t * side * side
+        base = -0.10 + shift - droop * t
         return np.stack([x, base - upper * arch - 0.012 * t], 1), np.stack([x, base + lower * arch - 0.012 * t], 1)
 
     def _eye(self, canvas: Picture, pose: Pose, side: int, shift: float) -> None:
@@ -383,8 +379,7 @@ class FacePainter:
         ball = self._eyeball(window.shape, pose, side, shift, (left, top))
         mask = np.zeros(window.shape[:2], np.uint8)
         _fill(mask, almond - (left, top), 255)
-        share = cv2.merge([mask, mask, mask])
-        window[:] = cv2.add(cv2.multiply(ball, share, scale=1 / 255), cv2.multiply(window, 255 - share, scale=1 / 255))
+        blend(window, ball, mask)
         _stroke(canvas, lower, self._fold, 1)
         _stroke(canvas, upper, self._dark, 3)
         crease = np.add(upper, (0, -6 - 3 * max(pose.upper_lid, 0)))

@@ -6,7 +6,6 @@ manifest is written last, so that an interrupted run begins again where it stopp
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from concurrent.futures import as_completed
 from pathlib import Path
@@ -25,7 +24,7 @@ from corpus.maker.story import Story, plan_stories
 from corpus.maker.subtitles import draw_fault, make_cues, srt
 from corpus.maker.truth import VERSION, read_truth, tell, truth_record
 from corpus.maker.voice import SAMPLE_RATE
-from corpus.paths import file_digest, write_json, write_text, writing
+from corpus.paths import file_digest, read_json, write_json, write_text, writing
 from corpus.processes import worker_pool
 from corpus.terms import MADE, FeelmError
 
@@ -87,7 +86,7 @@ def is_complete(folder: Path) -> bool:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return False
-    content = json.loads(manifest.read_text(encoding="utf-8"))
+    content = read_json(manifest)
     if content.get("version") != VERSION:
         return False
     return all((folder / name).is_file() and file_digest(folder / name) == digest for name, digest in content["files"].items())

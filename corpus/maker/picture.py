@@ -15,7 +15,7 @@ import numpy as np
 
 from corpus.maker import face, sets
 from corpus.maker.acting import FRAME_RATE, act
-from corpus.maker.face import FacePainter, Features, Head, Picture, Pose, shade_head
+from corpus.maker.face import FacePainter, Features, Head, Picture, Pose, blend, shade_head
 from corpus.maker.performance import END_MS, Performance
 from corpus.maker.shots import TITLE, WIDE, Shot, plan_shots
 from corpus.maker.story import Framing, Transition
@@ -162,9 +162,7 @@ class Renderer:
         left = round(WIDTH / 2 - side * 268 + 1.6 * pan - width / 2)
         first, last = max(left, 0), min(left + width, WIDTH)
         part = layer[:, first - left : last - left]
-        window = picture[HEIGHT - height :, first:last]
-        share = cv2.merge([part[..., 3]] * 3)
-        window[:] = cv2.add(cv2.multiply(part[..., :3], share, scale=1 / 255), cv2.multiply(window, 255 - share, scale=1 / 255))
+        blend(picture[HEIGHT - height :, first:last], part[..., :3], part[..., 3])
 
     def _table(self, picture: Picture, shot: Shot) -> None:
         colour = (46, 62, 84) if not self._outdoors(shot) else (58, 66, 70)
@@ -248,7 +246,4 @@ def _composite(picture: Picture, head: Picture, alpha: Picture, place: _Place, t
     turn[:, 2] += (0, (place.scale - 1) * _PIVOT)
     size = (right - left, bottom - top)
     warped = cv2.warpAffine(head, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    share = cv2.merge([cv2.warpAffine(alpha, turn, size, flags=cv2.INTER_LINEAR)] * 3)
-    window = picture[top:bottom, left:right]
-    under = cv2.multiply(window, cv2.bitwise_not(share), scale=1 / 255)
-    window[:] = cv2.add(cv2.multiply(warped, share, scale=1 / 255), under)
+    blend(picture[top:bottom, left:right], warped, cv2.warpAffine(alpha, turn, size, flags=cv2.INTER_LINEAR))

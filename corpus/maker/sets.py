@@ -149,17 +149,16 @@ def _living_room(canvas: Picture, scene: Scene, rng: np.random.Generator) -> Non
     _window(canvas, scene, rng, 70, 60, 240, 230)
     for x, width in ((400, 110), (540, 90)):
         _box(canvas, x, 90, width, 90, (60, 80, 100))
-        _gradient_box(canvas, x + 8, 98, width - 16, 74, rng)
+        _painting(canvas[:, x + 8 : x + width - 8], rng)
     _bookcase(canvas, rng, 720, 60, 200, 330)
     _box(canvas, 330, 330, 330, 120, (70, 60, 130), 0.8)
     _box(canvas, 310, 360, 50, 100, (62, 54, 118), 0.8)
     _lamp(canvas, 680, 250)
 
 
-def _gradient_box(canvas: Picture, x: int, y: int, width: int, height: int, rng: np.random.Generator) -> None:
+def _painting(wall: Picture, rng: np.random.Generator) -> None:
     top, bottom = rng.integers((90, 110, 120), (200, 200, 210)), rng.integers((60, 70, 80), (110, 130, 150))
-    share = np.linspace(0, 1, height)[:, None, None]
-    canvas[y : y + height, x : x + width] = (top * (1 - share) + bottom * share).astype(np.uint8)
+    _gradient(wall, tuple(top), tuple(bottom), 98, 172)
 
 
 def _bookcase(canvas: Picture, rng: np.random.Generator, x: int, y: int, width: int, height: int) -> None:
@@ -290,10 +289,7 @@ def _beach(canvas: Picture, scene: Scene, rng: np.random.Generator) -> None:
     for _ in range(60):
         x, y = int(rng.integers(0, WIDTH)), int(rng.integers(275, 400))
         cv2.line(canvas, (x, y), (x + int(rng.integers(20, 70)), y), (205, 190, 150), 1, cv2.LINE_AA)
-    window = canvas[400:]
-    sand = np.zeros_like(canvas)
-    _ground(sand, scene, (140, 190, 215), 400)
-    window[:] = sand[400:]
+    _ground(canvas, scene, (140, 190, 215), 400)
     cv2.ellipse(canvas, (480, 402), (700, 14), 0, 0, 360, (225, 225, 220), -1, cv2.LINE_AA)
 
 

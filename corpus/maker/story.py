@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from corpus.maker.cast import Character, cast
-from corpus.maker.channels import AMBIGUOUS, UNSEEN_SHARE, Kind, Shown, draw_kinds, emit
+from corpus.maker.channels import UNSEEN_SHARE, Kind, Shown, draw_kinds, emit
 from corpus.maker.phrases import Decks
 from corpus.maker.played import PLAYED
 from corpus.terms import FeelmError
@@ -280,7 +280,7 @@ def _write_line(
     intensity = _intensity(rng, beat.emotion)
     valence, arousal = _affect(rng, beat.emotion, intensity)
     return Line(
-        text=decks.deal(deck if deck != AMBIGUOUS else AMBIGUOUS, characters[1 - beat.speaker].name),
+        text=decks.deal(deck, characters[1 - beat.speaker].name),
         speaker=beat.speaker,
         addressee=1 - beat.speaker,
         scene=beat.scene,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from corpus.maker.performance import Performance, SpokenLine
 from corpus.maker.shots import Shot
 from corpus.maker.story import MOODS, REACTIONS, REPLY_SHARE, STAY, TEMPERAMENTS
 from corpus.maker.subtitles import SubtitleFault
+from corpus.paths import read_json
 from corpus.terms import FeelmError
 
 VERSION = 2
@@ -131,24 +131,8 @@ def tell(performance: Performance, shots: list[Shot], fault: SubtitleFault, fram
 
 def _tell_line(spoken: SpokenLine, names: list[str]) -> TruthLine:
     line = spoken.line
-    return TruthLine(
-        start_ms=spoken.start_ms,
-        end_ms=spoken.end_ms,
-        text=line.text,
-        speaker=names[line.speaker],
-        addressee=names[line.addressee],
-        scene=line.scene,
-        emotion=line.emotion,
-        intensity=line.intensity,
-        valence=line.valence,
-        arousal=line.arousal,
-        listener_emotion=line.listener_emotion,
-        listener_intensity=line.listener_intensity,
-        kind=line.kind,
-        shown=line.shown,
-        framing=line.framing.value,
-        speaker_seen=line.speaker_seen,
-    )
+    named = {"speaker": names[line.speaker], "addressee": names[line.addressee], "framing": line.framing.value}
+    return TruthLine(**{**vars(line), **named}, start_ms=spoken.start_ms, end_ms=spoken.end_ms, speaker_seen=line.speaker_seen)
 
 
 def _dynamics() -> Dynamics:
@@ -169,7 +153,7 @@ def read_truth(path: Path) -> Truth:
     """
     if not path.is_file():
         raise FeelmError(f"no truth at {path}: make the films (feelm films make)")
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_json(path)
     if record.pop("version", None) != VERSION:
         raise FeelmError(f"{path} was written by another version of the film maker: delete its folder and make the films again")
     return Truth(

@@ -1,5 +1,6 @@
 """The Dagster checks at work: what blocks downstream and what only warns."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from corpus.annotations.batches import build_batch
 from corpus.annotations.sidecars import Rejection
 from corpus.paths import Home, writing
+from quality import annotation_rules, media_rules, rules
 from quality.checks import annotation_checks
 from quality.gate import decide
 from quality.suite import load_suite
@@ -17,6 +19,13 @@ from tests.simulated_raters import Simulated, write_csv
 SIMULATED = Simulated(lines=40, films=("made-1-01", "made-1-02"))
 KEYS = dg.DynamicPartitionsDefinition(name="annotation_batches")
 Rows = list[dict[str, object]]
+
+
+def test_suites_ask_for_every_rule_and_for_no_other() -> None:
+    suites = [load_suite(path.stem) for path in Path(rules.__file__).with_name("suites").glob("*.yaml")]
+    asked = {own.kwargs["rule"] for suite in suites for own in suite.expectations if own.type == "film_rule"}
+    functions = [own for module in (rules, annotation_rules, media_rules) for _, own in inspect.getmembers(module, inspect.isfunction)]
+    assert asked == {own.__name__ for own in functions if own.__annotations__.get("return") == "Finding" and own.__name__ != "rows_where"}
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ Source: audEERING, audformat 1.4 (database specification).
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,7 +17,7 @@ import yaml
 
 from corpus.annotations.details import DETAILS, details_of
 from corpus.annotations.exporters.rows import in_our_words, judgements_of
-from corpus.annotations.exporters.writing import Exporter, FilmMedia, Judged
+from corpus.annotations.exporters.writing import Exporter, FilmMedia, Judged, csv_table
 from corpus.annotations.judgements import VALUE_RANGES, Judgement
 from corpus.terms import EMOTIONS
 
@@ -38,7 +36,7 @@ Row = Mapping[str, str]
 def write_audformat(judged: Judged) -> dict[str, bytes]:
     """The header and the tables; judgements without a span in time are left out."""
     tables = _tables(judged)
-    return {HEADER: _header(tables)} | {f"db.{name}.csv": _table(rows) for name, (_, rows) in tables.items()}
+    return {HEADER: _header(tables)} | {f"db.{name}.csv": csv_table([*LEVELS, *_columns(rows)], rows) for name, (_, rows) in tables.items()}
 
 
 def _tables(judged: Judged) -> dict[str, tuple[str, list[Row]]]:
@@ -73,14 +71,6 @@ def _columns(rows: Iterable[Row]) -> list[str]:
     """The columns that hold something, in one order everywhere."""
     held = {name for row in rows for name in row}
     return [name for name in ("emotion", *VALUE_RANGES, *DETAILS) if name in held]
-
-
-def _table(rows: list[Row]) -> bytes:
-    lines = io.StringIO(newline="")
-    writer = csv.DictWriter(lines, [*LEVELS, *_columns(rows)], lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return lines.getvalue().encode()
 
 
 def _header(tables: Mapping[str, tuple[str, list[Row]]]) -> bytes:

@@ -8,7 +8,6 @@ Source: ELAN Annotation Format 3.0, Max Planck Institute for Psycholinguistics.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -16,7 +15,7 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from corpus.annotations.exporters.rows import in_our_words, judgements_of
-from corpus.annotations.exporters.writing import Exporter, FilmMedia, Judged
+from corpus.annotations.exporters.writing import NOT_IN_XML, Exporter, FilmMedia, Judged
 from corpus.annotations.importers.elan import FILM_PROPERTY
 from corpus.annotations.importers.tiers import NOTE
 from corpus.annotations.judgements import VALUE_RANGES, Judgement
@@ -27,7 +26,6 @@ TIER_NAMES = ("emotion", *VALUE_RANGES, NOTE)
 UNDATED = "1970-01-01T00:00:00Z"
 
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation"
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONSTRAINTS = {
     "Time_Subdivision": "Time subdivision of parent annotation's time interval, no time gaps allowed within this interval",
     "Symbolic_Subdivision": "Symbolic subdivision of a parent annotation. Annotations refering to the same parent are ordered",
@@ -130,7 +128,7 @@ def _written(judgement: Judgement) -> Written:
 
 
 def _text(text: str) -> str:
-    return _NO_XML.sub("", text).strip()
+    return NOT_IN_XML.sub("", text).strip()
 
 
 def _without_overlap(judgements: Iterable[Written]) -> list[list[Written]]:

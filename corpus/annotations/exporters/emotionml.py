@@ -9,7 +9,6 @@ Source: W3C, Emotion Markup Language 1.0 (2014).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -19,7 +18,7 @@ import pandas as pd
 
 from corpus.annotations.details import details_of
 from corpus.annotations.exporters.rows import in_our_words, judgements_of, shortest
-from corpus.annotations.exporters.writing import Exporter, FilmMedia, Judged
+from corpus.annotations.exporters.writing import NOT_IN_XML, Exporter, FilmMedia, Judged
 from corpus.annotations.importers.emotionml import NAMESPACE, OUR_NAMESPACE, ROLES, SCALE
 from corpus.annotations.judgements import VALUE_RANGES, Judgement
 from corpus.terms import EMOTIONS
@@ -27,7 +26,6 @@ from corpus.terms import EMOTIONS
 FILE = "annotations.emotionml"
 _ROLE_OF = {perspective: role for role, perspective in ROLES.items()}
 _IN_THE_STANDARDS_WORDS = ("confidence", "cues")
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_emotionml(judged: Judged) -> dict[str, bytes]:
@@ -96,12 +94,12 @@ def _write_info(emotion: Element, judgement: Judgement) -> None:
     said = {name: text for name, text in details_of(judgement).items() if name not in _IN_THE_STANDARDS_WORDS}
     if judgement.perspective in _ROLE_OF:
         said.pop("perspective", None)
-    attributes = {"annotator": judgement.annotator_id} | {name: _NOT_IN_XML.sub("", text) for name, text in said.items()}
+    attributes = {"annotator": judgement.annotator_id} | {name: NOT_IN_XML.sub("", text) for name, text in said.items()}
     SubElement(SubElement(emotion, "info"), "feelm:judgement", attributes)
 
 
 def _write_value(emotion: Element, tag: str, name: str, value: float | None, confidence: float | None) -> Element:
-    element = SubElement(emotion, tag, {"name": _NOT_IN_XML.sub("", name)})
+    element = SubElement(emotion, tag, {"name": NOT_IN_XML.sub("", name)})
     for attribute, number in (("value", value), ("confidence", confidence)):
         if number is not None:
             element.set(attribute, f"{number:.9g}")

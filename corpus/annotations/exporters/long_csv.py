@@ -9,14 +9,12 @@ Source: OWASP, CSV Injection.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 
 from corpus.annotations.exporters.rows import judgements_of
-from corpus.annotations.exporters.writing import Exporter, Judged
-from corpus.annotations.importers.long_csv import COLUMNS, OPTIONAL_COLUMNS
+from corpus.annotations.exporters.writing import Exporter, Judged, csv_table
+from corpus.annotations.importers.long_csv import KNOWN, NUMBERS
 from corpus.annotations.judgements import VALUE_RANGES, Judgement
 
 FILE = "annotations.csv"
@@ -30,39 +28,19 @@ def guarded(text: str) -> str:
 
 def write_long_csv(judged: Judged) -> dict[str, bytes]:
     """The table as UTF-8 CSV (RFC 4180) with the columns of the long template and all optional ones."""
-    lines = io.StringIO(newline="")
-    writer = csv.DictWriter(lines, [*COLUMNS, *OPTIONAL_COLUMNS], lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(_row(judgement) for judgement in judgements_of(judged.annotations))
-    return {FILE: lines.getvalue().encode()}
+    rows = (_row(judgement) for judgement in judgements_of(judged.annotations))
+    return {FILE: csv_table(list(KNOWN), rows)}
+
+
+_FIELDS = {"annotator": "annotator_id", "character": "character_id"}
+"""Fields of a judgement whose columns have another name."""
 
 
 def _row(judgement: Judgement) -> Mapping[str, object]:
-    numbers = {
-        "start_ms": judgement.start_ms,
-        "end_ms": judgement.end_ms,
-        "pass_no": judgement.pass_no,
-        "rank": judgement.rank,
-        "confidence": judgement.confidence,
-        "lead_time_ms": judgement.lead_time_ms,
-        **{name: judgement.values.get(name) for name in VALUE_RANGES},
-    }
-    words = {
-        "film_id": judgement.film_id,
-        "annotator": judgement.annotator_id,
-        "character": judgement.character_id,
-        "perspective": judgement.perspective,
-        "emotion": judgement.emotion,
-        "cues": ",".join(judgement.cues),
-        "modality_seen": judgement.modality_seen,
-        "note": judgement.note,
-        "created_at": judgement.created_at,
-        "unit_id": judgement.unit_id,
-        "direction": judgement.direction,
-        "cut_id": judgement.cut_id,
-        "scheme": judgement.scheme if judgement.emotion is not None else None,
-    }
-    return numbers | {name: guarded(text) if text else None for name, text in words.items()}
+    said = {name: getattr(judgement, _FIELDS.get(name, name)) for name in KNOWN if name not in VALUE_RANGES}
+    said |= {"cues": ",".join(judgement.cues), "scheme": judgement.scheme if judgement.emotion is not None else None}
+    words = {name: guarded(text) if text else None for name, text in said.items() if name not in NUMBERS}
+    return said | words | {name: judgement.values.get(name) for name in VALUE_RANGES}
 
 
 LEAVES_OUT = (

@@ -7,14 +7,14 @@ that gives them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from corpus.annotations.judgements import Judgement, identifier
+from corpus.annotations.judgements import AS_COLUMNS, Judgement, identifier
 from corpus.annotations.vocabulary import canonical
 from corpus.contracts import ANNOTATIONS
 
@@ -22,22 +22,6 @@ _OF_ONE_DIMENSION = frozenset(
     ("annotation_id", "dimension", "vocabulary_id", "label", "label_raw", "value", "value_raw", "scale_min", "scale_max")
 )
 _OF_THE_WHOLE = tuple(name for name in ANNOTATIONS.names if name not in _OF_ONE_DIMENSION)
-_AS_THEY_STAND = (
-    "film_id",
-    "annotator_id",
-    "source_ref",
-    "unit_id",
-    "cut_id",
-    "time_basis",
-    "character_id",
-    "perspective",
-    "direction",
-    "modality_seen",
-    "note",
-    "created_at",
-    "updated_at",
-    "status",
-)
 
 Row = Mapping[str, Any]
 
@@ -90,24 +74,15 @@ def _is_of_none(row: Row) -> bool:
     return row["dimension"] not in ("category", "intensity") and row["value"] is not None
 
 
+_NUMBERS: dict[str, Callable[[float], float]] = {
+    **dict.fromkeys(("start_ms", "end_ms", "pass_no", "rank", "lead_time_ms"), int),
+    **dict.fromkeys(("fps_used", "confidence"), shortest),
+}
+"""How the columns of numbers are read, of which pandas makes floats where one is missing."""
+
+
 def _common(row: Row) -> Judgement:
-    found = Judgement(
-        **{name: row[name] for name in _AS_THEY_STAND},
-        start_ms=_whole(row["start_ms"]),
-        end_ms=_whole(row["end_ms"]),
-        fps_used=_number(row["fps_used"]),
-        pass_no=int(row["pass_no"]),
-        rank=int(row["rank"]),
-        confidence=_number(row["confidence"]),
-        cues=tuple(row["cues"].split(",")) if row["cues"] else (),
-        lead_time_ms=_whole(row["lead_time_ms"]),
-    )
+    told = {name: row[name] for name in AS_COLUMNS}
+    told |= {name: read(row[name]) for name, read in _NUMBERS.items() if row[name] is not None}
+    found = Judgement(**told, cues=tuple(row["cues"].split(",")) if row["cues"] else ())
     return found if identifier(*found.key) == row["group_id"] else replace(found, tool_id=row["group_id"])
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)
-
-
-def _number(number: float | None) -> float | None:
-    return None if number is None else shortest(number)

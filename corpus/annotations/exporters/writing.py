@@ -6,10 +6,16 @@ What a format cannot hold is said in `leaves_out`, never dropped in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML has no place for."""
 
 
 @dataclass(frozen=True)
@@ -39,3 +45,12 @@ class Exporter:
     what: str
     write: Callable[[Judged], Mapping[str, bytes]]
     leaves_out: str
+
+
+def csv_table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:
+    """Rows under a header as UTF-8 CSV (RFC 4180)."""
+    lines = io.StringIO(newline="")
+    writer = csv.DictWriter(lines, columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return lines.getvalue().encode()

@@ -22,7 +22,17 @@ import pyarrow.parquet as pq
 import yaml
 
 from corpus.annotations.details import DETAILS, with_details
-from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, UnreadableRow, decode, dimension_of
+from corpus.annotations.importers.numbers import MOST_VALUE, decimal
+from corpus.annotations.importers.reading import (
+    Files,
+    Importer,
+    Told,
+    UnreadableFile,
+    UnreadableRow,
+    decode,
+    delivery_of,
+    dimension_of,
+)
 from corpus.annotations.judgements import Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 
@@ -39,9 +49,6 @@ NO_PERSON = ("vote", "machine")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAP, _LIST, _TEXT = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:str"
 _TIME = re.compile(r"(?:(\d{1,5}) days? )?(\d{1,5}):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?")
-_NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?")
-MOST_VALUE = 1e9
-"""Numbers beyond are no slips of a scale; what lies between is left to the gate."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +108,7 @@ def read_audformat(files: Files, pseudonyms: Pseudonyms, told: Told) -> Delivery
         ]
     except UnreadableFile as error:
         return Delivery(TOOL, fault=str(error))
-    return Delivery(
-        TOOL,
-        rows_read=len(read),
-        judgements=tuple(item for item in read if isinstance(item, Judgement)),
-        refusals=tuple(item for item in read if isinstance(item, Refusal)),
-        unknown_columns=tuple(sorted(header.unread)),
-    )
+    return delivery_of(TOOL, read, sorted(header.unread))
 
 
 def _header_file(files: Files) -> tuple[str, bytes]:
@@ -163,9 +164,10 @@ def _scale(scheme: object) -> tuple[float, float] | None:
     if not isinstance(scheme, dict) or scheme.get("minimum") is None or scheme.get("maximum") is None:
         return None
     ends = str(scheme["minimum"]), str(scheme["maximum"])
-    if not all(_NUMBER.fullmatch(end) for end in ends) or not -MOST_VALUE < float(ends[0]) < float(ends[1]) < MOST_VALUE:
+    low, high = (decimal(end) for end in ends)
+    if low is None or high is None or not -MOST_VALUE < low < high < MOST_VALUE:
         raise UnreadableFile(f"a scheme of {HEADER} goes from {ends[0][:40]!r} to {ends[1][:40]!r}, which is no scale")
-    return float(ends[0]), float(ends[1])
+    return low, high
 
 
 def _rows(table: Table, files: Files, folder: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -267,8 +269,7 @@ def _judgements(
     for rater in table.raters:
         try:
             columns = _columns_of(table, rater)
-            _check_person(rater, header)
-            yield _judgement(table, columns, cells, _common(rater, ref, pseudonyms, told), told)
+            yield _judgement(table, columns, cells, _common(rater, ref, header, pseudonyms, told), told)
         except UnreadableRow as error:
             yield Refusal(ref, str(error))
 
@@ -284,25 +285,14 @@ def _columns_of(table: Table, rater: str | None) -> dict[str, Column]:
     return found
 
 
-def _check_person(rater: str | None, header: Header) -> None:
+def _common(rater: str | None, ref: str, header: Header, pseudonyms: Pseudonyms, told: Told) -> Judgement:
+    """What is known of a rater's judgement before its row is read."""
     if rater is not None and rater in header.no_persons:
         raise UnreadableRow(f"its rater is a {header.no_persons[rater]} and no person: only persons' own judgements are imported")
-
-
-def _common(rater: str | None, ref: str, pseudonyms: Pseudonyms, told: Told) -> Judgement:
-    """What is known of a rater's judgement before its row is read."""
     name = rater or told.annotator
     if name is None:
         raise UnreadableRow("its columns name no rater: say who judged with --annotator")
-    return Judgement(
-        "",
-        pseudonyms.of(name),
-        ref,
-        character_id=told.character,
-        perspective=told.perspective,
-        scheme=told.scheme,
-        modality_seen=told.modality_seen,
-    )
+    return told.judgement("", pseudonyms.of(name), ref)
 
 
 def _span(table: Table, cells: Mapping[str, str]) -> tuple[int, int]:
@@ -347,9 +337,10 @@ def _judgement(table: Table, columns: Mapping[str, Column], cells: Mapping[str, 
 
 
 def _number(text: str, name: str) -> float:
-    if not _NUMBER.fullmatch(text) or abs(float(text)) > MOST_VALUE:
+    value = decimal(text)
+    if value is None:
         raise UnreadableRow(f"{name} {text[:40]!r} is not a finite number")
-    return float(text)
+    return value
 
 
 def read_yaml(content: bytes) -> object:

@@ -19,12 +19,20 @@ from xml.etree.ElementTree import Element
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, UnreadableRow, decode, each_file
+from corpus.annotations.importers.reading import (
+    Files,
+    Importer,
+    Told,
+    UnreadableFile,
+    UnreadableRow,
+    decode,
+    each_file,
+    known_film_id,
+)
 from corpus.annotations.importers.tiers import NOTE, Region, judgements_of, tier_dimension, untold_tier
 from corpus.annotations.judgements import Delivery, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import canonical
-from corpus.terms import FeelmError, check_film_id
 
 TOOL = "elan/1"
 FILM_PROPERTY = "feelm.film_id"
@@ -178,10 +186,7 @@ def media_of(root: Element, told: Told) -> Media:
 
 def _own_film(root: Element) -> str | None:
     named = [prop.text or "" for prop in root.iterfind("HEADER/PROPERTY") if prop.get("NAME") == FILM_PROPERTY]
-    try:
-        return check_film_id(named[0]) if named else None
-    except FeelmError as error:
-        raise UnreadableRow(str(error)) from error
+    return known_film_id(named[0]) if named else None
 
 
 def _file_name(media: Element) -> str:
@@ -348,7 +353,7 @@ class _Document:
             raise UnreadableRow("nothing is judged: the annotation is empty")
         if annotation.tier.dimension != "category":
             return words[0]
-        meant = {word: canonical(word, scheme).emotion for word in words if canonical(word, scheme).known}
+        meant = {word: found.emotion for word in words if (found := canonical(word, scheme)).known}
         if len(set(meant.values())) > 1:
             raise UnreadableRow(f"it says {words[0]!r}, and the vocabulary's entry for it {words[-1]!r}")
         return next(iter(meant), words[0])

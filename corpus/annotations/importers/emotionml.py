@@ -20,12 +20,14 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from corpus.annotations.details import share, with_details
+from corpus.annotations.importers.numbers import decimal
 from corpus.annotations.importers.reading import (
     Files,
     Importer,
     Told,
     UnreadableFile,
     UnreadableRow,
+    delivery_of,
     dimension_of,
     each_file,
     milliseconds,
@@ -47,15 +49,12 @@ SCALE = (0.0, 1.0)
 SCALES = dict.fromkeys(VALUE_RANGES, SCALE)
 MOST_ELEMENTS = 1_000_000
 MOST_DEPTH = 50
-MOST_VALUE = 1e9
-"""Numbers beyond are no slips of a scale; what lies between is left to the gate."""
 
 _PLEASURE_IS_VALENCE = "pad-dimensions"
 _VOCABULARIES = re.compile(r"https?://(?:www\.)?w3\.org/TR/emotion-voc/xml#([a-z0-9-]{1,40})")
 _SECONDS = re.compile(r"(?:(?:(\d{1,5}):)?([0-5]\d):(?=[0-5]\d(?:\.|$)))?(\d{1,9}(?:\.\d{0,9})?)")
 _URI_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}:")
 _WHOLE = re.compile(r"\d{1,15}")
-_DECIMAL = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?")
 _RATE = re.compile(r"(\d{1,4}(?:\.\d{0,12})?)\s?Hz")
 
 
@@ -117,14 +116,7 @@ def read_emotionml(name: str, content: bytes, pseudonyms: Pseudonyms, told: Told
     numbered = enumerate(_emotions(root), start=1)
     read = [item for number, emotion in numbered for item in _read(emotion, root, f"emotion {number}", pseudonyms, told)]
     unread = {word for emotion in _emotions(root) for word in _unread(emotion)}
-    return Delivery(
-        TOOL,
-        rows_read=len(read),
-        judgements=tuple(item for item in read if isinstance(item, Judgement)),
-        traces=tuple(item for item in read if isinstance(item, Trace)),
-        refusals=tuple(item for item in read if isinstance(item, Refusal)),
-        unknown_columns=tuple(sorted(unread)),
-    )
+    return delivery_of(TOOL, read, sorted(unread))
 
 
 def _parsed(content: bytes) -> Element:
@@ -383,9 +375,10 @@ def _confidence(element: Element) -> float | None:
 
 
 def _decimal(text: str) -> float:
-    if not _DECIMAL.fullmatch(text.strip()) or abs(float(text)) > MOST_VALUE:
+    value = decimal(text.strip())
+    if value is None:
         raise UnreadableRow(f"value {text[:40]!r} is not a number from 0 to 1")
-    return float(text)
+    return value
 
 
 def _trace(element: Element, trace: Element, name: str, common: Judgement) -> Trace:

@@ -32,6 +32,7 @@ from corpus.annotations.importers.reading import (
     UnreadableFile,
     UnreadableRow,
     decode,
+    delivery_of,
     each_file,
     frame_ms,
     milliseconds,
@@ -84,8 +85,7 @@ def read_label_studio(name: str, content: bytes, pseudonyms: Pseudonyms, told: T
         return Delivery(TOOL, fault=str(error))
     except RecursionError:
         return Delivery(TOOL, fault="the JSON is nested too deep")
-    judgements = tuple(one for one in found if isinstance(one, Judgement))
-    return Delivery(TOOL, rows_read=len(found), judgements=judgements, refusals=tuple(one for one in found if isinstance(one, Refusal)))
+    return delivery_of(TOOL, found)
 
 
 def _tasks(content: bytes) -> list[Any]:
@@ -176,14 +176,8 @@ def _work(annotation: Any, task: str, ref: str, data: dict[str, Any], pseudonyms
 
 
 def _base(annotation: dict[str, Any], ref: str, data: dict[str, Any], pseudonyms: Pseudonyms, told: Told) -> Judgement:
-    base = Judgement(
-        film_id=_film_id(data, told),
-        annotator_id=pseudonyms.of(_rater(annotation.get("completed_by"), told)),
-        source_ref=ref,
-        perspective=told.perspective,
-        character_id=told.character,
-        scheme=told.scheme,
-        modality_seen=told.modality_seen,
+    base = replace(
+        told.judgement(_film_id(data, told), pseudonyms.of(_rater(annotation.get("completed_by"), told)), ref),
         lead_time_ms=_lead_time_ms(annotation.get("lead_time")),
         status="skipped" if annotation.get("was_cancelled") is True else "submitted",
     )

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
+from corpus.annotations.details import note
 from corpus.annotations.importers.reading import Told, UnreadableRow
-from corpus.annotations.judgements import NOTE_LENGTH, VALUE_RANGES, Judgement
+from corpus.annotations.judgements import VALUE_RANGES, Judgement
 from corpus.annotations.label_studio_config import CHARACTER, NOTE, OF_UNIT, RATING_SCALES, asked_by
 
 LABEL_KINDS = ("timelinelabels", "labels", "choices")
@@ -138,10 +139,7 @@ def _text(item: Item, asked: str) -> str:
         raise UnreadableRow(f"an item of type {shown(item.kind)} holds no text for {asked}")
     if asked == CHARACTER and len(texts) > 1:
         raise UnreadableRow(f"{len(texts)} characters are named: one is judged at a time")
-    text = texts[0].strip() if asked == CHARACTER and texts else "\n".join(texts)
-    if len(text) > NOTE_LENGTH:
-        raise UnreadableRow(f"the {asked} has {len(text)} characters, {NOTE_LENGTH} are the most")
-    return text
+    return note(asked, texts[0].strip() if asked == CHARACTER and texts else "\n".join(texts))
 
 
 def plain(name: str) -> str | None:

@@ -7,18 +7,27 @@ while the others go on.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from corpus.annotations.details import instant, note
 from corpus.annotations.importers.numbers import number
-from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, UnreadableRow, decode, each_file
-from corpus.annotations.judgements import CUES, NOTE_LENGTH, VALUE_RANGES, Delivery, Judgement, Refusal
+from corpus.annotations.importers.reading import (
+    Files,
+    Importer,
+    Told,
+    UnreadableFile,
+    UnreadableRow,
+    csv_rows,
+    decode,
+    delivery_of,
+    each_file,
+    known_film_id,
+)
+from corpus.annotations.judgements import CUES, VALUE_RANGES, Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import SCHEMES
-from corpus.terms import EMOTIONS, MODALITIES_SEEN, PERSPECTIVES, FeelmError, check_film_id
+from corpus.terms import EMOTIONS, MODALITIES_SEEN, PERSPECTIVES
 
 TOOL = "long-csv/1"
 
@@ -82,16 +91,14 @@ def read_long_csv(name: str, content: bytes, pseudonyms: Pseudonyms, told: Told)
         sheet = _sheet(decode(content))
     except UnreadableFile as error:
         return Delivery(TOOL, fault=str(error))
-    judgements: list[Judgement] = []
-    refusals: list[Refusal] = []
+    read: list[Judgement | Refusal] = []
     for line, cells in sheet.rows:
         ref = f"line {line}"
         try:
-            judgements.append(_judgement(_row(sheet, cells), ref, pseudonyms, sheet.delimiter))
+            read.append(_judgement(_row(sheet, cells), ref, pseudonyms, sheet.delimiter))
         except UnreadableRow as error:
-            refusals.append(Refusal(ref, str(error)))
-    unknown = tuple(column for column in sheet.header if column not in KNOWN)
-    return Delivery(TOOL, len(sheet.rows), tuple(judgements), refusals=tuple(refusals), unknown_columns=unknown)
+            read.append(Refusal(ref, str(error)))
+    return delivery_of(TOOL, read, [column for column in sheet.header if column not in KNOWN])
 
 
 def _sheet(text: str) -> Sheet:
@@ -99,17 +106,7 @@ def _sheet(text: str) -> Sheet:
     delimiter = max(DELIMITERS, key=lambda mark: len(KNOWN.keys() & set(_header(first, mark))))
     header = _header(first, delimiter)
     _check_header(header, first)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        line = 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append((line, cells))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise UnreadableFile(f"line {reader.line_num} cannot be split into cells ({error}): the file may be cut short") from error
-    return Sheet(delimiter, header, rows[1:])
+    return Sheet(delimiter, header, list(csv_rows(text, delimiter))[1:])
 
 
 def _header(line: str, delimiter: str) -> list[str]:
@@ -147,7 +144,7 @@ def _judgement(row: dict[str, str], ref: str, pseudonyms: Pseudonyms, delimiter:
     if emotion is None and not values:
         raise UnreadableRow("nothing is judged: emotion, intensity, valence and arousal are empty")
     return Judgement(
-        film_id=_film_id(_needed(row, "film_id")),
+        film_id=known_film_id(_needed(row, "film_id")),
         annotator_id=annotator_id,
         source_ref=ref,
         unit_id=unit_id,
@@ -165,9 +162,9 @@ def _judgement(row: dict[str, str], ref: str, pseudonyms: Pseudonyms, delimiter:
         values=values,
         cues=_cues(row.get("cues", "")),
         modality_seen=_one_of(row["modality_seen"], "modality_seen", MODALITIES_SEEN) if row.get("modality_seen") else None,
-        note=_note(row.get("note", "")),
+        note=note("note", row.get("note", "")) or None,
         lead_time_ms=_whole(row["lead_time_ms"], "lead_time_ms") if row.get("lead_time_ms") else None,
-        created_at=_instant(row["created_at"]) if row.get("created_at") else None,
+        created_at=instant("created_at", row["created_at"]) if row.get("created_at") else None,
     )
 
 
@@ -182,13 +179,6 @@ def _needed(row: dict[str, str], column: str) -> str:
     if not row.get(column):
         raise UnreadableRow(f"{column} is empty")
     return row[column]
-
-
-def _film_id(text: str) -> str:
-    try:
-        return check_film_id(text)
-    except FeelmError as error:
-        raise UnreadableRow(str(error)) from error
 
 
 def _whole(text: str, column: str) -> int:
@@ -233,21 +223,6 @@ def _cues(text: str) -> tuple[str, ...]:
     if unknown:
         raise UnreadableRow(f"cue {unknown[0]!r} is none of {', '.join(CUES)}")
     return tuple(cue for cue in CUES if cue in given)
-
-
-def _note(text: str) -> str | None:
-    if len(text) > NOTE_LENGTH:
-        raise UnreadableRow(f"the note has {len(text)} characters, {NOTE_LENGTH} are the most")
-    return text or None
-
-
-def _instant(text: str) -> str:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UnreadableRow(f"created_at {text!r} is not an ISO 8601 time") from error
-    utc = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 IMPORTER = Importer("long", "Feelm's own table (CSV, TSV)", is_long_csv, each_file(read_long_csv))

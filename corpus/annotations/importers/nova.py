@@ -14,7 +14,7 @@ import math
 import re
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element, ParseError
 
@@ -22,7 +22,17 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from corpus.annotations.importers.numbers import check_within, number, time_ms
-from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, UnreadableRow, decode, dimension_of
+from corpus.annotations.importers.reading import (
+    Files,
+    Importer,
+    Told,
+    UnreadableFile,
+    UnreadableRow,
+    decode,
+    delivery_of,
+    dimension_of,
+    united,
+)
 from corpus.annotations.judgements import Delivery, Judgement, Refusal, Trace
 from corpus.annotations.pseudonyms import Pseudonyms
 
@@ -75,15 +85,6 @@ Record = tuple[str, list[str]]
 """A reference and the cells of a label or sample."""
 
 
-@dataclass(frozen=True)
-class Whose:
-    """The film, rater (a pseudonym) and character of a tier."""
-
-    film_id: str
-    annotator_id: str
-    character_id: str | None
-
-
 def is_nova(files: Files) -> bool:
     """Whether all files are headers or data."""
     return all(name.casefold().endswith((HEADER, DATA)) for name in files)
@@ -101,7 +102,7 @@ def read_nova(files: Files, pseudonyms: Pseudonyms, told: Told) -> Delivery:
             parts.append(_read_file(name, files, refs, pseudonyms, told))
         except UnreadableFile as error:
             return Delivery(TOOL, fault=f"{refs[name]}: {error}")
-    return _united(parts)
+    return united(TOOL, parts)
 
 
 def _read_file(name: str, files: Files, refs: Mapping[str, str], pseudonyms: Pseudonyms, told: Told) -> Delivery:
@@ -119,18 +120,6 @@ def _read_file(name: str, files: Files, refs: Mapping[str, str], pseudonyms: Pse
 
 def _refused(ref: str, reason: str) -> Delivery:
     return Delivery(TOOL, rows_read=1, refusals=(Refusal(ref, reason),))
-
-
-def _united(parts: list[Delivery]) -> Delivery:
-    return Delivery(
-        TOOL,
-        rows_read=sum(part.rows_read for part in parts),
-        judgements=tuple(judgement for part in parts for judgement in part.judgements),
-        traces=tuple(trace for part in parts for trace in part.traces),
-        refusals=tuple(refusal for part in parts for refusal in part.refusals),
-        repairs=tuple(repair for part in parts for repair in part.repairs),
-        unknown_columns=tuple(sorted({column for part in parts for column in part.unknown_columns})),
-    )
 
 
 def _header(content: bytes) -> Header:
@@ -270,17 +259,16 @@ def _free(data: bytes) -> list[list[str]]:
 
 
 def _labelled(pair: Pair, dimension: str, records: list[Record], pseudonyms: Pseudonyms, told: Told) -> Delivery:
-    judgements: list[Judgement] = []
-    refusals: list[Refusal] = []
+    read: list[Judgement | Refusal] = []
     for ref, cells in records:
         try:
-            judgements.append(_judgement(ref, cells, pair.header, dimension, _whose(pair, pseudonyms, told), told))
+            read.append(_judgement(cells, pair.header, dimension, _common(pair, ref, pseudonyms, told), told))
         except UnreadableRow as error:
-            refusals.append(Refusal(ref, str(error)))
-    return Delivery(TOOL, rows_read=len(records), judgements=tuple(judgements), refusals=tuple(refusals))
+            read.append(Refusal(ref, str(error)))
+    return delivery_of(TOOL, read)
 
 
-def _judgement(ref: str, cells: list[str], header: Header, dimension: str, whose: Whose, told: Told) -> Judgement:
+def _judgement(cells: list[str], header: Header, dimension: str, common: Judgement, told: Told) -> Judgement:
     if len(cells) == 5 and cells[4].startswith("color="):
         cells = cells[:4]
     if len(cells) != 4:
@@ -289,20 +277,14 @@ def _judgement(ref: str, cells: list[str], header: Header, dimension: str, whose
     if not label:
         raise UnreadableRow("the label is empty")
     values = {} if dimension == "category" else {dimension: number(label)}
-    return Judgement(
-        film_id=whose.film_id,
-        annotator_id=whose.annotator_id,
-        source_ref=ref,
+    return replace(
+        common,
         start_ms=time_ms(_plain(cells[0]), 1000),
         end_ms=time_ms(_plain(cells[1]), 1000),
-        character_id=whose.character_id,
-        perspective=told.perspective,
         emotion=label if dimension == "category" else None,
-        scheme=told.scheme,
         values=values,
         scales={dimension: told.scales[dimension]} if told.scales and dimension in told.scales and values else {},
         confidence=_confidence(cells[3]),
-        modality_seen=told.modality_seen,
     )
 
 
@@ -331,7 +313,7 @@ def _confidence(text: str) -> float:
 
 def _continuous(pair: Pair, dimension: str, records: list[Record], pseudonyms: Pseudonyms, told: Told) -> Delivery:
     try:
-        trace = _trace(pair, dimension, records, _whose(pair, pseudonyms, told), told)
+        trace = _trace(pair, dimension, records, _common(pair, pair.data_ref, pseudonyms, told), told)
     except UnreadableRow as error:
         return _refused(pair.data_ref, str(error))
     lost = len(records) - len(trace.values)
@@ -339,7 +321,7 @@ def _continuous(pair: Pair, dimension: str, records: list[Record], pseudonyms: P
     return Delivery(TOOL, rows_read=1, traces=(trace,), repairs=repairs)
 
 
-def _trace(pair: Pair, dimension: str, records: list[Record], whose: Whose, told: Told) -> Trace:
+def _trace(pair: Pair, dimension: str, records: list[Record], common: Judgement, told: Told) -> Trace:
     rate = _rate(pair.header)
     if dimension == "category":
         raise UnreadableRow("a continuous tier judges valence, arousal, dominance or intensity, not the emotion")
@@ -350,17 +332,17 @@ def _trace(pair: Pair, dimension: str, records: list[Record], whose: Whose, told
     scale = (told.scales or {}).get(dimension) or pair.header.scale
     check_within({ref: value for _, ref, value, _ in samples}, scale, dimension)
     return Trace(
-        film_id=whose.film_id,
-        annotator_id=whose.annotator_id,
-        source_ref=pair.data_ref,
+        film_id=common.film_id,
+        annotator_id=common.annotator_id,
+        source_ref=common.source_ref,
         dimension=dimension,
         times_ms=tuple(time_ms(repr(at / rate), 1000) for at, _, _, _ in samples),
         values=tuple(value for _, _, value, _ in samples),
         scale=scale,
         rate_hz=rate,
         confidences=tuple(confidence for _, _, _, confidence in samples),
-        character_id=whose.character_id,
-        perspective=told.perspective,
+        character_id=common.character_id,
+        perspective=common.perspective,
     )
 
 
@@ -380,14 +362,15 @@ def _sample(ref: str, cells: list[str]) -> tuple[float, float]:
         raise UnreadableRow(f"{ref}: {error}") from error
 
 
-def _whose(pair: Pair, pseudonyms: Pseudonyms, told: Told) -> Whose:
+def _common(pair: Pair, ref: str, pseudonyms: Pseudonyms, told: Told) -> Judgement:
+    """Film, rater and character of a tier."""
     header = pair.header
     session, role, annotator = _named(header, pair.name)
     rater = header.annotator or annotator or told.annotator
     if not rater:
         raise UnreadableRow("no rater is named in the header or the file's name: say who it is with --annotator")
     film_id = told.film_of(f"{session}{HEADER}" if session else None)
-    return Whose(film_id, pseudonyms.of(rater), header.role or role or told.character)
+    return replace(told.judgement(film_id, pseudonyms.of(rater), ref), character_id=header.role or role or told.character)
 
 
 def _named(header: Header, name: str) -> tuple[str | None, str | None, str | None]:

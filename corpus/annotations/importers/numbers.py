@@ -16,6 +16,10 @@ LONGEST_MS = 1_000_000_000_000
 LARGEST = 1e30
 """Bounds of what can be a time or a value; float32 holds the latter."""
 
+MOST_VALUE = 1e9
+"""Decimals beyond are no slips of a scale; what lies between is left to the gate."""
+
+_DECIMAL = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
@@ -33,6 +37,11 @@ def number(text: str, comma: bool = True) -> float:
     if not abs(value) <= LARGEST:
         raise UnreadableRow(f"{text[:40]!r} is not a finite number")
     return value
+
+
+def decimal(text: str) -> float | None:
+    """A decimal number with a point, of at most MOST_VALUE on either side of 0; None where it is none."""
+    return float(text) if _DECIMAL.fullmatch(text) and abs(float(text)) <= MOST_VALUE else None
 
 
 def time_ms(text: str, unit: int, comma: bool = True) -> int:

@@ -7,16 +7,17 @@ does not hold (which film, which rater, how many pictures a second) are told by 
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
 import unicodedata
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from corpus.annotations.judgements import Delivery, Refusal
+from corpus.annotations.judgements import Delivery, Judgement, Refusal, Trace
 from corpus.annotations.pseudonyms import Pseudonyms
 from corpus.annotations.vocabulary import SCHEMES
 from corpus.films.catalogue.names import slug
@@ -84,6 +85,18 @@ class Told:
         if not film_id:
             raise UnreadableRow("no film is named: say which with --film")
         return film_id
+
+    def judgement(self, film_id: str, annotator_id: str, source_ref: str) -> Judgement:
+        """What is known of a judgement before it is read: what it is about, whose it is, and what was told of all."""
+        return Judgement(
+            film_id,
+            annotator_id,
+            source_ref,
+            character_id=self.character,
+            perspective=self.perspective,
+            scheme=self.scheme,
+            modality_seen=self.modality_seen,
+        )
 
 
 Files = Mapping[str, bytes]
@@ -192,16 +205,60 @@ def joined(parts: Sequence[Delivery]) -> Delivery:
     faults = [f"file {number}: {part.fault}" for number, part in enumerate(parts, start=1) if part.fault is not None]
     if faults:
         return Delivery(tools, fault="; ".join(faults[:5]) + (f" and {len(faults) - 5} more" if len(faults) > 5 else ""))
-    numbered = [(f"file {number}", part) for number, part in enumerate(parts, start=1)]
+    return united(tools, [_referred(f"file {number}", part) for number, part in enumerate(parts, start=1)])
+
+
+def _referred(name: str, part: Delivery) -> Delivery:
+    """The delivery with `name` before each of its references."""
+    return replace(
+        part,
+        judgements=tuple(replace(j, source_ref=f"{name}, {j.source_ref}") for j in part.judgements),
+        traces=tuple(replace(t, source_ref=f"{name}, {t.source_ref}") for t in part.traces),
+        refusals=tuple(Refusal(f"{name}, {r.ref}", r.reason) for r in part.refusals),
+        repairs=tuple(Refusal(f"{name}, {r.ref}", r.reason) for r in part.repairs),
+    )
+
+
+def united(tool: str, parts: Sequence[Delivery]) -> Delivery:
+    """What came of parts without a fault as one delivery, the references as they are."""
     return Delivery(
-        tool=tools,
+        tool,
         rows_read=sum(part.rows_read for part in parts),
-        judgements=tuple(replace(j, source_ref=f"{name}, {j.source_ref}") for name, part in numbered for j in part.judgements),
-        traces=tuple(replace(t, source_ref=f"{name}, {t.source_ref}") for name, part in numbered for t in part.traces),
-        refusals=tuple(Refusal(f"{name}, {r.ref}", r.reason) for name, part in numbered for r in part.refusals),
-        repairs=tuple(Refusal(f"{name}, {r.ref}", r.reason) for name, part in numbered for r in part.repairs),
+        judgements=tuple(judgement for part in parts for judgement in part.judgements),
+        traces=tuple(trace for part in parts for trace in part.traces),
+        refusals=tuple(refusal for part in parts for refusal in part.refusals),
+        repairs=tuple(repair for part in parts for repair in part.repairs),
         unknown_columns=tuple(sorted({column for part in parts for column in part.unknown_columns})),
     )
+
+
+def delivery_of(tool: str, read: Sequence[Judgement | Trace | Refusal], unknown_columns: Sequence[str] = ()) -> Delivery:
+    """The delivery of a file, each of whose rows became a judgement or trace, or was refused."""
+    return Delivery(
+        tool,
+        rows_read=len(read),
+        judgements=tuple(item for item in read if isinstance(item, Judgement)),
+        traces=tuple(item for item in read if isinstance(item, Trace)),
+        refusals=tuple(item for item in read if isinstance(item, Refusal)),
+        unknown_columns=tuple(unknown_columns),
+    )
+
+
+def csv_rows(text: str, delimiter: str = ",", *, skipinitialspace: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file that are not blank, each with the line on which it begins.
+
+    Raises:
+        UnreadableFile: a line cannot be split into cells.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=skipinitialspace)
+    line = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise UnreadableFile(f"line {reader.line_num} cannot be split into cells ({error}): the file may be cut short") from error
 
 
 def decode(raw: bytes) -> str:
@@ -270,6 +327,18 @@ def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
         names = [name for name, _ in pairs]
         raise ValueError(f"the key {max(names, key=names.count)!r} twice in one object")
     return found
+
+
+def known_film_id(text: str) -> str:
+    """`text`, which must be a film's id.
+
+    Raises:
+        UnreadableRow: it cannot be one.
+    """
+    try:
+        return check_film_id(text)
+    except FeelmError as error:
+        raise UnreadableRow(str(error)) from error
 
 
 def milliseconds(seconds: float) -> int:

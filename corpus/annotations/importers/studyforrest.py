@@ -9,15 +9,23 @@ Source: Labs et al., Portrayed emotions in the movie "Forrest Gump", F1000Resear
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from corpus.annotations.importers.reading import Files, Importer, Told, UnreadableFile, UnreadableRow, decode, each_file, milliseconds
+from corpus.annotations.importers.reading import (
+    Files,
+    Importer,
+    Told,
+    UnreadableFile,
+    UnreadableRow,
+    csv_rows,
+    decode,
+    each_file,
+    milliseconds,
+)
 from corpus.annotations.judgements import CUES, NOTE_LENGTH, Delivery, Judgement, Refusal
 from corpus.annotations.pseudonyms import Pseudonyms
 
@@ -125,17 +133,11 @@ def _common(name: str, pseudonyms: Pseudonyms, told: Told) -> Judgement:
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        if next(reader, []) != HEADER:
-            raise UnreadableFile(f"the first line is not {','.join(HEADER)}")
-        line = reader.line_num + 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield line, [cell.strip() for cell in cells]
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise UnreadableFile(f"line {reader.line_num} cannot be split into cells ({error}): the file may be cut short") from error
+    rows = csv_rows(text)
+    if next(rows, None) != (1, HEADER):
+        raise UnreadableFile(f"the first line is not {','.join(HEADER)}")
+    for line, cells in rows:
+        yield line, [cell.strip() for cell in cells]
 
 
 def _episode(line: int, cells: list[str]) -> Episode:
@@ -151,7 +153,8 @@ def _episode(line: int, cells: list[str]) -> Episode:
     if start_ms >= end_ms:
         raise UnreadableRow(f"it ends at {row['end']} s, and starts at {row['start']} s")
     for column, words in (("arousal", AROUSAL), ("valence", VALENCE), ("direction", DIRECTION)):
-        _check_word(row[column], column, words)
+        if row[column] not in words:
+            raise UnreadableRow(f"{column} {row[column]!r} is none of {', '.join(words)}")
     if sum(map(len, cells)) > NOTE_LENGTH // 2:
         raise UnreadableRow(f"the row has more than {NOTE_LENGTH // 2} characters")
     said = Said(start_ms, end_ms, row["character"], row["arousal"], row["valence"], row["direction"], " ".join(row["emotion"].split()))
@@ -162,11 +165,6 @@ def _time_ms(row: Mapping[str, str], column: str) -> int:
     if not _SECONDS.fullmatch(row[column]):
         raise UnreadableRow(f"{column} {row[column]!r} is no time in seconds")
     return milliseconds(float(row[column]))
-
-
-def _check_word(word: str, column: str, words: Mapping[str, object]) -> None:
-    if word not in words:
-        raise UnreadableRow(f"{column} {word!r} is none of {', '.join(words)}")
 
 
 def _repetition(earlier: Episode, later: Episode) -> Refusal:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from corpus.annotations.details import note
 from corpus.annotations.importers.reading import Told, UnreadableRow, dimension_of
-from corpus.annotations.judgements import NOTE_LENGTH, Judgement, Refusal
+from corpus.annotations.judgements import Judgement, Refusal
 
 NOTE = "note"
 
@@ -133,9 +134,7 @@ class _Joining:
             raise UnreadableRow("a note without a judgement of the same rater and span")
         if bundle.note is not None:
             raise UnreadableRow(f"a second note: {bundle.refs[0]} has one already")
-        if len(region.text) > NOTE_LENGTH:
-            raise UnreadableRow(f"the note has {len(region.text)} characters, {NOTE_LENGTH} are the most")
-        bundle.note = region.text
+        bundle.note = note(NOTE, region.text)
         self._add(bundle, region)
 
     def _owner(self, region: Region) -> Bundle | None:
@@ -183,18 +182,13 @@ def number(text: str, what: str) -> float:
 
 def _judgement(bundle: Bundle, told: Told) -> Judgement:
     first = bundle.first
-    return Judgement(
-        film_id=first.film_id,
-        annotator_id=first.annotator_id,
-        source_ref=", ".join(bundle.refs),
+    return replace(
+        told.judgement(first.film_id, first.annotator_id, ", ".join(bundle.refs)),
         start_ms=first.start_ms,
         end_ms=first.end_ms,
         character_id=first.character,
-        perspective=told.perspective,
         emotion=first.text if first.dimension == "category" else None,
-        scheme=told.scheme,
         values=bundle.values,
         scales={name: scale for name, scale in (told.scales or {}).items() if name in bundle.values},
-        modality_seen=told.modality_seen,
         note=bundle.note,
     )

@@ -10,8 +10,6 @@ util/fetch_log.php, static/js/annotation.js, which counts VideoTime in milliseco
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,13 +22,14 @@ from corpus.annotations.importers.reading import (
     Told,
     UnreadableFile,
     UnreadableRow,
+    csv_rows,
     decode,
     dimension_of,
     each_file,
+    known_film_id,
 )
 from corpus.annotations.judgements import VALUE_RANGES, Delivery, Refusal, Trace
 from corpus.annotations.pseudonyms import Pseudonyms
-from corpus.terms import FeelmError, check_film_id
 
 TOOL = "traces/1"
 
@@ -173,16 +172,10 @@ def _bare_table(text: str, name: str) -> Table:
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=delimiter == " ")
-    line = 1
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                yield line, [cell for cell in stripped if cell] if delimiter == " " else stripped
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise UnreadableFile(f"line {reader.line_num} cannot be split into cells ({error}): the file may be cut short") from error
+    by_spaces = delimiter == " "
+    for line, cells in csv_rows(text, delimiter, skipinitialspace=by_spaces):
+        stripped = [cell.strip() for cell in cells]
+        yield line, [cell for cell in stripped if cell] if by_spaces else stripped
 
 
 def _word(text: str) -> str:
@@ -287,7 +280,7 @@ def _without_marks(course: list[Sample]) -> list[Sample]:
 
 def _trace(whose: Whose, dimension: str, course: list[Sample], ref: str, table: Table, pseudonyms: Pseudonyms, told: Told) -> Trace:
     film_cell, media_cell, rater = whose
-    film_id = told.film_id or _film_id(film_cell) or told.film_of(_media(media_cell, table))
+    film_id = told.film_id or (known_film_id(film_cell) if film_cell else told.film_of(_media(media_cell, table)))
     annotator = rater or told.annotator
     if not annotator:
         raise UnreadableRow("no rater is named: say who it is with --annotator, or in a column annotator")
@@ -311,13 +304,6 @@ def _media(cell: str, table: Table) -> str | None:
     """The name of the media file; PAGAN writes ` - ` and the length behind it."""
     name = cell.rsplit(" - ", 1)[0] if "originalname" in table.header else cell
     return name or table.notes.get("multimedia_file")
-
-
-def _film_id(cell: str) -> str | None:
-    try:
-        return check_film_id(cell) if cell else None
-    except FeelmError as error:
-        raise UnreadableRow(str(error)) from error
 
 
 def _check_rising(course: list[Sample]) -> None:

@@ -21,6 +21,7 @@ from corpus.annotations.importers.reading import (
     UnreadableFile,
     UnreadableRow,
     decode_json,
+    delivery_of,
     dimension_of,
     each_file,
 )
@@ -64,20 +65,13 @@ def read_project(name: str, content: bytes, pseudonyms: Pseudonyms, told: Told) 
         project = _project(content)
     except UnreadableFile as error:
         return Delivery(TOOL, fault=str(error))
-    judgements: list[Judgement] = []
-    refusals: list[Refusal] = []
+    read: list[Judgement | Refusal] = []
     for region_id, region in project.regions.items():
         try:
-            judgements.extend(_judgements(region_id, region, project, pseudonyms, told))
+            read.extend(_judgements(region_id, region, project, pseudonyms, told))
         except UnreadableRow as error:
-            refusals.append(Refusal(f"region {region_id}", str(error)))
-    return Delivery(
-        TOOL,
-        rows_read=len(judgements) + len(refusals),
-        judgements=tuple(judgements),
-        refusals=tuple(refusals),
-        unknown_columns=project.other,
-    )
+            read.append(Refusal(f"region {region_id}", str(error)))
+    return delivery_of(TOOL, read, project.other)
 
 
 def _project(content: bytes) -> Project:
@@ -127,18 +121,9 @@ def _bare_judgement(region_id: str, region: Mapping[str, object], project: Proje
     start_ms, end_ms = _span(region.get("z"))
     if not told.annotator:
         raise UnreadableRow("VIA names no rater: say whose project it is with --annotator")
-    return Judgement(
-        film_id=told.film_id or told.film_of(_media(region.get("vid"), project)),
-        annotator_id=pseudonyms.of(told.annotator),
-        source_ref=f"region {region_id}",
-        start_ms=start_ms,
-        end_ms=end_ms,
-        character_id=told.character,
-        perspective=told.perspective,
-        scheme=told.scheme,
-        modality_seen=told.modality_seen,
-        tool_id=region_id,
-    )
+    film_id = told.film_id or told.film_of(_media(region.get("vid"), project))
+    bare = told.judgement(film_id, pseudonyms.of(told.annotator), f"region {region_id}")
+    return replace(bare, start_ms=start_ms, end_ms=end_ms, tool_id=region_id)
 
 
 def _said(values: Mapping[str, object], project: Project) -> dict[str, list[str]]:

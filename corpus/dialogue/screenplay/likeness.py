@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from corpus.dialogue.language import folded
 
 Floats = npt.NDArray[np.float32]
 F = TypeVar("F", bound=Hashable)
@@ -54,8 +55,7 @@ class Likeness:
 
 def words(text: str) -> list[str]:
     """Words for comparison: lower case, accents away, English contractions taken apart."""
-    folded = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(sign for sign in folded if not unicodedata.combining(sign)).replace("’", "'")
+    bare = folded(text).replace("’", "'")
     for pattern, full in _CONTRACTIONS:
         bare = pattern.sub(full, bare)
     return _WORD.findall(bare.replace("'", ""))

@@ -8,12 +8,12 @@ A .txt is Fountain where it holds Fountain's signs and no columns, else plain te
 from __future__ import annotations
 
 import re
-import unicodedata
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from corpus.dialogue.language import folded
 from corpus.dialogue.screenplay.plain import ElementKind, RawElement, has_columns, read_plain
 from corpus.dialogue.subtitles.read import decode
 from corpus.terms import FeelmError
@@ -124,9 +124,8 @@ def speeches(elements: tuple[ScriptElement, ...]) -> tuple[Speech, ...]:
 
 def character_slug(name: str) -> str:
     """A character's id: lower case, accents folded, words joined by `-` ("ANNA MARÍA (V.O.)" gives "anna-maria")."""
-    bare = _EXTENSION.sub("", name)
-    folded = "".join(sign for sign in unicodedata.normalize("NFKD", bare.casefold()) if not unicodedata.combining(sign))
-    return re.sub(r"[\W_]+", "-", re.sub(r"['’]", "", folded)).strip("-")
+    bare = re.sub(r"['’]", "", folded(_EXTENSION.sub("", name)))
+    return re.sub(r"[\W_]+", "-", bare).strip("-")
 
 
 def _read(text: str, name: str) -> tuple[ScriptElement, ...]:

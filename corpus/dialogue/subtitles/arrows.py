@@ -15,7 +15,7 @@ from typing import cast, get_args
 
 import pysrt
 
-from corpus.dialogue.subtitles.cues import Event, Reading, TrackKind
+from corpus.dialogue.subtitles.cues import Cue, Event, Reading, TrackKind
 
 _STAMP = r"([-−])?\s*(?:(\d{1,4})\s*:\s*)?(\d{1,3})\s*:\s*(\d{1,3})(?:\s*[.,:]\s*(\d{1,9}))?"
 _ARROW = r"\s*(?:-\s?-+\s?>|--&gt;|-+>|[—–]+>|→)\s*"
@@ -27,7 +27,7 @@ _INNER_RANGE = re.compile(r"(?:(?<!\S)\d+\s+)?([-−]?(?:\d{1,4}:)?\d{1,2}:\d{1,
 _NUMBER_BESIDE = re.compile(r"\s*\d+\s+\d{1,4}:")
 _SETTINGS = re.compile(r"(?:\s*[A-Za-z]\w*+:\S++)*\s*")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
-_DECLARED = re.compile(r"(Kind|Language)\s*:\s*([\w-]+)\s*", re.IGNORECASE)
+_KIND = re.compile(r"Kind\s*:\s*([\w-]+)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +121,11 @@ def _first_of_block(lines: list[str], floor: int, last: int) -> str:
 
 def _read_header(lines: list[str], reading: Reading) -> None:
     if reading.format == "vtt":
-        for name, value in _DECLARED.findall("\n".join(lines).split("\n\n", 1)[0]):
-            _declare(reading, name.lower(), value)
+        declared = [kind.lower() for kind in _KIND.findall("\n".join(lines).split("\n\n", 1)[0])]
+        known = [cast(TrackKind, kind) for kind in declared if kind in get_args(TrackKind)]
+        reading.kind = known[-1] if known else reading.kind
     elif any(line.strip() for line in lines):
         reading.drop("\n".join(lines), "text before the first cue", number=0)
-
-
-def _declare(reading: Reading, name: str, value: str) -> None:
-    if name == "language":
-        reading.language = value
-    elif value.lower() in get_args(TrackKind):
-        reading.kind = cast(TrackKind, value.lower())
 
 
 def _without_blocks(body: list[str]) -> list[str]:
@@ -190,8 +184,11 @@ def _ms(groups: tuple[str | None, ...]) -> int:
     return whole * 1000 + int((fraction or "")[:3].ljust(3, "0"))
 
 
-def srt_blocks(events: Iterable[tuple[int, int, str]]) -> Iterator[str]:
-    """SubRip text of (start_ms, end_ms, text), numbered from 1, by pysrt."""
-    for number, (start_ms, end_ms, text) in enumerate(events, start=1):
-        start, end = (pysrt.SubRipTime.from_ordinal(t_ms) for t_ms in (start_ms, end_ms))
-        yield f"{pysrt.SubRipItem(number, start, end, text)}\n"
+def to_srt(cues: Iterable[Cue]) -> str:
+    """Cues as SubRip text with their raw text, numbered from 1, by pysrt."""
+    return "".join(f"{_srt_item(number, cue)}\n" for number, cue in enumerate(cues, start=1))
+
+
+def _srt_item(number: int, cue: Cue) -> pysrt.SubRipItem:
+    start, end = (pysrt.SubRipTime.from_ordinal(t_ms) for t_ms in (cue.start_ms, cue.end_ms))
+    return pysrt.SubRipItem(number, start, end, cue.raw_text)

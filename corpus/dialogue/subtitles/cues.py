@@ -57,7 +57,7 @@ class Event:
 
 @dataclass
 class Reading:
-    """What a reader found; `number` counts what claims to be a cue, `kind` and `language` are those that the file declares."""
+    """What a reader found; `number` counts what claims to be a cue, `kind` is the one that the file declares."""
 
     format: str
     number: int = 0
@@ -65,7 +65,6 @@ class Reading:
     dropped: list[CueFault] = field(default_factory=list)
     repaired: list[CueFault] = field(default_factory=list)
     kind: TrackKind = "dialogue"
-    language: str | None = None
 
     def next(self) -> int:
         """The number of the next cue."""

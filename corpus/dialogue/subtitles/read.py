@@ -10,18 +10,17 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import chardet
 
-from corpus.dialogue.subtitles.arrows import srt_blocks
 from corpus.dialogue.subtitles.cues import Cue, CueFault, CueKind, Event, Reading, TrackKind
 from corpus.dialogue.subtitles.formats import FORMATS, read_events
 from corpus.dialogue.subtitles.spoken import interpret, without_tags
 from corpus.terms import FeelmError
 
-__all__ = ["FORMATS", "Cue", "CueFault", "CueKind", "SubtitleFile", "decode", "parse_subtitles", "read_subtitles", "to_srt"]
+__all__ = ["FORMATS", "Cue", "CueFault", "CueKind", "SubtitleFile", "decode", "parse_subtitles", "read_subtitles"]
 
 SIZE_LIMIT_BYTES = 32_000_000
 CUE_LIMIT = 250_000
@@ -50,7 +49,7 @@ class SubtitleFile:
     """A subtitle file: cues in order of time, with what had to be dropped or repaired.
 
     `n_events` counts what claims to be a cue in the file: each is among the cues (a cue of two speakers is two), or dropped.
-    `overlaps` counts the cues that begin before an earlier one has ended; they are kept. `kind` and `language` are what the file
+    `overlaps` counts the cues that begin before an earlier one has ended; they are kept. `kind` is what the file
     says of itself; the cues of a track that is no dialogue (chapters, descriptions) are of kind `note`.
     """
 
@@ -62,7 +61,6 @@ class SubtitleFile:
     n_events: int = 0
     overlaps: int = 0
     kind: TrackKind = "dialogue"
-    language: str | None = None
 
 
 def read_subtitles(path: Path, *, fps: float | None = None) -> SubtitleFile:
@@ -105,7 +103,6 @@ def parse_subtitles(data: bytes, name: str, *, fps: float | None = None) -> Subt
         n_events=reading.number,
         overlaps=_overlaps(cues),
         kind=kind,
-        language=reading.language,
     )
 
 
@@ -122,11 +119,6 @@ def decode(data: bytes) -> tuple[str, str]:
         except (UnicodeError, LookupError):
             continue
     return data.decode("cp1252", errors="replace"), "cp1252"
-
-
-def to_srt(cues: Iterable[Cue]) -> str:
-    """Cues as SubRip text with their raw text, numbered from 1."""
-    return "".join(srt_blocks((cue.start_ms, cue.end_ms, cue.raw_text) for cue in cues))
 
 
 def _wide_encoding(data: bytes) -> str | None:
@@ -165,12 +157,8 @@ def _valid(reading: Reading) -> list[Event]:
         seen.add(key)
         if "\x00" in event.text:
             reading.repair(text, "NUL removed", event.number)
-        kept.append(event if text == event.text else _with_text(event, text))
+        kept.append(event if text == event.text else replace(event, text=text))
     return kept
-
-
-def _with_text(event: Event, text: str) -> Event:
-    return Event(event.number, event.start_ms, event.end_ms, text, event.speaker, event.kind)
 
 
 def _clean(text: str) -> str:

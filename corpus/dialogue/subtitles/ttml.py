@@ -39,7 +39,7 @@ def read_ttml(text: str, name: str) -> Reading:
         FeelmError: nested deeper than 100, or no XML at all.
     """
     root, fault = _parse(text, name)
-    reading = Reading("ttml", language=_attribute(root, "lang"))
+    reading = Reading("ttml")
     walk = _Walk(reading, _Clock.of(root), _agents(root))
     walk.element(root, 0, None, False)
     if fault:

@@ -30,6 +30,7 @@ PRIOR_OF_NO_DRIFT = 0.04
 _CUE_BEFORE_HEARD_MS = 70.0
 """Where a cue usually begins before speech is heard: people begin it some 0 to 50 ms early, the detector hears it some 20 to 60 ms late."""
 _STEP_MS = 10.0
+_ON, _OFF, _PAUSE_STEPS = 0.5, 0.3, 6
 _WORTH_OF_HITS = 0.5
 
 Floats = npt.NDArray[np.float64]
@@ -181,16 +182,16 @@ class Ear:
         return score + _WORTH_OF_HITS * hits - (0.0 if scale == 1 else PRIOR_OF_NO_DRIFT)
 
 
-def _onsets(heard: Floats, on: float = 0.5, off: float = 0.3, pause_steps: int = 6) -> Floats:
-    """Steps at which speech begins: probability rises through `on` after at least `pause_steps` below it with a dip under `off`."""
-    above = np.flatnonzero(heard > on)
+def _onsets(heard: Floats) -> Floats:
+    """Steps at which speech begins: probability rises through _ON after at least _PAUSE_STEPS below it with a dip under _OFF."""
+    above = np.flatnonzero(heard > _ON)
     if not len(above):
         return np.zeros(0)
     first = [int(above[0])]
     for before, after in pairwise(above):
-        if after - before > pause_steps and heard[before:after].min() < off:
+        if after - before > _PAUSE_STEPS and heard[before:after].min() < _OFF:
             first.append(int(after))
-    return np.array([_crossing(heard, index, on) for index in first])
+    return np.array([_crossing(heard, index, _ON) for index in first])
 
 
 def _crossing(heard: Floats, index: int, level: float) -> float:

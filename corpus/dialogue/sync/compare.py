@@ -17,8 +17,9 @@ import numpy.typing as npt
 import soundfile
 from av.error import FFmpegError
 
+from corpus.dialogue.subtitles.arrows import to_srt
 from corpus.dialogue.subtitles.cues import Cue, CueFault
-from corpus.dialogue.subtitles.read import read_subtitles, to_srt
+from corpus.dialogue.subtitles.read import read_subtitles
 from corpus.dialogue.sync.speech import GRID_MS, RATE_HZ, speech_probability_of_file
 from corpus.dialogue.sync.synchronise import SyncResult, synchronise, unchecked
 from corpus.films.media.probe import CONTAINERS, MAXIMUM_HOURS, MediaError, choose_video, probe

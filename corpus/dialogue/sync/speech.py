@@ -7,6 +7,7 @@ through side by side, each after two seconds of the sound before it so that its 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,24 @@ def speech_probability_of_file(path: Path) -> Floats:
     Raises:
         FeelmError: the file is no sound, or is not 16 kHz mono.
     """
+    with opened(path) as sound:
+        return _on_grid(_chunks(_read_blocks(sound)), sound.frames)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A 16 kHz mono sound file, as `soundfile` reads it.
+
+    Raises:
+        FeelmError: the file is no sound, or is not 16 kHz mono.
+    """
     import soundfile
 
     try:
         with soundfile.SoundFile(path) as sound:
             if sound.samplerate != RATE_HZ or sound.channels != 1:
                 raise FeelmError(f"{path.name} is not {RATE_HZ} Hz mono: make it with the scan stage")
-            return _on_grid(_chunks(_read_blocks(sound)), sound.frames)
+            yield sound
     except soundfile.LibsndfileError as error:
         raise FeelmError(f"{path.name} cannot be read as sound ({error}): make it again") from error
 

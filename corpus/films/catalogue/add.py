@@ -95,11 +95,6 @@ def _each(catalogue: Path, found: list[Path | Film], stated: dict[str, Any]) -> 
     return added
 
 
-def add_film(catalogue: Path, media: Path, **given: Any) -> Film:
-    """`add_films` for one film; returns it as it now stands in the catalogue."""
-    return add_films(catalogue, media, **given)[0].film
-
-
 def enter_film(catalogue: Path, film: Film) -> Addition:
     """Enter a film whose every field is stated, such as one that was fetched."""
     return _enter(catalogue, _Candidate(film, _said(film), measure(film.video)))

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -94,18 +93,21 @@ def measure_coverage(films: Sequence[Film], sizes: Mapping[str, FilmSize], gold:
     def by(values: Callable[[Film], Iterable[str]]) -> tuple[Share, ...]:
         return _shares(films, minutes, values)
 
-    found: dict[str, Any] = {
-        "genres": by(lambda film: film.genres or (UNKNOWN,)),
-        "decades": by(lambda film: (_decade(film),)),
-        "languages": by(lambda film: (film.language or UNKNOWN,)),
-        "cultures": by(lambda film: (culture_of(film),)),
-        "rights": by(lambda film: (film.rights.value,)),
-        "arcs": by(lambda film: (film.arc.value if film.arc else UNKNOWN,)),
-        "emotions": _emotions(films, gold),
-    }
-    plain = Coverage(len(films), _sum(minutes.values()), len(films) - len(minutes), len(gold), missing=(), **found)
-    missing = tuple(_missing(plain, films, sizes, set(gold["film_id"])))
-    return Coverage(plain.n_films, plain.minutes, plain.n_unmeasured, plain.n_judged, missing=missing, **found)
+    found = Coverage(
+        n_films=len(films),
+        minutes=_sum(minutes.values()),
+        n_unmeasured=len(films) - len(minutes),
+        n_judged=len(gold),
+        genres=by(lambda film: film.genres or (UNKNOWN,)),
+        decades=by(lambda film: (decade_of(film),)),
+        languages=by(lambda film: (film.language or UNKNOWN,)),
+        cultures=by(lambda film: (culture_of(film),)),
+        rights=by(lambda film: (film.rights.value,)),
+        arcs=by(lambda film: (film.arc.value if film.arc else UNKNOWN,)),
+        emotions=_emotions(films, gold),
+        missing=(),
+    )
+    return replace(found, missing=tuple(_missing(found, films, sizes, set(gold["film_id"]))))
 
 
 def _counted(gold: pd.DataFrame, film_ids: set[str]) -> pd.DataFrame:
@@ -129,7 +131,8 @@ def _sum(minutes: Iterable[float]) -> float:
     return round(sum(minutes, 0.0), 1)
 
 
-def _decade(film: Film) -> str:
+def decade_of(film: Film) -> str:
+    """The decade that a film is from, as 1960s, else unknown."""
     return f"{film.year // 10 * 10}s" if film.year is not None else UNKNOWN
 
 
@@ -247,5 +250,5 @@ def _missing_facts(films: Sequence[Film], sizes: Mapping[str, FilmSize], judged:
             yield f"{len(film_ids)} of {len(films)} films {words}: {_some(film_ids)}"
 
 
-def _some(film_ids: Sequence[str], n: int = 3) -> str:
-    return ", ".join(film_ids[:n]) + (f" and {len(film_ids) - n} more" if len(film_ids) > n else "")
+def _some(film_ids: Sequence[str]) -> str:
+    return ", ".join(film_ids[:3]) + (f" and {len(film_ids) - 3} more" if len(film_ids) > 3 else "")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from yaml import SafeLoader
 
-from corpus.films.catalogue.entries import Film, film_from_entry, film_list
-from corpus.films.catalogue.reading import parse_yaml, yaml_text
-from corpus.films.catalogue.store import FILMS, HEAD, is_written, write_catalogue, written
+from corpus.films.catalogue.entries import Film
+from corpus.films.catalogue.reading import yaml_text
+from corpus.films.catalogue.store import FILMS, FIRST_ENTRY, HEAD, film_of, is_written, write_catalogue, written
 from corpus.paths import write_text
 from corpus.terms import FeelmError, Rights
 
@@ -59,8 +59,7 @@ def read_entry(catalogue: Path, film_id: str) -> Film | None:
         return None
     lines = content[content.index(mark) + 1 :].partition("\n- ")[0]
     try:
-        (own,) = film_list({"films": parse_yaml(lines, catalogue)}, "an entry")
-        return film_from_entry(own, catalogue.resolve().parent, "an entry", None)
+        return film_of(lines, catalogue.resolve().parent, None)
     except (FeelmError, ValueError):
         return None
 
@@ -74,6 +73,6 @@ def put_entry(catalogue: Path, film: Film, films: Iterable[Film]) -> None:
         others = (other for other in films if other.film_id != film.film_id)
         return write_catalogue(catalogue, [*others, film])
     content = yaml_text(catalogue)
-    entries = [f"- {entry}\n" for entry in content.removeprefix(HEAD + FILMS + "- ").removesuffix("\n").split("\n- ")]
+    entries = [f"- {entry}\n" for entry in content.removeprefix(HEAD + FIRST_ENTRY).removesuffix("\n").split("\n- ")]
     by_id = dict(zip(_ID.findall(content), entries, strict=True)) | {film.film_id: written(film, catalogue.resolve().parent)}
     write_text(catalogue, HEAD + FILMS + "".join(by_id[film_id] for film_id in sorted(by_id)))

@@ -26,13 +26,13 @@ class FilmGroups:
 def film_groups(film: Film) -> FilmGroups:
     """The groups of a film by its entry."""
     from corpus.dialogue.screenplay.read import character_slug
-    from corpus.films.catalogue.coverage import UNKNOWN, culture_of
+    from corpus.films.catalogue.coverage import UNKNOWN, culture_of, decade_of
 
     culture = culture_of(film)
     values = {
         "genre": film.genres,
         "language": (film.language,) if film.language else (),
-        "decade": (f"{film.year // 10 * 10}s",) if film.year is not None else (),
+        "decade": (decade_of(film),) if film.year is not None else (),
         "country": (film.country,) if film.country else (),
         "culture": (culture,) if culture != UNKNOWN else (),
     }

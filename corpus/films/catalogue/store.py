@@ -82,7 +82,7 @@ def _by_entry(content: str, folder: Path, store: Path | None) -> list[Film] | No
     if not is_written(content):
         return None
     try:
-        return [_film_of(f"- {entry}", folder, store) for entry in content.removeprefix(HEAD + FIRST_ENTRY).split("\n- ")]
+        return [film_of(f"- {entry}", folder, store) for entry in content.removeprefix(HEAD + FIRST_ENTRY).split("\n- ")]
     except (FeelmError, ValueError):
         return None
 
@@ -93,7 +93,7 @@ def is_written(content: str) -> bool:
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _film_of(entry: str, folder: Path, store: Path | None) -> Film:
+def film_of(entry: str, folder: Path, store: Path | None) -> Film:
     """The film of a list of one entry; FeelmError where that is none, ValueError where there are several."""
     (own,) = film_list({"films": parse_yaml(entry, Path("an entry"))}, "an entry")
     return film_from_entry(own, folder, "an entry", store)

@@ -81,8 +81,13 @@ class Frame:
 
 def fitted(facts: MediaFacts, width: int) -> tuple[int, int]:
     """(width, height) of the shown picture scaled to at most `width` wide and `width` high; never larger, at least 16, both even."""
-    scale = min(width / facts.display_width, width / facts.display_height, 1.0)
-    return tuple(max(round(side * scale / 2) * 2, 16) for side in (facts.display_width, facts.display_height))  # type: ignore[return-value]
+    return scaled(facts, width / max(facts.display_width, facts.display_height))
+
+
+def scaled(facts: MediaFacts, scale: float) -> tuple[int, int]:
+    """(width, height) of the shown picture times `scale`; never larger, at least 16, both even."""
+    width, height = (max(round(side * min(scale, 1.0) / 2) * 2, 16) for side in (facts.display_width, facts.display_height))
+    return width, height
 
 
 class VideoPass:

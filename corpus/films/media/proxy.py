@@ -7,7 +7,6 @@ from `extract_sound`, on the same clock. Proxies are addressed by the film's sha
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -19,10 +18,10 @@ import numpy as np
 import soundfile
 from av.error import FFmpegError
 
-from corpus.films.media.decode import Frame, VideoPass
+from corpus.films.media.decode import Frame, VideoPass, scaled
 from corpus.films.media.probe import MediaFacts, choose_video, open_media, packets_of, probe
 from corpus.films.media.sound import RATE_HZ, extract_sound
-from corpus.paths import write_json
+from corpus.paths import read_json, write_json
 from corpus.terms import FeelmError
 
 MADE = 1
@@ -70,7 +69,7 @@ def make_proxy(film: Path, sha256: str, folder: Path, *, language: str | None = 
     name = f"{sha256[:24]}-{MOST_LINES}p-{MADE}"
     path, record = folder / f"{name}.mp4", folder / f"{name}.json"
     if path.is_file() and record.is_file():
-        return Proxy(path=path, **json.loads(record.read_text(encoding="utf-8")))
+        return Proxy(path=path, **read_json(record))
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=".tmp", dir=folder) as scratch:
         made = _write(film, probe(film), Path(scratch), language, progress)
@@ -106,7 +105,7 @@ def _on_grid(times_s: np.ndarray, rate: Fraction) -> bool:
 
 def _write(film: Path, facts: MediaFacts, scratch: Path, language: str | None, progress: Progress | None) -> Proxy:
     rate = constant_rate(film, facts) or OTHER_RATE
-    width, height = _size(facts)
+    width, height = scaled(facts, MOST_LINES / facts.display_height)
     pictures = VideoPass(film, facts)
     mute = scratch / "picture.mp4"
     n_frames = _write_pictures(mute, pictures, rate, (width, height), progress)
@@ -116,13 +115,6 @@ def _write(film: Path, facts: MediaFacts, scratch: Path, language: str | None, p
     path = scratch / "proxy.mp4"
     _join(mute, sound if sound.is_file() else None, path)
     return Proxy(path, rate.numerator, rate.denominator, width, height, n_frames, heard.has_audio)
-
-
-def _size(facts: MediaFacts) -> tuple[int, int]:
-    """Width and height as shown, at most 480 lines, both even."""
-    scale = min(MOST_LINES / facts.display_height, 1.0)
-    width, height = (max(round(side * scale / 2) * 2, 16) for side in (facts.display_width, facts.display_height))
-    return width, height
 
 
 def _write_pictures(path: Path, film: VideoPass, rate: Fraction, size: tuple[int, int], progress: Progress | None) -> int:

@@ -8,11 +8,10 @@ Sources: Matroska's subtitle mappings (https://www.matroska.org/technical/subtit
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
@@ -22,8 +21,9 @@ from av.error import FFmpegError
 from corpus.dialogue.language import base_code
 from corpus.dialogue.subtitles.read import CUE_LIMIT, SIZE_LIMIT_BYTES
 from corpus.films.media.probe import READ_AS_TEXT, MediaFacts, SubtitleTrack, open_media, packets_of
-from corpus.terms import FeelmError
+from corpus.paths import read_json, write_json
 
+FILE = "text_tracks.json"
 ASS_HEADER = (
     "[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
 )
@@ -162,14 +162,19 @@ def _stamp(t_s: float, point: str) -> str:
     return f"{sign}{t_ms // 3_600_000:02d}:{t_ms // 60_000 % 60:02d}:{t_ms // 1000 % 60:02d}{point}{t_ms % 1000:03d}"
 
 
+def write_text_tracks(path: Path, facts: MediaFacts, shots_dir: Path) -> None:
+    """Extract a film's text tracks into the artifact `shots`, with a list of all tracks.
+
+    Raises:
+        MediaError: the film cannot be opened.
+    """
+    write_json(shots_dir / FILE, [asdict(found) for found in extract_text_tracks(path, facts, shots_dir)])
+
+
 def read_text_tracks(shots_dir: Path) -> tuple[TextTrack, ...]:
-    """The tracks that the scan took out of the film.
+    """The tracks that were written into the artifact `shots`.
 
     Raises:
         FeelmError: the scan has not told of them.
     """
-    path = shots_dir / "text_tracks.json"
-    if not path.is_file():
-        raise FeelmError(f"{path.name} is not at {path}: run the stage that makes it (feelm run)")
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return tuple(TextTrack(**{**found, "track": SubtitleTrack(**found["track"])}) for found in told)
+    return tuple(TextTrack(**{**found, "track": SubtitleTrack(**found["track"])}) for found in read_json(shots_dir / FILE))

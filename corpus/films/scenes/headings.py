@@ -14,10 +14,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from corpus.films.scenes.evidence import LINE_SLACK_MS, Evidence, Line, Shot
+from corpus.films.scenes.evidence import LINE_SLACK_MS, Evidence, Floats, Line, Shot
 from corpus.films.scenes.orders import most_probable_order
-
-Floats = npt.NDArray[np.float64]
 
 SILENT_IN_FILM = 0.8
 """Probability that a scene written without dialogue is in the film."""

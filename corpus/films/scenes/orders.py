@@ -13,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from corpus.films.scenes.grouping import log_length
-
-Floats = npt.NDArray[np.float64]
+from corpus.films.scenes.grouping import Floats, log_length
 
 
 @dataclass(frozen=True)

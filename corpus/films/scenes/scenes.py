@@ -14,21 +14,18 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from corpus.contracts import SCENES, SHOTS, UNITS, UTTERANCES
 from corpus.dialogue.screenplay.headings import parse_heading
 from corpus.films.catalogue.store import read_film
-from corpus.films.scenes.evidence import Line, Shot, histogram, weigh
+from corpus.films.scenes.evidence import Floats, Line, Shot, histogram, weigh
 from corpus.films.scenes.grouping import Candidates, boundary_probabilities, most_expected
 from corpus.films.scenes.headings import Part, place_parts, unplaced
 from corpus.films.scenes.sound_bed import band_levels, bed_changes
 from corpus.films.scenes.units import list_units
 from corpus.paths import write_json
 from corpus.terms import FeelmError, UnitLevel
-
-Floats = npt.NDArray[np.float64]
 
 LONG_SILENCE_MS = 12_000
 HEADING_SHARE = 0.5

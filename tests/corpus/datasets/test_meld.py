@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.contracts import GOLD_LABELS, UNITS
-from corpus.datasets.meld import build_meld, one_speaker
+from corpus.datasets.dialogues import build_dialogues
+from corpus.datasets.meld import MELD, one_speaker
 from corpus.terms import EMOTIONS, FeelmError
 from tests.emotions import WRITTEN
 
@@ -32,7 +33,7 @@ def build(tmp_path: Path, *rows: str, file: str = "train_sent_emo.csv", encoding
     source = tmp_path / "source"
     source.mkdir(exist_ok=True)
     (source / file).write_bytes("\r\n".join([HEADER, *rows, ""]).encode(encoding))
-    build_meld(source, tmp_path)
+    build_dialogues(MELD, source, tmp_path)
     units, gold = UNITS.read(tmp_path / "units.parquet"), GOLD_LABELS.read(tmp_path / "gold.parquet")
     return units.set_index("unit_id"), gold.set_index("unit_id"), json.loads((tmp_path / "summary.json").read_text())
 
@@ -140,13 +141,13 @@ def test_several_speakers_are_no_one() -> None:
 
 def test_a_folder_or_file_that_is_not_melds_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(FeelmError, match="meld is not at"):
-        build_meld(tmp_path, tmp_path / "out")
+        build_dialogues(MELD, tmp_path, tmp_path / "out")
     (tmp_path / "dev_sent_emo.csv").write_text("a,b\n1,2\n")
     with pytest.raises(FeelmError, match="does not have the columns"):
-        build_meld(tmp_path, tmp_path / "out")
+        build_dialogues(MELD, tmp_path, tmp_path / "out")
     (tmp_path / "dev_sent_emo.csv").write_text(HEADER + "\n1,2\n")
     with pytest.raises(FeelmError, match="another number of cells"):
-        build_meld(tmp_path, tmp_path / "out")
+        build_dialogues(MELD, tmp_path, tmp_path / "out")
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -160,7 +161,7 @@ def test_whatever_stands_in_the_rows_each_is_accounted_for(tmp_path: Path, rows:
 
 
 def test_the_real_corpus_is_accounted_for_row_by_row(shared_data: Path, tmp_path: Path) -> None:
-    summary = build_meld(shared_data / "meld", tmp_path)
+    summary = build_dialogues(MELD, shared_data / "meld", tmp_path)
     published = pd.concat([pd.read_csv(path) for path in sorted((shared_data / "meld").glob("*.csv"))])
     assert summary.rows_read == len(published) == summary.n + sum(len(places) for places in summary.refused.values())
     assert summary.by_label == {emotion: int((published["Emotion"] == emotion).sum()) for emotion in EMOTIONS}

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+
+from corpus.films.catalogue.add import add_films
+from corpus.films.catalogue.entries import Film
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -14,6 +18,11 @@ FilmMaker = Callable[..., Path]
 
 BITS = 8
 SIZE = (160, 96)
+
+
+def add_film(catalogue: Path, media: Path, **given: Any) -> Film:
+    """`add_films` for one film; returns it as it now stands in the catalogue."""
+    return add_films(catalogue, media, **given)[0].film
 
 
 def write_film(

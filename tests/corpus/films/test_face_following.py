@@ -1,4 +1,4 @@
-"""Faces in every frame: held on to where they are half hidden, looked for anew where they are lost, many at once on a GPU."""
+"""Faces in every frame: held on to where they are half hidden, looked for anew where they are lost."""
 
 from pathlib import Path
 
@@ -97,13 +97,6 @@ def test_torch_finds_the_faces_that_litert_finds_in_pictures_of_two_sizes(weight
     by_torch._network = TorchNetwork(weight_path("blazeface-full-range"), device)
     for ours, theirs in zip(by_torch.detect_all(pictures), FaceDetector().detect_all(pictures), strict=True):
         _agree(ours, theirs)
-
-
-@pytest.mark.gpu
-def test_following_on_a_gpu_finds_the_actress_in_every_frame(weights, frames) -> None:
-    times, pictures = zip(*frames, strict=True)
-    followed = FaceFollower(device="cuda").push_all(times, pictures)
-    assert [[number for number, _ in found] for found in followed] == [[0]] * len(frames)
 
 
 def test_pictures_are_averaged_by_the_area_that_they_share() -> None:

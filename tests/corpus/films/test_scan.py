@@ -9,7 +9,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from corpus.contracts import BODIES, FACES, PICTURES, SHOTS
-from corpus.films.catalogue.add import add_film
 from corpus.films.catalogue.store import build_film
 from corpus.films.media.decode import VideoPass
 from corpus.films.scan import ScanSummary, build_scan
@@ -18,7 +17,7 @@ from corpus.maker.story import plan_stories
 from corpus.maker.truth import read_truth
 from corpus.paths import content_version
 from corpus.weights import WeightError, weight_path
-from tests.corpus.films.conftest import FilmMaker, clicking, texture, write_film
+from tests.corpus.films.conftest import FilmMaker, add_film, clicking, texture, write_film
 
 
 @pytest.fixture(scope="module", autouse=True)

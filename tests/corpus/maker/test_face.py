@@ -7,7 +7,7 @@ import pytest
 
 from corpus.films.faces import FaceDetector
 from corpus.maker.cast import cast
-from corpus.maker.face import POSES, FacePainter, Pose, mix, shade_head
+from corpus.maker.face import POSES, FacePainter, Pose, shade_head
 from corpus.maker.story import TEMPERAMENTS
 from corpus.weights import WeightError
 from tests.emotions import WRITTEN
@@ -45,12 +45,6 @@ def test_the_mouth_opens_and_the_eyes_close():
     assert np.abs(opened[mouth].astype(int) - rest[mouth]).mean() > 20
     assert np.array_equal(opened[eyes], rest[eyes])
     assert np.abs(blinking[eyes].astype(int) - rest[eyes]).mean() > 40 and blinking[eyes].std() < 0.8 * rest[eyes].std()
-
-
-def test_mixing_poses_goes_from_one_to_the_other():
-    joy = POSES["joy"]
-    assert mix(Pose(), joy, 0.0) == Pose() and mix(Pose(), joy, 1.0) == joy
-    assert mix(Pose(), joy, 0.5).corner == pytest.approx(joy.corner / 2)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.dialogue.subtitles.read import SIZE_LIMIT_BYTES, Cue, decode, parse_subtitles, read_subtitles, to_srt
+from corpus.dialogue.subtitles.arrows import to_srt
+from corpus.dialogue.subtitles.read import SIZE_LIMIT_BYTES, Cue, decode, parse_subtitles, read_subtitles
 from corpus.terms import FeelmError
 
 TWO_CUES = "1\n00:00:01,000 --> 00:00:02,500\nHello there.\n\n2\n00:00:03,000 --> 00:00:04,000\nSecond line,\ngoing on.\n"

@@ -11,8 +11,9 @@ import soundfile
 from scipy.signal import resample_poly
 from typer.testing import CliRunner
 
+from corpus.dialogue.subtitles.arrows import to_srt
 from corpus.dialogue.subtitles.cues import Cue
-from corpus.dialogue.subtitles.read import read_subtitles, to_srt
+from corpus.dialogue.subtitles.read import read_subtitles
 from corpus.dialogue.sync.compare import compare, write_subtitles
 from corpus.films.media.probe import MediaError
 from corpus.maker.performance import Performance, perform

@@ -8,29 +8,19 @@ import yaml
 
 from corpus.dialogue.subtitles.read import SubtitleFile, read_subtitles
 from corpus.films.catalogue import add
-from corpus.films.catalogue.add import add_film, add_films
+from corpus.films.catalogue.add import add_films
 from corpus.films.catalogue.reading import CatalogueError
 from corpus.films.catalogue.store import read_catalogue, write_catalogue
 from corpus.films.media.probe import MediaError
 from corpus.terms import ArcShape, FeelmError, Rights
-from tests.corpus.films.conftest import FilmMaker, texture, write_film
+from tests.corpus.films.conftest import FilmMaker, add_film, texture, write_film
 
-CUES = "1\n00:00:00,100 --> 00:00:00,900\nHello.\n"
 SPEECH = [
     "I told them that the house was empty, and nobody believed a word of what I said.",
     "You never listen when somebody tells you the truth, you only listen to your brother.",
     "The door was open when we came, there was a light upstairs, and then the music stopped.",
     "Take the car and drive to the river, wait for me under the bridge until it gets dark.",
 ]
-
-
-@pytest.fixture
-def clip(film_maker: FilmMaker, tmp_path: Path) -> Path:
-    (tmp_path / "in").mkdir()
-    path = film_maker("in/The_Long Way-720p.mp4", [texture(k) for k in range(10)], [40 * k for k in range(10)])
-    (path.parent / "The_Long Way.en.srt").write_text(CUES)
-    (path.parent / "The_Long Way.fountain").write_text("INT. ROOM - DAY\n")
-    return path
 
 
 def _other(film_maker: FilmMaker, name: str, seed: int = 50) -> Path:

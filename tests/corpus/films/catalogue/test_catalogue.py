@@ -6,8 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.films.catalogue import entry, store
-from corpus.films.catalogue.add import add_film
+from corpus.films.catalogue import store
 from corpus.films.catalogue.entries import ArcNote, Character, Film, film_entry
 from corpus.films.catalogue.entry import put_entry, read_entry, read_ids, read_rights
 from corpus.films.catalogue.reading import CatalogueError, dump_yaml, parse_yaml
@@ -17,18 +16,8 @@ from corpus.films.catalogue.store import build_film, read_catalogue, read_film, 
 from corpus.paths import content_version
 from corpus.terms import FILM_ID_PATTERN, ArcShape, DeclaredUse, FeelmError, Rights
 from tests.conftest import REPOSITORY
-from tests.corpus.films.conftest import FilmMaker, texture
-
-CUES = "1\n00:00:00,100 --> 00:00:00,900\nHello.\n"
-
-
-@pytest.fixture
-def clip(film_maker: FilmMaker, tmp_path: Path) -> Path:
-    (tmp_path / "in").mkdir()
-    path = film_maker("in/The_Long Way-720p.mp4", [texture(k) for k in range(10)], [40 * k for k in range(10)])
-    (path.parent / "The_Long Way.en.srt").write_text(CUES)
-    (path.parent / "The_Long Way.fountain").write_text("INT. ROOM - DAY\n")
-    return path
+from tests.corpus.films.catalogue.conftest import CUES
+from tests.corpus.films.conftest import add_film
 
 
 def test_the_catalogue_survives_writing_and_reading(tmp_path: Path) -> None:
@@ -172,7 +161,7 @@ def test_one_film_is_read_without_the_others(tmp_path: Path, monkeypatch: pytest
     films = [Film(f"f{n}", f"Film {n}", tmp_path / f"{n}.mp4", characters=(Character(f"Ann {n}"),)) for n in range(20)]
     write_catalogue(tmp_path / "films.yaml", films)
     parsed: list[str] = []
-    monkeypatch.setattr(entry, "parse_yaml", lambda content, path: parsed.append(content) or parse_yaml(content, path))
+    monkeypatch.setattr(store, "parse_yaml", lambda content, path: parsed.append(content) or parse_yaml(content, path))
     assert [read_entry(tmp_path / "films.yaml", film_id) for film_id in ("f0", "f1", "f19")] == [films[0], films[1], films[19]]
     assert [content.count("- id: ") for content in parsed] == [1, 1, 1]
 
