@@ -11,18 +11,17 @@ from enum import StrEnum
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from assets.chain import MADE_BY, SHOWN, STAGES, Cause, Reason, Scope, Stage, read_stamp, why_stale
+from assets.chain import MADE_BY, SHOWN, STAGES, Cause, Reason, Stage, read_stamp, why_stale
+from assets.partitions import PARTITIONS
 from assets.recorded import recorded
-from assets.telling import asset_of
+from assets.telling import assets_of
 from assets.workspace import Workspace
-from corpus.datasets.registry import CORPORA
 from orchestration.execution import failures_of
 from orchestration.instance import dagster_instance, prepare_dagster_home
 from orchestration.launching import PARTITION_TAG, failing_checks, failing_films
 from orchestration.tags import LINK_OF
 from orchestration.wanted import FILM_LINKS, GOLD_LINKS, MODEL_LINKS, failing_words
 
-PARTITIONED = (Scope.FILM, Scope.BATCH)
 ASKED_ONE_BY_ONE = 100
 """Above so many partitions the versions of all are read: SQLite and Postgres take long lists badly."""
 
@@ -66,13 +65,6 @@ class Plan:
     fresh: int
     waiting: dict[str, str]
     held: str | None = None
-
-
-def assets_of(stage: Stage, key: str) -> dict[str, str]:
-    """The Dagster assets that a link materialises, by output."""
-    if stage.scope is Scope.CORPUS:
-        return CORPORA[key].assets
-    return {output: asset_of(stage, output) for output in stage.outputs}
 
 
 def assets_of_film() -> tuple[str, ...]:
@@ -120,7 +112,7 @@ class Known:
         if self._instance is None:
             return False
         stamp = read_stamp(workspace, stage.name, key) or {}
-        partition = key if stage.scope in PARTITIONED else ""
+        partition = key if stage.scope in PARTITIONS else ""
         return all(self._of(asset, partition).get(partition) == stamp["outputs"][out] for out, asset in assets_of(stage, key).items())
 
     def _of(self, asset: str, partition: str) -> dict[str, str]:
@@ -198,7 +190,7 @@ def _last_failure(instance: dg.DagsterInstance, name: str, key: str) -> tuple[st
 
 
 def _last_run(instance: dg.DagsterInstance, stage: Stage, key: str) -> dg.DagsterRun | None:
-    if stage.scope in PARTITIONED:
+    if stage.scope in PARTITIONS:
         return next(iter(instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: key}), limit=1)), None)
     asset = dg.AssetKey(next(iter(assets_of(stage, key).values())))
     run_ids = [record.asset_entry.last_run_id for record in instance.get_asset_records([asset])]

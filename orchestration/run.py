@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from assets.chain import STAGES, is_fresh, keys_of
+from assets.partitions import PARTITIONS
 from assets.snapshot import write_stage_list
 from assets.stamps import read_told
+from assets.telling import assets_of
 from assets.workspace import Workspace
 from corpus.annotations.decisions import read_decision
 from corpus.terms import FeelmError
 from orchestration.ahead import readiness
-from orchestration.due import PARTITIONED, Known, Row, assets_of, due_links, judged_by, phases, unsound_films
+from orchestration.due import Known, Row, due_links, judged_by, phases, unsound_films
 from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
 from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 from orchestration.launching import failing_checks
@@ -138,7 +140,7 @@ def _job(view: Workspace, known: Known, names: tuple[str, ...], key: str, again:
     if due is None:
         return None
     assets = tuple(asset for name in names[due:] for asset in assets_of(STAGES[name], key).values())
-    return Job(assets, key if STAGES[names[0]].scope in PARTITIONED else "")
+    return Job(assets, key if STAGES[names[0]].scope in PARTITIONS else "")
 
 
 @contextmanager
