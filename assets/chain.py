@@ -24,7 +24,7 @@ from assets.code import code_version
 from assets.metering import Meter
 from assets.progress import taken_up, tell_progress
 from assets.store.cache import at_hand
-from assets.workspace import ABSENT, Workspace
+from assets.workspace import ABSENT, Workspace, read_json
 from corpus.annotations.decisions import accepted_before, decision_folder, read_decisions
 from corpus.annotations.sidecars import read_rejection, rejection_path, told_path
 from corpus.chunks import ChunkStore
@@ -190,16 +190,11 @@ def _gate_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
 
 def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int | None]:
     """Duration of each film of the catalogue that the batch speaks of; None where it was not scanned."""
-    path = workspace.home.batch(batch_id) / "summary.json"
-    if not path.is_file():
+    summary = read_json(workspace.home.batch(batch_id) / "summary.json")
+    if summary is None:
         raise FeelmError(f"no batch {batch_id!r} to check: `feelm stage annotation_batches --batch {batch_id}` reads it")
-    summary = json.loads(path.read_text(encoding="utf-8"))
-    known = sorted(set(summary["films"]) & set(workspace.film_ids))
-    streams = {film_id: workspace.home.artifact("shots", film_id) / "stream.json" for film_id in known}
-    return {
-        film_id: int(json.loads(path.read_text(encoding="utf-8"))["duration_ms"]) if path.is_file() else None
-        for film_id, path in streams.items()
-    }
+    streams = {film_id: workspace.stream(film_id) for film_id in sorted(set(summary["films"]) & set(workspace.film_ids))}
+    return {film_id: int(stream["duration_ms"]) if stream else None for film_id, stream in streams.items()}
 
 
 def _corpus_inputs(workspace: Workspace, name: str) -> dict[str, str]:
@@ -656,8 +651,8 @@ def needs_of(workspace: Workspace, name: str, key: str = "") -> dict[str, Any]:
 
 def read_stamp(workspace: Workspace, name: str, key: str = "") -> dict[str, Any] | None:
     """What the last finished run of a stage left, None before the first."""
-    path = workspace.home.stamp(name, key)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    stamp: dict[str, Any] | None = read_json(workspace.home.stamp(name, key))
+    return stamp
 
 
 def claim(workspace: Workspace, name: str, key: str, dagster_run: str) -> StageRun:

@@ -6,7 +6,6 @@ earlier run had finished, for that run paid for them. What lies in the home besi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -52,17 +51,16 @@ class Measured:
     besides: dict[str, int]
 
 
-def film_minutes(home: Home, film_id: str) -> float | None:
+def film_minutes(workspace: Workspace, film_id: str) -> float | None:
     """Length of a film as its scan found it; None before that, and of one without a picture."""
-    path = home.artifact("shots", film_id) / "stream.json"
-    duration_ms = json.loads(path.read_text(encoding="utf-8"))["duration_ms"] if path.is_file() else 0
-    return duration_ms / 60_000 or None
+    stream = workspace.stream(film_id)
+    return stream["duration_ms"] / 60_000 or None if stream else None
 
 
 def measured(home: Home) -> Measured:
     """Read the stamps of the home's fresh links."""
     view = recorded(home)
-    lengths = {film_id: film_minutes(home, film_id) for film_id in view.films}
+    lengths = {film_id: film_minutes(view, film_id) for film_id in view.films}
     minutes = {film_id: length for film_id, length in lengths.items() if length is not None}
     of_films: dict[str, dict[str, Spent]] = {}
     resumed: dict[str, int] = {}

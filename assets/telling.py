@@ -4,7 +4,6 @@
 fault becomes one line (dg.Failure without retries); anything else is a bug and keeps its trace.
 """
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ from assets.links import links
 from assets.partitions import PARTITIONS
 from assets.resources import FeelmWorkspace
 from assets.store.cache import at_hand
-from assets.workspace import Workspace
+from assets.workspace import Workspace, read_json
 from corpus import contracts
 from corpus.contracts import TableSchema
 from corpus.datasets.registry import CORPORA
@@ -139,7 +138,7 @@ def _cost(workspace: Workspace, stage: Stage, run: StageRun, folder: Path) -> di
     }
     if run.peak_memory_mb is not None and run.computed:
         told["peak_memory_mb"] = run.peak_memory_mb
-    minutes = film_minutes(workspace.home, run.key) if stage.scope is Scope.FILM else None
+    minutes = film_minutes(workspace, run.key) if stage.scope is Scope.FILM else None
     if minutes is not None:
         told["film_minutes"] = round(minutes, 3)
         if run.computed and not run.resumed:
@@ -153,8 +152,7 @@ def _card_text(path: Path) -> str:
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    path = folder / "summary.json"
-    values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    values = read_json(folder / "summary.json") or {}
     told = {name: _value(value) for name, value in values.items() if value is not None}
     if values.get("n_units") and "n_present" in values:
         told["coverage"] = round(values["n_present"] / values["n_units"], 4)

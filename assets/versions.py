@@ -7,13 +7,12 @@ The folder `champion` is what answers, so it says which version is in use; MLflo
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from assets.workspace import Workspace
+from assets.workspace import Workspace, read_json
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.paths import Home, write_json
 from corpus.terms import FeelmError
@@ -87,8 +86,8 @@ def rollback_path(home: Home) -> Path:
 
 def read_rollback(home: Home) -> Rollback | None:
     """The last rollback, None where there was none."""
-    path = rollback_path(home)
-    return Rollback(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    noted = read_json(rollback_path(home))
+    return Rollback(**noted) if noted else None
 
 
 def version_in_use(home: Home) -> int | None:
@@ -121,7 +120,7 @@ def _version(home: Home, record: VersionRecord, in_use: int | None, withdrawn: s
     from ml.models import registry
 
     folder, registered = registry.version_folder(home, record.registered), record.registered
-    report, facts = _report(folder), _json(folder / registry.MODEL_PART / "model.json")
+    report, facts = _report(folder), read_json(folder / registry.MODEL_PART / "model.json") or {}
     score = _main(report).scores[0] if report is not None and report.corpora else None
     return ModelVersion(
         version=registered.version,
@@ -152,11 +151,6 @@ def _main(report: ValidationReport) -> CorpusReport:
     return report.corpus("films") or report.corpora[0]
 
 
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
-
-
 def show_version(home: Home, number: int | None) -> VersionDetail:
     """One version in full, the one in use where no number is given.
 
@@ -172,7 +166,7 @@ def show_version(home: Home, number: int | None) -> VersionDetail:
         version=found,
         corpora=report.corpora if report is not None else [],
         grounds=read_card_grounds(folder / CARD_PART),
-        reasons=_json(folder / DECISION_PART / DECISION_FILE).get("reasons", []),
+        reasons=(read_json(folder / DECISION_PART / DECISION_FILE) or {}).get("reasons", []),
         folder=str(folder),
         fault=_fault(home, found.version),
     )

@@ -1,6 +1,5 @@
 """`feelm plan`: what a library of films will cost, from what films cost here."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,7 +35,7 @@ def plan(
     from orchestration.costing import Prices, cost_plan
 
     found = cost_plan(measured(Home.from_environment()), films, hours, workers, Prices(cpu_price, gpu_price, storage_price))
-    show(asdict(found), cost_tables(found), as_json)
+    show(found, cost_tables(found), as_json)
 
 
 HOW_READ = (

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.chain import FEATURES
+from assets.chain import FEATURES, read_stamp
 from assets.store.cache import at_hand
 from assets.workspace import Workspace
+from corpus.contracts import PREDICTIONS
+from corpus.terms import FeelmError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +32,6 @@ WORST = 20
 )
 def drift() -> dg.AssetCheckResult:
     """Compare the films that came since with those that the champion learned from."""
-    from corpus.terms import FeelmError
     from ml.evaluation.film_drift import compare_films
     from service.detect import UNCERTAIN_BELOW
 
@@ -77,8 +78,6 @@ def films_by_champion(workspace: Workspace) -> tuple[list[str], list[str]]:
 
 def _predictions(workspace: Workspace, new: list[str]) -> "dict[str, pd.DataFrame]":
     """Of known films by networks that did not see them, of new ones by the champion itself, as their pages show it."""
-    from assets.chain import read_stamp
-    from corpus.contracts import PREDICTIONS
     from ml.evaluation.film_drift import unseen_predictions
 
     home, said = workspace.home, unseen_predictions(workspace.home.artifact("champion") / "predictions.parquet")

@@ -6,7 +6,6 @@ its checks fail keeps the model from being trained.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,16 +15,14 @@ import dagster as dg
 
 from assets.chain import STAGES, is_fresh, keys_of
 from assets.partitions import PARTITIONS
-from assets.snapshot import write_stage_list
 from assets.stamps import read_told
 from assets.telling import assets_of
-from assets.workspace import Workspace
+from assets.workspace import Workspace, read_json
 from corpus.annotations.decisions import read_decision
 from corpus.terms import FeelmError
 from orchestration.ahead import readiness
 from orchestration.due import Known, Row, due_links, judged_by, phases, unsound_films
-from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
-from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
+from orchestration.execution import Job, Outcome, execute_all, ready_instance
 from orchestration.launching import failing_checks
 from orchestration.wanted import failing_words
 
@@ -67,7 +64,7 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
         raise FeelmError("no film in the catalogue: add one with `feelm films add FILE`, or make some with `feelm films make`")
     if not wanted or (film_ids is not None and waiting):
         raise FeelmError("; ".join(waiting.values()))
-    with _single_flight(workspace), _instance(workspace) as instance:
+    with _single_flight(workspace), ready_instance(workspace) as instance:
         pass_ = _Pass(workspace, instance, film_ids is None, workers, progress or (lambda *_: None), RunReport(waiting=waiting))
         failing = failing_checks(instance, wanted)
         for name, rows in phases(workspace, instance, wanted, whole=film_ids is None):
@@ -120,8 +117,8 @@ class _Pass:
     def note_faults(self, film_ids: Sequence[str]) -> None:
         """Tell subtitles that cannot be used, in every run until they are replaced: the film went on without words."""
         for film_id in film_ids:
-            path = self.workspace.home.artifact("dialogue", film_id) / "summary.json"
-            if path.is_file() and (fault := json.loads(path.read_text(encoding="utf-8")).get("fault")):
+            summary = read_json(self.workspace.home.artifact("dialogue", film_id) / "summary.json")
+            if summary and (fault := summary.get("fault")):
                 self.report.failures[f"subtitles {film_id}"] = (fault,)
 
     def note_unsound(self) -> None:
@@ -159,16 +156,6 @@ def _single_flight(workspace: Workspace) -> Iterator[None]:
         stream.write(str(os.getpid()))
         stream.flush()
         yield
-
-
-@contextmanager
-def _instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
-    prepare_dagster_home(workspace)
-    with dagster_instance() as instance:
-        close_dead_runs(instance)
-        sync_partitions(workspace, instance)
-        write_stage_list(workspace)
-        yield instance
 
 
 def costs(workspace: Workspace) -> dict[str, tuple[int, float, float]]:

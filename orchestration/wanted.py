@@ -90,7 +90,7 @@ def _anything_judged(view: Workspace) -> bool:
     return bool(view.accepted_batches()) or read_stamp(view, GOLD_LINKS[0]) is not None
 
 
-def retraining(view: Workspace, failing: Callable[[], Sequence[str]], waits_for: Iterable[Wanted], at_least: int) -> Retraining:
+def model_wanted(view: Workspace, failing: Callable[[], Sequence[str]], waits_for: Iterable[Wanted], at_least: int) -> Retraining:
     """Whether to train: `failing` names films whose blocking checks fail, `waits_for` are runs that would change what is learned from.
 
     A training set is made anew for at least `at_least` units whose gold is new; a chain that was cut off behind it is finished anyway.
