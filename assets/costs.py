@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from assets.chain import STAGES, Scope, is_fresh, keys_of, read_stamp
 from assets.recorded import recorded
-from assets.workspace import Workspace
+from assets.workspace import Workspace, size_of
 from corpus.paths import Home
 
 
@@ -95,8 +94,3 @@ def _besides(home: Home) -> dict[str, int]:
     sizes = {name: size_of(folder) for name, folder in folders.items()}
     sizes["Dagster's and MLflow's homes"] += size_of(home.mlflow)
     return {name: size for name, size in sizes.items() if size}
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder; 0 where there is none."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -14,12 +14,12 @@ import dagster as dg
 from assets.chain import STAGES, Scope, Stage, StageRun, claim, is_fresh, output_path
 from assets.columns import COLUMN_SOURCES, LABELLED, SCORES, origin
 from assets.compute.port import make_link
-from assets.costs import film_minutes, size_of
+from assets.costs import film_minutes
 from assets.links import links
 from assets.partitions import PARTITIONS
 from assets.resources import FeelmWorkspace
 from assets.store.cache import at_hand
-from assets.workspace import Workspace, read_json
+from assets.workspace import Workspace, read_json, size_of
 from corpus import contracts
 from corpus.contracts import TableSchema
 from corpus.datasets.registry import CORPORA

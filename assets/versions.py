@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 REPORT_PART, CARD_PART, DECISION_PART, SNAPSHOT_PART = "report", "card", "decision", "snapshot"
 REPORT_FILE, DECISION_FILE = "report.json", "decision.json"
+DATA_REVISION, TRAINING_SET, CODE, COMMIT = "feelm.data_revision", "feelm.training_set", "feelm.code_sha256", "feelm.commit"
+"""Tags of a version's run in MLflow."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,12 @@ def read_rollback(home: Home) -> Rollback | None:
     return Rollback(**noted) if noted else None
 
 
+def withdrawn_versions(home: Home) -> dict[str, str]:
+    """By content version why a model may not become champion by itself again."""
+    rollback = read_rollback(home)
+    return rollback.withdrawn if rollback is not None else {}
+
+
 def version_in_use(home: Home) -> int | None:
     """The registered version that the champion's folder holds; None where there is none, or it is not in this registry."""
     from ml.models import registry
@@ -111,8 +119,7 @@ def list_versions(home: Home) -> list[ModelVersion]:
     """Every registered model, the oldest first."""
     from ml.models import registry
 
-    in_use, rollback = version_in_use(home), read_rollback(home)
-    withdrawn = rollback.withdrawn if rollback else {}
+    in_use, withdrawn = version_in_use(home), withdrawn_versions(home)
     return [_version(home, record, in_use, withdrawn.get(record.registered.content_version)) for record in registry.records(home)]
 
 
@@ -121,7 +128,7 @@ def _version(home: Home, record: VersionRecord, in_use: int | None, withdrawn: s
 
     folder, registered = registry.version_folder(home, record.registered), record.registered
     report, facts = _report(folder), read_json(folder / registry.MODEL_PART / "model.json") or {}
-    score = _main(report).scores[0] if report is not None and report.corpora else None
+    score = (report.corpus("films") or report.corpora[0]).scores[0] if report is not None and report.corpora else None
     return ModelVersion(
         version=registered.version,
         created_at=record.created_at,
@@ -147,10 +154,6 @@ def _report(folder: Path) -> ValidationReport | None:
         return None
 
 
-def _main(report: ValidationReport) -> CorpusReport:
-    return report.corpus("films") or report.corpora[0]
-
-
 def show_version(home: Home, number: int | None) -> VersionDetail:
     """One version in full, the one in use where no number is given.
 
@@ -160,7 +163,8 @@ def show_version(home: Home, number: int | None) -> VersionDetail:
     from ml.models import registry
 
     found = _find(list_versions(home), number)
-    folder = registry.version_folder(home, _registered(home, found.version))
+    registered = _registered(home, found.version)
+    folder = registry.version_folder(home, registered)
     report = _report(folder)
     return VersionDetail(
         version=found,
@@ -168,15 +172,15 @@ def show_version(home: Home, number: int | None) -> VersionDetail:
         grounds=read_card_grounds(folder / CARD_PART),
         reasons=(read_json(folder / DECISION_PART / DECISION_FILE) or {}).get("reasons", []),
         folder=str(folder),
-        fault=_fault(home, found.version),
+        fault=_fault(home, registered),
     )
 
 
-def _fault(home: Home, number: int) -> str | None:
+def _fault(home: Home, registered: RegisteredVersion) -> str | None:
     from ml.models import registry
 
     try:
-        registry.check_files(home, _registered(home, number))
+        registry.check_files(home, registered)
     except FeelmError as error:
         return str(error)
     return None
@@ -221,8 +225,7 @@ def plan_rollback(workspace: Workspace, to: int | None, reason: str) -> Rollback
     if target.version == present.version:
         raise FeelmError(f"version {target.version} is in use already: see `feelm models list`")
     _check(workspace, target)
-    before = read_rollback(home)
-    withdrawn = dict(before.withdrawn) if before else {}
+    withdrawn = dict(withdrawn_versions(home))
     if target.version < present.version:
         withdrawn[present.content_version] = reason
     withdrawn.pop(target.content_version, None)

@@ -38,6 +38,11 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder; 0 where there is none."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def stamp_digest(stamp: dict[str, Any]) -> str:
     """Digest of a stamp's code, inputs, settings and outputs."""
     made = {part: stamp[part] for part in ("code", "inputs", "params", "outputs")}
@@ -148,6 +153,11 @@ class Workspace:
         """Absolute path of a film's `video`, `subtitles` or `screenplay`, None where it has none."""
         path: Path | None = getattr(self.film(film_id), kind)
         return path
+
+    def unit_tables(self) -> dict[str, Path]:
+        """The table of units of each film that has one, by id."""
+        tables = {film_id: self.home.artifact("scenes", film_id) / "units.parquet" for film_id in self.film_ids}
+        return {film_id: path for film_id, path in tables.items() if path.is_file()}
 
     def stream(self, film_id: str) -> dict[str, Any] | None:
         """Facts of a film's picture and time as they were scanned (stream.json), None before that."""

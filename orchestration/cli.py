@@ -18,6 +18,7 @@ from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.cli_annotations import annotations_app
 from orchestration.cli_benchmark import benchmark_app
+from orchestration.cli_detect import detect
 from orchestration.cli_features import features_app
 from orchestration.cli_films import films_app
 from orchestration.cli_health import health
@@ -120,28 +121,7 @@ def report(as_json: Json = False) -> None:
         out.print(result_tables(workspace))
 
 
-@app.command()
-def detect(
-    what: Annotated[str, typer.Argument(help="A media file, a picture, a text file, or the text itself.")],
-    subtitles: Annotated[Path | None, typer.Option(help="Subtitles of the media file.")] = None,
-    language: Annotated[str | None, typer.Option(help="Declared language of what is said, as `en`; else it is recognised.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what each answer rests on.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Recognise emotion in a film, a clip, a sound, a picture's faces or a text, with the champion model."""
-    from orchestration.summary import detection_tables
-    from service.detect import detect_file, detect_text
-
-    home = Home.from_environment()
-    path = Path(what)
-    try:
-        is_file = path.is_file()
-    except OSError:  # a text too long to be a name
-        is_file = False
-    if not is_file and ("/" in what or path.suffix) and " " not in what.strip():
-        raise FeelmError(f"there is no file {what}; a text of one word needs no '/' or '.'")
-    detection = detect_file(home, path, subtitles, explain, language) if is_file else detect_text(home, what, explain, language)
-    show(detection, detection_tables(detection), as_json)
+app.command()(detect)
 
 
 @app.command()

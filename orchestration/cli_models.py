@@ -12,13 +12,13 @@ from rich.text import Text
 
 from assets.workspace import Workspace
 from corpus.paths import Home
-from orchestration.console import Json, err, rows_table, show
+from orchestration.console import Json, err, interval, rows_table, show
 
 if TYPE_CHECKING:
     from assets.compute.search import Search, Trial
     from assets.reproduction import Reproduction
     from assets.versions import ModelVersion, VersionDetail
-    from ml.evaluation.report import CorpusReport, Interval
+    from ml.evaluation.report import CorpusReport
 
 models_app = typer.Typer(no_args_is_help=True, help="The registered models, and which is in use.")
 
@@ -184,11 +184,6 @@ def _detail(detail: "VersionDetail") -> Group:
 
 
 def _scores(corpus: "CorpusReport") -> Table:
-    rows = [[one.system, _interval(one.accuracy), _interval(one.uar), _interval(one.macro_f1), _share(one.ece)] for one in corpus.scores]
+    rows = [[one.system, *map(interval, (one.accuracy, one.uar, one.macro_f1)), _share(one.ece)] for one in corpus.scores]
     title = f"{corpus.name}: {corpus.n_films} films, each unseen once, {corpus.n_gold} gold units"
     return rows_table(title, ["system", "accuracy", "UAR", "macro-F1", "calibration error"], rows)
-
-
-def _interval(figure: "Interval") -> str:
-    spread = f" [{figure.low:.2f}, {figure.high:.2f}]" if figure.low is not None and figure.high is not None else ""
-    return f"{figure.value:.3f}{spread}"

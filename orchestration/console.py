@@ -3,12 +3,15 @@
 import json
 import logging
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from ml.evaluation.findings import Interval
 
 out = Console()
 err = Console(stderr=True)
@@ -38,6 +41,12 @@ def clock(t_ms: int) -> str:
     """As in 1:02:03.456; before the film's beginning with a minus."""
     sign, seconds = "-" if t_ms < 0 else "", abs(t_ms) // 1000
     return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{abs(t_ms) % 1000:03}"
+
+
+def interval(figure: "Interval") -> str:
+    """As in 0.612 [0.58, 0.65]."""
+    spread = f" [{figure.low:.2f}, {figure.high:.2f}]" if figure.low is not None and figure.high is not None else ""
+    return f"{figure.value:.3f}{spread}"
 
 
 def show_progress() -> None:

@@ -67,10 +67,9 @@ def films_by_champion(workspace: Workspace) -> tuple[list[str], list[str]]:
     from ml.models.grounds import GroundKind
     from pages.cards.model import read_card_grounds
 
-    home = workspace.home
-    grounds = read_card_grounds(home.artifact("champion"))
+    grounds = read_card_grounds(workspace.home.artifact("champion"))
     learned = {ground.name for ground in grounds if ground.kind is GroundKind.FILM}
-    there = [film for film in workspace.film_ids if (home.artifact("scenes", film) / "units.parquet").is_file()]
+    there = workspace.unit_tables()
     if not grounds:
         return [], []
     return [film for film in there if film in learned], [film for film in there if film not in learned]

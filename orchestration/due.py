@@ -95,8 +95,7 @@ def judged_by(workspace: Workspace, phase: str, whole: bool) -> Workspace:
 
 def unsound_films(workspace: Workspace, instance: dg.DagsterInstance | None) -> list[str]:
     """Films that would teach although a blocking check of theirs fails, in whatever run that was, each with the check."""
-    units = {film_id: workspace.home.artifact("scenes", film_id) / "units.parquet" for film_id in workspace.film_ids}
-    return failing_films(instance, [film_id for film_id, path in units.items() if path.is_file()]) if instance is not None else []
+    return failing_films(instance, list(workspace.unit_tables())) if instance is not None else []
 
 
 class Known:
@@ -147,15 +146,24 @@ def due_links(workspace: Workspace, known: Known, name: str, key: str) -> Iterat
         yield DueLink(name, State.UNRECORDED, ())
 
 
-def plan(workspace: Workspace, film_ids: Sequence[str] | None = None) -> Plan:
-    """What `feelm run` would do now, of all or of the given films; nothing is run or written.
+def films_here(workspace: Workspace, film_ids: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
+    """Of the given films, or of all, those that are here; and by film how to get the others.
 
     Raises:
         FeelmError: a film is not in the catalogue.
     """
     named = list(film_ids) if film_ids is not None else sorted(workspace.films)
     waiting = {film_id: told for film_id in named if (told := workspace.film(film_id).waits)}
-    here = [film_id for film_id in named if film_id not in waiting]
+    return [film_id for film_id in named if film_id not in waiting], waiting
+
+
+def plan(workspace: Workspace, film_ids: Sequence[str] | None = None) -> Plan:
+    """What `feelm run` would do now, of all or of the given films; nothing is run or written.
+
+    Raises:
+        FeelmError: a film is not in the catalogue.
+    """
+    here, waiting = films_here(workspace, film_ids)
     if not workspace.home.dagster.is_dir():
         return _plan(workspace, None, here, film_ids is None, waiting)
     prepare_dagster_home(workspace)

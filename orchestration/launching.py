@@ -28,7 +28,7 @@ AT_MOST = 25
 NAMED = 10
 """Runs under way that a tick names."""
 
-BATCH_JOB_NAME, BATCH_OP = "film_batch", "make_films"
+FILM_BATCH_JOB, FILM_BATCH_OP = "film_batch", "make_films"
 MOST_OF_A_BATCH = 200
 """Films that one run hands to a cluster: what is new meanwhile gets a batch of its own beside it."""
 
@@ -68,11 +68,11 @@ def batch_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tu
     batch = {one.partition: one.needs for one in free}
     if not batch:
         return [], told
-    whole = Wanted(BATCH_JOB_NAME, "", hashlib.sha256(json.dumps(batch, sort_keys=True).encode()).hexdigest(), free[0].link)
+    whole = Wanted(FILM_BATCH_JOB, "", hashlib.sha256(json.dumps(batch, sort_keys=True).encode()).hexdigest(), free[0].link)
     tried = _tried(instance, whole)
     if tried >= ATTEMPTS:
         return [], [*told, _given_up_words(whole, tried)]
-    return [_request(whole, tried, {"ops": {BATCH_OP: {"config": {"films": batch}}}})], told
+    return [_request(whole, tried, {"ops": {FILM_BATCH_OP: {"config": {"films": batch}}}})], told
 
 
 def _not_in_flight(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[str]]:
@@ -85,9 +85,9 @@ def _not_in_flight(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tu
 
 def _in_batches(instance: dg.DagsterInstance) -> set[str]:
     """Films of batches that are not finished."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=BATCH_JOB_NAME, statuses=UNFINISHED))
+    runs = instance.get_runs(dg.RunsFilter(job_name=FILM_BATCH_JOB, statuses=UNFINISHED))
     configs: list[Any] = [run.run_config for run in runs]
-    return {film_id for config in configs for film_id in config["ops"][BATCH_OP]["config"]["films"]}
+    return {film_id for config in configs for film_id in config["ops"][FILM_BATCH_OP]["config"]["films"]}
 
 
 def given_up(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> list[Wanted]:

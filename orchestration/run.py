@@ -21,7 +21,7 @@ from assets.workspace import Workspace, read_json
 from corpus.annotations.decisions import read_decision
 from corpus.terms import FeelmError
 from orchestration.ahead import readiness
-from orchestration.due import Known, Row, due_links, judged_by, phases, unsound_films
+from orchestration.due import Known, Row, due_links, films_here, judged_by, phases, unsound_films
 from orchestration.execution import Job, Outcome, execute_all, ready_instance
 from orchestration.launching import failing_checks
 from orchestration.wanted import failing_words
@@ -57,10 +57,8 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
     Raises:
         FeelmError: a film is not in the catalogue, there is none, or another run works on this home.
     """
-    named = list(film_ids) if film_ids is not None else sorted(workspace.films)
-    waiting = {film_id: told for film_id in named if (told := workspace.film(film_id).waits)}
-    wanted = [film_id for film_id in named if film_id not in waiting]
-    if not named:
+    wanted, waiting = films_here(workspace, film_ids)
+    if not (wanted or waiting):
         raise FeelmError("no film in the catalogue: add one with `feelm films add FILE`, or make some with `feelm films make`")
     if not wanted or (film_ids is not None and waiting):
         raise FeelmError("; ".join(waiting.values()))
