@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from assets.chain import STAGES, is_fresh, keys_of
+from assets.chain import STAGES, is_fresh
 from assets.partitions import PARTITIONS
-from assets.stamps import read_told
 from assets.telling import assets_of
 from assets.workspace import Workspace, read_json
 from corpus.annotations.decisions import read_decision
@@ -154,14 +153,3 @@ def _single_flight(workspace: Workspace) -> Iterator[None]:
         stream.write(str(os.getpid()))
         stream.flush()
         yield
-
-
-def costs(workspace: Workspace) -> dict[str, tuple[int, float, float]]:
-    """Per link: how many times it stands computed, wall seconds and CPU seconds in all, from the stamps."""
-    table: dict[str, tuple[int, float, float]] = {}
-    for stage in STAGES.values():
-        told = read_told(workspace.home, stage)
-        spent = [told[key] for key in keys_of(workspace, stage) if key in told]
-        if spent:
-            table[stage.name] = (len(spent), sum(one.wall_s for one in spent), sum(one.cpu_s for one in spent))
-    return table

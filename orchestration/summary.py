@@ -6,13 +6,14 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from assets.chain import Reason
+from assets.chain import STAGES, Reason, keys_of
+from assets.stamps import read_told
 from assets.workspace import Workspace
 from corpus.terms import FeelmError
 from ml.evaluation.report import CorpusReport, ValidationReport
 from orchestration.console import interval, rows_table
 from orchestration.due import Due, Plan, State
-from orchestration.run import RunReport, costs
+from orchestration.run import RunReport
 
 SHOWN_NAMES = 5
 """Of what a reason names."""
@@ -85,6 +86,17 @@ def read_report(workspace: Workspace) -> ValidationReport:
     if not path.is_file():
         raise FeelmError(f"no report at {path}: `feelm run` makes it")
     return ValidationReport.read(path)
+
+
+def costs(workspace: Workspace) -> dict[str, tuple[int, float, float]]:
+    """Per link: how many times it stands computed, wall seconds and CPU seconds in all, from the stamps."""
+    table: dict[str, tuple[int, float, float]] = {}
+    for stage in STAGES.values():
+        told = read_told(workspace.home, stage)
+        spent = [told[key] for key in keys_of(workspace, stage) if key in told]
+        if spent:
+            table[stage.name] = (len(spent), sum(one.wall_s for one in spent), sum(one.cpu_s for one in spent))
+    return table
 
 
 def result_json(workspace: Workspace) -> dict[str, Any]:
