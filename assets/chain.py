@@ -24,7 +24,7 @@ from assets.code import code_version
 from assets.metering import Meter
 from assets.progress import taken_up, tell_progress
 from assets.store.cache import at_hand
-from assets.workspace import ABSENT, Workspace
+from assets.workspace import ABSENT, Workspace, read_json, size_of
 from corpus.annotations.decisions import accepted_before, decision_folder, read_decisions
 from corpus.annotations.sidecars import read_rejection, rejection_path, told_path
 from corpus.chunks import ChunkStore
@@ -136,16 +136,11 @@ def output_path(workspace: Workspace, stage: Stage, output: str, key: str) -> Pa
             return home.reports if output == "reports" else home.artifact(output)
 
 
-def _of_film(*names: str) -> Reader:
+def _of(*names: str) -> Reader:
+    """Versions of artifacts: of a film, or ('') of the whole."""
+
     def read(workspace: Workspace, film_id: str) -> dict[str, str]:
-        return {name: workspace.versions.of(workspace.home.artifact(name, film_id)) for name in names}
-
-    return read
-
-
-def _of_whole(*names: str) -> Reader:
-    def read(workspace: Workspace, _: str) -> dict[str, str]:
-        return {name: workspace.versions.of(workspace.home.artifact(name)) for name in names}
+        return {name: workspace.versions.of(workspace.home.artifact(name, film_id or None)) for name in names}
 
     return read
 
@@ -166,7 +161,7 @@ def _film_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
 
 def _dialogue_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
     """With the recogniser where subtitles lack, so that installing it makes the dialogue of such films stale and of no other."""
-    read = _of_film("film", "soundtrack", "shots")(workspace, film_id)
+    read = _of("film", "soundtrack", "shots")(workspace, film_id)
     if workspace.source_path(film_id, "subtitles") is not None or workspace.params.recognition is Recognition.NEVER:
         return read
     return {**read, "recogniser": unusable(workspace.film(film_id).language) or recogniser() or ABSENT}
@@ -190,16 +185,11 @@ def _gate_inputs(workspace: Workspace, batch_id: str) -> dict[str, str]:
 
 def _durations_ms(workspace: Workspace, batch_id: str) -> dict[str, int | None]:
     """Duration of each film of the catalogue that the batch speaks of; None where it was not scanned."""
-    path = workspace.home.batch(batch_id) / "summary.json"
-    if not path.is_file():
+    summary = read_json(workspace.home.batch(batch_id) / "summary.json")
+    if summary is None:
         raise FeelmError(f"no batch {batch_id!r} to check: `feelm stage annotation_batches --batch {batch_id}` reads it")
-    summary = json.loads(path.read_text(encoding="utf-8"))
-    known = sorted(set(summary["films"]) & set(workspace.film_ids))
-    streams = {film_id: workspace.home.artifact("shots", film_id) / "stream.json" for film_id in known}
-    return {
-        film_id: int(json.loads(path.read_text(encoding="utf-8"))["duration_ms"]) if path.is_file() else None
-        for film_id, path in streams.items()
-    }
+    streams = {film_id: workspace.stream(film_id) for film_id in sorted(set(summary["films"]) & set(workspace.film_ids))}
+    return {film_id: int(stream["duration_ms"]) if stream else None for film_id, stream in streams.items()}
 
 
 def _corpus_inputs(workspace: Workspace, name: str) -> dict[str, str]:
@@ -211,7 +201,7 @@ def _annotation_inputs(workspace: Workspace, _: str) -> dict[str, str]:
 
 
 def _gold_inputs(workspace: Workspace, _: str) -> dict[str, str]:
-    return {**_of_whole("annotations")(workspace, _), **_of_every_film(workspace, ("scenes",))}
+    return {**_of("annotations")(workspace, _), **_of_every_film(workspace, ("scenes",))}
 
 
 def _training_set_inputs(workspace: Workspace, _: str) -> dict[str, str]:
@@ -219,12 +209,12 @@ def _training_set_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     parts = ("", "-text", "-voice")
     corpora = {f"corpus/{name}": "".join(of(home.corpus(f"{name}{part}")) for part in parts) for name in workspace.corpora}
     films = _of_every_film(workspace, ("film", "scenes", *FEATURES[:3]))
-    return {**_of_whole("gold_labels")(workspace, _), **corpora, **films}
+    return {**_of("gold_labels")(workspace, _), **corpora, **films}
 
 
 def _model_card_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     """With the code that made the model, which the card names."""
-    read = _of_whole("training_set", "gold_labels", "emotion_model", "validation_report")(workspace, _)
+    read = _of("training_set", "gold_labels", "emotion_model", "validation_report")(workspace, _)
     return {**read, "code of the model": _code_of_model(workspace)}
 
 
@@ -234,20 +224,20 @@ def _code_of_model(workspace: Workspace) -> str:
 
 
 def _film_report_inputs(workspace: Workspace, film_id: str) -> dict[str, str]:
-    film = _of_film("film", "shots", "faces", "soundtrack", "dialogue", "scenes", *FEATURES)(workspace, film_id)
-    return {**film, **_of_whole("champion", "annotations", "gold_labels")(workspace, film_id)}
+    film = _of("film", "shots", "faces", "soundtrack", "dialogue", "scenes", *FEATURES)(workspace, film_id)
+    return {**film, **_of("champion", "annotations", "gold_labels")(workspace, "")}
 
 
 def _reports_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     of, batch = workspace.versions.of, workspace.home.batch
-    whole = _of_whole("annotations", "gold_labels", "validation_report", "dataset_card", "model_card", "champion")(workspace, _)
+    whole = _of("annotations", "gold_labels", "validation_report", "dataset_card", "model_card", "champion")(workspace, _)
     decisions = {f"decision/{one.batch_id}": of(decision_folder(batch(one.batch_id))) for one in read_decisions(workspace.home)}
     return {**whole, **decisions, **_of_every_film(workspace, SHOWN)}
 
 
 def _validation_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     """With what no artifact holds: the groups that the catalogue declares of each film, and what disturbed films were found to cost."""
-    read = _of_whole("training_set", "gold_labels", "emotion_model")(workspace, _)
+    read = _of("training_set", "gold_labels", "emotion_model")(workspace, _)
     groups = {f"{film_id}/groups": version for film_id, version in group_versions(workspace).items()}
     return {**read, "robustness": robustness_version(workspace), **groups}
 
@@ -272,7 +262,7 @@ def _snapshot_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     kept_back = {f"{film_id}/kept back": reason for film_id, reason in workspace.not_exported().items()}
     made = ("training_set", "emotion_model", "validation_report", "dataset_card", "model_card")
     batches = {name: workspace.versions.of(workspace.home.data / name) for name in ("annotation_batches", "annotation_decisions")}
-    return {**_of_whole(*made)(workspace, _), **kept_back, **batches, "recorded": _recorded_stamps(workspace)}
+    return {**_of(*made)(workspace, _), **kept_back, **batches, "recorded": _recorded_stamps(workspace)}
 
 
 def _recorded_stamps(workspace: Workspace) -> str:
@@ -288,7 +278,7 @@ def _champion_inputs(workspace: Workspace, _: str) -> dict[str, str]:
     """With the note of a rollback, so that it holds whoever runs the link."""
     from assets.versions import rollback_path
 
-    read = _of_whole("emotion_model", "validation_report", "model_card", "dataset_snapshot")(workspace, _)
+    read = _of("emotion_model", "validation_report", "model_card", "dataset_snapshot")(workspace, _)
     return {**read, "rollback": workspace.versions.of(rollback_path(workspace.home))}
 
 
@@ -378,10 +368,8 @@ def _build_annotations(workspace: Workspace, _: str, outs: dict[str, Path]) -> A
 def _build_gold(workspace: Workspace, _: str, outs: dict[str, Path]) -> Any:
     from corpus.annotations.gold import build_gold
 
-    home = workspace.home
-    units = {film_id: home.artifact("scenes", film_id) / "units.parquet" for film_id in workspace.film_ids}
-    present = {film_id: path for film_id, path in units.items() if path.is_file()}
-    return build_gold(home.artifact("annotations"), present, outs["gold_labels"], workspace.params.trace_lag_ms)
+    annotations, lag_ms = workspace.home.artifact("annotations"), workspace.params.trace_lag_ms
+    return build_gold(annotations, workspace.unit_tables(), outs["gold_labels"], lag_ms)
 
 
 def _build_corpus(workspace: Workspace, name: str, outs: dict[str, Path]) -> Any:
@@ -486,7 +474,7 @@ _STAGES = (
         Scope.FILM,
         ("shots", "faces", "soundtrack"),
         ("corpus.films.scan",),
-        _of_film("video"),
+        _of("video"),
         _build_scan,
         sections=("scan",),
     ),
@@ -504,19 +492,17 @@ _STAGES = (
         Scope.FILM,
         ("scenes",),
         ("corpus.films.scenes.scenes",),
-        _of_film("film", "shots", "soundtrack", "dialogue"),
+        _of("film", "shots", "soundtrack", "dialogue"),
         _build_scenes,
     ),
-    Stage("face_features", Scope.FILM, ("face_features",), ("ml.features.face",), _of_film("faces", "scenes"), _build_face_features),
-    Stage(
-        "voice_features", Scope.FILM, ("voice_features",), ("ml.features.voice",), _of_film("soundtrack", "scenes"), _build_voice_features
-    ),
+    Stage("face_features", Scope.FILM, ("face_features",), ("ml.features.face",), _of("faces", "scenes"), _build_face_features),
+    Stage("voice_features", Scope.FILM, ("voice_features",), ("ml.features.voice",), _of("soundtrack", "scenes"), _build_voice_features),
     Stage(
         "text_features",
         Scope.FILM,
         ("text_features",),
         ("ml.features.text",),
-        _of_film("film", "dialogue", "scenes"),
+        _of("film", "dialogue", "scenes"),
         _build_text_features,
         sections=("text",),
     ),
@@ -525,7 +511,7 @@ _STAGES = (
         Scope.FILM,
         ("scene_features",),
         ("ml.features.scene",),
-        _of_film("shots", "faces", "soundtrack", "scenes"),
+        _of("shots", "faces", "soundtrack", "scenes"),
         _build_scene_features,
     ),
     Stage("annotation_batches", Scope.BATCH, ("annotation_batches",), ("corpus.annotations.batches",), _batch_inputs, _build_batch),
@@ -564,7 +550,7 @@ _STAGES = (
         Scope.WHOLE,
         ("emotion_model",),
         ("ml.models.settings",),
-        _of_whole("training_set"),
+        _of("training_set"),
         _build_model,
         sections=("training",),
     ),
@@ -581,7 +567,7 @@ _STAGES = (
         Scope.WHOLE,
         ("dataset_card",),
         ("pages.cards.dataset",),
-        _of_whole("training_set", "gold_labels", "annotations"),
+        _of("training_set", "gold_labels", "annotations"),
         _build_dataset_card,
         sections=("rights",),
         data=CARD_TEMPLATES,
@@ -656,8 +642,8 @@ def needs_of(workspace: Workspace, name: str, key: str = "") -> dict[str, Any]:
 
 def read_stamp(workspace: Workspace, name: str, key: str = "") -> dict[str, Any] | None:
     """What the last finished run of a stage left, None before the first."""
-    path = workspace.home.stamp(name, key)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    stamp: dict[str, Any] | None = read_json(workspace.home.stamp(name, key))
+    return stamp
 
 
 def claim(workspace: Workspace, name: str, key: str, dagster_run: str) -> StageRun:
@@ -763,7 +749,7 @@ def run_stage(workspace: Workspace, name: str, key: str = "", dagster_run: str |
         for target in targets.values():
             workspace.versions.forget(target)
         versions = {output: workspace.versions.of(target) for output, target in targets.items()}
-        written = sum(path.stat().st_size for target in targets.values() for path in target.rglob("*") if path.is_file())
+        written = sum(map(size_of, targets.values()))
         cost = {**meter.spent(), "written_bytes": written, "resumed": bool(found)}
         write_json(workspace.home.stamp(name, key), {**needs, "outputs": versions, "cost": cost, "dagster_run": dagster_run})
     settle(workspace, name, key, {target: versions[output] for output, target in targets.items()})

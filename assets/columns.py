@@ -54,11 +54,6 @@ def _of(asset: str, *columns: str) -> tuple[ColumnSource, ...]:
     return tuple(ColumnSource(asset, column) for column in columns)
 
 
-def _all(columns: Iterable[str], sources: tuple[ColumnSource, ...]) -> Sources:
-    """Every column from all of the sources."""
-    return dict.fromkeys(columns, sources)
-
-
 def _same(asset: str, columns: Iterable[str]) -> Sources:
     """Columns taken over under their names."""
     return {column: _of(asset, column) for column in columns}
@@ -120,8 +115,8 @@ COLUMN_SOURCES: Mapping[str, Sources] = {
     "gold_labels": {
         "unit_id": (*_of("scenes", "unit_id", "start_ms", "end_ms"), *_of("annotations", "unit_id", "film_id", "start_ms", "end_ms")),
         **_same("annotations", ("film_id", "perspective")),
-        **_all((*_SOFT, "rater_model_label", "n_raters", "top_share", "entropy_bits"), _of("annotations", *_VOTE)),
-        **_all(LEVELS, _of("annotations", "value", *_VOTE)),
+        **dict.fromkeys((*_SOFT, "rater_model_label", "n_raters", "top_share", "entropy_bits"), _of("annotations", *_VOTE)),
+        **dict.fromkeys(LEVELS, _of("annotations", "value", *_VOTE)),
     },
     "training_set": {
         **_joined(_same("scenes", UNITS.names), *_corpora("corpus", UNITS.names)),
@@ -131,15 +126,15 @@ COLUMN_SOURCES: Mapping[str, Sources] = {
     "emotion_model": {
         **_same("training_set", ("unit_id", "film_id")),
         "fold": _of("training_set", "group_id"),
-        **_all(PROBABILITY_COLUMNS, _of("training_set", *PROBABILITY_COLUMNS, *_SEEN, "scene_id", "position")),
-        **_all(LEVELS, _of("training_set", *LEVELS, *_SEEN, "scene_id", "position")),
-        **_all(_NEXT, _of("training_set", *PROBABILITY_COLUMNS, *_SEEN, "scene_id", "position")),
+        **dict.fromkeys(PROBABILITY_COLUMNS, _of("training_set", *PROBABILITY_COLUMNS, *_SEEN, "scene_id", "position")),
+        **dict.fromkeys(LEVELS, _of("training_set", *LEVELS, *_SEEN, "scene_id", "position")),
+        **dict.fromkeys(_NEXT, _of("training_set", *PROBABILITY_COLUMNS, *_SEEN, "scene_id", "position")),
     },
     "validation_report": {
         "corpus": _of("training_set", "source"),
         "system": _of("emotion_model", "system"),
         "n_units": (*_of("emotion_model", "unit_id"), *_of("training_set", "label")),
-        **_all(("accuracy", "uar", "macro_f1", "weighted_f1", "ece"), _HITS),
+        **dict.fromkeys(("accuracy", "uar", "macro_f1", "weighted_f1", "ece"), _HITS),
         "jsd_bits": (*_of("emotion_model", *PROBABILITY_COLUMNS), *_of("training_set", *PROBABILITY_COLUMNS)),
     },
     "dataset_card": _same("training_set", CARD_UNITS.names),

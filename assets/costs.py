@@ -6,15 +6,13 @@ earlier run had finished, for that run paid for them. What lies in the home besi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from assets.chain import STAGES, Scope, is_fresh, keys_of, read_stamp
 from assets.recorded import recorded
-from assets.workspace import Workspace
+from assets.workspace import Workspace, size_of
 from corpus.paths import Home
 
 
@@ -52,17 +50,16 @@ class Measured:
     besides: dict[str, int]
 
 
-def film_minutes(home: Home, film_id: str) -> float | None:
+def film_minutes(workspace: Workspace, film_id: str) -> float | None:
     """Length of a film as its scan found it; None before that, and of one without a picture."""
-    path = home.artifact("shots", film_id) / "stream.json"
-    duration_ms = json.loads(path.read_text(encoding="utf-8"))["duration_ms"] if path.is_file() else 0
-    return duration_ms / 60_000 or None
+    stream = workspace.stream(film_id)
+    return stream["duration_ms"] / 60_000 or None if stream else None
 
 
 def measured(home: Home) -> Measured:
     """Read the stamps of the home's fresh links."""
     view = recorded(home)
-    lengths = {film_id: film_minutes(home, film_id) for film_id in view.films}
+    lengths = {film_id: film_minutes(view, film_id) for film_id in view.films}
     minutes = {film_id: length for film_id, length in lengths.items() if length is not None}
     of_films: dict[str, dict[str, Spent]] = {}
     resumed: dict[str, int] = {}
@@ -97,8 +94,3 @@ def _besides(home: Home) -> dict[str, int]:
     sizes = {name: size_of(folder) for name, folder in folders.items()}
     sizes["Dagster's and MLflow's homes"] += size_of(home.mlflow)
     return {name: size for name, size in sizes.items() if size}
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder; 0 where there is none."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

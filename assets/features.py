@@ -1,69 +1,27 @@
 """What faces, voices, words and the picture itself say about each unit."""
 
-import dagster as dg
+from functools import partial
 
-from assets.chain import STAGES
-from assets.partitions import films
-from assets.resources import FeelmWorkspace
-from assets.running import RETRY, gpu_pool
-from assets.telling import materialize
+from assets.running import RETRY, gpu_pool, link_asset
 
-GROUP = "features"
-OWNERS = ["team:ml"]
+link = partial(link_asset, group_name="features", owners=["team:ml"])
 
 
-@dg.asset(
-    deps=["faces", "scenes"],
-    partitions_def=films,
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"pytorch", "parquet"},
-    code_version=STAGES["face_features"].code_version,
-    retry_policy=RETRY,
-    pool=gpu_pool(),
-)
-def face_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+@link(deps=["faces", "scenes"], kinds={"pytorch", "parquet"}, retry_policy=RETRY, pool=gpu_pool())
+def face_features() -> None:
     """Expression, head pose, posture and crops of the speaker's face for each unit; who is who, and the course of every face."""
-    return materialize(context, workspace, "face_features")
 
 
-@dg.asset(
-    deps=["soundtrack", "scenes"],
-    partitions_def=films,
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"pytorch", "parquet"},
-    code_version=STAGES["voice_features"].code_version,
-    retry_policy=RETRY,
-)
-def voice_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+@link(deps=["soundtrack", "scenes"], kinds={"pytorch", "parquet"}, retry_policy=RETRY)
+def voice_features() -> None:
     """Pitch, loudness, timbre, fine structure and pace of each unit's voice, kept apart from music, against the speaker's own level."""
-    return materialize(context, workspace, "voice_features")
 
 
-@dg.asset(
-    deps=["film", "dialogue", "scenes"],
-    partitions_def=films,
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"pytorch", "parquet"},
-    code_version=STAGES["text_features"].code_version,
-    retry_policy=RETRY,
-)
-def text_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+@link(deps=["film", "dialogue", "scenes"], kinds={"pytorch", "parquet"}, retry_policy=RETRY)
+def text_features() -> None:
     """A sentence embedding (MiniLM), valence, typography and described sounds of each unit's words."""
-    return materialize(context, workspace, "text_features")
 
 
-@dg.asset(
-    deps=["shots", "faces", "soundtrack", "scenes"],
-    partitions_def=films,
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"opencv", "parquet"},
-    code_version=STAGES["scene_features"].code_version,
-    retry_policy=RETRY,
-)
-def scene_features(context: dg.AssetExecutionContext, workspace: FeelmWorkspace) -> dg.MaterializeResult:
+@link(deps=["shots", "faces", "soundtrack", "scenes"], kinds={"opencv", "parquet"}, retry_policy=RETRY)
+def scene_features() -> None:
     """The film's own means: light, colour, motion, size of faces, pace of cutting, loudness, music and tempo around each unit."""
-    return materialize(context, workspace, "scene_features")

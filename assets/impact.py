@@ -7,7 +7,6 @@ noted, it is said to be unknown.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from assets.history import Learned
 from assets.lineage import Kind, Known, KnownVersion, model_node
 from assets.lineage_targets import Target, ask, part_ahead
 from assets.versions import CARD_PART, REPORT_FILE, REPORT_PART
-from assets.workspace import Workspace
+from assets.workspace import Workspace, read_json
 from corpus.annotations.decisions import accepted_folder
 from corpus.contracts import ANNOTATIONS, GOLD_LABELS, VOTES
 from corpus.paths import Home
@@ -176,8 +175,8 @@ def _why_predicted(target: Target, film_id: str, teaching: Teaching | None) -> s
 
 
 def _n_predictions(workspace: Workspace, film_id: str) -> int:
-    path = workspace.home.artifact("film_report", film_id) / "summary.json"
-    return int(json.loads(path.read_bytes())["n_predictions"]) if path.is_file() else 0
+    summary = read_json(workspace.home.artifact("film_report", film_id) / "summary.json")
+    return int(summary["n_predictions"]) if summary else 0
 
 
 def _pages(workspace: Workspace, films: Collection[str], whole: bool) -> list[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from assets.ancestry import ACCEPTED, CORPUS_SOURCE, DELIVERY, EVERYTHING, SOURCE, Part, Stamp, Thing, of_other_films, origins, products
 from assets.history import BatchFacts, FilmRights, History, Learned, RaterShare, read_history
 from assets.many_films import GONE
-from assets.versions import CARD_PART, REPORT_PART, read_rollback, version_in_use
+from assets.versions import CARD_PART, CODE, COMMIT, DATA_REVISION, REPORT_PART, TRAINING_SET, version_in_use, withdrawn_versions
 from assets.workspace import ABSENT, Workspace
 from corpus.contracts import RATERS
 from corpus.datasets.registry import CORPORA
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ml.models.registry import VersionRecord
 
 NOT_KNOWN = "origin not known"
-DATA_REVISION, TRAINING_SET, CODE, COMMIT = "feelm.data_revision", "feelm.training_set", "feelm.code_sha256", "feelm.commit"
-"""Tags of a model's run in MLflow."""
 
 
 class Kind(StrEnum):
@@ -198,8 +196,7 @@ def read_known(workspace: Workspace, part: Part = EVERYTHING) -> Known:
 def _read_versions(workspace: Workspace, part: Part) -> list[KnownVersion]:
     from ml.models import registry
 
-    home, in_use, rollback = workspace.home, version_in_use(workspace.home), read_rollback(workspace.home)
-    withdrawn = rollback.withdrawn if rollback is not None else {}
+    home, in_use, withdrawn = workspace.home, version_in_use(workspace.home), withdrawn_versions(workspace.home)
     found = []
     for record in registry.records(home):
         registered, folder = record.registered, registry.version_folder(home, record.registered)

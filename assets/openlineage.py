@@ -19,7 +19,7 @@ from typing import Any
 from assets.ancestry import ACCEPTED, DELIVERY, SOURCE, Stamp, Thing, origins
 from assets.chain import STAGES, output_path
 from assets.columns import COLUMN_SOURCES, SCORES, ColumnSource
-from assets.telling import TABLES
+from assets.telling import TABLES, asset_of
 from assets.workspace import Workspace
 from corpus.annotations.decisions import accepted_folder
 from corpus.contracts import TableSchema
@@ -171,7 +171,7 @@ def _asset(thing: Thing) -> str:
         return "annotation_batches"
     if thing.name in STAGES["corpus"].outputs:
         return CORPORA[thing.key].assets.get(thing.name, thing.name)
-    return "report" if thing.name == "reports" else thing.name
+    return asset_of(thing.name)
 
 
 def _column_lineage(workspace: Workspace, thing: Thing, read: Sequence[Thing]) -> Json:

@@ -2,5 +2,10 @@
 
 import dagster as dg
 
+from assets.chain import Scope
+
 films = dg.DynamicPartitionsDefinition(name="films")
 annotation_batch_keys = dg.DynamicPartitionsDefinition(name="annotation_batches")
+
+PARTITIONS = {Scope.FILM: films, Scope.BATCH: annotation_batch_keys}
+"""By what one run of a link is about; links of corpora and of the whole have none."""

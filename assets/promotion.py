@@ -23,11 +23,15 @@ from assets.checkout import present_commit
 from assets.history import HISTORY_PART, history_before
 from assets.versions import (
     CARD_PART,
+    CODE,
+    COMMIT,
+    DATA_REVISION,
     DECISION_FILE,
     DECISION_PART,
     REPORT_FILE,
     REPORT_PART,
     SNAPSHOT_PART,
+    TRAINING_SET,
     Rollback,
     read_rollback,
     version_in_use,
@@ -104,10 +108,10 @@ def build_champion(workspace: Workspace, out: Path) -> ChampionSummary:
 def _made_of(workspace: Workspace, revision: str) -> dict[str, str]:
     """Data and code that give the model, as a version's tags."""
     return {
-        "feelm.data_revision": revision,
-        "feelm.training_set": workspace.versions.of(workspace.home.artifact("training_set")),
-        "feelm.code_sha256": source_digest(),
-        **({"feelm.commit": commit} if (commit := present_commit()) else {}),
+        DATA_REVISION: revision,
+        TRAINING_SET: workspace.versions.of(workspace.home.artifact("training_set")),
+        CODE: source_digest(),
+        **({COMMIT: commit} if (commit := present_commit()) else {}),
     }
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from assets.checkout import put_code
 from assets.snapshot import begin_repository, locked_stages, own_cache, put_stages_file
-from assets.versions import REPORT_FILE, REPORT_PART, SNAPSHOT_PART, registered_version
+from assets.versions import CODE, COMMIT, DATA_REVISION, REPORT_FILE, REPORT_PART, SNAPSHOT_PART, registered_version
 from assets.workspace import Workspace
 from corpus.paths import Home, content_version, file_digest
 from corpus.terms import FeelmError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LINKS = ("emotion_model", "validation_report")
 """What is made again, in this order."""
 
-CODE, WORK = "code", "work"
+CODE_DIR, WORK_DIR = "code", "work"
 """The code, and the folder around the home: apart, because DVC looks for stages in all of its folder."""
 
 FROM_REMOTE, FROM_HOME = "recorded", "home"
@@ -107,19 +107,19 @@ def reproduce(workspace: Workspace, number: int, folder: Path, tell: Callable[[s
     source = _source(workspace.home, number)
     if folder.exists() and any(folder.iterdir()):
         raise FeelmError(f"{folder} holds something already: name a folder that is not there with --out")
-    code = put_code(folder / CODE, source.tags.get("feelm.commit"), source.tags["feelm.code_sha256"])
+    code = put_code(folder / CODE_DIR, source.tags.get(COMMIT), source.tags[CODE])
     tell(f"code: {code}")
-    home = Home(folder / WORK / workspace.home.root.name)
-    n_artifacts = put_data(workspace.home, source.snapshot, home, folder / CODE)
-    tell(f"data: revision {source.tags['feelm.data_revision'][:12]}, {n_artifacts} artifacts")
+    home = Home(folder / WORK_DIR / workspace.home.root.name)
+    n_artifacts = put_data(workspace.home, source.snapshot, home, folder / CODE_DIR)
+    tell(f"data: revision {source.tags[DATA_REVISION][:12]}, {n_artifacts} artifacts")
     for link in LINKS:
         tell(f"{link} is made again")
-        run_link(folder / CODE, home, link)
+        run_link(folder / CODE_DIR, home, link)
     return Reproduction(
         source.registered.version,
         str(folder),
         code,
-        source.tags["feelm.data_revision"],
+        source.tags[DATA_REVISION],
         n_artifacts,
         _other_packages(source.folder),
         [_remade(home, link) for link in LINKS],
@@ -134,7 +134,7 @@ def _source(home: Home, number: int) -> _Source:
     source = _Source(registered, registry.check_files(home, registered), registry.run_tags(home, registered))
     if not (source.snapshot / "dvc.lock").is_file():
         raise FeelmError(f"model version {registered.version} was registered before its settings were kept: it cannot be made again")
-    if file_digest(source.snapshot / "dvc.lock") != source.tags["feelm.data_revision"]:
+    if file_digest(source.snapshot / "dvc.lock") != source.tags[DATA_REVISION]:
         raise FeelmError(f"model version {registered.version}: its dvc.lock is of another data revision than the one that was noted")
     return source
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.chain import Scope, Stage
-from assets.workspace import stamp_digest
+from assets.workspace import read_json, stamp_digest
 from corpus.paths import Home, write_text
 
 Facts = tuple[int, int, int]
@@ -63,8 +63,7 @@ def _file(home: Home, link: str) -> Path:
 
 
 def _kept(home: Home, link: str) -> dict[str, Told]:
-    path = _file(home, link)
-    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    rows = read_json(_file(home, link)) or []
     return {key: Told((size, written_ns, inode), *told) for key, size, written_ns, inode, *told in rows}
 
 

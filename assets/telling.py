@@ -4,11 +4,8 @@
 fault becomes one line (dg.Failure without retries); anything else is a bug and keeps its trace.
 """
 
-import dataclasses
-import json
 import math
 from collections.abc import Iterator, Mapping
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +14,15 @@ import dagster as dg
 from assets.chain import STAGES, Scope, Stage, StageRun, claim, is_fresh, output_path
 from assets.columns import COLUMN_SOURCES, LABELLED, SCORES, origin
 from assets.compute.port import make_link
-from assets.costs import film_minutes, size_of
+from assets.costs import film_minutes
 from assets.links import links
+from assets.partitions import PARTITIONS
 from assets.resources import FeelmWorkspace
 from assets.store.cache import at_hand
-from assets.workspace import Workspace
+from assets.workspace import Workspace, read_json, size_of
 from corpus import contracts
 from corpus.contracts import TableSchema
+from corpus.datasets.registry import CORPORA
 from corpus.terms import FeelmError
 from pages.cards.dataset import CARD_GOLD, CARD_UNITS
 from pages.cards.document import CARD_FILE
@@ -67,11 +66,6 @@ TABLES: dict[str, tuple[tuple[str, TableSchema], ...]] = {
 """The tables in each artifact; the first is the one whose rows and columns Dagster shows."""
 
 
-def partition_of(context: dg.AssetExecutionContext, stage: Stage) -> str:
-    """The film or batch of this step, '' for links about the whole."""
-    return context.partition_key if stage.scope in (Scope.FILM, Scope.BATCH) else ""
-
-
 def passes_over_fresh(tags: Mapping[str, str]) -> bool:
     """Whether a run with these tags does only what is stale. What a person materialises by hand, one partition, is done in any case."""
     return tags.get(ONLY_STALE_TAG, "true" if BACKFILL_TAG in tags else "false") == "true"
@@ -97,43 +91,35 @@ def run_link(context: dg.AssetExecutionContext, workspace: Workspace, name: str,
 
 def materialize(context: dg.AssetExecutionContext, workspace: FeelmWorkspace, name: str) -> dg.MaterializeResult:
     """Run the link `name` for the step's partition and report its one output."""
-    opened, stage = workspace.open(), STAGES[name]
-    key = partition_of(context, stage)
-    run = run_link(context, opened, name, key)
-    output = stage.outputs[0]
-    return dg.MaterializeResult(metadata=tell(opened, stage, run, output), data_version=dg.DataVersion(run.versions[output]))
+    (result,) = materialize_all(context, workspace, name)
+    return result
 
 
-def materialize_all(context: dg.AssetExecutionContext, workspace: FeelmWorkspace, name: str) -> Iterator[dg.MaterializeResult]:
-    """Run the link `name` for the step's partition and report each of its outputs, which are assets of their names."""
+def materialize_all(
+    context: dg.AssetExecutionContext, workspace: FeelmWorkspace, name: str, corpus: str = ""
+) -> Iterator[dg.MaterializeResult]:
+    """Run the link `name` for the step's partition, or for a corpus, and report the asset of each of its outputs."""
     opened, stage = workspace.open(), STAGES[name]
-    run = run_link(context, opened, name, partition_of(context, stage))
-    for output in stage.outputs:
+    run = run_link(context, opened, name, context.partition_key if stage.scope in PARTITIONS else corpus)
+    for output, asset in assets_of(stage, corpus).items():
         metadata = tell(opened, stage, run, output)
-        yield dg.MaterializeResult(asset_key=output, metadata=metadata, data_version=dg.DataVersion(run.versions[output]))
+        yield dg.MaterializeResult(asset_key=asset, metadata=metadata, data_version=dg.DataVersion(run.versions[output]))
 
 
 def tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict[str, Any]:
     """Metadata of one output: path, cost, summary figures, links, row count, column schema, pictures."""
-    with at_hand(workspace, (output,) if stage.scope is Scope.FILM else (), run.key):
-        return _tell(workspace, stage, run, output)
-
-
-def _tell(workspace: Workspace, stage: Stage, run: StageRun, output: str) -> dict[str, Any]:
     from assets.plots import plots
 
     folder = output_path(workspace, stage, output, run.key)
-    metadata: dict[str, Any] = {
-        "path": dg.MetadataValue.path(str(folder)),
-        "dagster/uri": folder.as_uri(),
-    }
-    metadata |= _cost(workspace, stage, run, folder)
-    metadata |= _summary(folder)
-    metadata |= links(workspace, output, folder)
-    metadata |= _table(folder, output) | _scores(folder, output) | column_lineage(asset_of(stage, output))
-    if (folder / CARD_FILE).is_file():
-        metadata["card"] = dg.MetadataValue.md(_card_text(folder / CARD_FILE))
-    metadata |= {name: dg.MetadataValue.md(markdown) for name, markdown in plots(folder, output).items()}
+    metadata: dict[str, Any] = {"path": dg.MetadataValue.path(str(folder)), "dagster/uri": folder.as_uri()}
+    with at_hand(workspace, (output,) if stage.scope is Scope.FILM else (), run.key):
+        metadata |= _cost(workspace, stage, run, folder)
+        metadata |= _summary(folder)
+        metadata |= links(workspace, output, folder)
+        metadata |= _table(folder, output) | _scores(folder, output) | column_lineage(asset_of(output))
+        if (folder / CARD_FILE).is_file():
+            metadata["card"] = dg.MetadataValue.md(_card_text(folder / CARD_FILE))
+        metadata |= {name: dg.MetadataValue.md(markdown) for name, markdown in plots(folder, output).items()}
     return metadata
 
 
@@ -152,7 +138,7 @@ def _cost(workspace: Workspace, stage: Stage, run: StageRun, folder: Path) -> di
     }
     if run.peak_memory_mb is not None and run.computed:
         told["peak_memory_mb"] = run.peak_memory_mb
-    minutes = film_minutes(workspace.home, run.key) if stage.scope is Scope.FILM else None
+    minutes = film_minutes(workspace, run.key) if stage.scope is Scope.FILM else None
     if minutes is not None:
         told["film_minutes"] = round(minutes, 3)
         if run.computed and not run.resumed:
@@ -166,8 +152,7 @@ def _card_text(path: Path) -> str:
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    path = folder / "summary.json"
-    values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    values = read_json(folder / "summary.json") or {}
     told = {name: _value(value) for name, value in values.items() if value is not None}
     if values.get("n_units") and "n_present" in values:
         told["coverage"] = round(values["n_present"] / values["n_units"], 4)
@@ -175,11 +160,7 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 
 def _value(value: object) -> Any:
-    """A value as Dagster shows it: six digits are enough to read, and the summary's file keeps all."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    if isinstance(value, Enum):
-        return value.value
+    """A value of a JSON as Dagster shows it: six digits are enough to read, and the summary's file keeps all."""
     if isinstance(value, dict):
         return {name: _value(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -218,9 +199,14 @@ def _scores(folder: Path, output: str) -> dict[str, Any]:
     return {"dagster/row_count": n_rows, "dagster/column_schema": column_schema(SCORES, [], output)}
 
 
-def asset_of(stage: Stage, output: str) -> str:
-    """The Dagster asset of an output, for stages that are not of corpora."""
-    return stage.name if output == "reports" else output
+def assets_of(stage: Stage, key: str) -> dict[str, str]:
+    """The Dagster assets that a link materialises for a key, by output."""
+    return CORPORA[key].assets if stage.scope is Scope.CORPUS else {output: asset_of(output) for output in stage.outputs}
+
+
+def asset_of(output: str) -> str:
+    """The Dagster asset of an output, for links that are not of corpora."""
+    return "report" if output == "reports" else output
 
 
 def column_lineage(asset: str) -> dict[str, Any]:

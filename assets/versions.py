@@ -7,13 +7,12 @@ The folder `champion` is what answers, so it says which version is in use; MLflo
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from assets.workspace import Workspace
+from assets.workspace import Workspace, read_json
 from corpus.films.catalogue.rights import Use, refusal
 from corpus.paths import Home, write_json
 from corpus.terms import FeelmError
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
 REPORT_PART, CARD_PART, DECISION_PART, SNAPSHOT_PART = "report", "card", "decision", "snapshot"
 REPORT_FILE, DECISION_FILE = "report.json", "decision.json"
+DATA_REVISION, TRAINING_SET, CODE, COMMIT = "feelm.data_revision", "feelm.training_set", "feelm.code_sha256", "feelm.commit"
+"""Tags of a version's run in MLflow."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,14 @@ def rollback_path(home: Home) -> Path:
 
 def read_rollback(home: Home) -> Rollback | None:
     """The last rollback, None where there was none."""
-    path = rollback_path(home)
-    return Rollback(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    noted = read_json(rollback_path(home))
+    return Rollback(**noted) if noted else None
+
+
+def withdrawn_versions(home: Home) -> dict[str, str]:
+    """By content version why a model may not become champion by itself again."""
+    rollback = read_rollback(home)
+    return rollback.withdrawn if rollback is not None else {}
 
 
 def version_in_use(home: Home) -> int | None:
@@ -112,8 +119,7 @@ def list_versions(home: Home) -> list[ModelVersion]:
     """Every registered model, the oldest first."""
     from ml.models import registry
 
-    in_use, rollback = version_in_use(home), read_rollback(home)
-    withdrawn = rollback.withdrawn if rollback else {}
+    in_use, withdrawn = version_in_use(home), withdrawn_versions(home)
     return [_version(home, record, in_use, withdrawn.get(record.registered.content_version)) for record in registry.records(home)]
 
 
@@ -121,8 +127,8 @@ def _version(home: Home, record: VersionRecord, in_use: int | None, withdrawn: s
     from ml.models import registry
 
     folder, registered = registry.version_folder(home, record.registered), record.registered
-    report, facts = _report(folder), _json(folder / registry.MODEL_PART / "model.json")
-    score = _main(report).scores[0] if report is not None and report.corpora else None
+    report, facts = _report(folder), read_json(folder / registry.MODEL_PART / "model.json") or {}
+    score = (report.corpus("films") or report.corpora[0]).scores[0] if report is not None and report.corpora else None
     return ModelVersion(
         version=registered.version,
         created_at=record.created_at,
@@ -148,15 +154,6 @@ def _report(folder: Path) -> ValidationReport | None:
         return None
 
 
-def _main(report: ValidationReport) -> CorpusReport:
-    return report.corpus("films") or report.corpora[0]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
-
-
 def show_version(home: Home, number: int | None) -> VersionDetail:
     """One version in full, the one in use where no number is given.
 
@@ -166,23 +163,24 @@ def show_version(home: Home, number: int | None) -> VersionDetail:
     from ml.models import registry
 
     found = _find(list_versions(home), number)
-    folder = registry.version_folder(home, _registered(home, found.version))
+    registered = _registered(home, found.version)
+    folder = registry.version_folder(home, registered)
     report = _report(folder)
     return VersionDetail(
         version=found,
         corpora=report.corpora if report is not None else [],
         grounds=read_card_grounds(folder / CARD_PART),
-        reasons=_json(folder / DECISION_PART / DECISION_FILE).get("reasons", []),
+        reasons=(read_json(folder / DECISION_PART / DECISION_FILE) or {}).get("reasons", []),
         folder=str(folder),
-        fault=_fault(home, found.version),
+        fault=_fault(home, registered),
     )
 
 
-def _fault(home: Home, number: int) -> str | None:
+def _fault(home: Home, registered: RegisteredVersion) -> str | None:
     from ml.models import registry
 
     try:
-        registry.check_files(home, _registered(home, number))
+        registry.check_files(home, registered)
     except FeelmError as error:
         return str(error)
     return None
@@ -227,8 +225,7 @@ def plan_rollback(workspace: Workspace, to: int | None, reason: str) -> Rollback
     if target.version == present.version:
         raise FeelmError(f"version {target.version} is in use already: see `feelm models list`")
     _check(workspace, target)
-    before = read_rollback(home)
-    withdrawn = dict(before.withdrawn) if before else {}
+    withdrawn = dict(withdrawn_versions(home))
     if target.version < present.version:
         withdrawn[present.content_version] = reason
     withdrawn.pop(target.content_version, None)

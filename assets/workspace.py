@@ -33,6 +33,16 @@ A_FEW = 20
 """Films that are looked up one by one; who asks for more asks for all, and these are read at once."""
 
 
+def read_json(path: Path) -> Any:
+    """What a JSON file holds, None where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder; 0 where there is none."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def stamp_digest(stamp: dict[str, Any]) -> str:
     """Digest of a stamp's code, inputs, settings and outputs."""
     made = {part: stamp[part] for part in ("code", "inputs", "params", "outputs")}
@@ -63,8 +73,8 @@ class Versions:
 
     def of_stamp(self, stage: str, key: str) -> str:
         """Digest of what a stamp says was made of what, whatever it cost and in which run; `ABSENT` before the stage's first run."""
-        path = self.home.stamp(stage, key)
-        return stamp_digest(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ABSENT
+        stamp = read_json(self.home.stamp(stage, key))
+        return stamp_digest(stamp) if stamp else ABSENT
 
     def of_source(self, path: Path) -> str:
         """md5 of a (large) source file, remembered across runs by its size, time and inode."""
@@ -73,10 +83,9 @@ class Versions:
         stat = path.stat()
         facts = f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
         entry = self.home.root / "stamps" / "sources" / (hashlib.sha256(str(path).encode()).hexdigest() + ".json")
-        if entry.is_file():
-            known = json.loads(entry.read_text(encoding="utf-8"))
-            if known["facts"] == facts:
-                return str(known["md5"])
+        known = read_json(entry)
+        if known is not None and known["facts"] == facts:
+            return str(known["md5"])
         digest = file_digest(path, "md5")
         write_json(entry, {"facts": facts, "md5": digest, "path": str(path)})
         return digest
@@ -144,6 +153,16 @@ class Workspace:
         """Absolute path of a film's `video`, `subtitles` or `screenplay`, None where it has none."""
         path: Path | None = getattr(self.film(film_id), kind)
         return path
+
+    def unit_tables(self) -> dict[str, Path]:
+        """The table of units of each film that has one, by id."""
+        tables = {film_id: self.home.artifact("scenes", film_id) / "units.parquet" for film_id in self.film_ids}
+        return {film_id: path for film_id, path in tables.items() if path.is_file()}
+
+    def stream(self, film_id: str) -> dict[str, Any] | None:
+        """Facts of a film's picture and time as they were scanned (stream.json), None before that."""
+        found: dict[str, Any] | None = read_json(self.home.artifact("shots", film_id) / "stream.json")
+        return found
 
     @cached_property
     def inbox(self) -> dict[str, Path]:

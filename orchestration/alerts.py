@@ -20,6 +20,7 @@ from orchestration.alerting.alert import Alert, AlertKind, shortened
 from orchestration.alerting.outbox import Delivery, Outbox
 from orchestration.alerting.settings import NO_TARGET, PASSWORD, USER, WEBHOOK, AlertSettings, read_settings
 from orchestration.execution import failed_checks, other_failures
+from orchestration.launching import PARTITION_TAG
 
 EVERY_S = 60
 MOST_RUNS = 50
@@ -91,7 +92,7 @@ class _Failure:
     @property
     def partition(self) -> str | None:
         """Of the run, where it had one."""
-        return self.run.tags.get("dagster/partition")
+        return self.run.tags.get(PARTITION_TAG)
 
     def of_check(self, check: dg.AssetCheckEvaluation) -> Alert:
         asset, partition, name = check.asset_key.to_user_string(), check.partition or self.partition, check.check_name

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.compute.work import FilmDone
 from assets.resources import FeelmWorkspace
-from orchestration.launching import BATCH_TAG, NEEDS_TAG
+from orchestration.launching import BATCH_TAG, FILM_BATCH_JOB, NEEDS_TAG
 
 
 class FilmBatch(dg.Config):
@@ -40,7 +40,7 @@ def _ended(done: FilmDone) -> str:
     return f"; then {done.failure}" if done.failure else ""
 
 
-@dg.job(name="film_batch", description="Many films from their sources to their features, handed to a cluster by one run.")
+@dg.job(name=FILM_BATCH_JOB, description="Many films from their sources to their features, handed to a cluster by one run.")
 def film_batch_job() -> None:
     """See `make_films`."""
     make_films()

@@ -1,6 +1,5 @@
 """The asset checks of this graph: quality's factories applied to our assets and partitions."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -36,9 +35,10 @@ def _check_film(film_id: str) -> Sequence[Outcome]:
 def _check_dialogue(film_id: str) -> Sequence[Outcome]:
     from quality.gate import check_dialogue
 
-    home = Workspace.from_environment().home
-    stream = json.loads((home.artifact("shots", film_id) / "stream.json").read_text(encoding="utf-8"))
-    return check_dialogue(home.artifact("dialogue", film_id), film_id, int(stream["duration_ms"]))
+    workspace = Workspace.from_environment()
+    stream = workspace.stream(film_id)
+    assert stream is not None  # the dialogue was made of it
+    return check_dialogue(workspace.home.artifact("dialogue", film_id), film_id, int(stream["duration_ms"]))
 
 
 def _check_features(name: str) -> Callable[[str], Sequence[Outcome]]:

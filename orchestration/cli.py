@@ -13,10 +13,12 @@ from typing import Annotated
 
 import typer
 
+from assets.workspace import Workspace
 from corpus.paths import Home
 from corpus.terms import FeelmError
 from orchestration.cli_annotations import annotations_app
 from orchestration.cli_benchmark import benchmark_app
+from orchestration.cli_detect import detect
 from orchestration.cli_features import features_app
 from orchestration.cli_films import films_app
 from orchestration.cli_health import health
@@ -32,7 +34,7 @@ from orchestration.cli_shots import shots
 from orchestration.cli_store import store_app
 from orchestration.cli_subtitles import subtitles_app
 from orchestration.cli_talk import respond
-from orchestration.console import Json, Workers, err, out, rows_table, show, show_progress
+from orchestration.console import Json, Workers, err, out, rows_table, show, show_progress, warn
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
 corpus_app = typer.Typer(no_args_is_help=True, help="Public corpora of lines with emotions.")
@@ -64,7 +66,7 @@ def main() -> None:
     try:
         app()
     except FeelmError as error:
-        err.print(f"feelm: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
+        warn(f"feelm: {error}", style="red")
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("feelm: stopped; run the same command again to go on where it was")
@@ -81,7 +83,7 @@ def demo(
     """Make films, run the whole chain on them, and show what came out."""
     from orchestration.demo import run_demo
 
-    run_demo(Home.from_environment(), films, seed, workers, out, as_json)
+    run_demo(Home.from_environment(), films, seed, workers, as_json)
 
 
 @app.command()
@@ -92,7 +94,6 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Bring everything up to date; what has not changed is not done again."""
-    from assets.workspace import Workspace
     from orchestration.due import plan
     from orchestration.progress import run_with_progress
     from orchestration.summary import plan_table, run_table
@@ -100,10 +101,10 @@ def run(
     workspace = Workspace.from_environment()
     if dry_run:
         found = plan(workspace, film or None)
-        show(asdict(found), plan_table(found), as_json)
+        show(found, plan_table(found), as_json)
         return
-    report = run_with_progress(workspace, film or None, workers, err)
-    show(asdict(report), run_table(report), as_json)
+    report = run_with_progress(workspace, film or None, workers)
+    show(report, run_table(report), as_json)
     if report.failures:
         raise typer.Exit(1)
 
@@ -111,7 +112,6 @@ def run(
 @app.command()
 def report(as_json: Json = False) -> None:
     """Show the scores of the last run and where its pages are."""
-    from assets.workspace import Workspace
     from orchestration.summary import result_json, result_tables
 
     workspace = Workspace.from_environment()
@@ -121,28 +121,7 @@ def report(as_json: Json = False) -> None:
         out.print(result_tables(workspace))
 
 
-@app.command()
-def detect(
-    what: Annotated[str, typer.Argument(help="A media file, a picture, a text file, or the text itself.")],
-    subtitles: Annotated[Path | None, typer.Option(help="Subtitles of the media file.")] = None,
-    language: Annotated[str | None, typer.Option(help="Declared language of what is said, as `en`; else it is recognised.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what each answer rests on.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Recognise emotion in a film, a clip, a sound, a picture's faces or a text, with the champion model."""
-    from orchestration.summary import detection_tables
-    from service.detect import detect_file, detect_text
-
-    home = Home.from_environment()
-    path = Path(what)
-    try:
-        is_file = path.is_file()
-    except OSError:  # a text too long to be a name
-        is_file = False
-    if not is_file and ("/" in what or path.suffix) and " " not in what.strip():
-        raise FeelmError(f"there is no file {what}; a text of one word needs no '/' or '.'")
-    detection = detect_file(home, path, subtitles, explain, language) if is_file else detect_text(home, what, explain, language)
-    show(asdict(detection), detection_tables(detection), as_json)
+app.command()(detect)
 
 
 @app.command()
@@ -153,18 +132,17 @@ def ui(
     """Dagster's webserver and daemon on 127.0.0.1, on this home."""
     from orchestration.ui import serve_ui
 
-    serve_ui(Home.from_environment(), port, read_only, err)
+    serve_ui(Home.from_environment(), port, read_only)
 
 
 @app.command()
 def prepare(as_json: Json = False) -> None:
     """Bring this home's settings, database schemas and partitions up to this version: before servers start, and after an upgrade."""
-    from assets.workspace import Workspace
     from orchestration.instance import prepare_storage
 
     storage = prepare_storage(Workspace.from_environment())
     rows = [["environment", storage.environment.value], ["Dagster", storage.dagster], ["MLflow", storage.mlflow]]
-    show(asdict(storage), rows_table("Storage", ["what", "where"], rows), as_json)
+    show(storage, rows_table("Storage", ["what", "where"], rows), as_json)
 
 
 @app.command()
@@ -177,7 +155,6 @@ def stage(
 ) -> None:
     """Run one link by itself, without Dagster: what dvc.yaml calls."""
     from assets.chain import Scope, run_stage, stage_named
-    from assets.workspace import Workspace
 
     show_progress()
     scope = stage_named(name).scope
@@ -195,7 +172,6 @@ def stage(
 @corpus_app.command("add")
 def corpus_add(name: str, path: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
     """Add a public corpus by the folder it lies in; `feelm run` takes it from there."""
-    from assets.workspace import Workspace
     from corpus.datasets.registry import CORPORA
 
     if name not in CORPORA:
@@ -232,7 +208,7 @@ def weights_verify(as_json: Json = False) -> None:
     from corpus.weights import verify_all
 
     states = verify_all()
-    show([asdict(s) for s in states], rows_table("Weights", ["name", "state"], [[s.name, s.state] for s in states]), as_json)
+    show(states, rows_table("Weights", ["name", "state"], [[s.name, s.state] for s in states]), as_json)
     if any(state.state != "present" for state in states):
         raise FeelmError("a weight is missing or damaged: `feelm weights fetch` mends it")
 

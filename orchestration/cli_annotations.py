@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assets.workspace import Workspace
 from corpus.annotations.importers.reading import Told
 from corpus.annotations.judgements import VALUE_RANGES
 from corpus.contracts import GOLD_LABELS
 from corpus.paths import Home, write_text
 from corpus.terms import FeelmError
-from orchestration.console import Json, err, out, rows_table, show
+from orchestration.console import Json, err, out, rows_table, show, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,9 +76,11 @@ def annotations_import(
     as_json: Json = False,
 ) -> None:
     """Deliver annotation files, check them, and say what is accepted; the next `feelm run` trains on it."""
-    from orchestration.library import import_annotations
+    from corpus.annotations.batches import deliver
+    from orchestration.library import judge_delivered
 
-    decisions = import_annotations(Home.from_environment(), files, told)
+    home = Home.from_environment()
+    decisions = judge_delivered(home, [deliver(path, home, told=told) for path in files])
     _show_decisions(decisions, as_json)
     if not all(decision.accepted for decision in decisions):
         raise typer.Exit(1)
@@ -117,10 +119,10 @@ def annotations_check(
     rows = [[o.check, _told_outcome(o), o.observed] for o in outcomes]
     told_rows = f"{summary.rows_read} read, {summary.judgements} accepted, {summary.repaired} repaired, {summary.refused} refused"
     value = {
-        "summary": asdict(summary),
-        "refused": [asdict(r) for r in handful.batch.refusals],
-        "repaired": [asdict(r) for r in handful.batch.repairs],
-        "outcomes": [asdict(o) for o in outcomes],
+        "summary": summary,
+        "refused": handful.batch.refusals,
+        "repaired": handful.batch.repairs,
+        "outcomes": outcomes,
     }
     show(value, rows_table(f"{path.name} ({summary.tool}): {told_rows}", ["check", "", "what it found"], rows), as_json)
     if any(outcome.blocks for outcome in outcomes):
@@ -146,7 +148,7 @@ def annotations_agreement(
     found = measure(handful.batch.annotations, durations_ms, step_ms, spans, by_character)
     rows = [_figure_row(figure) for figure in found]
     columns = ["film", "person", "about", "compared at", "figure", "value", "raters", "places"]
-    show([asdict(figure) for figure in found], rows_table(f"{path.name}: agreement", columns, rows), as_json)
+    show(found, rows_table(f"{path.name}: agreement", columns, rows), as_json)
 
 
 @annotations_app.command("gold")
@@ -168,10 +170,10 @@ def annotations_gold(
     rows = [_gold_row(row) for row in made.gold.to_dict("records")]
     counts = ", ".join(f"{n} {status}" for status, n in made.summary.by_status.items())
     columns = ["unit", "perspective", "status", "emotion", "raters", "doubt (bits)"]
-    value = {"summary": asdict(made.summary), "agreement": asdict(made.agreement), "gold": json.loads(made.gold.to_json(orient="records"))}
+    value = {"summary": made.summary, "agreement": made.agreement, "gold": json.loads(made.gold.to_json(orient="records"))}
     show(value, rows_table(f"{path.name}: {counts}", columns, rows[:SHOWN]), as_json)
     for rater, reason in made.agreement.flagged.items():
-        err.print(f"{rater} is left out: {reason}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+        warn(f"{rater} is left out: {reason}")
     if len(rows) > SHOWN and not as_json:
         err.print(f"and {len(rows) - SHOWN} more: --json or --out shows all")
 
@@ -218,13 +220,12 @@ def annotations_next(
     as_json: Json = False,
 ) -> None:
     """What to judge next: the lines from which the model and the gold would learn most, and why."""
-    from assets.workspace import Workspace
     from orchestration.library import what_to_judge_next
 
     found = what_to_judge_next(Workspace.from_environment(), count, film)
     rows = [[unit.unit_id, _clock(unit.start_ms), unit.text or "-", f"{unit.worth:.2f}", unit.reason] for unit in found]
     columns = ["unit", "at", "words", "worth", "why"]
-    show([asdict(unit) for unit in found], rows_table("To judge next", columns, rows), as_json)
+    show(found, rows_table("To judge next", columns, rows), as_json)
 
 
 @annotations_app.command("serve")
@@ -288,7 +289,7 @@ def annotations_forget(
         ["files that are called so", ", ".join(erasure.named_files) or "none"],
         ["notes that hold the name", ", ".join(erasure.notes[:20]) or "none"],
     ]
-    show(asdict(erasure), rows_table("Forgotten", ["", ""], rows), as_json)
+    show(erasure, rows_table("Forgotten", ["", ""], rows), as_json)
 
 
 @annotations_app.command("template")
@@ -301,7 +302,7 @@ def annotations_template() -> None:
 
 def _show_decisions(decisions: "Sequence[Decision]", as_json: bool) -> None:
     rows = [[decision.batch_id, decision.verdict, "\n".join(_lines(decision)) or "-"] for decision in decisions]
-    show([asdict(decision) for decision in decisions], rows_table("Batches", ["batch", "decision", "what the checks say"], rows), as_json)
+    show(decisions, rows_table("Batches", ["batch", "decision", "what the checks say"], rows), as_json)
 
 
 def _lines(decision: "Decision") -> list[str]:
@@ -331,7 +332,7 @@ def _handful(path: Path, told: Told) -> "Handful":
 
     handful = read_by_hand(path, told)
     for refusal in handful.batch.refusals[:10]:
-        err.print(f"{refusal.ref}: {refusal.reason}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+        warn(f"{refusal.ref}: {refusal.reason}")
     return handful
 
 

@@ -1,6 +1,6 @@
 """`feelm benchmark`: how good the models are on public data that somebody has, and how fast this machine is."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +46,7 @@ def benchmark_features(
     chosen = check_device(device or best_device())
     rates = measure(chosen)
     columns = ["network", "a second", "GPU busy", "farthest from the CPU"]
-    show([asdict(rate) for rate in rates], rows_table(f"Features on {chosen}", columns, [told(rate) for rate in rates]), as_json)
+    show(rates, rows_table(f"Features on {chosen}", columns, [told(rate) for rate in rates]), as_json)
 
 
 @benchmark_app.command("robustness")
@@ -73,7 +73,7 @@ def benchmark_robustness(
         found = measure_robustness(
             workspace.home, conditions, params, seed, units, tell, lambda what, done, total: tell(f"taught: {what}", done / total)
         )
-    show(asdict(found), _robustness(found), as_json)
+    show(found, _robustness(found), as_json)
 
 
 def _disturbances(names: list[str]) -> "tuple[Disturbance, ...]":

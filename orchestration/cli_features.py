@@ -1,6 +1,5 @@
 """`feelm features`: what faces, voices, words and scenes are like in any film file, without a catalogue."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +37,7 @@ def extract(
     names = tuple(name.strip() for name in modality.split(",") if name.strip())
     store = ChunkStore(Home.from_environment().chunks)
     found = extract_media(media, to, Wanted(names, subtitles, language, shots, text_encoder), store, tell_progress)
-    show(asdict(found), _table(found), as_json)
+    show(found, _table(found), as_json)
     if not as_json:
         out.print(f"everything lies in {found.folder}", soft_wrap=True)
 
@@ -53,8 +52,7 @@ def list_features(
 
     found = {name: dimensions_of(name) for name in ((modality,) if modality else FEATURES)}
     rows = [[name, d.name, d.unit or "-", d.meaning] for name, dimensions in found.items() for d in dimensions]
-    value = {name: [asdict(d) for d in dimensions] for name, dimensions in found.items()}
-    show(value, rows_table("Features", ["modality", "name", "unit", "what it is"], rows), as_json)
+    show(found, rows_table("Features", ["modality", "name", "unit", "what it is"], rows), as_json)
 
 
 def _table(found: "Extraction") -> Table:

@@ -1,13 +1,13 @@
 """`feelm films`: the films the team may use."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from assets.workspace import Workspace
 from corpus.paths import Home
-from orchestration.console import Json, Workers, err, out, show
+from orchestration.console import Json, Workers, out, show
 
 films_app = typer.Typer(no_args_is_help=True, help="The films the team may use.")
 
@@ -30,35 +30,34 @@ def films_add(
     as_json: Json = False,
 ) -> None:
     """Add films to the catalogue; what can be measured is not asked."""
-    from orchestration.library import add_media
+    from corpus.films.catalogue.add import add_films
     from orchestration.summary_films import addition_json, addition_words
 
     options: dict[str, Any] = {"film_id": film_id, "title": title, "year": year, "subtitles": subtitles, "screenplay": screenplay}
     options |= {"language": language, "country": country, "genres": tuple(genre) if genre else None}
     options |= {"rights": rights, "rights_ref": rights_ref, "cut_id": cut, "series": series}
-    added = add_media(Home.from_environment(), media, {k: v for k, v in options.items() if v is not None})
+    given = {name: value for name, value in options.items() if value is not None}
+    added = [one for path in media for one in add_films(Home.from_environment().catalogue, path, **given)]
     show([addition_json(one) for one in added], addition_words(added), as_json)
 
 
 @films_app.command("list")
 def films_list(as_json: Json = False) -> None:
     """Show the catalogue."""
-    from assets.workspace import Workspace
     from orchestration.summary_films import film_table
 
     films = list(Workspace.from_environment().films.values())
-    show([asdict(film) for film in films], film_table("Films", films), as_json)
+    show(films, film_table("Films", films), as_json)
 
 
 @films_app.command("coverage")
 def films_coverage(as_json: Json = False) -> None:
     """Show what the films cover (genre, decade, language, culture, emotion, arc), and what is missing."""
-    from assets.workspace import Workspace
     from orchestration.library import catalogue_coverage
     from orchestration.summary_films import coverage_tables
 
     coverage = catalogue_coverage(Workspace.from_environment())
-    show(asdict(coverage), coverage_tables(coverage), as_json)
+    show(coverage, coverage_tables(coverage), as_json)
 
 
 @films_app.command("make")
@@ -71,7 +70,7 @@ def films_make(
     """Make short films with known truth: picture, speech, subtitles, screenplay, raters."""
     from orchestration.progress import make_with_progress
 
-    folders = make_with_progress(folder, films, seed, workers, err)
+    folders = make_with_progress(folder, films, seed, workers)
     out.print(f"{len(folders)} films in {folder}: add them with `feelm films add {folder}`")
 
 
@@ -81,14 +80,14 @@ def films_fetch(
     as_json: Json = False,
 ) -> None:
     """Fetch films that name where they come from, verify them, and add them; what broke off is resumed."""
-    from orchestration.library import fetchable
+    from corpus.films.catalogue.fetch import fetchable_films
     from orchestration.progress import fetch_with_progress
     from orchestration.summary_films import addition_json, addition_words, film_table
 
     home = Home.from_environment()
     if not film_ids:
-        films = fetchable(home)
-        show([asdict(film) for film in films], film_table("Films that can be fetched: `feelm films fetch ID`", films), as_json)
+        films = fetchable_films(home)
+        show(films, film_table("Films that can be fetched: `feelm films fetch ID`", films), as_json)
         return
-    added = fetch_with_progress(home, film_ids, err)
+    added = fetch_with_progress(home, film_ids)
     show([addition_json(one) for one in added], addition_words(added), as_json)

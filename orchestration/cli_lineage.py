@@ -8,7 +8,7 @@ import gc
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,7 +55,7 @@ def lineage(
     home = Home.from_environment()
     if impact:
         found = read_impact(home, what)
-        show(asdict(found), impact_tables(found), as_json)
+        show(found, impact_tables(found), as_json)
     else:
         told = read_lineage(home, what) if as_json else read_lineage_briefly(home, what, SOME)
         show(told.as_json(), lineage_tree(told), as_json)

@@ -10,14 +10,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from assets.workspace import Workspace
 from corpus.paths import Home
-from orchestration.console import Json, err, rows_table, show
+from orchestration.console import Json, err, interval, rows_table, show
 
 if TYPE_CHECKING:
     from assets.compute.search import Search, Trial
     from assets.reproduction import Reproduction
     from assets.versions import ModelVersion, VersionDetail
-    from ml.evaluation.report import CorpusReport, Interval
+    from ml.evaluation.report import CorpusReport
 
 models_app = typer.Typer(no_args_is_help=True, help="The registered models, and which is in use.")
 
@@ -32,7 +33,7 @@ def models_list(as_json: Json = False) -> None:
     found = list_versions(Home.from_environment())
     table = rows_table("Models", COLUMNS, [_row(one) for one in found])
     table.caption = _unfinished(found)
-    show([asdict(one) for one in found], table, as_json)
+    show(found, table, as_json)
 
 
 @models_app.command("show")
@@ -43,7 +44,7 @@ def models_show(
     from assets.versions import show_version
 
     detail = show_version(Home.from_environment(), version)
-    show(asdict(detail), _detail(detail), as_json)
+    show(detail, _detail(detail), as_json)
 
 
 @models_app.command("rollback")
@@ -56,7 +57,7 @@ def models_rollback(
     from orchestration.library import roll_back
 
     rollback = roll_back(Home.from_environment(), to, reason)
-    show(asdict(rollback), Text(f"{rollback.words}; `feelm run` brings the pages up to date"), as_json)
+    show(rollback, Text(f"{rollback.words}; `feelm run` brings the pages up to date"), as_json)
 
 
 @models_app.command("search")
@@ -67,10 +68,9 @@ def models_search(
 ) -> None:
     """Look for better numbers of training with Ray Tune, each trial a run in MLflow; nothing is registered or promoted by it."""
     from assets.compute.search import search
-    from assets.workspace import Workspace
 
     found = search(Workspace.from_environment(), trials, seed)
-    show(asdict(found), _search(found), as_json)
+    show(found, _search(found), as_json)
 
 
 def _search(found: "Search") -> Group:
@@ -108,7 +108,7 @@ def models_ui(
     """MLflow's pages on this home's registry: runs, parameters, curves, versions."""
     from orchestration.ui import serve_registry
 
-    serve_registry(Home.from_environment(), host, port, err)
+    serve_registry(Home.from_environment(), host, port)
 
 
 def reproduce(
@@ -119,7 +119,6 @@ def reproduce(
     """Make a registered model again in a fresh folder, from its code and data; exit code 1 where something else comes out."""
     from assets.reproduction import reproduce as make_again
     from assets.versions import registered_version
-    from assets.workspace import Workspace
 
     workspace = Workspace.from_environment()
     number = registered_version(workspace.home, version).version
@@ -185,11 +184,6 @@ def _detail(detail: "VersionDetail") -> Group:
 
 
 def _scores(corpus: "CorpusReport") -> Table:
-    rows = [[one.system, _interval(one.accuracy), _interval(one.uar), _interval(one.macro_f1), _share(one.ece)] for one in corpus.scores]
+    rows = [[one.system, *map(interval, (one.accuracy, one.uar, one.macro_f1)), _share(one.ece)] for one in corpus.scores]
     title = f"{corpus.name}: {corpus.n_films} films, each unseen once, {corpus.n_gold} gold units"
     return rows_table(title, ["system", "accuracy", "UAR", "macro-F1", "calibration error"], rows)
-
-
-def _interval(figure: "Interval") -> str:
-    spread = f" [{figure.low:.2f}, {figure.high:.2f}]" if figure.low is not None and figure.high is not None else ""
-    return f"{figure.value:.3f}{spread}"

@@ -1,6 +1,5 @@
 """`feelm pages`: the films' pages as files that need no service."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -32,4 +31,4 @@ def export(
     told += [f"kept back: {reason}" for reason in done.kept_back]
     if done.without_page:
         told.append(f"no page yet (`feelm run` makes it): {', '.join(done.without_page)}")
-    show(asdict(done), Text("\n".join(told)), as_json)
+    show(done, Text("\n".join(told)), as_json)

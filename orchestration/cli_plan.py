@@ -1,6 +1,5 @@
 """`feelm plan`: what a library of films will cost, from what films cost here."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,7 +35,7 @@ def plan(
     from orchestration.costing import Prices, cost_plan
 
     found = cost_plan(measured(Home.from_environment()), films, hours, workers, Prices(cpu_price, gpu_price, storage_price))
-    show(asdict(found), cost_tables(found), as_json)
+    show(found, cost_tables(found), as_json)
 
 
 HOW_READ = (
@@ -70,26 +69,21 @@ def _rates(link: "FilmLink") -> list[str]:
     if not link.rates:
         return ["-"] * 6
     cpu, gpu, wall, size = (link.rates[name] for name in ("cpu_s", "gpu_s", "wall_s", "artifact_mb"))
-    besides = "-" if cpu.per_film is None else _number(cpu.per_film)
     return [
         _number(cpu.per_film_minute),
         f"{_number(cpu.least)}-{_number(cpu.most)}",
-        besides,
+        _number(cpu.per_film),
         *(_number(rate.per_film_minute) for rate in (gpu, wall, size)),
     ]
-
-
-def _peak(peak_memory_mb: float | None) -> str:
-    return "-" if peak_memory_mb is None else _number(peak_memory_mb)
 
 
 def _foretold(found: "CostPlan") -> Table:
     table = _table(f"{found.films} films, {found.hours:g} hours in all", "stage", "CPU h", "from-to", "GPU h", "wall h", "GB", "peak MB")
     for link in found.of_films:
-        table.add_row(link.link, *_figures(link.cost), _peak(link.peak_memory_mb))
+        table.add_row(link.link, *_figures(link.cost), _number(link.peak_memory_mb))
     table.add_row("every film", *_figures(found.films_cost), style="bold", end_section=True)
     for whole in found.of_whole:
-        table.add_row(whole.link, *_figures(whole.cost), _peak(whole.peak_memory_mb))
+        table.add_row(whole.link, *_figures(whole.cost), _number(whole.peak_memory_mb))
     table.add_row("all of the whole", *_figures(found.whole_cost), style="bold")
     return table
 
@@ -120,8 +114,10 @@ def _figures(cost: "Cost | None") -> list[str]:
     return [expected[0], between, *expected[1:]]
 
 
-def _number(value: float) -> str:
-    """No more than hundredths."""
+def _number(value: float | None) -> str:
+    """No more than hundredths; a dash where it is not known."""
+    if value is None:
+        return "-"
     if value < 0.01:
         return "0" if value == 0 else "<0.01"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

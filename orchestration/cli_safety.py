@@ -1,7 +1,6 @@
 """`feelm use-basis`, `feelm escalations`, `feelm compliance`: for the person who answers for the service."""
 
 import os
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,7 +37,7 @@ def basis_add(
     except ValueError as error:
         raise FeelmError(f"{error}: see `feelm use-basis add --help` for what there is") from error
     basis = add_basis(Home.from_environment(), profile, own, who, why, until.date())
-    show(asdict(basis), f"{basis.id}: {profile} on a {own} basis until {basis.until}", as_json)
+    show(basis, f"{basis.id}: {profile} on a {own} basis until {basis.until}", as_json)
 
 
 @basis_app.command("list")
@@ -48,7 +47,7 @@ def basis_list(as_json: Json = False) -> None:
 
     bases = read_bases(Home.from_environment())
     rows = [[one.id, str(one.profile), one.ground, one.who, one.why, str(one.until)] for one in bases]
-    show([asdict(one) for one in bases], rows_table("Bases", ["id", "use", "ground", "who", "why", "until"], rows), as_json)
+    show(bases, rows_table("Bases", ["id", "use", "ground", "who", "why", "until"], rows), as_json)
 
 
 @basis_app.command("end")
@@ -73,7 +72,7 @@ def escalations_list(
     except ValueError as error:
         raise FeelmError(f"there is no state {state!r}: there are {', '.join(State)}") from error
     rows = [[one.id, _day(one.at), one.domain, one.state, one.reason, one.acknowledged_by or one.fault or ""] for one in found]
-    show([asdict(one) for one in found], rows_table("Escalations", ["id", "at", "domain", "state", "why", "by / fault"], rows), as_json)
+    show(found, rows_table("Escalations", ["id", "at", "domain", "state", "why", "by / fault"], rows), as_json)
     for fault in queue.faults():
         err.print(fault, highlight=False, markup=False)
 
@@ -108,7 +107,7 @@ def compliance(
     routes = [Route(one.name, one.route.queue, one.route.told["en"]) for one in profiles().values()]
     bundle = build_compliance(Home.from_environment(), out_folder.resolve(), dict(os.environ), routes)
     rows = [[piece.name, piece.lacking or piece.about] for piece in bundle.pieces]
-    value = {"folder": str(bundle.folder), "at": bundle.at, "pieces": [asdict(piece) for piece in bundle.pieces]}
+    value = {"folder": str(bundle.folder), "at": bundle.at, "pieces": bundle.pieces}
     show(value, rows_table(f"Bundle in {bundle.folder}", ["file", "what it is, or why it lacks"], rows), as_json)
 
 

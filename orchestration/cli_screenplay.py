@@ -1,6 +1,5 @@
 """`feelm screenplay`: a screenplay beside the subtitles of its film."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,8 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from orchestration.console import Json, err, rows_table, show
+from corpus.terms import FeelmError
+from orchestration.console import Json, rows_table, show
 
 if TYPE_CHECKING:
     from corpus.dialogue.screenplay.scripted import ScriptedDialogue, ScriptedUtterance
@@ -33,10 +33,9 @@ def screenplay_align(
     from corpus.dialogue.screenplay.scripted import align_files
 
     found = align_files(screenplay, subtitles)
-    show(asdict(found), Group(_utterances(found), _unspoken(found), _totals(found)), as_json)
+    show(found, Group(_utterances(found), _unspoken(found), _totals(found)), as_json)
     if found.verdict == "refused":
-        err.print(f"feelm: {screenplay.name} refused: {found.reason}", style="red", highlight=False, soft_wrap=True, markup=False)
-        raise typer.Exit(1)
+        raise FeelmError(f"{screenplay.name} refused: {found.reason}")
 
 
 def _utterances(found: "ScriptedDialogue") -> Table:

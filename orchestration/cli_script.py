@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,15 +46,15 @@ def script(
     home = Home.from_environment()
     champion = Champion.load(champion_folder(home))
     analysis = analyse(champion, read, language)
-    value: dict[str, Any] = {"analysis": asdict(analysis)}
+    value: dict[str, Any] = {"analysis": analysis}
     shown: list[RenderableType] = [_analysis(analysis, file.name)]
     if changes:
         found = _what_if(champion, read, changes, language)
-        value["what_if"] = [asdict(one) for one in found]
+        value["what_if"] = found
         shown += [_what_if_table(one) for one in found]
     if target:
         moved = _suggest(home, champion, read, target, strength, line, scene, language)
-        value["suggestions"] = asdict(moved)
+        value["suggestions"] = moved
         shown.append(_suggestions(moved))
     show(value, Group(*shown), as_json)
 
@@ -65,7 +64,7 @@ def advice(film: Annotated[str, typer.Argument(help="A film of this home.")], as
     from service.script.advice import advise_film
 
     found = advise_film(Home.from_environment(), film)
-    show(asdict(found), _advice(found), as_json)
+    show(found, _advice(found), as_json)
 
 
 def _text(file: Path) -> str:

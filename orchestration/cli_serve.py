@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,7 +74,7 @@ def keys_add(name: Annotated[str, typer.Argument(help="Who it is for.")], as_jso
     from service.api.keys import KeyRing
 
     made = KeyRing(_folder()).add(name)
-    show(asdict(made), Text(f"{made.key}\nthis is the key of {made.name}; it is not kept and not shown again"), as_json)
+    show(made, Text(f"{made.key}\nthis is the key of {made.name}; it is not kept and not shown again"), as_json)
 
 
 @keys_app.command("list")

@@ -1,13 +1,12 @@
 """`feelm shots`: the shots of any film file, without a catalogue."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from corpus.films.shots.shots import Shot, ShotSetting
-from orchestration.console import Json, err, rows_table, show
+from orchestration.console import Json, clock, rows_table, show, warn
 
 
 def shots(
@@ -21,16 +20,11 @@ def shots(
     from corpus.films.shots.listing import list_shots
 
     found = list_shots(media, setting)
-    title = f"{media.name}: {len(found.shots)} shots in {_clock(found.duration_ms)} ({setting})"
-    show(asdict(found), rows_table(title, ["shot", "from", "to", "begins with", "score"], [_row(shot) for shot in found.shots]), as_json)
+    title = f"{media.name}: {len(found.shots)} shots in {clock(found.duration_ms)} ({setting})"
+    show(found, rows_table(title, ["shot", "from", "to", "begins with", "score"], [_row(shot) for shot in found.shots]), as_json)
     for damage in found.damage:
-        err.print(f"{media.name}: {damage}", style="yellow", highlight=False, soft_wrap=True, markup=False)
+        warn(f"{media.name}: {damage}")
 
 
 def _row(shot: Shot) -> list[str]:
-    return [str(shot.index), _clock(shot.start_ms), _clock(shot.end_ms), shot.transition, f"{shot.score:.2f}"]
-
-
-def _clock(t_ms: int) -> str:
-    seconds, milliseconds = divmod(t_ms, 1000)
-    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{milliseconds:03d}"
+    return [str(shot.index), clock(shot.start_ms), clock(shot.end_ms), shot.transition, f"{shot.score:.2f}"]

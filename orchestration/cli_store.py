@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from assets.workspace import Workspace
 from corpus.terms import FeelmError
 from orchestration.console import Json, rows_table, show
 
@@ -17,11 +18,10 @@ store_app = typer.Typer(
 def store_status(as_json: Json = False) -> None:
     """How much is in the store, here, and in the store alone, as it was noted here; the store is not asked."""
     from assets.store.standing import standing
-    from assets.workspace import Workspace
 
     found = standing(Workspace.from_environment())
     rows = [[name.replace("_", " "), _told(name, value)] for name, value in asdict(found).items()]
-    show(asdict(found), rows_table("Store", ["what", "how much"], rows), as_json)
+    show(found, rows_table("Store", ["what", "how much"], rows), as_json)
 
 
 @store_app.command("push")
@@ -29,12 +29,11 @@ def store_push(as_json: Json = False) -> None:
     """Send every artifact that the store has not; links do so themselves when they are made."""
     from assets.store.objects import Store
     from assets.store.pushing import push
-    from assets.workspace import Workspace
 
     done = push(Workspace.from_environment(), Store.required())
     rows = [[name, "sent"] for name in done.artifacts] + [[name, f"stays here: {why}"] for name, why in done.held_back.items()]
     rows += [[name, "altered by hand, not sent: `feelm run` makes it again"] for name in done.altered]
-    show(asdict(done), rows_table(f"Sent {_mb(done.sent_bytes)}", ["artifact", "what"], rows), as_json)
+    show(done, rows_table(f"Sent {_mb(done.sent_bytes)}", ["artifact", "what"], rows), as_json)
 
 
 @store_app.command("fetch")
@@ -45,7 +44,6 @@ def store_fetch(
     """Bring back what lies in the store alone; links do so themselves with what they read."""
     from assets.store.objects import Store
     from assets.store.standing import fetch_all
-    from assets.workspace import Workspace
 
     fetched = fetch_all(Workspace.from_environment(), Store.required(), film or None)
     show(fetched, rows_table("Fetched", ["artifact"], [[name] for name in fetched]), as_json)
@@ -59,13 +57,12 @@ def store_verify(
     """Find what is missing, cut short or damaged in the store and mend it from what lies here; exit code 1 where something cannot be."""
     from assets.store.audit import audit
     from assets.store.objects import Store
-    from assets.workspace import Workspace
 
     found = audit(Workspace.from_environment(), Store.required(), deep)
     rows = [[f"{one.artifact} {one.file}".strip(), one.wrong, "mended" if one.mended else "LOST"] for one in found.faults]
     rows += [[path, "unfinished upload", "ended"] for path in found.ended_uploads]
     title = f"{found.n_artifacts} artifacts, {found.n_files} files, {_mb(found.n_bytes)}; {found.n_unclaimed} files of cut-off uploads"
-    show(asdict(found), rows_table(title, ["what", "wrong", "done"], rows), as_json)
+    show(found, rows_table(title, ["what", "wrong", "done"], rows), as_json)
     if lost := found.lost:
         raise FeelmError(
             f"{len(lost)} files in the store cannot be mended from here: verify from a home that has them, or make them again (feelm run)"
@@ -79,7 +76,6 @@ def store_evict(
 ) -> None:
     """Remove the longest unused of what is safe in the store, and pieces of finished work, down to a bound."""
     from assets.store.cache import CACHE_GB, bound_bytes, evict
-    from assets.workspace import Workspace
 
     bound = int(to_gb * 1e9) if to_gb is not None else bound_bytes()
     if bound is None:
@@ -87,7 +83,7 @@ def store_evict(
     done = evict(Workspace.from_environment(), bound)
     rows = [[name, "evicted"] for name in done.artifacts] + [[name, f"stays: {why}"] for name, why in done.kept.items()]
     title = f"{_mb(done.freed_bytes)} freed ({done.n_pieces} pieces of finished work among it), {_mb(done.left_bytes)} left"
-    show(asdict(done), rows_table(title, ["artifact", "what"], rows), as_json)
+    show(done, rows_table(title, ["artifact", "what"], rows), as_json)
 
 
 def _told(name: str, value: object) -> str:

@@ -8,7 +8,8 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
-from orchestration.console import Json, err, rows_table, show
+from corpus.terms import FeelmError
+from orchestration.console import Json, clock, rows_table, show
 
 if TYPE_CHECKING:
     from corpus.dialogue.sync.compare import Comparison, Written
@@ -38,27 +39,20 @@ def subtitles_sync(
 
     found = compare(media, subtitles)
     written = None if found.result.verdict == "refused" else write_subtitles(found, out)
-    show(_told(found) | _told_written(written), Group(_totals(found, written), *_worst(found)), as_json)
+    show(_told(found) | {"written": written}, Group(_totals(found, written), *_worst(found)), as_json)
     _end(found)
 
 
 def _end(found: "Comparison") -> None:
     if found.result.verdict == "refused":
-        message = f"feelm: {found.subtitles.name} refused: {found.result.reason}"
-        err.print(message, style="red", highlight=False, soft_wrap=True, markup=False)
-        raise typer.Exit(1)
+        raise FeelmError(f"{found.subtitles.name} refused: {found.result.reason}")
 
 
 def _told(found: "Comparison") -> dict[str, Any]:
     told = asdict(found.result)
-    cues = told.pop("cues")
-    kept = {"format": found.format, "n_cues": len(cues), "worst": [asdict(cue) for cue in found.worst]}
-    kept |= {"dropped": [asdict(fault) for fault in found.dropped], "repaired": [asdict(fault) for fault in found.repaired]}
-    return {"media": str(found.media), "subtitles": str(found.subtitles), **told, **kept}
-
-
-def _told_written(written: "Written | None") -> dict[str, Any]:
-    return {"written": None if written is None else asdict(written)}
+    n_cues = len(told.pop("cues"))
+    kept = {"format": found.format, "n_cues": n_cues, "worst": found.worst, "dropped": found.dropped, "repaired": found.repaired}
+    return {"media": found.media, "subtitles": found.subtitles, **told, **kept}
 
 
 def _totals(found: "Comparison", written: "Written | None" = None) -> Table:
@@ -69,7 +63,7 @@ def _totals(found: "Comparison", written: "Written | None" = None) -> Table:
         ["confidence", f"{result.confidence:.2f}"],
         ["offset", f"{result.offset_ms / 1000:+.3f} s"],
         ["scale", f"{result.scale:.6f}"],
-        *[["break", f"from {_clock(each.from_ms)} on: {each.offset_ms / 1000:+.3f} s"] for each in result.breaks],
+        *[["break", f"from {clock(each.from_ms)} on: {each.offset_ms / 1000:+.3f} s"] for each in result.breaks],
         ["agreement with speech", f"{result.score:.2f}"],
         ["cues that begin with speech", f"{result.onsets:.0%}"],
         ["cues", f"{len(result.cues)} ({found.format})"],
@@ -82,10 +76,5 @@ def _totals(found: "Comparison", written: "Written | None" = None) -> Table:
 
 
 def _worst(found: "Comparison") -> list[Table]:
-    rows = [[str(cue.number), _clock(cue.start_ms), f"{cue.speech:.2f}", cue.text] for cue in found.worst]
+    rows = [[str(cue.number), clock(cue.start_ms), f"{cue.speech:.2f}", cue.text] for cue in found.worst]
     return [rows_table("Cues with the least speech under them", ["cue", "from", "speech", "text"], rows)] if rows else []
-
-
-def _clock(at_ms: int) -> str:
-    sign, seconds = "-" if at_ms < 0 else "", abs(at_ms) / 1000
-    return f"{sign}{int(seconds // 3600)}:{int(seconds // 60) % 60:02}:{seconds % 60:06.3f}"

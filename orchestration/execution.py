@@ -10,6 +10,7 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.snapshot import write_stage_list
 from assets.telling import ONLY_STALE_TAG
+from assets.workspace import Workspace
 from corpus.processes import end_with_parent
-from orchestration.instance import dagster_instance
+from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.objects import StepFailureData
@@ -126,6 +129,17 @@ def _start_worker(log: Path, threads: int) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     end_with_parent()
+
+
+@contextmanager
+def ready_instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
+    """The home's instance once no dead run holds it up, which knows the films and batches of today; DVC's list of links does too."""
+    prepare_dagster_home(workspace)
+    with dagster_instance() as instance:
+        close_dead_runs(instance)
+        sync_partitions(workspace, instance)
+        write_stage_list(workspace)
+        yield instance
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> int:

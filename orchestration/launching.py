@@ -28,7 +28,7 @@ AT_MOST = 25
 NAMED = 10
 """Runs under way that a tick names."""
 
-BATCH_JOB_NAME, BATCH_OP = "film_batch", "make_films"
+FILM_BATCH_JOB, FILM_BATCH_OP = "film_batch", "make_films"
 MOST_OF_A_BATCH = 200
 """Films that one run hands to a cluster: what is new meanwhile gets a batch of its own beside it."""
 
@@ -41,38 +41,36 @@ UNFINISHED = [
 
 def run_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most: int = AT_MOST) -> tuple[list[dg.RunRequest], list[str]]:
     """The runs to ask for now, and what is given up or waits, in words."""
-    asked: list[dg.RunRequest] = []
-    waiting, told = _not_in_flight(instance, wanted)
-    for one in waiting:
-        if len(asked) >= at_most:
-            told.append(f"{len(waiting) - len(asked)} more wait for the next tick")
-            break
-        if (tried := _tried(instance, one)) >= ATTEMPTS:
-            told.append(_given_up_words(one, tried))
-        else:
-            asked.append(_request(one, tried))
-    return asked, told
+    free, left, told = _free(instance, wanted, at_most)
+    more = [f"{left} more wait for the next tick"] if left else []
+    return [_request(one, tried) for one, tried in free], told + more
 
 
 def batch_requests(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tuple[list[dg.RunRequest], list[str]]:
     """As `run_requests` for films that a cluster computes: those that are not in a batch already, in one run."""
-    free: list[Wanted] = []
-    waiting, told = _not_in_flight(instance, wanted)
-    for one in waiting:
-        if len(free) == MOST_OF_A_BATCH:
-            break
-        if (tried := _tried(instance, one)) >= ATTEMPTS:
-            told.append(_given_up_words(one, tried))
-        else:
-            free.append(one)
-    batch = {one.partition: one.needs for one in free}
-    if not batch:
+    free, _, told = _free(instance, wanted, MOST_OF_A_BATCH)
+    if not free:
         return [], told
-    whole = Wanted(BATCH_JOB_NAME, "", hashlib.sha256(json.dumps(batch, sort_keys=True).encode()).hexdigest(), free[0].link)
+    batch = {one.partition: one.needs for one, _ in free}
+    whole = Wanted(FILM_BATCH_JOB, "", hashlib.sha256(json.dumps(batch, sort_keys=True).encode()).hexdigest(), free[0][0].link)
     tried = _tried(instance, whole)
     if tried >= ATTEMPTS:
         return [], [*told, _given_up_words(whole, tried)]
-    return [_request(whole, tried, {"ops": {BATCH_OP: {"config": {"films": batch}}}})], told
+    return [_request(whole, tried, {"ops": {FILM_BATCH_OP: {"config": {"films": batch}}}})], told
+
+
+def _free(instance: dg.DagsterInstance, wanted: Sequence[Wanted], at_most: int) -> tuple[list[tuple[Wanted, int]], int, list[str]]:
+    """What may run now, with how often it was tried; how many are left for later; and what runs or is given up, in words."""
+    free: list[tuple[Wanted, int]] = []
+    waiting, told = _not_in_flight(instance, wanted)
+    for one in waiting:
+        if len(free) >= at_most:
+            return free, len(waiting) - len(free), told
+        if (tried := _tried(instance, one)) >= ATTEMPTS:
+            told.append(_given_up_words(one, tried))
+        else:
+            free.append((one, tried))
+    return free, 0, told
 
 
 def _not_in_flight(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tuple[list[Wanted], list[str]]:
@@ -85,9 +83,9 @@ def _not_in_flight(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> tu
 
 def _in_batches(instance: dg.DagsterInstance) -> set[str]:
     """Films of batches that are not finished."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=BATCH_JOB_NAME, statuses=UNFINISHED))
+    runs = instance.get_runs(dg.RunsFilter(job_name=FILM_BATCH_JOB, statuses=UNFINISHED))
     configs: list[Any] = [run.run_config for run in runs]
-    return {film_id for config in configs for film_id in config["ops"][BATCH_OP]["config"]["films"]}
+    return {film_id for config in configs for film_id in config["ops"][FILM_BATCH_OP]["config"]["films"]}
 
 
 def given_up(instance: dg.DagsterInstance, wanted: Sequence[Wanted]) -> list[Wanted]:

@@ -1,19 +1,16 @@
 """What comes in by the command line: films into the catalogue, annotation files into the inbox and through the gate."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from assets.chain import is_fresh
 from assets.workspace import Workspace
-from corpus.annotations.batches import InboxFile, deliver
+from corpus.annotations.batches import InboxFile
 from corpus.annotations.decisions import Decision, read_decision
 from corpus.annotations.exporters.writing import FilmMedia, Judged
-from corpus.annotations.importers.reading import Told
 from corpus.annotations.quarantine import delivered, readmit, reject
 from corpus.annotations.sidecars import Rejection
 from corpus.arrivals import Refused, new_films, stamp_of
@@ -28,15 +25,7 @@ from orchestration.instance import dagster_instance, prepare_dagster_home, sync_
 
 if TYPE_CHECKING:
     from assets.versions import Rollback
-    from corpus.films.catalogue.add import Addition
     from ml.evaluation.next_units import NextUnit
-
-
-def add_media(home: Home, media: Sequence[Path], given: dict[str, Any]) -> "list[Addition]":
-    """Add film files, and the films in folders, to the catalogue. Nothing is added twice."""
-    from corpus.films.catalogue.add import add_films
-
-    return [added for path in media for added in add_films(home.catalogue, path, **given)]
 
 
 def take_arrivals(home: Home, refused: Mapping[str, Refused], now_s: float) -> dict[str, Refused]:
@@ -57,11 +46,6 @@ def take_arrivals(home: Home, refused: Mapping[str, Refused], now_s: float) -> d
         except FeelmError as error:
             left[path.name] = Refused(stamp, str(error))
     return left
-
-
-def import_annotations(home: Home, files: Sequence[Path], told: Told) -> list[Decision]:
-    """Deliver each file or folder into the inbox, read it and put it through the gate as a Dagster run; what was decided."""
-    return judge_delivered(home, [deliver(path, home, told=told) for path in files])
 
 
 def judge_delivered(home: Home, delivered: Sequence[InboxFile]) -> list[Decision]:
@@ -132,12 +116,10 @@ def accepted_judgements(home: Home, fps: float | None) -> Judged:
 
 
 def _film_media(workspace: Workspace, film_id: str, fps: float | None) -> FilmMedia:
-    film = workspace.film(film_id)
-    stream = workspace.home.artifact("shots", film_id) / "stream.json"
-    if not stream.is_file():
-        return FilmMedia(film_id, film.video.name, fps, None)
-    scanned = json.loads(stream.read_text(encoding="utf-8"))
-    return FilmMedia(film_id, film.video.name, float(scanned["fps"]), int(scanned["duration_ms"]))
+    video, scanned = workspace.film(film_id).video.name, workspace.stream(film_id)
+    if scanned is None:
+        return FilmMedia(film_id, video, fps, None)
+    return FilmMedia(film_id, video, float(scanned["fps"]), int(scanned["duration_ms"]))
 
 
 def what_to_judge_next(workspace: Workspace, count: int, film_id: str | None) -> "list[NextUnit]":
@@ -169,20 +151,6 @@ def _sentence_embeddings(home: Home, films: Sequence[str]) -> pd.DataFrame | Non
     return table[["unit_id", *(name for name in table.columns if name.startswith("embedding_"))]]
 
 
-def fetch_films(home: Home, film_ids: Sequence[str], progress: Callable[[str, int, int | None], None]) -> "list[Addition]":
-    """Fetch films of the catalogue or the starter catalogue into FEELM_HOME/films and add them."""
-    from corpus.films.catalogue.fetch import fetch_film
-
-    return [fetch_film(film_id, home, progress=progress) for film_id in film_ids]
-
-
-def fetchable(home: Home) -> list[Film]:
-    """The films that can be fetched by id."""
-    from corpus.films.catalogue.fetch import fetchable_films
-
-    return fetchable_films(home)
-
-
 def catalogue_coverage(workspace: Workspace) -> Coverage:
     """What the catalogue's films cover, by what curators noted, what was measured and what raters said."""
     films = list(workspace.films.values())
@@ -198,9 +166,8 @@ def _size(workspace: Workspace, film: Film) -> FilmSize:
 
 def _duration_ms(workspace: Workspace, film: Film) -> int | None:
     """As scanned, else as the file declares, else unknown."""
-    stream = workspace.home.artifact("shots", film.film_id) / "stream.json"
-    if stream.is_file():
-        return int(json.loads(stream.read_text(encoding="utf-8"))["duration_ms"])
+    if scanned := workspace.stream(film.film_id):
+        return int(scanned["duration_ms"])
     if not film.video.is_file():
         return None
     from corpus.films.media.probe import probe

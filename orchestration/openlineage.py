@@ -24,6 +24,7 @@ from corpus.datasets.registry import CORPORA
 from corpus.paths import Home, write_text
 from corpus.terms import FeelmError
 from orchestration.instance import dagster_instance, prepare_dagster_home
+from orchestration.launching import PARTITION_TAG
 
 TIMEOUT_S = 30.0
 PAGE = 1000
@@ -120,7 +121,7 @@ def _step(job: str, started_s: float | None, events: Sequence[_Materialisation])
 
 def _failures(instance: dg.DagsterInstance, run: dg.DagsterRun, starts: dict[str, float]) -> Iterator[Step]:
     """The steps of a run that failed, by their own names: checks too."""
-    partition = run.tags.get("dagster/partition", "")
+    partition = run.tags.get(PARTITION_TAG, "")
     for record in instance.get_records_for_run(run.run_id, of_type=DagsterEventType.STEP_FAILURE).records:
         entry = record.event_log_entry
         event = entry.get_dagster_event()

@@ -19,37 +19,37 @@ from rich.progress import (
 
 from assets.workspace import Workspace
 from corpus.paths import Home
-from orchestration.library import fetch_films
+from orchestration.console import err
 from orchestration.run import RunReport, run_chain
 
 if TYPE_CHECKING:
     from corpus.films.catalogue.add import Addition
 
 
-def _bars(console: Console) -> Progress:
+def _bars() -> Progress:
     columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console)
+    return Progress(*columns, console=err)
 
 
-def run_with_progress(workspace: Workspace, film_ids: Sequence[str] | None, workers: int, console: Console) -> RunReport:
+def run_with_progress(workspace: Workspace, film_ids: Sequence[str] | None, workers: int) -> RunReport:
     """`run_chain` with one bar a phase; phases with nothing to do show nothing."""
-    with _bars(console) as bars:
-        tasks: dict[str, int] = {}
+    with _bars() as bars:
+        tasks: dict[str, TaskID] = {}
 
         def tell(phase: str, done: int, total: int) -> None:
             if total and phase not in tasks:
                 tasks[phase] = bars.add_task(phase, total=total)
             if phase in tasks:
-                bars.update(bars.task_ids[list(tasks).index(phase)], completed=done)
+                bars.update(tasks[phase], completed=done)
 
         return run_chain(workspace, film_ids, workers, tell)
 
 
-def make_with_progress(folder: Path, films: int, seed: int, workers: int, console: Console) -> list[Path]:
+def make_with_progress(folder: Path, films: int, seed: int, workers: int) -> list[Path]:
     """`make_films` with a bar."""
     from corpus.maker.films import make_films
 
-    with _bars(console) as bars:
+    with _bars() as bars:
         task = bars.add_task("making films", total=films)
         made = make_films(folder, films, seed, workers, lambda _: bars.update(task, completed=_complete(folder, seed)))
         bars.update(task, completed=films)
@@ -60,10 +60,12 @@ def _complete(folder: Path, seed: int) -> int:
     return len(list(folder.glob(f"made-{seed}-*/manifest.json")))
 
 
-def fetch_with_progress(home: Home, film_ids: Sequence[str], console: Console) -> "list[Addition]":
-    """`fetch_films` with a bar a file."""
+def fetch_with_progress(home: Home, film_ids: Sequence[str]) -> "list[Addition]":
+    """Fetch films of the catalogue or the starter catalogue into FEELM_HOME/films and add them, with a bar a file."""
+    from corpus.films.catalogue.fetch import fetch_film
+
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bars:
+    with Progress(*columns, console=err) as bars:
         tasks: dict[str, TaskID] = {}
 
         def tell(name: str, here: int, total: int | None) -> None:
@@ -71,7 +73,7 @@ def fetch_with_progress(home: Home, film_ids: Sequence[str], console: Console) -
                 tasks[name] = bars.add_task(name, total=total)
             bars.update(tasks[name], completed=here, total=total)
 
-        return fetch_films(home, film_ids, tell)
+        return [fetch_film(film_id, home, progress=tell) for film_id in film_ids]
 
 
 @contextmanager

@@ -6,7 +6,6 @@ its checks fail keeps the model from being trained.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,16 +13,15 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from assets.chain import STAGES, is_fresh, keys_of
-from assets.snapshot import write_stage_list
-from assets.stamps import read_told
-from assets.workspace import Workspace
+from assets.chain import STAGES, is_fresh
+from assets.partitions import PARTITIONS
+from assets.telling import assets_of
+from assets.workspace import Workspace, read_json
 from corpus.annotations.decisions import read_decision
 from corpus.terms import FeelmError
 from orchestration.ahead import readiness
-from orchestration.due import PARTITIONED, Known, Row, assets_of, due_links, judged_by, phases, unsound_films
-from orchestration.execution import Job, Outcome, close_dead_runs, execute_all
-from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
+from orchestration.due import Known, Row, due_links, films_here, judged_by, phases, unsound_films
+from orchestration.execution import Job, Outcome, execute_all, ready_instance
 from orchestration.launching import failing_checks
 from orchestration.wanted import failing_words
 
@@ -58,14 +56,12 @@ def run_chain(workspace: Workspace, film_ids: Sequence[str] | None = None, worke
     Raises:
         FeelmError: a film is not in the catalogue, there is none, or another run works on this home.
     """
-    named = list(film_ids) if film_ids is not None else sorted(workspace.films)
-    waiting = {film_id: told for film_id in named if (told := workspace.film(film_id).waits)}
-    wanted = [film_id for film_id in named if film_id not in waiting]
-    if not named:
+    wanted, waiting = films_here(workspace, film_ids)
+    if not (wanted or waiting):
         raise FeelmError("no film in the catalogue: add one with `feelm films add FILE`, or make some with `feelm films make`")
     if not wanted or (film_ids is not None and waiting):
         raise FeelmError("; ".join(waiting.values()))
-    with _single_flight(workspace), _instance(workspace) as instance:
+    with _single_flight(workspace), ready_instance(workspace) as instance:
         pass_ = _Pass(workspace, instance, film_ids is None, workers, progress or (lambda *_: None), RunReport(waiting=waiting))
         failing = failing_checks(instance, wanted)
         for name, rows in phases(workspace, instance, wanted, whole=film_ids is None):
@@ -118,8 +114,8 @@ class _Pass:
     def note_faults(self, film_ids: Sequence[str]) -> None:
         """Tell subtitles that cannot be used, in every run until they are replaced: the film went on without words."""
         for film_id in film_ids:
-            path = self.workspace.home.artifact("dialogue", film_id) / "summary.json"
-            if path.is_file() and (fault := json.loads(path.read_text(encoding="utf-8")).get("fault")):
+            summary = read_json(self.workspace.home.artifact("dialogue", film_id) / "summary.json")
+            if summary and (fault := summary.get("fault")):
                 self.report.failures[f"subtitles {film_id}"] = (fault,)
 
     def note_unsound(self) -> None:
@@ -138,7 +134,7 @@ def _job(view: Workspace, known: Known, names: tuple[str, ...], key: str, again:
     if due is None:
         return None
     assets = tuple(asset for name in names[due:] for asset in assets_of(STAGES[name], key).values())
-    return Job(assets, key if STAGES[names[0]].scope in PARTITIONED else "")
+    return Job(assets, key if STAGES[names[0]].scope in PARTITIONS else "")
 
 
 @contextmanager
@@ -157,24 +153,3 @@ def _single_flight(workspace: Workspace) -> Iterator[None]:
         stream.write(str(os.getpid()))
         stream.flush()
         yield
-
-
-@contextmanager
-def _instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
-    prepare_dagster_home(workspace)
-    with dagster_instance() as instance:
-        close_dead_runs(instance)
-        sync_partitions(workspace, instance)
-        write_stage_list(workspace)
-        yield instance
-
-
-def costs(workspace: Workspace) -> dict[str, tuple[int, float, float]]:
-    """Per link: how many times it stands computed, wall seconds and CPU seconds in all, from the stamps."""
-    table: dict[str, tuple[int, float, float]] = {}
-    for stage in STAGES.values():
-        told = read_told(workspace.home, stage)
-        spent = [told[key] for key in keys_of(workspace, stage) if key in told]
-        if spent:
-            table[stage.name] = (len(spent), sum(one.wall_s for one in spent), sum(one.cpu_s for one in spent))
-    return table

@@ -10,18 +10,19 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.compute.cluster import Compute
 from assets.partitions import annotation_batch_keys, films
+from assets.recorded import recorded
 from assets.workspace import Workspace
 from corpus.arrivals import Refused
+from corpus.paths import Home
 from orchestration.batch import film_batch_job
 from orchestration.jobs import annotation_intake_job, film_chain_job, film_pages_job, gold_job, report_page_job, retrain_job
-
-if TYPE_CHECKING:
-    from orchestration.wanted import Retraining, Wanted
+from orchestration.launching import batch_requests, failing_films, given_up, in_flight, run_requests
+from orchestration.wanted import Retraining, Wanted, batches_wanted, films_wanted, gold_wanted, model_wanted, pages_wanted
 
 EVERY_S = 120
 ANSWER_S = 18.0
@@ -48,12 +49,7 @@ def now_s() -> float:
 )
 def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """One look at the film folder and the catalogue. The cursor names what could not be added, until it changes."""
-    from assets.compute.cluster import Compute
-    from assets.recorded import recorded
-    from corpus.paths import Home
-    from orchestration.launching import batch_requests, run_requests
     from orchestration.library import take_arrivals
-    from orchestration.wanted import films_wanted
 
     home = Home.from_environment()
     known = {name: Refused(**facts) for name, facts in json.loads(context.cursor or "{}").items()}
@@ -73,11 +69,6 @@ def film_library(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
 )
 def annotation_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """One look at the inbox; a file to which somebody still writes is left for the next one."""
-    from assets.recorded import recorded
-    from corpus.paths import Home
-    from orchestration.launching import run_requests
-    from orchestration.wanted import batches_wanted, gold_wanted
-
     view = recorded(Home.from_environment())
     batches = batches_wanted(view, now_s())
     keys = annotation_batch_keys.build_add_request(sorted({one.partition for one in batches}))
@@ -93,11 +84,6 @@ def annotation_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | d
 )
 def retraining(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """One look at the model's chain, then at the pages that show it."""
-    from assets.recorded import recorded
-    from corpus.paths import Home
-    from orchestration.launching import run_requests
-    from orchestration.wanted import pages_wanted
-
     view = recorded(Home.from_environment())
     found = retraining_now(context.instance, view)
     if found.waits:
@@ -108,20 +94,15 @@ def retraining(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
     return dg.SkipReason(found.reason) if isinstance(told, dg.SkipReason) else told
 
 
-def retraining_now(instance: dg.DagsterInstance, view: Workspace) -> "Retraining":
+def retraining_now(instance: dg.DagsterInstance, view: Workspace) -> Retraining:
     """Whether to train now, by the home and by the instance's checks and runs: all that is stale before the model comes first."""
-    from orchestration.launching import failing_films, given_up
-    from orchestration.wanted import retraining
-
     before = _before_the_model(view)
     hopeless = {one.needs for one in given_up(instance, before)}
     waits_for = [one for one in before if one.needs not in hopeless]
-    return retraining(view, lambda: failing_films(instance, sorted(view.films)), waits_for, view.params.min_new_gold)
+    return model_wanted(view, lambda: failing_films(instance, sorted(view.films)), waits_for, view.params.min_new_gold)
 
 
-def _before_the_model(view: Workspace) -> "list[Wanted]":
-    from orchestration.wanted import batches_wanted, films_wanted, gold_wanted
-
+def _before_the_model(view: Workspace) -> list[Wanted]:
     return [*films_wanted(view), *batches_wanted(view, now_s()), *gold_wanted(view)]
 
 
@@ -134,16 +115,11 @@ def _before_the_model(view: Workspace) -> "list[Wanted]":
 )
 def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """The sensor's question, without a least number of new judgements, and waiting for runs alone: it may be all that is switched on."""
-    from assets.recorded import recorded
-    from corpus.paths import Home
-    from orchestration.launching import failing_films, in_flight, run_requests
-    from orchestration.wanted import retraining
-
     view = recorded(Home.from_environment())
     before = _before_the_model(view)
     running = in_flight(context.instance, before)
     under_way = [one for one in before if one in running]
-    found = retraining(view, lambda: failing_films(context.instance, sorted(view.films)), under_way, at_least=0)
+    found = model_wanted(view, lambda: failing_films(context.instance, sorted(view.films)), under_way, at_least=0)
     asked, told = run_requests(context.instance, [found.run] if found.run else [])
     return asked[0] if asked else dg.SkipReason("; ".join(told) or found.reason)
 
@@ -177,7 +153,6 @@ def label_studio_export(context: dg.SensorEvaluationContext) -> dg.SensorResult 
     """One poll; a tool that is down is no failure, for nothing is lost."""
     from corpus.annotations.batches import scan_inbox
     from corpus.annotations.label_studio_server import ToolUnavailable
-    from corpus.paths import Home
     from orchestration.label_studio import collect_once, read_server
 
     home = Home.from_environment()

@@ -1,38 +1,29 @@
 """What the command line shows of a finished run: films, units, agreement, scores, cost, and where the pages are."""
 
-import math
-import textwrap
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.table import Table
-from rich.text import Text
 
-from assets.chain import Reason
+from assets.chain import STAGES, Reason, keys_of
+from assets.stamps import read_told
 from assets.workspace import Workspace
-from corpus.terms import EMOTIONS, MODALITIES, FeelmError
-from ml.evaluation.findings import Interval
+from corpus.terms import FeelmError
 from ml.evaluation.report import CorpusReport, ValidationReport
-from ml.models.reasons import Effect, Why
-from orchestration.console import rows_table
+from orchestration.console import interval, rows_table
 from orchestration.due import Due, Plan, State
-from orchestration.run import RunReport, costs
-
-if TYPE_CHECKING:
-    from service.detect import DetectedUnit, Detection
+from orchestration.run import RunReport
 
 SHOWN_NAMES = 5
 """Of what a reason names."""
 
-WORDY = ("words", "emotion", "next best", "from")
-"""Columns of words stand to the left, figures to the right."""
-
 
 def _table(title: str, *columns: str) -> Table:
+    """Names to the left, figures to the right."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 or column in WORDY else "right")
+        table.add_column(column, justify="right" if index else "left")
     return table
 
 
@@ -48,12 +39,7 @@ def run_table(report: RunReport) -> Group:
     )
     for title, entries in told:
         if entries:
-            table = Table(title=title, title_justify="left")
-            table.add_column("what", no_wrap=True)
-            table.add_column("why")
-            for name, lines in entries.items():
-                table.add_row(Text(name), Text("\n".join(lines)))
-            parts.append(table)
+            parts.append(rows_table(title, ["what", "why"], [[name, "\n".join(lines)] for name, lines in entries.items()]))
     return Group(*parts)
 
 
@@ -102,6 +88,17 @@ def read_report(workspace: Workspace) -> ValidationReport:
     return ValidationReport.read(path)
 
 
+def costs(workspace: Workspace) -> dict[str, tuple[int, float, float]]:
+    """Per link: how many times it stands computed, wall seconds and CPU seconds in all, from the stamps."""
+    table: dict[str, tuple[int, float, float]] = {}
+    for stage in STAGES.values():
+        told = read_told(workspace.home, stage)
+        spent = [told[key] for key in keys_of(workspace, stage) if key in told]
+        if spent:
+            table[stage.name] = (len(spent), sum(one.wall_s for one in spent), sum(one.cpu_s for one in spent))
+    return table
+
+
 def result_json(workspace: Workspace) -> dict[str, Any]:
     """The result for programs: the validation report, cost per stage, and the page."""
     spent = {name: {"jobs": n, "wall_s": wall, "cpu_s": cpu} for name, (n, wall, cpu) in costs(workspace).items()}
@@ -141,13 +138,8 @@ def _scores(corpus: CorpusReport) -> Table:
     for score in corpus.scores:
         test = tests.get(score.system)
         compared = (f"{test.difference:+.3f}", f"{test.p_value:.4f}") if test else ("", "")
-        table.add_row(score.system, _interval(score.accuracy), f"{score.uar.value:.3f}", f"{score.macro_f1.value:.3f}", *compared)
+        table.add_row(score.system, interval(score.accuracy), f"{score.uar.value:.3f}", f"{score.macro_f1.value:.3f}", *compared)
     return table
-
-
-def _interval(figure: Interval) -> str:
-    spread = f" [{figure.low:.2f}, {figure.high:.2f}]" if figure.low is not None and figure.high is not None else ""
-    return f"{figure.value:.3f}{spread}"
 
 
 def _stages(workspace: Workspace) -> Table:
@@ -155,83 +147,3 @@ def _stages(workspace: Workspace) -> Table:
     for name, (count, wall_s, cpu_s) in costs(workspace).items():
         table.add_row(name, str(count), f"{wall_s:.1f}", f"{cpu_s:.1f}")
     return table
-
-
-def detection_tables(detection: "Detection") -> Group:
-    """Detected emotions, a row a unit, and where they were asked for the reasons."""
-    explained = [unit for unit in detection.units if unit.why is not None]
-    reasons: list[RenderableType] = [_reasons(explained), REASONS_READ] if explained else []
-    return Group(_detected(detection), *reasons)
-
-
-def _detected(detection: "Detection") -> Table:
-    table = _table(
-        f"{detection.source} (trained on: {detection.trained_on})",
-        *("time", "words", "emotion", "next best", "valence, arousal", "from"),
-    )
-    for unit in detection.units:
-        ranked = sorted(zip(unit.probabilities, EMOTIONS, strict=True), reverse=True)
-        best = f"{'uncertain' if unit.uncertain else ranked[0][1]} {ranked[0][0]:.2f}"
-        next_best = f"{ranked[1][1]} {ranked[1][0]:.2f}"
-        affect = f"{_signed(unit.valence)} {_signed(unit.arousal)}"
-        table.add_row(_span(unit), Text(unit.text or "-"), best, next_best, affect, ", ".join(unit.modalities))
-    told = [f"{modality}: {why}" for modality, why in detection.missing.items()]
-    table.caption = "; ".join([*told, *_languages(detection)]) or None
-    return table
-
-
-def _languages(detection: "Detection") -> list[str]:
-    """In which languages the words were read, and which are uncertain because the model does not know theirs."""
-    read = sorted({unit.language for unit in detection.units if unit.read and unit.language})
-    unread = sorted({unit.language for unit in detection.units if not unit.read and unit.language})
-    told = [f"words read in {', '.join(read)}"] if read else []
-    return [*told, f"uncertain: words in {', '.join(unread)}, which the model does not read"] if unread else told
-
-
-def _signed(level: float | None) -> str:
-    return "-" if level is None else f"{level:+.2f}"
-
-
-def _span(unit: "DetectedUnit") -> str:
-    if unit.place is not None:
-        return f"at {unit.place.x + unit.place.width / 2:.0%}, {unit.place.y + unit.place.height / 2:.0%}"
-    return f"{unit.start_ms / 1000:.1f}-{unit.end_ms / 1000:.1f} s" if unit.start_ms is not None and unit.end_ms is not None else "-"
-
-
-REASONS_READ = Text(
-    "Shares: what leaving the modality out takes from the odds, of what all do; below 0 it speaks against the emotion. Lines and moments "
-    "of the face: by what factor the odds fall without them (of the face: in what it says alone).",
-    style="dim",
-)
-
-
-def _reasons(units: "list[DetectedUnit]") -> Table:
-    """Why each unit's emotion is named, narrow enough for 80 columns."""
-    table = Table(title="Why", title_justify="left")
-    for name in ("time", "emotion", *MODALITIES, "lines and moments"):
-        table.add_column(name, justify="right" if name in MODALITIES else "left", no_wrap=name != "lines and moments", overflow="fold")
-    for unit in units:
-        assert unit.why is not None
-        shares = {effect.name: effect.share for effect in unit.why.modalities}
-        start = "-" if unit.start_ms is None else f"{unit.start_ms / 1000:.1f} s"
-        table.add_row(start, unit.why.emotion, *(_share(shares, name) for name in MODALITIES), Text("\n".join(_moved(unit.why)) or "-"))
-    return table
-
-
-def _share(shares: dict[str, float | None], modality: str) -> str:
-    share = shares.get(modality)
-    return f"{100 * share:+.0f} %" if share is not None else "none" if modality in shares else "-"
-
-
-def _moved(why: Why) -> list[str]:
-    lines = [f"{_factor(line)} {_at(line)}{textwrap.shorten(line.name, 60, placeholder='…')}" for line in why.lines]
-    return lines + [f"{_factor(frame)} face at {(frame.t_ms or 0) / 1000:.1f} s" for frame in why.frames]
-
-
-def _at(line: Effect) -> str:
-    return "" if line.t_ms is None else f"{line.t_ms / 1000:.1f} s: "
-
-
-def _factor(effect: Effect) -> str:
-    """By what the odds are divided without it; below 1 they grow."""
-    return f"{math.exp(effect.log_odds):.2f}x"

@@ -12,7 +12,7 @@ from assets.chain import MADE_BY, RECORDED, STAGES
 from assets.telling import asset_of
 from corpus.datasets.registry import CORPORA
 
-LINK_OF = {asset_of(STAGES[link], output): link for output, link in MADE_BY.items()} | {
+LINK_OF = {asset_of(output): link for output, link in MADE_BY.items()} | {
     asset: "corpus" for corpus in CORPORA.values() for asset in corpus.assets.values()
 }
 """By asset, the link that makes it."""

@@ -14,44 +14,37 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
-from rich.console import Console
-
-from assets.snapshot import write_stage_list
 from assets.workspace import Workspace
 from corpus.paths import Home
 from corpus.terms import FeelmError
-from orchestration.execution import close_dead_runs
-from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
+from orchestration.console import err
+from orchestration.execution import ready_instance
 
 HOST = "127.0.0.1"
 STOP_AFTER_S = 15.0
 
 
-def serve_ui(home: Home, port: int, read_only: bool, console: Console) -> None:
+def serve_ui(home: Home, port: int, read_only: bool) -> None:
     """Serve until interrupted.
 
     Raises:
         FeelmError: the port is taken, or a server ended by itself.
     """
-    workspace = Workspace(home)
-    prepare_dagster_home(workspace)
-    with dagster_instance() as instance:
-        close_dead_runs(instance)
-        sync_partitions(workspace, instance)
-        write_stage_list(workspace)
+    with ready_instance(Workspace(home)):
+        pass
     check_port(port)
     module = ["-m", "orchestration.definitions"]
     webserver = [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(port), *module]
     commands = [webserver + (["--read-only"] if read_only else [])]
     if not read_only:
         commands.append([sys.executable, "-m", "dagster._daemon", "run", *module])
-    console.print(f"Dagster starts on the home {home.root}", soft_wrap=True)
+    err.print(f"Dagster starts on the home {home.root}", soft_wrap=True)
     chain = f"http://{HOST}:{port}/asset-groups"
     where = f"Dagster is up: {chain} shows the chain, and under Automation there you switch on what runs by itself. Ctrl-C stops it"
-    _supervise(commands, (HOST, port), partial(console.print, where, soft_wrap=True))
+    _supervise(commands, (HOST, port), partial(err.print, where, soft_wrap=True))
 
 
-def serve_registry(home: Home, host: str, port: int, console: Console) -> None:
+def serve_registry(home: Home, host: str, port: int) -> None:
     """Serve MLflow's pages until interrupted: one worker and no jobs take 0.4 GB instead of 1.7.
 
     Raises:
@@ -61,10 +54,10 @@ def serve_registry(home: Home, host: str, port: int, console: Console) -> None:
 
     check_port(port)
     os.environ |= server_environment(home)
-    console.print(f"MLflow starts on the home {home.root}", soft_wrap=True)
+    err.print(f"MLflow starts on the home {home.root}", soft_wrap=True)
     where = f"MLflow is up: http://{host}:{port}; Ctrl-C stops it"
     server = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
-    _supervise([server], (host, port), partial(console.print, where, soft_wrap=True))
+    _supervise([server], (host, port), partial(err.print, where, soft_wrap=True))
 
 
 def check_port(port: int) -> None:

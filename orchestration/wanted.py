@@ -29,7 +29,7 @@ BATCH_LINKS = ("annotation_batches", "annotation_gate")
 GOLD_LINKS = ("annotations", "gold_labels")
 MODEL_LINKS = ("training_set", "emotion_model", "validation_report", "dataset_card", "model_card", "dataset_snapshot", "champion")
 
-FILM_JOB, BATCH_JOB, GOLD_JOB, RETRAIN_JOB, PAGES_JOB, REPORT_JOB = (
+FILM_JOB, INTAKE_JOB, GOLD_JOB, RETRAIN_JOB, PAGES_JOB, REPORT_JOB = (
     "film_chain",
     "annotation_intake",
     "gold",
@@ -67,7 +67,7 @@ def films_wanted(view: Workspace) -> list[Wanted]:
 def batches_wanted(view: Workspace, now_s: float) -> list[Wanted]:
     """Delivered files that were not read and judged as they lie there, and are whole."""
     whole = [batch_id for batch_id, path in sorted(view.inbox.items()) if is_settled(path, now_s)]
-    return _stale(view, BATCH_JOB, BATCH_LINKS, [batch_id for batch_id in whole if not _is_judged(view, batch_id)])
+    return _stale(view, INTAKE_JOB, BATCH_LINKS, [batch_id for batch_id in whole if not _is_judged(view, batch_id)])
 
 
 def gold_wanted(view: Workspace) -> list[Wanted]:
@@ -90,7 +90,7 @@ def _anything_judged(view: Workspace) -> bool:
     return bool(view.accepted_batches()) or read_stamp(view, GOLD_LINKS[0]) is not None
 
 
-def retraining(view: Workspace, failing: Callable[[], Sequence[str]], waits_for: Iterable[Wanted], at_least: int) -> Retraining:
+def model_wanted(view: Workspace, failing: Callable[[], Sequence[str]], waits_for: Iterable[Wanted], at_least: int) -> Retraining:
     """Whether to train: `failing` names films whose blocking checks fail, `waits_for` are runs that would change what is learned from.
 
     A training set is made anew for at least `at_least` units whose gold is new; a chain that was cut off behind it is finished anyway.

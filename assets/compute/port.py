@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from assets.chain import STAGES, Scope, StageRun, run_stage
 from assets.compute.cluster import Compute
+from assets.compute.on_ray import on_ray
 from assets.compute.work import FilmDone, FilmWork
 from assets.workspace import Workspace
 from corpus.terms import FeelmError
@@ -39,9 +40,7 @@ def on_cluster(workspace: Workspace, works: Sequence[FilmWork], show_logs: bool)
     Raises:
         FeelmError: the cluster cannot be reached, or Ray is not installed.
     """
-    from assets.compute.on_ray import on_ray
-
-    yield from on_ray(workspace.home, by_size(workspace, works), show_logs=show_logs)
+    return on_ray(workspace.home, by_size(workspace, works), show_logs=show_logs)
 
 
 def by_size(workspace: Workspace, works: Sequence[FilmWork]) -> list[FilmWork]:

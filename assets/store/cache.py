@@ -14,16 +14,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from assets.store.manifest import Manifest
 from assets.store.objects import Store
 from assets.store.places import HEAVY, artifact_name, evicted, evicted_folders, evicted_note, read_note, stored_note
+from assets.workspace import Workspace, size_of
 from corpus.paths import Home, content_version, write_bytes, writing
 from corpus.terms import FeelmError
-
-if TYPE_CHECKING:
-    from assets.workspace import Workspace
 
 CACHE_GB = "FEELM_CACHE_GB"
 GONE = ".evicted"
@@ -164,8 +161,7 @@ class _Cached:
 
 def _artifacts(home: Home) -> Iterator[_Cached]:
     for folder in (folder for name in HEAVY for folder in sorted((home.data / name).glob("[!.]*"))):
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        yield _Cached(folder, artifact_name(home, folder), size, folder.stat().st_mtime)
+        yield _Cached(folder, artifact_name(home, folder), size_of(folder), folder.stat().st_mtime)
 
 
 def _pieces(home: Home) -> Iterator[_Cached]:

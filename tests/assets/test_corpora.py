@@ -8,11 +8,11 @@ import pytest
 from assets.annotations import public_corpora
 from assets.chain import STAGES, run_stage
 from assets.resources import FeelmWorkspace
+from assets.telling import assets_of
 from assets.workspace import Workspace
 from corpus.contracts import GOLD_LABELS, UNITS
 from corpus.datasets.registry import CORPORA, OUTPUTS
 from corpus.paths import Home
-from orchestration.due import assets_of
 
 
 @pytest.fixture

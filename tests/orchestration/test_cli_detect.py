@@ -14,7 +14,7 @@ from corpus.paths import Home
 from corpus.weights import verify
 from orchestration import console
 from orchestration.cli import app
-from orchestration.summary import detection_tables
+from orchestration.cli_detect import detection_tables
 from service.detect import Detection, detect_text
 from tests.ml.artifacts import write_films
 from tests.ml.conftest import train

@@ -12,12 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.chain import STAGES, Cause, Reason, run_stage
+from assets.telling import assets_of
 from assets.workspace import Workspace
 from benchmarks.lineage import make_home
 from corpus.paths import Home, content_version, write_json
 from corpus.terms import FeelmError
 from orchestration.cli import app
-from orchestration.due import Due, DueLink, Plan, State, assets_of, plan
+from orchestration.due import Due, DueLink, Plan, State, plan
 from orchestration.execution import Job, execute
 from orchestration.instance import prepare_dagster_home, sync_partitions
 from orchestration.wanted import FILM_LINKS

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from rich.console import Console
 
 import orchestration.ui
 from corpus.paths import Home
@@ -131,7 +130,7 @@ def test_mlflows_pages_are_served_by_one_worker_without_jobs_and_no_address_is_o
     started: list[list[str]] = []
     monkeypatch.setattr(orchestration.ui, "_supervise", lambda commands, *_: started.extend(commands))
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    orchestration.ui.serve_registry(Home(tmp_path), "127.0.0.1", free_port(), Console(quiet=True))
+    orchestration.ui.serve_registry(Home(tmp_path), "127.0.0.1", free_port())
     (command,) = started
     assert command[command.index("--workers") + 1] == "1" and not [word for word in command if "://" in word]
     assert os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
