@@ -7,11 +7,10 @@ from its publisher, by the unit's id.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from corpus.contracts import ANNOTATIONS, TRAINING_UNITS, UNITS, TableSchema
 from corpus.films.catalogue.rights import Use, refusal
@@ -24,6 +23,7 @@ from pages.cards.document import Card, CardTable, Section, write_card
 from pages.cards.sources import LICENCE_ADDRESSES, SourceSet, hub_licences, languages, source_sets, sources_table
 from pages.render import percent, plural
 from pages.rights import RIGHTS
+from pages.stored import raters_agreement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,7 +177,7 @@ def _counts(series: pd.Series) -> dict[str, int]:
 
 def read_judging(home: Home) -> Judging:
     """How the films' raters judged; all empty where nobody did."""
-    told = _json(home.artifact("gold_labels") / "agreement.json")
+    told = raters_agreement(home)
     path = home.artifact("annotations") / "annotations.parquet"
     if not told or not path.is_file():
         return Judging()
@@ -203,11 +203,6 @@ def _named(series: pd.Series) -> tuple[str, ...]:
 
 def _known(figures: Mapping[str, float | None]) -> dict[str, float]:
     return {name: float(value) for name, value in figures.items() if value is not None}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
 
 
 def dataset_card(card: DatasetCard) -> Card:

@@ -25,8 +25,9 @@ from pages.cards.document import Card, CardTable, Section, write_card
 from pages.cards.sources import SourceSet, languages, source_sets, sources_table, weights_table
 from pages.findings import points
 from pages.render import percent, plural
-from pages.robustness import FUSED, better_without, fused_change, in_words, worst
-from pages.systems import ROLE_NAMES, fused, human, ordered, system_name
+from pages.robustness import better_without, fused_change, in_words, worst
+from pages.stored import raters_agreement
+from pages.systems import FUSED, ROLE_NAMES, fused, human, ordered, system_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,14 +120,8 @@ def read_model_card(home: Home, data_version: str, code: str) -> ModelCard:
         origin=Origin(data_version, code, int(facts["seed"]), str(facts["declared_use"]), networks),
         grounds=tuple(grounds),
         sources=tuple(source_sets(grounds, rows)),
-        alpha_unflagged=_alpha_unflagged(home.artifact("gold_labels") / "agreement.json"),
+        alpha_unflagged=raters_agreement(home).get("alpha_unflagged", {}).get("category"),
     )
-
-
-def _alpha_unflagged(path: Path) -> float | None:
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    alpha = told.get("alpha_unflagged", {}).get("category")
-    return None if alpha is None else float(alpha)
 
 
 def read_card_grounds(folder: Path) -> list[Ground]:
