@@ -102,8 +102,8 @@ def read_lanes(material: Material, lines: Sequence[Line], face: FaceCourse | Non
         _scenes(material, duration),
         _curve(lines, duration),
         _arc(lines, duration),
-        _readings(lines, duration),
-        _raters(lines, duration),
+        _named("Model", "The emotion it names.", [(line, line.model.emotion) for line in lines if line.model], duration),
+        _named("Raters", "The emotion they name together.", [(line, line.gold.emotion) for line in lines if line.gold], duration),
         _speakers(lines, duration),
         _subtitles(lines, duration),
         _voice(material, duration, "pitch_hz", "Pitch", "Fundamental frequency of the voice; broken where nobody speaks.", "Hz"),
@@ -163,14 +163,6 @@ def _named(name: str, hint: str, named: Sequence[tuple[Line, str | None]], durat
     spans = [Span(line.start_ms, line.end_ms, tuple(float(emotion == each) for each in EMOTIONS)) for line, emotion in named if emotion]
     chart = stacked_course(binned(spans, duration, MOST_BOXES), duration, 70, f"{name}: " + sentence(leading_runs(spans), duration))
     return Lane(name, "Shares of the emotions named in neighbouring lines.", "plot", chart)
-
-
-def _readings(lines: Sequence[Line], duration: int) -> Lane | None:
-    return _named("Model", "The emotion it names.", [(line, line.model.emotion) for line in lines if line.model], duration)
-
-
-def _raters(lines: Sequence[Line], duration: int) -> Lane | None:
-    return _named("Raters", "The emotion they name together.", [(line, line.gold.emotion) for line in lines if line.gold], duration)
 
 
 def _speakers(lines: Sequence[Line], duration: int) -> Lane | None:

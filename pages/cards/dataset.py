@@ -19,7 +19,7 @@ from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FaceNetwork,
 from ml.models.grounds import Ground, GroundKind, read_grounds
 from ml.models.training_set import FILMS, Manifest
 from pages.cards.croissant import DescribedTable, Description, write_croissant
-from pages.cards.document import Card, CardTable, Section, write_card
+from pages.cards.document import Card, CardTable, Section, number, write_card
 from pages.cards.sources import LICENCE_ADDRESSES, SourceSet, hub_licences, languages, source_sets, sources_table
 from pages.render import percent, plural
 from pages.rights import RIGHTS
@@ -217,7 +217,7 @@ def dataset_card(card: DatasetCard) -> Card:
             Section("Collection", (COLLECTION,), tables=(sources_table(card.sources),)),
             _raters(card.judging),
             Section("Preprocessing", bullets=PREPROCESSING),
-            _biases(card),
+            Section("Biases", (_biases(card),)),
             Section("Uses", bullets=(*USES, *MISUSES)),
             _licences(card),
             _left_out(card),
@@ -270,7 +270,7 @@ def _raters(judging: Judging) -> Section:
         f"aside.{ceiling} Asked for: {', '.join(judging.perspectives)} emotion. Raters had: {_seen(judging.seen)}. "
         f"Tools: {', '.join(judging.tools)}."
     )
-    rows = [(name, f"{alpha:.2f}", _alpha(judging.alpha_unflagged.get(name))) for name, alpha in sorted(judging.alpha.items())]
+    rows = [(name, f"{alpha:.2f}", number(judging.alpha_unflagged.get(name), 2)) for name, alpha in sorted(judging.alpha.items())]
     return Section(
         "Raters and agreement", (said,), tables=(CardTable(("Krippendorff's alpha", "All", "Without those set aside"), tuple(rows)),)
     )
@@ -282,15 +282,7 @@ def _seen(modalities: Sequence[str]) -> str:
     return "; ".join(" and ".join(words[mark] for mark in seen) for seen in modalities) or "not told"
 
 
-def _alpha(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _biases(card: DatasetCard) -> Section:
-    return Section("Biases", (_biases_words(card),))
-
-
-def _biases_words(card: DatasetCard) -> str:
+def _biases(card: DatasetCard) -> str:
     most = sorted(card.labels.items(), key=lambda pair: -pair[1])
     shares = ", ".join(f"{name} {percent(count / sum(card.labels.values()))}" for name, count in most) or "no gold label"
     spoken = ", ".join(languages(card.grounds)) or "unknown"
@@ -327,7 +319,7 @@ def description(card: DatasetCard) -> Description:
         citation="; ".join(sorted({ground.credit for ground in card.grounds if ground.credit})) or "Feelm training set",
         published=card.judging.latest,
         collection=COLLECTION,
-        biases=_biases_words(card),
+        biases=_biases(card),
         protocol=" ".join(PREPROCESSING),
         limits=MISUSES,
         uses=USES,

@@ -76,6 +76,11 @@ def markdown(card: Card) -> str:
     return f"---\n{front}---\n\n" + "\n".join(lines).rstrip() + "\n"
 
 
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure of a table; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
 def _section(section: Section) -> list[str]:
     lines = [f"## {plain(section.title)}", ""]
     for paragraph in section.paragraphs:

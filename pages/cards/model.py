@@ -21,7 +21,7 @@ from ml.evaluation.report import CorpusReport, Interval, SystemScore, Validation
 from ml.evaluation.robustness.report import ConditionScore, RobustnessReport
 from ml.models.grounds import Ground, GroundKind, named, narrower, read_grounds
 from ml.models.training_set import Manifest
-from pages.cards.document import Card, CardTable, Section, write_card
+from pages.cards.document import Card, CardTable, Section, number, write_card
 from pages.cards.sources import SourceSet, languages, source_sets, sources_table, weights_table
 from pages.findings import points
 from pages.render import percent, plural
@@ -272,7 +272,7 @@ def _results(corpus: CorpusReport) -> list[Section]:
 def _system(score: SystemScore, p_value: float | None) -> tuple[str, ...]:
     kind = "human ceiling" if score.kind == "human" else score.kind
     figures = (_figure(score.accuracy), _figure(score.uar), _figure(score.macro_f1), f"{score.weighted_f1:.3f}")
-    return (system_name(score.system), kind, *figures, _number(score.jsd_bits), _number(score.ece), _number(p_value, 4))
+    return (system_name(score.system), kind, *figures, number(score.jsd_bits), number(score.ece), number(p_value, 4))
 
 
 def _figure(value: Interval) -> str:
@@ -280,23 +280,19 @@ def _figure(value: Interval) -> str:
     return f"{value.value:.3f}{spread}"
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
 def _by_emotion(score: SystemScore) -> CardTable:
     units = [sum(row) for row in score.confusion]
-    rows = [(name, f"{n:,}", _number(score.recall.get(name)), _number(score.f1.get(name))) for name, n in zip(EMOTIONS, units, strict=True)]
+    rows = [(name, f"{n:,}", number(score.recall.get(name)), number(score.f1.get(name))) for name, n in zip(EMOTIONS, units, strict=True)]
     return CardTable(("Emotion", "Units", "Recall", "F1"), tuple(rows))
 
 
 def _by_film(score: SystemScore) -> CardTable:
-    rows = [(film, _number(score.by_film[film]), _number(score.macro_f1_by_film.get(film))) for film in sorted(score.by_film)]
+    rows = [(film, number(score.by_film[film]), number(score.macro_f1_by_film.get(film))) for film in sorted(score.by_film)]
     return CardTable(("Film", "Accuracy", "Macro-F1"), tuple(rows))
 
 
 def _calibration(corpus: CorpusReport, score: SystemScore) -> Section:
-    ece = f"Expected calibration error {_number(score.ece)} (15 bins of equal mass); one temperature a source, fitted on other films."
+    ece = f"Expected calibration error {number(score.ece)} (15 bins of equal mass); one temperature a source, fitted on other films."
     bins = [(f"{one.confidence:.2f}", f"{one.accuracy:.2f}", f"{one.count:,}") for one in corpus.reliability if one.count]
     tables = (CardTable(("Says", "Is right", "Units"), tuple(bins)),) if bins else ()
     return Section(f"Calibration: {corpus.name}", (ece,), tables=tables)
@@ -311,7 +307,7 @@ def _groups(corpus: CorpusReport) -> list[Section]:
 
 
 def _group(group: GroupScore) -> tuple[str, ...]:
-    figures = (_figure(group.accuracy), _figure(group.uar), _figure(group.ece), _number(group.human), _number(group.false_distress))
+    figures = (_figure(group.accuracy), _figure(group.uar), _figure(group.ece), number(group.human), number(group.false_distress))
     return (group.name, f"{group.n_units:,}", *figures)
 
 
@@ -345,7 +341,7 @@ def _disturbed(found: RobustnessReport | None) -> list[Section]:
 
 
 def _condition(one: ConditionScore, found: RobustnessReport) -> tuple[str, ...]:
-    return (*in_words(one), points(fused_change(one).change), _alone(one), _number(better_without(one, found)))
+    return (*in_words(one), points(fused_change(one).change), _alone(one), number(better_without(one, found)))
 
 
 def _alone(one: ConditionScore) -> str:
