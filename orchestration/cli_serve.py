@@ -132,8 +132,8 @@ def _run_one(settings: "Settings", listening: socket.socket) -> None:
     import uvicorn
 
     from service.api.app import create_app
-    from service.api.memory import share_heaps
     from service.api.state import Service
+    from service.threads import share_heaps
 
     share_heaps()
     app = create_app(settings)

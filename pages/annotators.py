@@ -20,9 +20,9 @@ from corpus.paths import Home, write_text
 from pages.disputes import MOST_NOTES, DisputedScene, FilmNote, clipped, read_disputes, read_notes
 from pages.film import Fact
 from pages.markdown import plain, table
-from pages.material import read_json
-from pages.raters import AgreementView, Coverage, Matrix, RaterRow, ShownFilm, alpha_words, matrix, read_agreement, read_coverage
-from pages.render import percent, plural, render
+from pages.raters import AgreementView, Coverage, Matrix, RaterRow, ShownFilm, matrix, read_agreement, read_coverage
+from pages.render import figure, percent, plural, render
+from pages.stored import film_title, raters_agreement
 
 PAGE, TWIN = "annotators.html", "annotators.md"
 
@@ -146,18 +146,51 @@ class AnnotatorsPage:
 
     @property
     def lead(self) -> str:
-        """The page in a few sentences."""
-        return lead(self)
+        """What the page says, in at most four sentences."""
+        told, stopped = self.agreement, _stopped(self.batches)
+        if not told.judgements:
+            return "No judgement is in use yet, so there is no agreement to tell." + stopped
+        said = [f"{plural(told.n_raters, 'rater')} gave {plural(told.judgements, 'judgement')} on {plural(told.units, told.level)}."]
+        if told.ceiling is not None:
+            said.append(f"A single rater gives the emotion that most others give in {percent(told.ceiling)} of them.")
+        if self.flagged:
+            are = "is" if len(self.flagged) == 1 else "are"
+            said.append(f"{plural(len(self.flagged), 'rater')} {are} set aside: their votes weigh nothing.")
+        return " ".join(said) + stopped
 
     @property
     def facts(self) -> list[Fact]:
-        """The tiles."""
-        return facts(self)
+        """The tiles above everything."""
+        told = self.agreement
+        found: list[Fact] = []
+        if told.judgements:
+            flagged = f"{len(self.flagged)} set aside" if self.flagged else "none set aside"
+            interval = told.overall.interval
+            spread = f"95\N{NO-BREAK SPACE}%: {interval[0]:.2f}–{interval[1]:.2f}" if interval else "without the flagged"
+            found = [
+                Fact("Raters", f"{told.n_raters:,}", flagged),
+                Fact("Alpha", told.overall.words, spread),
+                Fact("Human ceiling", percent(told.ceiling), f"one rater against the others, all {told.level}s"),
+            ]
+            units, gold = sum(row.units for row in self.coverage), sum(row.gold for row in self.coverage)
+            found.append(Fact("Gold", f"{gold:,}", f"of {plural(units, 'unit')}"))
+        if self.batches:
+            accepted = sum(batch.accepted for batch in self.batches)
+            found.append(Fact("Batches accepted", f"{accepted:,}", f"of {len(self.batches):,}"))
+        return found
 
     @property
     def ceiling(self) -> str:
-        """What the human ceiling is, and why the report's is another."""
-        return ceiling(self.agreement, self.tested)
+        """The human ceiling over everything judged, and why the report's is another, in a sentence; empty where there is none."""
+        told = self.agreement
+        if told.ceiling is None:
+            return ""
+        everything = f"over all {plural(told.units, told.level)} judged, those on which they split too"
+        here = f"{percent(told.ceiling)}: how often one rater gives what most of the others give, {everything}"
+        if self.tested is None:
+            return f"{here}."
+        gold = f"the {plural(self.tested.units, told.level)} of gold that the model was tested on"
+        return f"{here}; the report’s {percent(self.tested.share)} leaves those out, since it is over {gold}."
 
 
 def write_annotators(
@@ -174,13 +207,15 @@ def write_annotators(
 
 def read_annotators(home: Home, film_ids: Sequence[str], with_page: Collection[str], raters: tuple[RaterRow, ...]) -> AnnotatorsPage:
     """Read what the stages left; whatever is absent is empty."""
-    folder = home.artifact("gold_labels")
-    told, known = read_json(folder / "agreement.json"), set(film_ids)
+    folder, told, known = home.artifact("gold_labels"), raters_agreement(home), set(film_ids)
     gold, votes = (_of_films(schema, folder / name, known) for schema, name in ((GOLD_LABELS, "gold.parquet"), (VOTES, "votes.parquet")))
     annotations = _of_films(ANNOTATIONS, home.artifact("annotations") / "annotations.parquet", known)
     own = {film_id: _table(UNITS, home.artifact("scenes", film_id) / "units.parquet") for film_id in film_ids}
     units = pd.concat(own.values(), ignore_index=True) if own else UNITS.empty()
-    films = [ShownFilm(film_id, _title(home, film_id), f"films/{film_id}.html" if film_id in with_page else None) for film_id in film_ids]
+    films = [
+        ShownFilm(film_id, clipped(film_title(home, film_id), MOST_OF_TEXT), f"films/{film_id}.html" if film_id in with_page else None)
+        for film_id in film_ids
+    ]
     found, fine = disputed(gold, votes, units), votes[_is_of_levels(votes, units, str(told.get("level", "")))]
     return AnnotatorsPage(
         agreement=read_agreement(told, fine),
@@ -210,10 +245,6 @@ def _coverage(
     judged, nothing = {str(film_id): own for film_id, own in gold.groupby("film_id")}, gold.iloc[:0]
     for film in films:
         yield from read_coverage(film, judged.get(film.film_id, nothing), units[film.film_id], alphas.get(film.film_id))
-
-
-def _title(home: Home, film_id: str) -> str:
-    return clipped(str(read_json(home.artifact("film", film_id) / "film.json").get("title") or film_id), MOST_OF_TEXT)
 
 
 def _is_of_levels(votes: pd.DataFrame, units: pd.DataFrame, levels: str) -> pd.Series:
@@ -248,60 +279,11 @@ def _failure(outcome: Outcome) -> Failure:
     )
 
 
-def lead(page: AnnotatorsPage) -> str:
-    """What the page says, in at most four sentences."""
-    told = page.agreement
-    stopped = _stopped(page.batches)
-    if not told.judgements:
-        return "No judgement is in use yet, so there is no agreement to tell." + stopped
-    said = [f"{plural(told.n_raters, 'rater')} gave {plural(told.judgements, 'judgement')} on {plural(told.units, told.level)}."]
-    if told.ceiling is not None:
-        said.append(f"A single rater gives the emotion that most others give in {percent(told.ceiling)} of them.")
-    if page.flagged:
-        said.append(
-            f"{plural(len(page.flagged), 'rater')} {'is' if len(page.flagged) == 1 else 'are'} set aside: their votes weigh nothing."
-        )
-    return " ".join(said) + stopped
-
-
 def _stopped(batches: Sequence[BatchView]) -> str:
     refused = sum(not batch.accepted for batch in batches)
     rejected = sum(batch.word == "rejected" for batch in batches)
     left = f"; {rejected} of them {'was' if rejected == 1 else 'were'} rejected by name" if rejected else ""
     return f" The checks refused {refused} of {plural(len(batches), 'batch', 'batches')}{left}." if refused else ""
-
-
-def ceiling(told: AgreementView, tested: Ceiling | None) -> str:
-    """The human ceiling over everything judged, and why the report's is another, in a sentence; empty where there is none."""
-    if told.ceiling is None:
-        return ""
-    everything = f"over all {plural(told.units, told.level)} judged, those on which they split too"
-    here = f"{percent(told.ceiling)}: how often one rater gives what most of the others give, {everything}"
-    if tested is None:
-        return f"{here}."
-    gold = f"the {plural(tested.units, told.level)} of gold that the model was tested on"
-    return f"{here}; the report’s {percent(tested.share)} leaves those out, since it is over {gold}."
-
-
-def facts(page: AnnotatorsPage) -> list[Fact]:
-    """The tiles above everything."""
-    told = page.agreement
-    found: list[Fact] = []
-    if told.judgements:
-        flagged = f"{len(page.flagged)} set aside" if page.flagged else "none set aside"
-        interval = told.overall.interval
-        spread = f"95\N{NO-BREAK SPACE}%: {interval[0]:.2f}–{interval[1]:.2f}" if interval else "without the flagged"
-        found = [
-            Fact("Raters", f"{told.n_raters:,}", flagged),
-            Fact("Alpha", told.overall.words, spread),
-            Fact("Human ceiling", percent(told.ceiling), f"one rater against the others, all {told.level}s"),
-        ]
-        units, gold = sum(row.units for row in page.coverage), sum(row.gold for row in page.coverage)
-        found.append(Fact("Gold", f"{gold:,}", f"of {plural(units, 'unit')}"))
-    if page.batches:
-        accepted = sum(batch.accepted for batch in page.batches)
-        found.append(Fact("Batches accepted", f"{accepted:,}", f"of {len(page.batches):,}"))
-    return found
 
 
 def markdown(page: AnnotatorsPage) -> str:
@@ -318,7 +300,7 @@ def _agreement_part(page: AnnotatorsPage) -> list[str]:
         return [*lines, "No judgement is in use yet.", ""]
     interval = told.overall.interval
     spread = f"95 % interval {interval[0]:.2f} to {interval[1]:.2f}" if interval else "no interval"
-    words = f"Krippendorff's alpha without the flagged raters {told.overall.words} ({spread}), with them {alpha_words(told.with_flagged)}."
+    words = f"Krippendorff's alpha without the flagged raters {told.overall.words} ({spread}), with them {figure(told.with_flagged)}."
     rows = [(row.name, row.words, "" if row.votes is None else f"{row.votes:,}") for row in (*told.emotions, *told.scales)]
     return [*lines, plain(f"{words} Human ceiling {page.ceiling or '–.'}"), "", *table(("About", "Alpha", "Votes"), rows)]
 
@@ -357,7 +339,7 @@ def _coverage_part(page: AnnotatorsPage) -> list[str]:
 def _coverage_row(row: Coverage, perspectives: int) -> tuple[str, ...]:
     film = f"{row.film.title} ({row.perspective})" if row.perspective is not None and perspectives > 1 else row.film.title
     counts = (f"{count:,}" for count in (row.gold, row.ambiguous, row.insufficient))
-    return (film, f"{row.judged:,} of {plural(row.units, row.level)}", row.spread_words, *counts, row.alpha_words)
+    return (film, f"{row.judged:,} of {plural(row.units, row.level)}", row.spread_words, *counts, figure(row.alpha))
 
 
 def _batches_part(page: AnnotatorsPage) -> list[str]:

@@ -21,6 +21,7 @@ WIDTH = 1000.0
 SHORT = {emotion: emotion if len(emotion) <= 6 else emotion[:4] + "." for emotion in EMOTIONS}
 """Names that fit over a narrow column."""
 
+MOST_STEPS = 8
 TICK_STEPS_MS = (1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_200_000, 1_800_000, 3_600_000)
 
 
@@ -72,9 +73,9 @@ def x_of(t_ms: float, duration_ms: float) -> float:
     return WIDTH * min(max(t_ms / duration_ms, 0.0), 1.0) if duration_ms > 0 else 0.0
 
 
-def time_ticks(duration_ms: float, most: int = 8) -> list[int]:
-    """Round times for an axis from 0 to `duration_ms`, at most `most` steps apart evenly."""
-    step = next((step for step in TICK_STEPS_MS if duration_ms / step <= most), TICK_STEPS_MS[-1])
+def time_ticks(duration_ms: float) -> list[int]:
+    """Round times for an axis from 0 to `duration_ms`, at most MOST_STEPS evenly apart."""
+    step = next((step for step in TICK_STEPS_MS if duration_ms / step <= MOST_STEPS), TICK_STEPS_MS[-1])
     return list(range(0, int(duration_ms) + 1, step))
 
 
@@ -122,11 +123,11 @@ def stacked_course(
     return _svg(height, label, body)
 
 
-def contiguous(spans: Sequence[Span], gap_ms: float = 1.0) -> list[list[Span]]:
+def contiguous(spans: Sequence[Span]) -> list[list[Span]]:
     """Runs of spans of which each begins where the one before ends."""
     runs: list[list[Span]] = []
     for span in spans:
-        if runs and span.start_ms - runs[-1][-1].end_ms <= gap_ms:
+        if runs and span.start_ms - runs[-1][-1].end_ms <= 1.0:
             runs[-1].append(span)
         else:
             runs.append([span])
@@ -162,10 +163,10 @@ def _mean(bucket: Sequence[Point]) -> Point:
     return Point(middle, sum(values) / len(values)) if values else Point(middle, None)
 
 
-def line(points: Sequence[Point], duration_ms: float, height: float, low: float, high: float, label: str, css: str = "line") -> Markup:
+def line(points: Sequence[Point], duration_ms: float, height: float, low: float, high: float, label: str) -> Markup:
     """A curve whose values `low`..`high` fill the height; it breaks where a value is missing, a lone value is a dot."""
     drawn = "".join(_stroke(run, duration_ms, height, low, high) for run in _present(thin(points, 1200)))
-    return _svg(height, label, f'<path class="{css}" d="{drawn}"/>' if drawn else "")
+    return _svg(height, label, f'<path class="line" d="{drawn}"/>' if drawn else "")
 
 
 def courses(first: Sequence[float], second: Sequence[float], height: float, label: str) -> Markup:

@@ -17,10 +17,9 @@ from corpus.annotations.agreement import Dispute
 from corpus.paths import Home
 from corpus.terms import UnitLevel
 from pages.charts import distribution
-from pages.lines import Line, Note, read_lines, shots_at
+from pages.lines import Line, Note, known_text, read_lines, shot_picture
 from pages.material import Material, read_material
 from pages.raters import ShownFilm
-from pages.render import picture
 
 MOST_SCENES = 6
 MOST_MOMENTS = 3
@@ -117,7 +116,7 @@ class _Film:
         moments = [self._moment(one) for one in disputes[:MOST_MOMENTS]]
         worst = moments[0]
         middle = (worst.start_ms + worst.end_ms) // 2
-        drawn = self._thumbnail(middle)
+        drawn = shot_picture(self.material.shots, self.material.shots_folder, middle)
         return DisputedScene(
             film=self.film,
             heading=self._heading(scene_id),
@@ -132,13 +131,6 @@ class _Film:
         found = [] if scenes is None else scenes.loc[scenes["scene_id"] == scene_id, "heading"].dropna().tolist()
         return str(found[0]) if found else None
 
-    def _thumbnail(self, t_ms: float) -> str | None:
-        shots = self.material.shots
-        index = shots_at(shots, [t_ms])[0]
-        if shots is None or index is None:
-            return None
-        return picture(self.material.shots_folder / str(shots.loc[shots["index"] == index, "thumbnail"].iloc[0]))
-
     def _moment(self, one: Dispute) -> Moment:
         unit = self.units[one.unit_id]
         start_ms, end_ms = (0 if pd.isna(unit[side]) else int(unit[side]) for side in ("start_ms", "end_ms"))
@@ -151,8 +143,7 @@ class _Film:
 
 
 def _is_unit(line: Line, unit: dict[str, object]) -> bool:
-    text = unit["text"] if isinstance(unit["text"], str) and unit["text"].strip() else None
-    return (line.start_ms, line.end_ms, line.text) == (unit["start_ms"], unit["end_ms"], text)
+    return (line.start_ms, line.end_ms, line.text) == (unit["start_ms"], unit["end_ms"], known_text(unit["text"]))
 
 
 def _around(lines: Sequence[Line], own: int) -> tuple[Spoken, ...]:

@@ -14,9 +14,8 @@ from corpus.contracts import SHOTS, UNITS
 from corpus.paths import Home
 from ml.evaluation.findings import Said, WorstError
 from ml.evaluation.report import ValidationReport
-from pages.lines import anchor, shots_at, shown_units
-from pages.material import read_json
-from pages.render import picture
+from pages.lines import anchor, known_text, shot_picture, shown_units
+from pages.stored import film_title
 from pages.systems import FILMS, system_name
 
 THUMBNAIL_BUDGET = 250_000
@@ -62,7 +61,7 @@ def _card(home: Home, error: WorstError, page: str | None, thumbnail: str | None
     own = units[units["unit_id"] == error.unit_id].to_dict("records")
     return ErrorCard(
         error=error,
-        title=str(read_json(home.artifact("film", error.film_id) / "film.json").get("title") or error.film_id),
+        title=film_title(home, error.film_id),
         href=None if page is None else f"{page}#{place}" if (place := _place(units, error.unit_id)) else page,
         text=_text(own, "text"),
         speaker=_text(own, "character_id"),
@@ -77,8 +76,7 @@ def _place(units: pd.DataFrame, unit_id: str) -> str | None:
 
 
 def _text(rows: list[dict[str, object]], column: str) -> str | None:
-    value = rows[0][column] if rows else None
-    return None if value is None or pd.isna(value) or not str(value).strip() else str(value)
+    return known_text(rows[0][column]) if rows else None
 
 
 def _thumbnail(home: Home, error: WorstError) -> str | None:
@@ -86,6 +84,4 @@ def _thumbnail(home: Home, error: WorstError) -> str | None:
     folder = home.artifact("shots", error.film_id)
     if error.start_ms is None or error.end_ms is None or not (folder / "shots.parquet").is_file():
         return None
-    shots = SHOTS.read(folder / "shots.parquet")
-    index = shots_at(shots, [(error.start_ms + error.end_ms) / 2])[0]
-    return None if index is None else picture(folder / str(shots.set_index("index").at[index, "thumbnail"]))
+    return shot_picture(SHOTS.read(folder / "shots.parquet"), folder, (error.start_ms + error.end_ms) / 2)

@@ -21,11 +21,12 @@ from pages.charts import arcs, distribution
 from pages.coverage import Coverage, read_coverage
 from pages.digest import FilmDigest, ModelNote, digest
 from pages.lines import Line, read_lines
-from pages.material import Material, read_json, read_material
+from pages.material import Material, read_material
 from pages.moments import DisputedLine, disputed_lines
 from pages.people import Cast, read_cast
 from pages.render import clock, percent, picture, plural, render_placed
 from pages.rights import RIGHTS
+from pages.stored import raters_agreement, read_json
 from pages.timeline import FaceCourse, Lane, Tick, face_strip, filmstrip, needed_px, read_face_course, read_lanes, ticks
 
 MOST_THUMBNAILS = 60
@@ -59,7 +60,6 @@ class Fact:
 class SceneRow:
     """A scene and its features in the order of the page's `scene_columns`; empty text where there is no value."""
 
-    position: int
     start_ms: int
     end_ms: int
     heading: str
@@ -240,7 +240,7 @@ def _model_note(home: Home) -> ModelNote:
 
 def _alpha(home: Home, film_id: str) -> float | None:
     """The raters' agreement on this film."""
-    alpha = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_by_film", {}).get(film_id)
+    alpha = raters_agreement(home).get("alpha_by_film", {}).get(film_id)
     return None if alpha is None else float(alpha)
 
 
@@ -369,13 +369,12 @@ def scene_table(material: Material) -> tuple[tuple[str, ...], tuple[SceneRow, ..
     names = [name for name in SCENE_NAMES if name in features.columns]
     rows = tuple(
         SceneRow(
-            position,
             int(scene["start_ms"]),
             int(scene["end_ms"]),
-            str(scene["heading"]) if pd.notna(scene["heading"]) else f"Scene {position}",
+            heading,
             tuple(_figure(features.at[scene["scene_id"], name]) if scene["scene_id"] in features.index else "" for name in names),
         )
-        for position, scene in enumerate(material.scenes.sort_values("start_ms").to_dict("records"), start=1)
+        for heading, scene in material.headed_scenes
     )
     return tuple(SCENE_NAMES[name] for name in names), rows
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from corpus.contracts import UNITS
 from corpus.paths import Home
 from ml.evaluation.report import ValidationReport
-from pages.material import is_partial, read_json, read_missing
+from pages.material import is_partial, read_missing
 from pages.render import picture
+from pages.stored import film_title, raters_agreement, read_json
 from pages.systems import FILMS, fused
 
 THUMBNAIL_BUDGET = 600_000
@@ -46,7 +47,7 @@ def read_cards(home: Home, film_ids: Sequence[str], report: ValidationReport) ->
     corpus = report.corpus(FILMS)
     score = fused(corpus) if corpus else None
     accuracies = score.by_film if score else {}
-    agreements = read_json(home.artifact("gold_labels") / "agreement.json").get("alpha_by_film", {})
+    agreements = raters_agreement(home).get("alpha_by_film", {})
     return budgeted([_read_card(home, film_id, agreements.get(film_id), accuracies.get(film_id)) for film_id in film_ids])
 
 
@@ -54,7 +55,7 @@ def _read_card(home: Home, film_id: str, agreement: float | None, accuracy: floa
     units = home.artifact("scenes", film_id) / "units.parquet"
     return FilmCard(
         film_id=film_id,
-        title=str(read_json(home.artifact("film", film_id) / "film.json").get("title") or film_id),
+        title=film_title(home, film_id),
         duration_ms=int(read_json(home.artifact("shots", film_id) / "stream.json").get("duration_ms") or 0),
         units=_lines(units) if units.is_file() else 0,
         agreement=None if agreement is None else float(agreement),

@@ -26,7 +26,7 @@ from ml.evaluation.findings import (
 )
 from ml.evaluation.report import CorpusReport
 from pages.charts import Bar, courses, interval_bar
-from pages.render import percent, plural
+from pages.render import figure, percent, plural
 from pages.squares import Curve, coverage_curves
 from pages.systems import system_name
 
@@ -178,7 +178,7 @@ def sides_told(found: Incongruence) -> str:
 
 
 def _course(film: FilmArc, title: str) -> Course:
-    r = "–" if film.r is None else f"{film.r:.2f}".replace("-", "−")
+    r = figure(film.r)
     raters, model = film.raters_shape.replace("_", " "), film.model_shape.replace("_", " ")
     told = f"r {r}; both {raters}" if raters == model else f"r {r}; raters {raters}, model {model}"
     return Course(title, courses(film.raters, film.model, COURSE_PX, f"Valence along {title}: {told}"), told)

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,8 +20,8 @@ from ml.models.reasons import reasons
 from pages.charts import Span
 from pages.material import Material
 from pages.reasons import Reasons, frame_pictures, line_reasons, places_of
-
-FUSED = "fused"
+from pages.render import picture
+from pages.systems import FUSED
 
 _Said = tuple[str, bool, str]
 
@@ -124,9 +125,9 @@ def read_lines(material: Material) -> list[Line]:
                 anchor=anchor(index),
                 start_ms=start_ms,
                 end_ms=end_ms,
-                text=_text(unit["text"]),
+                text=known_text(unit["text"]),
                 text_confidence=confidence.get(unit_id),
-                speaker=_text(unit["character_id"]),
+                speaker=known_text(unit["character_id"]),
                 votes=votes.get(unit_id, ()),
                 gold=gold.get(unit_id),
                 model=said.get(FUSED),
@@ -164,7 +165,8 @@ def _text_confidence(utterances: pd.DataFrame | None) -> dict[str, float]:
     return {str(unit_id): float(value) for unit_id, value in zip(told["utterance_id"], told["text_confidence"], strict=True)}
 
 
-def _text(value: Any) -> str | None:
+def known_text(value: Any) -> str | None:
+    """What a table's cell says; None where it says nothing."""
     return None if pd.isna(value) or not str(value).strip() else str(value)
 
 
@@ -182,7 +184,7 @@ def _gold(table: pd.DataFrame | None, asked: str | None) -> dict[str, Gold]:
     return {
         str(row["unit_id"]): Gold(
             str(row["status"]),
-            _text(row["label"]) if row["status"] == GoldStatus.GOLD else None,
+            known_text(row["label"]) if row["status"] == GoldStatus.GOLD else None,
             float(row["top_share"]),
             int(row["n_raters"]),
             tuple(float(row[name]) for name in PROBABILITY_COLUMNS),
@@ -271,3 +273,11 @@ def shots_at(shots: pd.DataFrame | None, times_ms: Sequence[float]) -> list[int 
     starts, ends, indexes = (table[name].tolist() for name in ("start_ms", "end_ms", "index"))
     found = [bisect_right(starts, t) - 1 for t in times_ms]
     return [int(indexes[row]) if row >= 0 and t < ends[row] else None for row, t in zip(found, times_ms, strict=True)]
+
+
+def shot_picture(shots: pd.DataFrame | None, folder: Path, t_ms: float) -> str | None:
+    """The picture of the shot on screen at a time as a data URI, from the film's `shots` folder; None without a shot or its picture."""
+    index = shots_at(shots, [t_ms])[0]
+    if shots is None or index is None:
+        return None
+    return picture(folder / str(shots.loc[shots["index"] == index, "thumbnail"].iloc[0]))

@@ -6,7 +6,6 @@ Nothing is computed here; the pages decide what to draw from it.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from corpus.contracts import (
 from corpus.paths import Home
 from corpus.terms import FeelmError
 from pages.people import read_people
+from pages.stored import read_json
 
 MODALITY_OF_ARTIFACT = {
     "shots": "Picture",
@@ -93,6 +93,12 @@ class Material:
             return int(self.stream["duration_ms"])
         tables = [table["end_ms"].dropna() for table in (self.shots, self.units) if table is not None]
         return int(max((ends.max() for ends in tables if len(ends)), default=0))
+
+    @property
+    def headed_scenes(self) -> list[tuple[str, dict[str, Any]]]:
+        """Its scenes in order of time, each under its heading, else its number; empty where there are none."""
+        rows = [] if self.scenes is None else self.scenes.sort_values("start_ms").to_dict("records")
+        return [(str(row["heading"]) if pd.notna(row["heading"]) else f"Scene {number}", row) for number, row in enumerate(rows, start=1)]
 
 
 def read_material(home: Home, film_id: str, predictions: Path) -> Material:
@@ -163,14 +169,6 @@ def read_missing(home: Home, film_id: str) -> dict[str, tuple[str, ...]]:
 def is_partial(reason: str) -> bool:
     """Whether a reason speaks of some units only (`no face found in 2 of 7 units`)."""
     return PARTIAL.search(reason) is not None
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is no file."""
-    if not path.is_file():
-        return {}
-    value = json.loads(path.read_text(encoding="utf-8"))
-    return value if isinstance(value, dict) else {}
 
 
 def _table(schema: TableSchema, path: Path) -> pd.DataFrame | None:

@@ -31,7 +31,7 @@ class DisputedLine:
         return distribution(self.dispute.shares)
 
 
-def disputed_lines(material: Material, lines: Sequence[Line], most: int = MOST_DISPUTED) -> tuple[DisputedLine, ...]:
+def disputed_lines(material: Material, lines: Sequence[Line]) -> tuple[DisputedLine, ...]:
     """The lines over which raters divide most, the most divided first; none where nobody or one alone judged."""
     units = shown_units(material.units)
     if units is None or material.gold is None or material.votes is None:
@@ -39,4 +39,4 @@ def disputed_lines(material: Material, lines: Sequence[Line], most: int = MOST_D
     by_unit = dict(zip(units["unit_id"].astype(str), lines, strict=True))
     asked = perspective(material.gold)
     found = [one for one in disputed(material.gold, material.votes, units) if one.perspective == asked and one.unit_id in by_unit]
-    return tuple(DisputedLine(by_unit[one.unit_id], one) for one in found[:most])
+    return tuple(DisputedLine(by_unit[one.unit_id], one) for one in found[:MOST_DISPUTED])

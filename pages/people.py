@@ -93,7 +93,9 @@ def read_cast(folder: Path, duration_ms: int) -> Cast:
         return Cast()
     faces = load_file(path)
     called = names(people)
-    strips = _within_budget([_strip(crops[t_ms >= 0]) for crops, t_ms in zip(faces["crops"], faces["t_ms"], strict=True)])
+    strips = _within_budget(
+        [jpeg(np.concatenate(list(crops[t_ms >= 0]), axis=1)) for crops, t_ms in zip(faces["crops"], faces["t_ms"], strict=True)]
+    )
     persons = [
         _person(name, people[people["person_id"] == person_id], faces["t_ms"][place], strips[place], duration_ms)
         for place, (person_id, name) in enumerate(list(called.items())[: len(strips)])
@@ -119,10 +121,6 @@ def _person(name: str, tracks: pd.DataFrame, t_ms: np.ndarray, strip: str, durat
 
 def _shown_ms(tracks: pd.DataFrame) -> int:
     return int((tracks["end_ms"] - tracks["start_ms"] + SAMPLE_MS).sum())
-
-
-def _strip(crops: np.ndarray) -> str:
-    return jpeg(np.concatenate(list(crops), axis=1))
 
 
 def jpeg(rgb: np.ndarray) -> str:

@@ -18,7 +18,7 @@ from corpus.contracts import RATERS
 from corpus.paths import Home
 from corpus.terms import EMOTIONS, GoldStatus, UnitLevel
 from pages.charts import WIDTH, Bar, interval_bar, number
-from pages.render import percent, plural
+from pages.render import figure, percent, plural
 
 MOST_RATERS = 30
 """Raters of whom the page shows who agrees with whom: those who share most pairs."""
@@ -55,7 +55,7 @@ class AlphaRow:
     @property
     def words(self) -> str:
         """Alpha in two decimals."""
-        return alpha_words(self.alpha)
+        return figure(self.alpha)
 
     @property
     def bar(self) -> Markup:
@@ -140,11 +140,6 @@ class Coverage:
         track = f'<rect class="track" width="{number(WIDTH)}" height="1"/>'
         start = f'<svg class="plot bar" viewBox="0 0 {number(WIDTH)} 1" preserveAspectRatio="none" aria-hidden="true">'
         return Markup(f"{start}{track}{''.join(parts)}</svg>")
-
-    @property
-    def alpha_words(self) -> str:
-        """Alpha in two decimals."""
-        return alpha_words(self.alpha)
 
     @property
     def spread_words(self) -> str:
@@ -257,8 +252,3 @@ def _mean(values: Sequence[float]) -> float:
 
 def _unit(value: float) -> float:
     return min(max(value, 0.0), 1.0)
-
-
-def alpha_words(alpha: float | None) -> str:
-    """Two decimals; a dash where nothing could be compared."""
-    return "–" if alpha is None else f"{alpha:.2f}".replace("-", "\N{MINUS SIGN}")

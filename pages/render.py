@@ -29,7 +29,7 @@ def environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(ROOM / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(clock=clock, percent=percent, plural=plural, probability=probability)
+    made.filters.update(clock=clock, figure=figure, percent=percent, plural=plural, probability=probability)
     made.globals.update(emotions=EMOTIONS, style=Markup(style_sheet()))
     return made
 
@@ -119,9 +119,14 @@ def clock(t_ms: float, tenths: bool = False) -> str:
     return f"{text}.{rest // 100}" if tenths else text
 
 
-def percent(share: float | None, digits: int = 0) -> str:
+def percent(share: float | None) -> str:
     """A share as a percentage that does not break over a line; a dash where there is none."""
-    return "–" if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+    return "–" if share is None else f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def figure(value: float | None) -> str:
+    """Two decimals; a dash where there is nothing to tell."""
+    return "–" if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def probability(p_value: float) -> str:

@@ -23,12 +23,12 @@ from pages.errors import ErrorCard, read_errors
 from pages.film import REPORT_LINK, Fact
 from pages.film_cards import FilmCard, film_html, read_cards
 from pages.findings import Findings, findings
-from pages.material import read_json
 from pages.raters import RaterRow, read_raters
 from pages.render import percent, plural, render
 from pages.rights import RIGHTS
 from pages.robustness import Disturbed, disturbed
 from pages.squares import Bin, confusion, reliability
+from pages.stored import raters_agreement, read_json
 from pages.systems import (
     FILMS,
     ROLE_NAMES,
@@ -93,8 +93,15 @@ class ReportPage:
 
     @property
     def ceiling(self) -> str:
-        """Why the human ceiling here is not that of the raters' page; empty where there are not both."""
-        return ceiling(self.main, self.judged)
+        """Why the human ceiling here is not that of the raters' page, in a sentence; empty where there are not both.
+
+        Here it counts the same units as the model's score, there everything that was judged.
+        """
+        corpus, judged = self.main, self.judged
+        if corpus is None or corpus.name != FILMS or human(corpus) is None or judged is None:
+            return ""
+        here = f"The human ceiling counts these {plural(corpus.n_gold, 'line')} with gold alone, as the model’s score does"
+        return f"{here}; over all {judged.units:,} judged, those on which the raters split too, it is {percent(judged.share)}."
 
     def systems(self, corpus: CorpusReport, metric: str = "accuracy") -> list[SystemRow]:
         """All systems of a corpus, the fused model first; `metric` is what the bars show."""
@@ -186,7 +193,7 @@ def build_report_page(home: Home, report_dir: Path, film_ids: list[str], out: Pa
         raise FeelmError(f"no validation report at {report_dir}: train and test a model first (feelm run)")
     report = ValidationReport.read(report_dir / "report.json")
     cards = read_cards(home, film_ids, report)
-    told = read_json(home.artifact("gold_labels") / "agreement.json")
+    told = raters_agreement(home)
     alpha, share = told.get("alpha_unflagged", {}).get("category"), told.get("human_ceiling")
     judged = None if share is None else Ceiling(float(share), int(told["units"]))
     raters = read_raters(home)
@@ -240,14 +247,6 @@ def lead(corpus: CorpusReport | None) -> str:
         channel = system_name(best.system).lower()
         said.append(f"The best single channel, {channel}, reaches {percent(best.accuracy.value)}.")
     return " ".join(said)
-
-
-def ceiling(corpus: CorpusReport | None, judged: Ceiling | None) -> str:
-    """The human ceiling counts the same units as the model's score, and the raters' page everything judged: in a sentence."""
-    if corpus is None or corpus.name != FILMS or human(corpus) is None or judged is None:
-        return ""
-    here = f"The human ceiling counts these {plural(corpus.n_gold, 'line')} with gold alone, as the model’s score does"
-    return f"{here}; over all {judged.units:,} judged, those on which the raters split too, it is {percent(judged.share)}."
 
 
 def warning(report: ValidationReport, films: Sequence[FilmCard]) -> str | None:

@@ -17,9 +17,7 @@ from ml.evaluation.robustness.conditions import Disturbance
 from ml.evaluation.robustness.report import ConditionScore, RobustnessReport, SystemChange
 from pages.charts import Bar, interval_bar
 from pages.render import percent, plural
-from pages.systems import system_name
-
-FUSED = "fused"
+from pages.systems import FUSED, system_name
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from ml.evaluation.report import CorpusReport, PairedTest, SliceScore, SystemSco
 from pages.charts import Bar, dot_strip, interval_bar
 from pages.render import percent
 
-FILMS = "films"
+FILMS, FUSED = "films", "fused"
+"""The corpus of the catalogue's films, and the system that joins all modalities."""
 
 SYSTEM_NAMES = {
     "fused": "All together",
@@ -42,7 +43,6 @@ ROLE_NAMES = {
     "present": "What others present feel next",
 }
 KIND_ORDER = ("fused", "human", "modality", "baseline")
-KIND_CSS = {"fused": "k-fused", "human": "k-human", "modality": "k-modality", "baseline": "k-baseline"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def rows_of(scores: Sequence[SystemScore], tests: dict[str, PairedTest], ceiling
     rows = []
     for score in ordered(scores):
         name, value = system_name(score.system), getattr(score, metric)
-        bar = Bar(value.value, value.low, value.high, KIND_CSS[score.kind])
+        bar = Bar(value.value, value.low, value.high, f"k-{score.kind}")
         chart = interval_bar(bar, None if score.kind == "human" else ceiling, f"{name}: {percent(value.value)}")
         rows.append(SystemRow(name, chart, score, tests.get(score.system)))
     return rows
@@ -166,4 +166,4 @@ def film_dots(score: SystemScore) -> FilmDots:
     values = [score.macro_f1_by_film[film] for film in sorted(score.macro_f1_by_film)]
     name, middle = system_name(score.system), float(np.median(values))
     label = f"{name}: macro-F1 by film from {min(values):.2f} to {max(values):.2f}, median {middle:.2f}"
-    return FilmDots(name, dot_strip(values, middle, KIND_CSS[score.kind], label), middle)
+    return FilmDots(name, dot_strip(values, middle, f"k-{score.kind}", label), middle)

@@ -28,6 +28,7 @@ FACE_BIN_MS = 1000
 SHORT_FILM_MS = 60_000
 SLOTS = 24
 MOST_BOXES = 160
+MOST_RUNS_TOLD = 8
 MOST_PERSONS = 4
 """Persons whose faces get lanes of their own."""
 
@@ -101,8 +102,8 @@ def read_lanes(material: Material, lines: Sequence[Line], face: FaceCourse | Non
         _scenes(material, duration),
         _curve(lines, duration),
         _arc(lines, duration),
-        _readings(lines, duration),
-        _raters(lines, duration),
+        _named("Model", "The emotion it names.", [(line, line.model.emotion) for line in lines if line.model], duration),
+        _named("Raters", "The emotion they name together.", [(line, line.gold.emotion) for line in lines if line.gold], duration),
         _speakers(lines, duration),
         _subtitles(lines, duration),
         _voice(material, duration, "pitch_hz", "Pitch", "Fundamental frequency of the voice; broken where nobody speaks.", "Hz"),
@@ -123,10 +124,7 @@ def _box(start_ms: float, end_ms: float, duration: int, text: str, emotion: str 
 def _scenes(material: Material, duration: int) -> Lane | None:
     if material.scenes is None:
         return None
-    boxes = tuple(
-        _box(scene["start_ms"], scene["end_ms"], duration, scene["heading"] if pd.notna(scene["heading"]) else f"Scene {position}")
-        for position, scene in enumerate(material.scenes.sort_values("start_ms").to_dict("records"), start=1)
-    )
+    boxes = tuple(_box(scene["start_ms"], scene["end_ms"], duration, heading) for heading, scene in material.headed_scenes)
     return Lane("Scenes", "", "boxes scenes", boxes=boxes)
 
 
@@ -165,14 +163,6 @@ def _named(name: str, hint: str, named: Sequence[tuple[Line, str | None]], durat
     spans = [Span(line.start_ms, line.end_ms, tuple(float(emotion == each) for each in EMOTIONS)) for line, emotion in named if emotion]
     chart = stacked_course(binned(spans, duration, MOST_BOXES), duration, 70, f"{name}: " + sentence(leading_runs(spans), duration))
     return Lane(name, "Shares of the emotions named in neighbouring lines.", "plot", chart)
-
-
-def _readings(lines: Sequence[Line], duration: int) -> Lane | None:
-    return _named("Model", "The emotion it names.", [(line, line.model.emotion) for line in lines if line.model], duration)
-
-
-def _raters(lines: Sequence[Line], duration: int) -> Lane | None:
-    return _named("Raters", "The emotion they name together.", [(line, line.gold.emotion) for line in lines if line.gold], duration)
 
 
 def _speakers(lines: Sequence[Line], duration: int) -> Lane | None:
@@ -291,9 +281,9 @@ def any_words(material: Material) -> bool:
     return material.units is not None and bool(material.units["text"].notna().any())
 
 
-def sentence(runs: Sequence[Run], duration_ms: float, most: int = 8) -> str:
+def sentence(runs: Sequence[Run], duration_ms: float) -> str:
     """The course in words: every run where there are few (`0–8 s sadness, 8–10 s surprise`), else each emotion's share of the time."""
-    if len(runs) <= most:
+    if len(runs) <= MOST_RUNS_TOLD:
         return ", ".join(f"{_range(run, duration_ms)} {run.emotion}" for run in runs)
     lengths = {emotion: sum(run.end_ms - run.start_ms for run in runs if run.emotion == emotion) for emotion in EMOTIONS}
     total = sum(lengths.values())

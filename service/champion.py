@@ -95,13 +95,9 @@ class Standing:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self._champion = Champion.load(champion_folder(home))
-        self._looking = Lock()
-
-    @property
-    def champion(self) -> Champion:
+        self.champion = Champion.load(champion_folder(home))
         """Whom to ask; whoever holds it may go on asking it."""
-        return self._champion
+        self._looking = Lock()
 
     def look(self, before: Callable[[Champion], None]) -> bool:
         """Load another champion where one stands there; True when it did. One that cannot be loaded leaves the present one in place.
@@ -113,9 +109,9 @@ class Standing:
         """
         with self._looking:
             folder = champion_folder(self.home)
-            if (folder / "manifest.json").read_bytes() == self._champion.manifest:
+            if (folder / "manifest.json").read_bytes() == self.champion.manifest:
                 return False
             other = Champion.load(folder)
             before(other)
-            self._champion = other
+            self.champion = other
             return True

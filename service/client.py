@@ -238,7 +238,7 @@ class Client:
 
     def forget(self, job: MediaJob) -> None:
         """Have the service forget a job that has ended."""
-        self._answer("DELETE", f"/v1/jobs/{job.id}")
+        self._answer(lambda: self._http.delete(f"/v1/jobs/{job.id}"))
 
     @contextmanager
     def stream(
@@ -286,26 +286,22 @@ class Client:
         return Readiness(found.model_version, found.trouble)
 
     def _send(self, kind: type[AnswerKind], path: Path, subtitles: Path | None, fields: dict[str, str], timeout_s: float) -> AnswerKind:
-        @contextmanager
-        def files() -> Iterator[dict[str, Any]]:
-            with ExitStack() as stack:
-                parts = {"media": path, **({} if subtitles is None else {"subtitles": subtitles})}
-                opened = {name: (part.name, stack.enter_context(part.open("rb"))) for name, part in parts.items()}
-                yield {"files": opened, "data": fields, "timeout": timeout_s}
+        parts = {"media": path, **({} if subtitles is None else {"subtitles": subtitles})}
 
-        return _read(kind, self._answer("POST", "/v1/detect/media", files))
+        def send() -> httpx.Response:
+            with ExitStack() as stack:
+                files = {name: (part.name, stack.enter_context(part.open("rb"))) for name, part in parts.items()}
+                return self._http.post("/v1/detect/media", files=files, data=fields, timeout=timeout_s)
+
+        return _read(kind, self._answer(send))
 
     def _ask(self, kind: type[AnswerKind], method: str, path: str, json: Any = None) -> AnswerKind:
-        @contextmanager
-        def body() -> Iterator[dict[str, Any]]:
-            yield {} if json is None else {"json": json}
+        return _read(kind, self._answer(lambda: self._http.request(method, path, json=json)))
 
-        return _read(kind, self._answer(method, path, body))
-
-    def _answer(self, method: str, path: str, body: Callable[[], Any] | None = None) -> httpx.Response:
-        """Ask until it is answered, or cannot be."""
+    def _answer(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """Send until it is answered, or cannot be."""
         for left in range(self.tries - 1, -1, -1):
-            response = self._once(method, path, body)
+            response = self._once(send)
             if response.is_success:
                 return response
             error = _error(response)
@@ -314,12 +310,9 @@ class Client:
             self._sleep(_wait_s(response))
         raise NotReached("no try was allowed: give tries of 1 and more")
 
-    def _once(self, method: str, path: str, body: Callable[[], Any] | None) -> httpx.Response:
+    def _once(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         try:
-            if body is None:
-                return self._http.request(method, path)
-            with body() as parts:
-                return self._http.request(method, path, **parts)
+            return send()
         except httpx.TransportError as error:
             raise NotReached(f"{self._http.base_url} does not answer ({error}): start it with `feelm serve`") from error
 

@@ -20,7 +20,7 @@ import pandas as pd
 from corpus.contracts import TEXT_LINES, UNIT_FEATURES, UNITS
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home
-from corpus.terms import LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, TextEncoder, UnitLevel
+from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, TextEncoder, UnitLevel
 from ml.features.face.place import Place
 from ml.features.text.cues import has_words
 from ml.models.dataset import FACE, BoolArray, load_film
@@ -29,7 +29,7 @@ from ml.models.predict import EmotionModel, load_model, predict
 from ml.models.reasons import Effect, Why, reasons
 from ml.models.window import window_arrays
 from service.champion import champion_folder
-from service.digits import DIGITS, known
+from service.digits import DIGITS, levels
 from service.pictures import LARGEST_FILE, is_picture, read_picture
 
 UNCERTAIN_BELOW = 0.4
@@ -65,6 +65,16 @@ class DetectedUnit:
     read: bool = False
     place: Place | None = None
     why: Why | None = None
+
+    @property
+    def emotion(self) -> str:
+        """The most probable emotion."""
+        return EMOTIONS[self.probabilities.index(self.confidence)]
+
+    @property
+    def confidence(self) -> float:
+        """Its probability."""
+        return max(self.probabilities)
 
 
 @dataclass(frozen=True)
@@ -144,8 +154,8 @@ def _units(scratch: Home, model: EmotionModel, explain: bool) -> tuple[DetectedU
     why = _reasons(rows, explain_units(model, rows, data)) if explain else {}
     words, present = _words(scratch), data.present & _learned(model)
     units = [
-        _unit(row, prediction, present[i], words[row["unit_id"]], why.get(row["unit_id"]))
-        for i, (row, prediction) in enumerate(_pairs(rows, predicted))
+        _unit(row, predicted.iloc[i], present[i], words[row["unit_id"]], why.get(row["unit_id"]))
+        for i, (_, row) in enumerate(rows.iterrows())
     ]
     return tuple(sorted(units, key=lambda unit: (unit.level, unit.start_ms or 0)))
 
@@ -182,8 +192,7 @@ def _detect_picture(home: Home, path: Path, explain: bool) -> Detection:
         row = row.assign(start_ms=np.nan, end_ms=np.nan)
         why = _reasons(row, explain_units(model, row, data)) if explain else {}
         present = (data.present & _learned(model))[0]
-        unit = _unit(row.iloc[0], predict(model, row, data).iloc[0], present, _Words(), why.get(FILM_ID))
-        units.append(dataclasses.replace(unit, place=face.place))
+        units.append(_unit(row.iloc[0], predict(model, row, data).iloc[0], present, _Words(), why.get(FILM_ID), face.place))
     missing = {"voice": "a picture has no sound", "text": "a picture has no words"}
     return _told_by(model, path.name, tuple(units), missing if faces else {MODALITIES[FACE]: "no face found", **missing})
 
@@ -202,13 +211,10 @@ def _told(line: Effect, unit: pd.Series) -> Effect:
     return dataclasses.replace(line, name=words, t_ms=None if pd.isna(unit["start_ms"]) else int(unit["start_ms"]))
 
 
-def _pairs(rows: pd.DataFrame, predicted: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
-    return [(rows.iloc[i], predicted.iloc[i]) for i in range(len(rows))]
-
-
-def _unit(row: pd.Series, prediction: pd.Series, present: BoolArray, words: _Words, why: Why | None) -> DetectedUnit:
+def _unit(
+    row: pd.Series, prediction: pd.Series, present: BoolArray, words: _Words, why: Why | None, place: Place | None = None
+) -> DetectedUnit:
     probabilities = tuple(round(float(prediction[column]), DIGITS) for column in PROBABILITY_COLUMNS)
-    levels = {name: known(float(prediction[name])) for name in LEVELS}
     unread = isinstance(row["text"], str) and has_words(row["text"]) and not words.read
     return DetectedUnit(
         start_ms=None if pd.isna(row["start_ms"]) else int(row["start_ms"]),
@@ -217,13 +223,12 @@ def _unit(row: pd.Series, prediction: pd.Series, present: BoolArray, words: _Wor
         text=row["text"] if isinstance(row["text"], str) else None,
         character_id=row["character_id"] if isinstance(row["character_id"], str) else None,
         probabilities=probabilities,
-        intensity=levels["intensity"],
-        valence=levels["valence"],
-        arousal=levels["arousal"],
+        **levels(float(prediction[name]) for name in LEVELS),
         uncertain=max(probabilities) < UNCERTAIN_BELOW or not any(present) or unread,
         modalities=tuple(name for name, there in zip(MODALITIES, present, strict=True) if there),
         language=words.language,
         read=words.read,
+        place=place,
         why=why,
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
+from corpus.terms import LEVELS
 from ml.models.dataset import FloatArray
 
 DIGITS = 4
@@ -14,6 +16,6 @@ def rounded(probabilities: FloatArray) -> tuple[float, ...]:
     return tuple(round(p, DIGITS) for p in probabilities.tolist())
 
 
-def known(value: float) -> float | None:
-    """A level as it is told; None for NaN, which stands for what a model did not learn."""
-    return round(value, DIGITS) if math.isfinite(value) else None
+def levels(values: Iterable[float]) -> dict[str, float | None]:
+    """Values in the order of LEVELS as they are told, by name; None for NaN, which stands for what a model did not learn."""
+    return {name: round(value, DIGITS) if math.isfinite(value) else None for name, value in zip(LEVELS, values, strict=True)}

@@ -22,7 +22,7 @@ from corpus.films.faces import (
     body_crop,
     eyes_to_align,
 )
-from corpus.films.sampling import BODY_MS, PICTURE_WIDTH, SAMPLE_MS, FaceWatch, as_jpeg
+from corpus.films.sampling import BODY_MS, SAMPLE_MS, FaceWatch, as_jpeg
 from corpus.films.tracks import MINIMUM_TRACK_SCORE, find_tracks
 from ml.features.extractor import Block, joined
 from ml.features.face.bodies import Posture, no_posture, posture_of
@@ -35,8 +35,6 @@ from ml.models.window import SeenFace
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["PICTURE_WIDTH", "FaceReader", "Look", "SeenFace"]
 
 _OWN = "seen"
 _NOBODY_NAMED = People({}, None)
@@ -77,9 +75,9 @@ class Look:
 class FaceReader:
     """Looks at pictures and describes the faces in them; its networks are loaded with the first one. For one thread at a time."""
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self) -> None:
         self._detector = FaceDetector(score_minimum=FAINT_MINIMUM)
-        self._faces, self._bodies = FaceExtractor(device), PostureExtractor(device)
+        self._faces, self._bodies = FaceExtractor(), PostureExtractor()
 
     def warm(self) -> None:
         """Load the networks, so that the first who is seen does not wait.

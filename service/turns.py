@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from corpus.terms import EMOTIONS, LEVELS, FeelmError
+from corpus.terms import EMOTIONS, FeelmError
 from ml.models.dataset import FloatArray
 from ml.models.dialogue import HeardTurns, Turn, read_dialogues
 from ml.models.explain import explain_units
 from ml.models.reasons import Why, reasons
 from service.champion import Champion, Origin
 from service.detect import UNCERTAIN_BELOW
-from service.digits import known, rounded
+from service.digits import levels, rounded
 
 
 @dataclass(frozen=True)
@@ -67,20 +67,20 @@ def turns_of_text(text: str) -> tuple[Turn, ...]:
 NAMED = re.compile(r"(?P<speaker>[^\s:][^:]{0,39}):\s+(?P<text>\S.*)")
 
 
-def turns_of_talk(text: str, speaker: str = "user") -> tuple[Turn, ...]:
-    """Each non-empty line `name: words` as a turn of that speaker, any other as one of `speaker`.
+def turns_of_talk(text: str) -> tuple[Turn, ...]:
+    """Each non-empty line `name: words` as a turn of that speaker, any other as one of the user.
 
     Raises:
         FeelmError: there is no such line.
     """
     told = [(turn.text, NAMED.fullmatch(turn.text)) for turn in turns_of_text(text)]
-    return tuple(Turn(named["text"], named["speaker"].strip()) if named else Turn(line, speaker) for line, named in told)
+    return tuple(Turn(named["text"], named["speaker"].strip()) if named else Turn(line, "user") for line, named in told)
 
 
 def detected(champion: Champion, turns: Sequence[Turn], heard: HeardTurns, why: Sequence[Why | None] | None = None) -> DetectedTurns:
     """What was heard of the turns of one dialogue, as an answer."""
     reasons_given = why if why is not None else [None] * len(turns)
-    told = tuple(_turn(turn, heard, row, reasons_given[row]) for row, turn in enumerate(turns))
+    told = tuple(read_turn(turn, heard.probabilities[row], heard, row, reasons_given[row]) for row, turn in enumerate(turns))
     return DetectedTurns(champion.origin, told)
 
 
@@ -109,14 +109,10 @@ def _told(why: Why | None, turns: Sequence[Turn]) -> Why | None:
     return None if why is None else replace(why, lines=tuple(replace(line, name=turns[int(line.name)].text) for line in why.lines))
 
 
-def _turn(turn: Turn, heard: HeardTurns, row: int, why: Why | None) -> DetectedTurn:
-    return read_turn(turn, heard.probabilities[row], heard, row, why)
-
-
 def read_turn(turn: Turn, probabilities: FloatArray, heard: HeardTurns, row: int, why: Why | None = None) -> DetectedTurn:
     """The turn in a `row` of what was heard, with these probabilities (7,)."""
     said, best = rounded(probabilities), int(np.argmax(probabilities))
-    read, levels = bool(heard.read[row]), dict(zip(LEVELS, heard.levels[row].tolist(), strict=True))
+    read = bool(heard.read[row])
     return DetectedTurn(
         text=turn.text,
         speaker=turn.speaker,
@@ -124,9 +120,7 @@ def read_turn(turn: Turn, probabilities: FloatArray, heard: HeardTurns, row: int
         emotion=EMOTIONS[best],
         confidence=said[best],
         probabilities=said,
-        intensity=known(levels["intensity"]),
-        valence=known(levels["valence"]),
-        arousal=known(levels["arousal"]),
+        **levels(heard.levels[row].tolist()),
         uncertain=said[best] < UNCERTAIN_BELOW or not read,
         read=read,
         why=why,

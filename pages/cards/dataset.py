@@ -7,11 +7,10 @@ from its publisher, by the unit's id.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from corpus.contracts import ANNOTATIONS, TRAINING_UNITS, UNITS, TableSchema
 from corpus.films.catalogue.rights import Use, refusal
@@ -20,10 +19,11 @@ from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FaceNetwork,
 from ml.models.grounds import Ground, GroundKind, read_grounds
 from ml.models.training_set import FILMS, Manifest
 from pages.cards.croissant import DescribedTable, Description, write_croissant
-from pages.cards.document import Card, CardTable, Section, write_card
+from pages.cards.document import Card, CardTable, Section, number, write_card
 from pages.cards.sources import LICENCE_ADDRESSES, SourceSet, hub_licences, languages, source_sets, sources_table
 from pages.render import percent, plural
 from pages.rights import RIGHTS
+from pages.stored import raters_agreement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +176,7 @@ def _counts(series: pd.Series) -> dict[str, int]:
 
 def read_judging(home: Home) -> Judging:
     """How the films' raters judged; all empty where nobody did."""
-    told = _json(home.artifact("gold_labels") / "agreement.json")
+    told = raters_agreement(home)
     path = home.artifact("annotations") / "annotations.parquet"
     if not told or not path.is_file():
         return Judging()
@@ -204,11 +204,6 @@ def _known(figures: Mapping[str, float | None]) -> dict[str, float]:
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
-
-
 def dataset_card(card: DatasetCard) -> Card:
     """The datasheet's front matter and sections."""
     return Card(
@@ -221,7 +216,7 @@ def dataset_card(card: DatasetCard) -> Card:
             Section("Collection", (COLLECTION,), tables=(sources_table(card.sources),)),
             _raters(card.judging),
             Section("Preprocessing", bullets=PREPROCESSING),
-            _biases(card),
+            Section("Biases", (_biases(card),)),
             Section("Uses", bullets=(*USES, *MISUSES)),
             _licences(card),
             _left_out(card),
@@ -274,7 +269,7 @@ def _raters(judging: Judging) -> Section:
         f"aside.{ceiling} Asked for: {', '.join(judging.perspectives)} emotion. Raters had: {_seen(judging.seen)}. "
         f"Tools: {', '.join(judging.tools)}."
     )
-    rows = [(name, f"{alpha:.2f}", _alpha(judging.alpha_unflagged.get(name))) for name, alpha in sorted(judging.alpha.items())]
+    rows = [(name, f"{alpha:.2f}", number(judging.alpha_unflagged.get(name), 2)) for name, alpha in sorted(judging.alpha.items())]
     return Section(
         "Raters and agreement", (said,), tables=(CardTable(("Krippendorff's alpha", "All", "Without those set aside"), tuple(rows)),)
     )
@@ -286,15 +281,7 @@ def _seen(modalities: Sequence[str]) -> str:
     return "; ".join(" and ".join(words[mark] for mark in seen) for seen in modalities) or "not told"
 
 
-def _alpha(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _biases(card: DatasetCard) -> Section:
-    return Section("Biases", (_biases_words(card),))
-
-
-def _biases_words(card: DatasetCard) -> str:
+def _biases(card: DatasetCard) -> str:
     most = sorted(card.labels.items(), key=lambda pair: -pair[1])
     shares = ", ".join(f"{name} {percent(count / sum(card.labels.values()))}" for name, count in most) or "no gold label"
     spoken = ", ".join(languages(card.grounds)) or "unknown"
@@ -331,7 +318,7 @@ def description(card: DatasetCard) -> Description:
         citation="; ".join(sorted({ground.credit for ground in card.grounds if ground.credit})) or "Feelm training set",
         published=card.judging.latest,
         collection=COLLECTION,
-        biases=_biases_words(card),
+        biases=_biases(card),
         protocol=" ".join(PREPROCESSING),
         limits=MISUSES,
         uses=USES,

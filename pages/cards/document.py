@@ -5,7 +5,7 @@ Both say the same, since both are made of the same sections. The Markdown begins
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,11 @@ def markdown(card: Card) -> str:
     return f"---\n{front}---\n\n" + "\n".join(lines).rstrip() + "\n"
 
 
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure of a table; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
 def _section(section: Section) -> list[str]:
     lines = [f"## {plain(section.title)}", ""]
     for paragraph in section.paragraphs:
@@ -84,11 +89,6 @@ def _section(section: Section) -> list[str]:
     for shown in section.tables:
         lines += table(shown.head, shown.rows)
     return lines
-
-
-def listed(pairs: Sequence[tuple[str, str]], head: tuple[str, str]) -> CardTable:
-    """A table of names and what they are."""
-    return CardTable(head, tuple(pairs))
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ from ml.evaluation.report import CorpusReport, Interval, SystemScore, Validation
 from ml.evaluation.robustness.report import ConditionScore, RobustnessReport
 from ml.models.grounds import Ground, GroundKind, named, narrower, read_grounds
 from ml.models.training_set import Manifest
-from pages.cards.document import Card, CardTable, Section, write_card
+from pages.cards.document import Card, CardTable, Section, number, write_card
 from pages.cards.sources import SourceSet, languages, source_sets, sources_table, weights_table
 from pages.findings import points
 from pages.render import percent, plural
-from pages.robustness import FUSED, better_without, fused_change, in_words, worst
-from pages.systems import ROLE_NAMES, fused, human, ordered, system_name
+from pages.robustness import better_without, fused_change, in_words, worst
+from pages.stored import raters_agreement
+from pages.systems import FUSED, ROLE_NAMES, fused, human, ordered, system_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,14 +120,8 @@ def read_model_card(home: Home, data_version: str, code: str) -> ModelCard:
         origin=Origin(data_version, code, int(facts["seed"]), str(facts["declared_use"]), networks),
         grounds=tuple(grounds),
         sources=tuple(source_sets(grounds, rows)),
-        alpha_unflagged=_alpha_unflagged(home.artifact("gold_labels") / "agreement.json"),
+        alpha_unflagged=raters_agreement(home).get("alpha_unflagged", {}).get("category"),
     )
-
-
-def _alpha_unflagged(path: Path) -> float | None:
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    alpha = told.get("alpha_unflagged", {}).get("category")
-    return None if alpha is None else float(alpha)
 
 
 def read_card_grounds(folder: Path) -> list[Ground]:
@@ -277,7 +272,7 @@ def _results(corpus: CorpusReport) -> list[Section]:
 def _system(score: SystemScore, p_value: float | None) -> tuple[str, ...]:
     kind = "human ceiling" if score.kind == "human" else score.kind
     figures = (_figure(score.accuracy), _figure(score.uar), _figure(score.macro_f1), f"{score.weighted_f1:.3f}")
-    return (system_name(score.system), kind, *figures, _number(score.jsd_bits), _number(score.ece), _number(p_value, 4))
+    return (system_name(score.system), kind, *figures, number(score.jsd_bits), number(score.ece), number(p_value, 4))
 
 
 def _figure(value: Interval) -> str:
@@ -285,23 +280,19 @@ def _figure(value: Interval) -> str:
     return f"{value.value:.3f}{spread}"
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
 def _by_emotion(score: SystemScore) -> CardTable:
     units = [sum(row) for row in score.confusion]
-    rows = [(name, f"{n:,}", _number(score.recall.get(name)), _number(score.f1.get(name))) for name, n in zip(EMOTIONS, units, strict=True)]
+    rows = [(name, f"{n:,}", number(score.recall.get(name)), number(score.f1.get(name))) for name, n in zip(EMOTIONS, units, strict=True)]
     return CardTable(("Emotion", "Units", "Recall", "F1"), tuple(rows))
 
 
 def _by_film(score: SystemScore) -> CardTable:
-    rows = [(film, _number(score.by_film[film]), _number(score.macro_f1_by_film.get(film))) for film in sorted(score.by_film)]
+    rows = [(film, number(score.by_film[film]), number(score.macro_f1_by_film.get(film))) for film in sorted(score.by_film)]
     return CardTable(("Film", "Accuracy", "Macro-F1"), tuple(rows))
 
 
 def _calibration(corpus: CorpusReport, score: SystemScore) -> Section:
-    ece = f"Expected calibration error {_number(score.ece)} (15 bins of equal mass); one temperature a source, fitted on other films."
+    ece = f"Expected calibration error {number(score.ece)} (15 bins of equal mass); one temperature a source, fitted on other films."
     bins = [(f"{one.confidence:.2f}", f"{one.accuracy:.2f}", f"{one.count:,}") for one in corpus.reliability if one.count]
     tables = (CardTable(("Says", "Is right", "Units"), tuple(bins)),) if bins else ()
     return Section(f"Calibration: {corpus.name}", (ece,), tables=tables)
@@ -316,7 +307,7 @@ def _groups(corpus: CorpusReport) -> list[Section]:
 
 
 def _group(group: GroupScore) -> tuple[str, ...]:
-    figures = (_figure(group.accuracy), _figure(group.uar), _figure(group.ece), _number(group.human), _number(group.false_distress))
+    figures = (_figure(group.accuracy), _figure(group.uar), _figure(group.ece), number(group.human), number(group.false_distress))
     return (group.name, f"{group.n_units:,}", *figures)
 
 
@@ -350,7 +341,7 @@ def _disturbed(found: RobustnessReport | None) -> list[Section]:
 
 
 def _condition(one: ConditionScore, found: RobustnessReport) -> tuple[str, ...]:
-    return (*in_words(one), points(fused_change(one).change), _alone(one), _number(better_without(one, found)))
+    return (*in_words(one), points(fused_change(one).change), _alone(one), number(better_without(one, found)))
 
 
 def _alone(one: ConditionScore) -> str:

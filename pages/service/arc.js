@@ -14,7 +14,7 @@ function drawn(tag, attributes) {
 const path = (kind, d) => drawn("path", { class: kind, d });
 const dots = (places) => places.map(([px, py]) => `M${px.toFixed(1)} ${py.toFixed(1)}h0`).join("");
 
-export function courseLine(kind, valence) {
+function courseLine(kind, valence) {
   return path(kind, valence.map((v, i) => `${i ? "L" : "M"}${x(i, valence.length).toFixed(1)} ${y(v).toFixed(1)}`).join(""));
 }
 

@@ -13,6 +13,24 @@ export function made(tag, text, kind) {
   return one;
 }
 
+// A button that sends no form; `parts` stand in it.
+export function button(parts, press, kind) {
+  const one = made("button", null, kind);
+  one.type = "button";
+  one.append(...parts);
+  one.addEventListener("click", press);
+  return one;
+}
+
+// Enter sends a form from its field, Shift+Enter begins a line.
+export function sendOnEnter(field, form) {
+  at(field).addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    at(form).requestSubmit();
+  });
+}
+
 export async function ask(path, body, signal) {
   const headers = { Accept: "application/json" };
   if (key) headers.Authorization = `Bearer ${key}`;
@@ -68,7 +86,7 @@ export function bars(shares, label, kind, named, usual) {
   return list;
 }
 
-export const likeliest = (shares) => Object.entries(shares).reduce((best, one) => one[1] > best[1] ? one : best)[0];
+const likeliest = (shares) => Object.entries(shares).reduce((best, one) => one[1] > best[1] ? one : best)[0];
 
 // Why a reaction has the name that it has: the most probable emotion, or the one that stands out against how usual it is.
 export function whyNamed(named, shares, usual) {
@@ -77,6 +95,11 @@ export function whyNamed(named, shares, usual) {
   if (most === named) return `Named is ${named}: at ${percent(shares[named])} it is the most probable, where ${percent(usual[named])} is usual.`;
   return `Named is ${named}: ${percent(shares[named])} where ${percent(usual[named])} is usual. The most probable is ${most} `
     + `(${percent(shares[most])}), which follows in ${percent(usual[most])} of cases anyway.`;
+}
+
+export function mostChanged(change) {
+  const [name, by] = Object.entries(change).reduce((best, one) => (Math.abs(one[1]) > Math.abs(best[1]) ? one : best));
+  return `Most changed against what was felt last: ${name}, ${signed(by)}.`;
 }
 
 export const USUAL_MARK = "The mark in a bar is how often the emotion follows in what the model learned from.";

@@ -1,5 +1,5 @@
 // The queue of people who take over: what waits, why, and what the person said last once somebody has it. Data becomes text, never markup.
-import { ask, at, introduce, made, plainly, tell } from "/assets/common.js";
+import { ask, at, button, introduce, made, plainly, tell } from "/assets/common.js";
 
 const LOOK_AGAIN_MS = 15_000, MOST = 200;
 const taken = new Map();
@@ -30,11 +30,9 @@ function item(one) {
     row.append(made("p", `The conversation is called ${told.conversation}. Last the person said:`));
     row.append(...told.evidence.map((words) => made("blockquote", words)));
   } else if (one.state !== "acknowledged") {
-    const button = made("button", "Take it over");
-    button.type = "button";
-    button.dataset.id = one.id;
-    button.addEventListener("click", () => take(one.id));
-    row.append(button);
+    const taking = button(["Take it over"], () => take(one.id));
+    taking.dataset.id = one.id;
+    row.append(taking);
   }
   return row;
 }

@@ -1,6 +1,6 @@
 // The script studio: a pasted scene is read by the service, lines are changed on trial, and what changes is laid over what was.
 // Data becomes text, never markup; nothing is stored, here or there.
-import { EMOTIONS, ask, at, bars, introduce, made, percent, plainly, showOrigin, signed, tell, whyNamed } from "/assets/common.js";
+import { EMOTIONS, ask, at, bars, button, introduce, made, mostChanged, percent, plainly, sendOnEnter, showOrigin, signed, tell, whyNamed } from "/assets/common.js";
 import { nearest, picture } from "/assets/arc.js";
 import { keep } from "/assets/keep.js";
 
@@ -126,8 +126,7 @@ function asRead(line) {
   if (line.words && line.scene) facts.append(made("li", `By themselves its words say ${listed([line.words])}; the scene without them suggests ${listed([line.scene])}.`));
   for (const tip of line.tips) facts.append(made("li", `Without line ${tip.line}, ${quoted(tip.text)}, it would read as ${tip.emotion}.`));
   const { who: hearer, emotion, probabilities, change } = line.foreseen;
-  const most = change && Object.entries(change).reduce((best, one) => (Math.abs(one[1]) > Math.abs(best[1]) ? one : best));
-  const against = most ? ` Most changed against what was felt last: ${most[0]}, ${signed(most[1])}.` : "";
+  const against = change ? ` ${mostChanged(change)}` : "";
   facts.append(made("li", `Foreseen of ${hearer ?? "whoever hears it"}: ${emotion}. ${whyNamed(emotion, probabilities, analysis.usual)}${against}`));
   if (edits.has(line.line) || changed.has(scene.line)) parts.push(made("p", "When the scene was read, before your changes:", "quiet"));
   parts.push(facts);
@@ -160,11 +159,9 @@ function show() {
 }
 
 function spot(kind, first, told) {
-  const item = made("li"), button = made("button", null, "spot");
-  button.type = "button";
-  button.append(made("b", kind), made("span", told));
-  button.addEventListener("click", () => { goTo(first); at("words").scrollIntoView({ block: "center" }); });
-  item.append(button);
+  const item = made("li");
+  const look = () => { goTo(first); at("words").scrollIntoView({ block: "center" }); };
+  item.append(button([made("b", kind), made("span", told)], look, "spot"));
   return item;
 }
 
@@ -334,17 +331,14 @@ async function suggest() {
 }
 
 function suggestion(one, target) {
-  const item = made("li"), button = made("button");
-  button.type = "button";
+  const item = made("li");
   const how = one.film === null ? one.ways : `quotes “${one.film}”`;
   const facts = [`line ${one.line}`, how, `${target} ${percent(one.before)} → ${percent(one.after)}`, `reads as ${sure(one.reading)}${one.reaches ? "" : " (not there yet)"}`];
-  button.append(made("span", one.text), made("small", facts.join(" · ")));
-  button.addEventListener("click", async () => {
+  item.append(button([made("span", one.text), made("small", facts.join(" · "))], async () => {
     if (busy) return;
     await change(one.line, one.text);
     goTo(one.line);
-  });
-  item.append(button);
+  }));
   return item;
 }
 
@@ -376,10 +370,10 @@ function step(event, lines, go) {
 const towards = (line) => select(scene.lines.indexOf(line));
 
 at("paste").addEventListener("submit", (event) => { event.preventDefault(); if (ready && at("text").value.trim()) read(); });
-for (const button of document.querySelectorAll("[data-sample]")) {
-  button.addEventListener("click", async () => {
+for (const one of document.querySelectorAll("[data-sample]")) {
+  one.addEventListener("click", async () => {
     try {
-      const response = await fetch(`/assets/${button.dataset.sample}.txt`);
+      const response = await fetch(`/assets/${one.dataset.sample}.txt`);
       if (!response.ok) throw new Error("The sample cannot be loaded.");
       at("text").value = await response.text();
       if (ready) read();
@@ -397,11 +391,7 @@ at("lines").addEventListener("keydown", (event) => {
   else step(event, scene.lines, towards);
 });
 at("edit").addEventListener("submit", (event) => { event.preventDefault(); change(scene.lines[row].line, at("words").value.trim() || null); });
-at("words").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  at("edit").requestSubmit();
-});
+sendOnEnter("words", "edit");
 at("leave").addEventListener("click", () => change(scene.lines[row].line, null));
 at("restore").addEventListener("click", () => change(scene.lines[row].line, scene.lines[row].reading.text));
 at("undo").addEventListener("click", () => { if (!busy && history.length) settle(history.at(-1), history.slice(0, -1)); });

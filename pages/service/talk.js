@@ -1,5 +1,5 @@
 // The conversation: what is said goes to /v1/respond, and all that the answer came of is shown. Data becomes text, never markup.
-import { USUAL_MARK, ask, at, bars, introduce, made, percent, plainly, showOrigin, signed, tell, whyNamed } from "/assets/common.js";
+import { USUAL_MARK, ask, at, bars, button, introduce, made, mostChanged, percent, plainly, sendOnEnter, showOrigin, signed, tell, whyNamed } from "/assets/common.js";
 import { keep } from "/assets/keep.js";
 
 const MOST_TURNS = 60, SHOWN = 5;
@@ -41,8 +41,8 @@ function showReading(reading, states, after) {
 }
 
 function mark(text) {
-  for (const button of at("why").querySelectorAll(".candidates button")) {
-    button.setAttribute("aria-pressed", String(button.dataset.text === text));
+  for (const choice of at("why").querySelectorAll(".candidates button")) {
+    choice.setAttribute("aria-pressed", String(choice.dataset.text === text));
   }
 }
 
@@ -54,17 +54,14 @@ function sayInstead(text) {
 }
 
 function candidate(one, mayBeSaid) {
-  const button = made("button");
-  button.type = "button";
-  button.disabled = !mayBeSaid;
-  button.dataset.text = one.text;
   const facts = [`${plainly(one.strategy)}, by ${plainly(one.writer)}${one.source ? ` (${one.source})` : ""}`,
     `foreseen: ${one.reaction} (${percent(one.probabilities[one.reaction])})`, `effect ${signed(one.effect)}`,
     `way ${percent(one.share)}`, `nearness ${one.related.toFixed(2)}`];
-  button.append(made("span", one.text), made("small", facts.join(" · ")));
-  button.addEventListener("click", () => sayInstead(one.text));
+  const choice = button([made("span", one.text), made("small", facts.join(" · "))], () => sayInstead(one.text));
+  choice.disabled = !mayBeSaid;
+  choice.dataset.text = one.text;
   const item = made("li");
-  item.append(button);
+  item.append(choice);
   return item;
 }
 
@@ -189,10 +186,7 @@ async function foresee(text) {
     const parts = [made("h3", `Reaction foreseen: ${reaction.emotion}`),
       bars(reaction.probabilities, "Reaction foreseen to your own reply", "", true, usual),
       made("p", whyNamed(reaction.emotion, reaction.probabilities, usual), "quiet"), against(reaction, now)];
-    if (reaction.change) {
-      const [name, most] = Object.entries(reaction.change).reduce((best, one) => Math.abs(one[1]) > Math.abs(best[1]) ? one : best);
-      parts.push(made("p", `Most changed against what was felt last: ${name}, ${signed(most)}.`, "quiet"));
-    }
+    if (reaction.change) parts.push(made("p", mostChanged(reaction.change), "quiet"));
     at("foreseen").replaceChildren(...parts);
   } catch (error) {
     if (mine === run) tell(error);
@@ -248,11 +242,7 @@ at("say").addEventListener("submit", (event) => {
   const text = at("words").value.trim();
   if (text && !busy && domains.length) say(text);
 });
-at("words").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  at("say").requestSubmit();
-});
+sendOnEnter("words", "say");
 at("what-if").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = at("own").value.trim();

@@ -21,7 +21,7 @@ from pages.arcs import SHAPES, Arc, CharacterArc
 from pages.charts import Bar, Curve, arcs, interval_bar
 from pages.digest import FilmDigest
 from pages.film import Fact
-from pages.render import clock, percent
+from pages.render import clock, figure, percent
 from pages.site.places import Places
 from pages.site.shelf import Holding
 from pages.site.shell import render_site
@@ -105,11 +105,10 @@ class Side:
     def agreement(self) -> list[tuple[str, str]]:
         """What is known of its raters, as (name, value)."""
         digest = self.digest
-        alpha = "–" if digest.alpha is None else f"{digest.alpha:.2f}".replace("-", "\N{MINUS SIGN}")
         own = percent(digest.agreeing / digest.compared) if digest.compared else "–"
         return [
             ("Raters", str(digest.raters)),
-            ("Their agreement (alpha)", alpha),
+            ("Their agreement (alpha)", figure(digest.alpha)),
             (f"{digest.level.capitalize()}s they settled", f"{digest.judged} of {digest.units}"),
             (f"{digest.level.capitalize()}s they are split on", str(digest.split)),
             ("The model agrees with them on", own),
@@ -145,8 +144,8 @@ class Comparison:
         found = []
         for teller in self.tellers:
             distance, r = teller.distance, teller.correlation
-            found.append(Fact(f"Arcs apart, {teller.name}", _figure(distance), f"of 2, moved by at most {percent(WARP)} of the film"))
-            found.append(Fact(f"Arcs go together, {teller.name}", _figure(r), "correlation, −1 to 1"))
+            found.append(Fact(f"Arcs apart, {teller.name}", figure(distance), f"of 2, moved by at most {percent(WARP)} of the film"))
+            found.append(Fact(f"Arcs go together, {teller.name}", figure(r), "correlation, −1 to 1"))
             found.append(Fact(f"Emotions apart, {teller.name}", f"{teller.divergence:.2f}", "Jensen-Shannon, 0 the same to 1"))
         return found
 
@@ -265,10 +264,6 @@ def _course(holding: Holding) -> np.ndarray:
     told = holding.digest.told if holding.digest else None
     assert told is not None
     return np.array(told.course) if told.course else np.full(POINTS, told.valence)
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _plainly(shape: str | None) -> str:

@@ -12,9 +12,9 @@ from markupsafe import Markup
 from pages.arcs import SHAPES
 from pages.charts import arcs
 from pages.digest import FilmDigest
-from pages.render import clock, percent, plural
+from pages.render import clock, figure, percent, plural
 from pages.site.places import Places
-from pages.site.shelf import Holding, KeptBack, Shelf
+from pages.site.shelf import Holding, Shelf
 from pages.site.shell import render_site
 
 ARC_HEIGHT = 46
@@ -73,7 +73,7 @@ class Card:
         digest = self.digest
         if digest is None or not digest.raters:
             return "nobody judged it"
-        agreement = f", alpha {digest.alpha:.2f}".replace("-", "\N{MINUS SIGN}") if digest.alpha is not None else ""
+        agreement = f", alpha {figure(digest.alpha)}" if digest.alpha is not None else ""
         return plural(digest.raters, "rater") + agreement
 
     @property
@@ -102,11 +102,6 @@ class LibraryPage:
 
     shelf: Shelf
     cards: tuple[Card, ...]
-
-    @property
-    def kept_back(self) -> tuple[KeptBack, ...]:
-        """Films that may not be shown."""
-        return self.shelf.kept_back
 
 
 def library_page(shelf: Shelf, places: Places) -> str:

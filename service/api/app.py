@@ -21,12 +21,12 @@ from service.api.guard import Guard
 from service.api.jobs import Jobs
 from service.api.keys import KeyRing
 from service.api.media import MediaReader
-from service.api.memory import share_heaps
 from service.api.metrics import Metrics
 from service.api.openapi import describe
 from service.api.settings import Settings, check_reach
 from service.api.state import Service
 from service.api.talking import Talking
+from service.threads import share_heaps
 
 TOLD_BY = "FEELM_SERVICE"
 """The variable by which a process of `feelm serve` is told its settings."""

@@ -22,6 +22,7 @@ from service.api.metrics import Metrics
 from service.api.problems import Problem, busy, too_slow
 from service.api.settings import Settings
 from service.champion import Champion, Standing
+from service.threads import compute_alone
 
 log = logging.getLogger("feelm.service")
 
@@ -155,7 +156,7 @@ class Engine:
 
     def _hear_all(self) -> None:
         """What a thread that asks the champion does."""
-        _compute_alone()
+        compute_alone()
         held: _Asked | None = None
         while True:
             first = held or self._asked.get()
@@ -209,7 +210,7 @@ class Engine:
 
     def _look_on(self) -> None:
         """What the thread that looks for another champion does."""
-        _compute_alone()
+        compute_alone()
         began = time.monotonic()
         prepared = False
         while not self._stopping.is_set():
@@ -272,10 +273,3 @@ def _warm(champion: Champion) -> None:
     for count in WARMED:
         champion.hear([[Turn(f"{number}, that is it.")] for number in range(count)])
         champion.hear([[Turn(f"{number}, and that is all there is to be said about it now.")] for number in range(count)])
-
-
-def _compute_alone() -> None:
-    """Have torch compute in the thread that asks: with a line or two, threads that wait for each other cost more than they bring."""
-    import torch
-
-    torch.set_num_threads(1)

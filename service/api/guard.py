@@ -21,11 +21,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from corpus.terms import FeelmError
-from service.api.problems import Problem, busy, disconnected, refused, too_slow, unexpected
+from service.api.problems import Problem, busy, disconnected, problem_of, too_slow
 from service.api.rates import Rates
 from service.api.settings import LOOPBACK_NAMES, Settings, is_loopback
 from service.api.state import Service
@@ -180,15 +179,11 @@ class Visit:
                 await self.guard.app(self.scope, self._receive, self._send)
             if self.refusal is not None:
                 await self._refuse(self.refusal)
-        except Problem as problem:
-            await self._refuse(problem)
         except TimeoutError:
             await self._refuse(too_slow(self.seconds))
-        except FeelmError as error:
-            await self._refuse(refused(error))
         except Exception as error:  # noqa: BLE001 (it is logged, or nobody is left to be told)
-            if not disconnected(error, HTTPConnection(self.scope)):
-                await self._refuse(unexpected(error, self.scope))
+            if not disconnected(error, self.scope):
+                await self._refuse(problem_of(error, self.scope))
 
     def _enter(self) -> None:
         self.scope["state"]["asker"] = self.guard.check(self.scope, self.headers)

@@ -34,7 +34,6 @@ PROBLEMS = {
     "503": "The service is busy or not ready",
 }
 OPEN = ("/health/live", "/health/ready", "/metrics")
-METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def describe(app: FastAPI) -> None:
@@ -59,9 +58,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
     schemas["FieldFault"] = FieldFault.model_json_schema()
     parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}}
     for path, item in told["paths"].items():
-        for method in METHODS:
-            if method in item:
-                _complete(item[method], is_open=path in OPEN)
+        for operation in item.values():
+            _complete(operation, is_open=path in OPEN)
     return told
 
 

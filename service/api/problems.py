@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from corpus.terms import FeelmError
@@ -96,34 +96,35 @@ def unexpected(error: Exception, scope: Any) -> Problem:
     return Problem(500, "unexpected", "The service failed", told)
 
 
+def problem_of(error: Exception, scope: Any) -> Problem:
+    """What is answered to an error, whoever raised it; one that is none of these is a fault of ours."""
+    match error:
+        case Problem():
+            return error
+        case FeelmError():
+            return refused(error)
+        case RequestValidationError():
+            return invalid(error.errors())
+        case HTTPException():
+            return http_problem(error)
+    return unexpected(error, scope)
+
+
 def install(app: FastAPI) -> None:
     """Have the application answer every error as a problem."""
-    app.add_exception_handler(Problem, _answer_problem)
-    app.add_exception_handler(FeelmError, _answer_refused)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.add_exception_handler(HTTPException, _answer_http)
+    for kind in (Problem, FeelmError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _answer)
 
 
-async def _answer_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
-    return error.response(request.scope)
+async def _answer(request: Request, error: Exception) -> Response:
+    return problem_of(error, request.scope).response(request.scope)
 
 
-async def _answer_refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, FeelmError)
-    return refused(error).response(request.scope)
-
-
-async def _answer_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return invalid(error.errors()).response(request.scope)
-
-
-def invalid(errors: Sequence[Any]) -> Problem:
-    """422: what was sent is not what the OpenAPI asks for; the input itself is not told back."""
+def invalid(errors: Sequence[Any], *within: str) -> Problem:
+    """422: what was sent is not what the OpenAPI asks for; the input itself is not told back. `within` names what the places are in."""
     faults = [
         FieldFault(
-            where=printable(".".join(str(part) for part in one["loc"])), what=printable(str(one["msg"]).removeprefix("Value error, "))
+            where=printable(".".join(map(str, (*within, *one["loc"])))), what=printable(str(one["msg"]).removeprefix("Value error, "))
         )
         for one in errors[:MOST_FAULTS]
     ]
@@ -138,11 +139,6 @@ HTTP_DETAILS = {
 }
 
 
-async def _answer_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return http_problem(error).response(request.scope)
-
-
 def http_problem(error: HTTPException) -> Problem:
     """What the framework itself refuses."""
     phrase = HTTPStatus(error.status_code).phrase
@@ -151,9 +147,9 @@ def http_problem(error: HTTPException) -> Problem:
     return Problem(error.status_code, kind, phrase, detail, headers=dict(error.headers or {}))
 
 
-def disconnected(error: Exception, connection: HTTPConnection) -> bool:
+def disconnected(error: Exception, scope: Any) -> bool:
     """Whether the asker went away, which is nobody's fault."""
     if isinstance(error, ClientDisconnect):
-        log.info("request %s: the asker went away", request_id_of(connection.scope))
+        log.info("request %s: the asker went away", request_id_of(scope))
         return True
     return False

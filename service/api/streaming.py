@@ -12,7 +12,7 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from corpus.terms import FeelmError
 from service.api.models.base import Answer, OriginAnswer
 from service.api.models.streams import EndedAnswer, EndQuestion, OpenedAnswer, OpenQuestion, ProblemMessage, ReadingAnswer
-from service.api.problems import Problem, busy, invalid, printable, refused, request_id_of, unexpected
+from service.api.problems import Problem, busy, invalid, printable, problem_of, request_id_of
 from service.api.state import Service
 from service.champion import Champion
 from service.safety.disclosure import DisclosureLog, disclosure
@@ -57,12 +57,8 @@ class Session:
                     self.served.metrics.streams.dec()
         except WebSocketDisconnect:
             log.debug("stream %s: the asker went away", request_id_of(self.websocket.scope))
-        except Problem as problem:
-            await self._close(problem)
-        except FeelmError as error:
-            await self._close(refused(error))
         except Exception as error:  # noqa: BLE001 (it is logged, and told)
-            await self._close(unexpected(error, self.websocket.scope))
+            await self._close(problem_of(error, self.websocket.scope))
 
     async def _serve(self) -> None:
         bounds = self.served.streams.bounds
@@ -214,11 +210,7 @@ def _question(kind: type[Kind], message: str | bytes) -> Kind:
     try:
         return kind.model_validate_json(message)
     except ValidationError as error:
-        raise invalid([_in_message(fault) for fault in error.errors()]) from error
-
-
-def _in_message(fault: Any) -> dict[str, Any]:
-    return {**fault, "loc": ("message", *fault["loc"])}
+        raise invalid(error.errors(), "message") from error
 
 
 def _obligations(permission: Permission) -> list[str]:

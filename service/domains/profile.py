@@ -193,7 +193,7 @@ def _profile(name: str, raw: Mapping[str, Any]) -> Profile:
     if missing := set(Strategy) - set(strategies):
         raise ValueError(f"strategies lack {', '.join(sorted(missing))}")
     templates = tuple(_templates(raw["templates"]))
-    if bare := [way for way in Strategy if strategies[way] and not _general(templates, way)]:
+    if bare := [way for way in Strategy if strategies[way] and not general(templates, way)]:
         raise ValueError(f"no English template for any emotion without slots that shows {', '.join(bare)}")
     return Profile(
         name=name,
@@ -265,8 +265,9 @@ def _template(way: Strategy, language: str, raw: str) -> Template:
     return template
 
 
-def _general(templates: Sequence[Template], way: Strategy) -> bool:
-    return any(one.strategy is way and one.language == FALLBACK_LANGUAGE and not one.slots and not one.emotions for one in templates)
+def general(templates: Sequence[Template], way: Strategy) -> list[Template]:
+    """The English ones of a way that may always be said; a profile has some of every way that it takes."""
+    return [one for one in templates if one.strategy is way and one.language == FALLBACK_LANGUAGE and not one.slots and not one.emotions]
 
 
 MEASURED = {*State, *EMOTIONS}

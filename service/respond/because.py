@@ -24,9 +24,9 @@ def clauses(names: Sequence[str], language: str = FALLBACK) -> tuple[str, ...]:
     return tuple(told.get(language, told[FALLBACK])[name] for name in names)
 
 
-def sentences(names: Sequence[str], language: str = FALLBACK) -> tuple[str, ...]:
-    """The same as sentences that stand alone."""
-    return tuple(f"{clause[:1].upper()}{clause[1:]}." for clause in clauses(names, language))
+def sentences(names: Sequence[str]) -> tuple[str, ...]:
+    """The same in English as sentences that stand alone."""
+    return tuple(f"{clause[:1].upper()}{clause[1:]}." for clause in clauses(names))
 
 
 @cache

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.domains.profile import Profile, Slot, Strategy, Template
+from service.domains.profile import Profile, Slot, Strategy, general
 from service.respond.choose import Choice
 from service.respond.wording import Said, fill
 
@@ -67,16 +67,13 @@ OWN_WORDS = {Slot.SAID, Slot.TOPIC}
 
 
 def _filled(profile: Profile, way: Strategy, said: Said) -> dict[str, bool]:
-    """What the way's templates say, those for this very emotion first, and whether in the person's own words."""
+    """What the way's templates say, those for this very emotion first, and whether in the person's own words; in English where the language
+    lacks the way.
+    """
     own = [template for template in profile.templates if template.strategy is way and template.language == said.language]
     fit = [template for template in own if said.emotion in template.emotions] + [template for template in own if not template.emotions]
-    told = ((fill(template, said), not OWN_WORDS.isdisjoint(template.slots)) for template in fit or _english(profile, way))
+    told = ((fill(template, said), not OWN_WORDS.isdisjoint(template.slots)) for template in fit or general(profile.templates, way))
     return {text: own_words for text, own_words in told if text is not None}
-
-
-def _english(profile: Profile, way: Strategy) -> list[Template]:
-    """What a language that lacks the way answers with: the profile has general English ones of every way that it takes."""
-    return [one for one in profile.templates if one.strategy is way and one.language == "en" and not one.slots and not one.emotions]
 
 
 def _opening(profile: Profile, way: Strategy, said: Said, earlier: Sequence[str], rng: random.Random) -> str | None:

@@ -12,15 +12,17 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from corpus.terms import EMOTIONS
 from ml.models.calibration import softmax
 from ml.models.dataset import FloatArray
 from ml.models.linear import Linear, fit
 from service.domains.profile import Profile, Strategy
-from service.respond.acts import act_names, acts_of
+from service.signs import Signs
 
 CHOOSER_FILE = Path(__file__).parent / "chooser.json"
+ACTS_FILE = Path(__file__).parent / "acts.yaml"
 STRATEGIES = tuple(Strategy)
 PLACE = ("first_turn", "long_talk", "agent_asked")
 MOST_REASONS = 3
@@ -82,12 +84,12 @@ def _there(row: FloatArray, names: Sequence[str]) -> set[str]:
 
 def feature_names(states: Sequence[str]) -> tuple[str, ...]:
     """Every feature, in a fixed order."""
-    return (*act_names(), *EMOTIONS, "intensity", *states, *PLACE)
+    return (*_acts().names, *EMOTIONS, "intensity", *states, *PLACE)
 
 
 def features_of(seen: Seen, names: Sequence[str]) -> FloatArray:
     """The features by name; a state that is not known is 0."""
-    found: dict[str, float] = dict.fromkeys(acts_of(seen.text, seen.language), 1.0)
+    found: dict[str, float] = dict.fromkeys(_acts().found_in(seen.text, seen.language), 1.0)
     found |= dict(zip(EMOTIONS, seen.probabilities, strict=True))
     found |= {"intensity": seen.intensity or 0.0, **seen.states}
     found |= {"first_turn": float(seen.turns == 1), "long_talk": float(seen.turns >= LONG_TALK), "agent_asked": float(seen.agent_asked)}
@@ -99,6 +101,12 @@ def fit_chooser(seen: Sequence[Seen], labels: Sequence[Strategy], states: Sequen
     names = feature_names(states)
     rows = np.stack([features_of(one, names) for one in seen])
     return fit(rows, labels, names, STRATEGIES, RIDGE)
+
+
+@cache
+def _acts() -> Signs:
+    """What somebody does with a turn: asks, thanks, takes leave, blames themselves. Each act has a name that can be told as a reason."""
+    return Signs.of(yaml.safe_load(ACTS_FILE.read_text(encoding="utf-8")))
 
 
 @cache

@@ -6,10 +6,8 @@ all of them by the same sentence embeddings that the model reads. Only films tha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +20,7 @@ from ml.features.frame import EMBEDDING_FILE, FEATURES_FILE
 from ml.features.text.live import LineReader
 from ml.models.dataset import FloatArray
 from ml.models.dialogue import Turn
+from pages.stored import film_title, read_json
 from service.domains.profile import Profile
 from service.respond.candidates import Candidate
 from service.respond.choose import Choice
@@ -55,19 +54,23 @@ class FilmLines:
 
     def __call__(self, profile: Profile, turns: Sequence[Turn], choice: Choice) -> list[Candidate]:
         """The answers to the lines that are most like the last turn, where the domain takes films' lines."""
-        if not profile.film_replies or not len(self.answers):
+        found = self.answers_to(turns[-1].text, MOST_LINES) if profile.film_replies else []
+        return [Candidate(answer, choice.strategy, "film", film) for answer, film in found]
+
+    def answers_to(self, text: str, most: int) -> list[tuple[str, str]]:
+        """The answers to the lines that are most like a text, each with its film, the likeliest first."""
+        if not self.answers:
             return []
-        asked = self.reader.read([[turns[-1].text]]).embedding[0]
+        asked = self.reader.read([[text]]).embedding[0]
         if not np.isfinite(asked).all():
             return []
         alike = self.heard @ asked
-        best = np.argsort(-alike)[:MOST_LINES]
-        return [Candidate(self.answers[i], choice.strategy, "film", self.films[i]) for i in best if alike[i] >= LEAST_ALIKE]
+        return [(self.answers[at], self.films[at]) for at in np.argsort(-alike)[:most] if alike[at] >= LEAST_ALIKE]
 
 
 def _quotable(home: Home) -> Iterator[str]:
     for path in sorted((home.data / "film").glob("*/film.json")):
-        if json.loads(path.read_text(encoding="utf-8")).get("rights") in {right.value for right in QUOTABLE}:
+        if read_json(path).get("rights") in {right.value for right in QUOTABLE}:
             yield path.parent.name
 
 
@@ -76,7 +79,7 @@ def _answered(home: Home, film_id: str, width: int) -> Iterator[tuple[FloatArray
     units, folder = home.artifact("scenes", film_id) / "units.parquet", home.artifact("text_features", film_id)
     if not units.is_file() or not (folder / EMBEDDING_FILE).is_file():
         return
-    embedding, title = load_file(folder / EMBEDDING_FILE)["embedding"], _title(home.artifact("film", film_id))
+    embedding, title = load_file(folder / EMBEDDING_FILE)["embedding"], film_title(home, film_id)
     if embedding.shape[1] != width:
         return
     stored = UNIT_FEATURES.read(folder / FEATURES_FILE).assign(row=range(len(embedding))).set_index("unit_id")
@@ -91,7 +94,3 @@ def _answers(line: pd.Series, answer: pd.Series) -> bool:
     speakers, words = (line["character_id"], answer["character_id"]), answer["text"]
     told = all(isinstance(who, str) for who in speakers) and speakers[0] != speakers[1] and line["scene_id"] == answer["scene_id"]
     return bool(told) and isinstance(words, str) and LEAST_WORDS <= len(words.split()) <= MOST_WORDS
-
-
-def _title(folder: Path) -> str:
-    return str(json.loads((folder / "film.json").read_text(encoding="utf-8")).get("title") or folder.name)

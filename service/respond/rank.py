@@ -50,9 +50,9 @@ class Refused:
     reason: str
 
 
-def allowed(profile: Profile, candidates: Sequence[Candidate], more: Sequence[Refused] = ()) -> tuple[list[Candidate], list[Refused]]:
+def allowed(profile: Profile, candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Refused]]:
     """The candidates that say nothing which the domain never says, and the others with the reasons."""
-    kept, refused = list[Candidate](), list(more)
+    kept, refused = list[Candidate](), list[Refused]()
     for candidate in candidates:
         reason = next((never.reason for never in profile.never if never.pattern.search(candidate.text)), None)
         if reason is None and claims_feelings(candidate.text, in_role=profile.in_role):

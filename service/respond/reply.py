@@ -39,7 +39,6 @@ class Reply:
     """
 
     text: str
-    domain: str
     language: str
     reason: str
     reading: DetectedTurn
@@ -62,40 +61,37 @@ def respond(
     turns: Sequence[Turn],
     language: str | None = None,
     writers: Sequence[MoreCandidates] = (),
-    speaker: str = ANSWERER,
 ) -> Reply:
-    """Answer the last turn, in the talk that led to it, as `speaker`.
+    """Answer the last turn, in the talk that led to it, as ANSWERER.
 
     Raises:
         FeelmError: there is no turn, or the last one is the answerer's own.
     """
-    check_answerable(turns, speaker)
+    check_answerable(turns)
     turns = list(turns[-MOST_TURNS:])
     (heard,) = champion.hear([turns], language)
     readings = detected(champion, turns, heard).turns
     states = states_at(turns, readings, len(turns) - 1)
-    choice = choose(profile, _seen(turns, readings, states, speaker))
+    choice = choose(profile, _seen(turns, readings, states))
     said = Said(turns[-1].text, readings[-1].emotion, readings[-1].intensity or 0.0, profile.words(language or readings[-1].language))
-    earlier = [turn.text for turn in turns if turn.speaker == speaker]
+    earlier = [turn.text for turn in turns if turn.speaker == ANSWERER]
     candidates = [*written(profile, choice, said, earlier), *(one for writer in writers for one in writer(profile, turns, choice))]
     kept, refused = allowed(profile, candidates)
     if not kept:
         raise FeelmError(f"the domain {profile.name} refuses every candidate that it has: its templates break its own rules (`never`)")
-    best = ranked(champion, profile, turns, speaker, kept, choice, language)
+    best = ranked(champion, profile, turns, ANSWERER, kept, choice, language)
     common = (readings[-1], states, choice, tuple(best), tuple(refused))
     if trigger := hand_over_for(profile, readings[-1], states):
-        return Reply(
-            profile.route.told[_told(profile, said)], profile.name, said.language, trigger, *common, profile.route.queue, champion.origin
-        )
-    return Reply(best[0].candidate.text, profile.name, said.language, _reason(best, choice, readings[-1]), *common, None, champion.origin)
+        return Reply(profile.route.told[_told(profile, said)], said.language, trigger, *common, profile.route.queue, champion.origin)
+    return Reply(best[0].candidate.text, said.language, _reason(best, choice, readings[-1]), *common, None, champion.origin)
 
 
-def check_answerable(turns: Sequence[Turn], speaker: str = ANSWERER) -> None:
+def check_answerable(turns: Sequence[Turn]) -> None:
     """Raise FeelmError where nothing was said, or the last turn is the answerer's own."""
     if not turns or not turns[-1].text.strip():
         raise FeelmError("there is nothing to answer: the last turn is empty")
-    if turns[-1].speaker == speaker:
-        raise FeelmError(f"the last turn is {speaker}'s own: there is nothing to answer until somebody else speaks")
+    if turns[-1].speaker == ANSWERER:
+        raise FeelmError(f"the last turn is {ANSWERER}'s own: there is nothing to answer until somebody else speaks")
 
 
 def _told(profile: Profile, said: Said) -> str:
@@ -111,9 +107,9 @@ def hand_over_for(profile: Profile, reading: DetectedTurn, states: Sequence[Stat
     return None
 
 
-def _seen(turns: Sequence[Turn], readings: Sequence[DetectedTurn], states: Sequence[StateReading], speaker: str) -> Seen:
+def _seen(turns: Sequence[Turn], readings: Sequence[DetectedTurn], states: Sequence[StateReading]) -> Seen:
     before = turns[-2] if len(turns) > 1 else None
-    asked = before is not None and before.speaker == speaker and "?" in before.text
+    asked = before is not None and before.speaker == ANSWERER and "?" in before.text
     now = readings[-1]
     return Seen(turns[-1].text, now.language, now.probabilities, now.intensity, {one.state: one.value for one in states}, len(turns), asked)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -82,7 +83,7 @@ class _Scores:
     groups_withheld: dict[str, int]
 
 
-def build_compliance(home: Home, out: Path, environment: dict[str, str], routes: Sequence[Route] = (), on: date | None = None) -> Bundle:
+def build_compliance(home: Home, out: Path, environment: dict[str, str], routes: Sequence[Route] = ()) -> Bundle:
     """Write the bundle into `out`, which is replaced as a whole.
 
     Raises:
@@ -93,7 +94,7 @@ def build_compliance(home: Home, out: Path, environment: dict[str, str], routes:
         pieces = (
             *_cards(home, folder),
             _scores(home, folder),
-            _uses(home, folder, on),
+            _uses(home, folder),
             *_disclosures(home, folder),
             _escalations(home, folder, environment),
             _distress(folder),
@@ -152,9 +153,9 @@ def _corpus(corpus: CorpusReport) -> _Scores:
     )
 
 
-def _uses(home: Home, folder: Path, on: date | None) -> Piece:
+def _uses(home: Home, folder: Path) -> Piece:
     bases = read_bases(home)
-    decided = [decide(profile, bases, on) for profile in all_profiles()]
+    decided = [decide(profile, bases) for profile in all_profiles()]
     held = {
         "notice": use_table().notice,
         "bases": [_plain(asdict(basis)) for basis in bases],
@@ -186,10 +187,7 @@ def _disclosures(home: Home, folder: Path) -> list[Piece]:
 
 
 def _counted(entries: Sequence[Told], key: Callable[[Told], str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for entry in entries:
-        counts[key(entry)] = counts.get(key(entry), 0) + 1
-    return dict(sorted(counts.items()))
+    return dict(sorted(Counter(map(key, entries)).items()))
 
 
 def _escalations(home: Home, folder: Path, environment: dict[str, str]) -> Piece:

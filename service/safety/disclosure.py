@@ -121,10 +121,6 @@ class DisclosureLog:
             for record in read(path):
                 yield Told(**{**record, "names": tuple(record["names"])})
 
-    def was_told(self, conversation: str, told: Disclosure) -> bool:
-        """Whether a conversation was told these words."""
-        return any(entry.conversation == conversation and entry.digest == told.digest for entry in self.entries())
-
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("told-????-??.jsonl"))
 

@@ -7,7 +7,6 @@ like: a film is compared with itself, and the bounds are declared in `advice.yam
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +23,7 @@ from ml.features.frame import FEATURES_FILE
 from ml.features.scene import SCENE_DIMENSIONS
 from ml.models.predict import FUSED
 from pages.render import clock
+from pages.stored import film_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,8 +121,7 @@ def advise_film(home: Home, film_id: str) -> FilmAdvice:
     Raises:
         FeelmError: the film, its scenes, their measures or the model's predictions are not there yet.
     """
-    film = home.artifact("film", film_id) / "film.json"
-    if not film.is_file():
+    if not (home.artifact("film", film_id) / "film.json").is_file():
         raise FeelmError(f"there is no film {film_id!r} in {home.root}: add it and run the chain (feelm run --film {film_id})")
     rules, predictions = read_advice_rules(), home.artifact("film_report", film_id) / "predictions.parquet"
     said = PREDICTIONS.read(predictions)
@@ -131,8 +130,7 @@ def advise_film(home: Home, film_id: str) -> FilmAdvice:
         raise FeelmError(f"no model has read the film {film_id!r} yet: a champion must be there (feelm run --film {film_id})")
     scenes = tuple(_scenes(home, film_id, said, rules))
     advice, not_compared = advise(scenes, rules)
-    title = str(json.loads(film.read_text(encoding="utf-8")).get("title") or film_id)
-    return FilmAdvice(film_id, title, scenes, advice, not_compared, round(float((said["fold"] >= 0).mean()), 3))
+    return FilmAdvice(film_id, film_title(home, film_id), scenes, advice, not_compared, round(float((said["fold"] >= 0).mean()), 3))
 
 
 def advise(scenes: Sequence[SceneCurves], rules: AdviceRules) -> tuple[tuple[SceneAdvice, ...], tuple[str, ...]]:

@@ -143,22 +143,20 @@ class ScriptAnalysis:
     origin: Origin
 
 
-def analyse(champion: Champion, script: Script, language: str | None = None, bounds: Bounds | None = None) -> ScriptAnalysis:
+def analyse(champion: Champion, script: Script, language: str | None = None) -> ScriptAnalysis:
     """Read a script; `language` is the declared one of all lines, where it is known.
 
     Raises:
         WeightError: the text encoder is missing or damaged.
     """
-    return done(analysing(champion, script, language, bounds))
+    return done(analysing(champion, script, language))
 
 
-def analysing(
-    champion: Champion, script: Script, language: str | None = None, bounds: Bounds | None = None, spots: bool = True
-) -> Pieces[ScriptAnalysis]:
+def analysing(champion: Champion, script: Script, language: str | None = None, spots: bool = True) -> Pieces[ScriptAnalysis]:
     """The same in pieces. Without `spots` lines are heard in their scenes alone, some ten times quicker: neither contradictory lines nor
     those that tip a reading are found then.
     """
-    limits = bounds or read_bounds()
+    bounds = read_bounds()
     heard: list[HeardTurns] = []
     for scene in script.scenes:
         heard += champion.hear([scene.spoken], language)
@@ -167,9 +165,9 @@ def analysing(
     scenes: list[SceneAnalysis] = []
     for scene, whole in zip(script.scenes, heard, strict=True):
         sides = (yield from hear_scene(champion, scene.spoken, whole, spoken)) if spots else None
-        scenes.append(_scene(champion, scene, whole, sides, limits))
+        scenes.append(_scene(champion, scene, whole, sides, bounds))
         yield
-    return _analysis(champion, script, tuple(scenes), limits)
+    return _analysis(champion, script, tuple(scenes), bounds)
 
 
 def _analysis(champion: Champion, script: Script, scenes: tuple[SceneAnalysis, ...], bounds: Bounds) -> ScriptAnalysis:

@@ -68,7 +68,7 @@ def hear_scene(champion: Champion, turns: Sequence[Turn], whole: HeardTurns, lan
     spans = [slice(max(0, at - REACH), min(len(turns), at + REACH + 1)) for at in range(len(turns))]
     # Apart, since dialogues that are heard together are as long as the longest of them.
     alone = yield from _hear(champion, [[turn] for turn in turns], language)
-    without = yield from _hear(champion, [_without(turns[span], at - span.start) for at, span in enumerate(spans)], language)
+    without = yield from _hear(champion, [with_words(turns[span], at - span.start, "") for at, span in enumerate(spans)], language)
     named = whole.probabilities.argmax(axis=1)
     may_tip = [at for at, span in enumerate(spans) if _others_differ(without[at].argmax(axis=1), named[span], at - span.start)]
     whole_spans = {at: whole.probabilities for at in may_tip if spans[at] == slice(0, len(turns))}
@@ -88,8 +88,9 @@ def _hear(champion: Champion, dialogues: Sequence[Sequence[Turn]], language: str
     return heard
 
 
-def _without(turns: Sequence[Turn], at: int) -> list[Turn]:
-    return [*turns[:at], Turn("", turns[at].speaker), *turns[at + 1 :]]
+def with_words(turns: Sequence[Turn], at: int, text: str) -> list[Turn]:
+    """The turns with other words in one, which keeps its place and its speaker; without any it is left out."""
+    return [*turns[:at], Turn(text, turns[at].speaker), *turns[at + 1 :]]
 
 
 def _others_differ(one: IntArray, other: IntArray, but: int) -> bool:

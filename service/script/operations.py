@@ -75,12 +75,10 @@ class Rewording:
     operations: tuple[str, ...]
 
 
-def reworded(
-    text: str, target: str, language: str | None, other: str | None = None, names: Sequence[str] = (), operations: Sequence[Operation] = ()
-) -> list[Rewording]:
+def reworded(text: str, target: str, language: str | None, other: str | None = None, names: Sequence[str] = ()) -> list[Rewording]:
     """Every text that one operation makes of a line, each once; `target` is the emotion that is wished for."""
     found: dict[str, Rewording] = {}
-    for operation in operations or read_operations():
+    for operation in read_operations():
         if operation.language not in (EVERY_LANGUAGE, language or "en"):
             continue
         for way in (*operation.ways, *operation.targets.get(target, ())):

@@ -61,11 +61,6 @@ class ScriptTurn:
     speaker: str | None
     line: int
 
-    @property
-    def turn(self) -> Turn:
-        """As the model hears it."""
-        return Turn(self.text, self.speaker)
-
 
 @dataclass(frozen=True)
 class ScriptScene:
@@ -78,7 +73,7 @@ class ScriptScene:
     @property
     def spoken(self) -> tuple[Turn, ...]:
         """The turns as the model hears them."""
-        return tuple(turn.turn for turn in self.turns)
+        return tuple(Turn(turn.text, turn.speaker) for turn in self.turns)
 
     @property
     def characters(self) -> tuple[str, ...]:

@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from corpus.terms import EMOTIONS, FeelmError
-from ml.models.dialogue import Turn
 from service.champion import Champion, Origin
 from service.digits import DIGITS
-from service.respond.film_lines import LEAST_ALIKE, FilmLines
+from service.respond.film_lines import FilmLines
 from service.script.analyse import characters_of
 from service.script.course import Course, course_of, valence_of
-from service.script.hear import REACH, usual_language
+from service.script.hear import REACH, usual_language, with_words
 from service.script.operations import Rewording, read_operations, reworded
 from service.script.read import ScriptScene, ScriptTurn
 from service.turns import DetectedTurn, detected
@@ -210,15 +209,10 @@ def _spoken_to(scene: ScriptScene, row: int) -> str | None:
 
 def _quoted(scene: ScriptScene, row: int, films: FilmLines | None) -> Iterator[_Candidate]:
     """What somebody in a film answered to words like those before the line."""
-    if films is None or not len(films.answers) or row == 0:
-        return
-    asked = films.reader.read([[scene.turns[row - 1].text]]).embedding[0]
-    if not np.isfinite(asked).all():
-        return
-    alike = films.heard @ asked
-    for at in np.argsort(-alike)[:MOST_FILM_LINES]:
-        if alike[at] >= LEAST_ALIKE and films.answers[at] != scene.turns[row].text:
-            yield _Candidate(row, films.answers[at], (), films.films[at])
+    found = films.answers_to(scene.turns[row - 1].text, MOST_FILM_LINES) if films is not None and row > 0 else []
+    for answer, film in found:
+        if answer != scene.turns[row].text:
+            yield _Candidate(row, answer, film=film)
 
 
 def _further(
@@ -251,14 +245,10 @@ def _heard(
 ) -> list[Suggestion]:
     """Each candidate with what the place is read as in the scene that has it."""
     unlike = list({(one.row, one.text): one for one in candidates}.values())
-    changed = [_with(scene.spoken, one.row, one.text) for one in unlike]
+    changed = [with_words(scene.spoken, one.row, one.text) for one in unlike]
     heard = champion.hear(changed, language) if changed else []
     readings = [detected(champion, turns, one).turns[place] for turns, one in zip(changed, heard, strict=True)]
     return [_suggestion(scene.turns[one.row], one, target, now, reading) for one, reading in zip(unlike, readings, strict=True)]
-
-
-def _with(turns: Sequence[Turn], row: int, text: str) -> list[Turn]:
-    return [*turns[:row], Turn(text, turns[row].speaker), *turns[row + 1 :]]
 
 
 def _suggestion(turn: ScriptTurn, candidate: _Candidate, target: Target, now: DetectedTurn, then: DetectedTurn) -> Suggestion:

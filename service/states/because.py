@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from corpus.terms import EMOTIONS, FeelmError
-from service.states.read import BEFORE, MORE, cue_names
+from service.states.read import BEFORE, MORE, cues
 
 BECAUSE_FILE = Path(__file__).parent / "because.yaml"
 
@@ -37,6 +37,6 @@ def _clause(name: str) -> str:
 def _clauses() -> Mapping[str, str]:
     """By cue; FeelmError where one has no words."""
     read: dict[str, str] = yaml.safe_load(BECAUSE_FILE.read_text(encoding="utf-8"))
-    if lacking := set(cue_names()) - set(read):
+    if lacking := set(cues().names) - set(read):
         raise FeelmError(f"{BECAUSE_FILE} says nothing for {', '.join(sorted(lacking))}: add what they mean")
     return read

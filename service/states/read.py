@@ -6,7 +6,6 @@ declared (`cues.yaml`) with what they speak for; the weights are learned around 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +21,7 @@ from ml.models.calibration import softmax
 from ml.models.dataset import FloatArray
 from ml.models.dialogue import Turn
 from ml.models.linear import Linear, fit
+from service.signs import Signs
 from service.turns import DetectedTurn
 
 CUES_FILE = Path(__file__).parent / "cues.yaml"
@@ -77,29 +77,14 @@ def _declared() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def _cues() -> dict[str, dict[str, re.Pattern[str]]]:
-    """By language, cues by name."""
-    raw = {language: cues for language, cues in _declared().items() if language != SPEAKS}
-    return {
-        language: {name: re.compile(pattern, re.IGNORECASE | re.DOTALL) for name, pattern in cues.items()} for language, cues in raw.items()
-    }
-
-
-@cache
-def cue_names() -> tuple[str, ...]:
-    """Every cue that some language has, in a fixed order."""
-    return tuple(sorted({name for cues in _cues().values() for name in cues}))
-
-
-def cues_in(text: str, language: str | None) -> frozenset[str]:
-    """The cues in somebody's words; a language that is not known (None) is taken for English."""
-    plain = text.replace("’", "'")
-    return frozenset(name for name, pattern in _cues().get(language or "en", {}).items() if pattern.search(plain))
+def cues() -> Signs:
+    """What somebody's words have that speaks for a state or against it."""
+    return Signs.of({language: own for language, own in _declared().items() if language != SPEAKS})
 
 
 def feature_names() -> tuple[str, ...]:
     """Every feature, in a fixed order: cues now, cues of the turn before, emotions now and their rise."""
-    return (*cue_names(), *(f"{BEFORE}{name}" for name in cue_names()), *EMOTIONS, *(f"{MORE}{emotion}" for emotion in EMOTIONS))
+    return (*cues().names, *(f"{BEFORE}{name}" for name in cues().names), *EMOTIONS, *(f"{MORE}{emotion}" for emotion in EMOTIONS))
 
 
 def features(turns: Sequence[Turn], readings: Sequence[DetectedTurn], at: int) -> FloatArray:
@@ -107,9 +92,9 @@ def features(turns: Sequence[Turn], readings: Sequence[DetectedTurn], at: int) -
     own = [i for i in range(at + 1) if turns[i].speaker == turns[at].speaker]
     now, earlier = np.array(readings[at].probabilities), own[-1 - EARLIER : -1]
     rise = now - np.mean([readings[i].probabilities for i in earlier], axis=0) if earlier else np.zeros(len(EMOTIONS))
-    said = cues_in(turns[at].text, readings[at].language)
-    before = cues_in(turns[own[-2]].text, readings[own[-2]].language) if len(own) > 1 else frozenset()
-    heard = [float(name in said) for name in cue_names()] + [float(name in before) * FADING for name in cue_names()]
+    said = cues().found_in(turns[at].text, readings[at].language)
+    before = cues().found_in(turns[own[-2]].text, readings[own[-2]].language) if len(own) > 1 else frozenset()
+    heard = [float(name in said) for name in cues().names] + [float(name in before) * FADING for name in cues().names]
     return np.array([*heard, *now, *rise], np.float32)
 
 

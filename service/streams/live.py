@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from corpus.terms import EMOTIONS, LEVELS, MODALITIES, FeelmError
+from corpus.terms import EMOTIONS, MODALITIES, FeelmError
 from ml.features.face.place import Place
 from ml.features.voice.grid import RATE_HZ
 from ml.models.predict import EmotionModel
-from ml.models.window import SaidOfWindow, say
+from ml.models.window import SaidOfWindow, SeenFace, say
 from service.champion import Champion
 from service.detect import UNCERTAIN_BELOW
-from service.digits import known, rounded
+from service.digits import levels, rounded
 from service.pictures import PictureBounds, read_picture
 from service.safety.uses import Input
 from service.streams.bounds import Bounds
@@ -31,7 +31,7 @@ from service.streams.sound import SoundRing
 
 if TYPE_CHECKING:
     from ml.features.voice.live import VoiceReader
-    from service.faces import FaceReader, Look, SeenFace
+    from service.faces import FaceReader, Look
 
 WHOLE_MS = 1000
 """Windows over pictures begin at whole seconds, so that what is read of a body serves all windows that it is in."""
@@ -213,16 +213,14 @@ def read_looks(model: EmotionModel, readers: Readers, looks: tuple[Look, ...]) -
 
 def _reading(said: SaidOfWindow, span: tuple[int, int], absent: Doubt, dropped: int, face: SeenFace | None = None) -> Reading:
     probabilities, best = rounded(said.probabilities), int(np.argmax(said.probabilities))
-    levels = {name: known(level) for name, level in zip(LEVELS, said.levels.tolist(), strict=True)}
     low = Doubt.LOW_CONFIDENCE if probabilities[best] < UNCERTAIN_BELOW else None
     return Reading(
-        *span,
+        from_ms=span[0],
+        until_ms=span[1],
         emotion=EMOTIONS[best],
         confidence=probabilities[best],
         probabilities=probabilities,
-        intensity=levels["intensity"],
-        valence=levels["valence"],
-        arousal=levels["arousal"],
+        **levels(said.levels.tolist()),
         doubt=low if said.present else absent,
         dropped=dropped,
         faces=None if face is None else face.n_faces,

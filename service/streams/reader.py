@@ -15,6 +15,7 @@ from typing import TypeVar
 from service.safety.uses import Input
 from service.streams.bounds import Bounds
 from service.streams.live import Readers, Reading, Source
+from service.threads import compute_alone
 
 Found = TypeVar("Found")
 
@@ -22,8 +23,8 @@ Found = TypeVar("Found")
 class StreamReader:
     """The threads, their networks, and how many streams there are; for one event loop."""
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
-        self.bounds = bounds or Bounds()
+    def __init__(self) -> None:
+        self.bounds = Bounds()
         self.there = 0
         self._readers = Readers()
         # What reads faces is for one thread at a time, and so is what reads voices.
@@ -67,11 +68,4 @@ class StreamReader:
 
 
 def _thread(sense: Input) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix=f"feelm-{sense}", initializer=_compute_alone)
-
-
-def _compute_alone() -> None:
-    """Have torch compute in this thread alone, beside those that answer questions."""
-    import torch
-
-    torch.set_num_threads(1)
+    return ThreadPoolExecutor(1, thread_name_prefix=f"feelm-{sense}", initializer=compute_alone)

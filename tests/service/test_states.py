@@ -6,7 +6,7 @@ from corpus.terms import EMOTIONS
 from ml.models.dialogue import Turn
 from service.champion import Champion
 from service.states.because import sentences
-from service.states.read import MORE, STATES, State, StateReading, cues_in, feature_names, read_weights, states_at
+from service.states.read import MORE, STATES, State, StateReading, cues, feature_names, read_weights, states_at
 from service.turns import detect_turns
 
 
@@ -49,8 +49,8 @@ def test_every_feature_is_told_in_a_sentence_of_its_own() -> None:
 
 
 def test_cues_are_found_however_the_apostrophe_is_written_and_not_in_a_language_that_has_none() -> None:
-    assert "does not work" in cues_in("It doesn’t work", "en")
-    assert cues_in("It doesn't work", "de") == frozenset()
+    assert "does not work" in cues().found_in("It doesn’t work", "en")
+    assert cues().found_in("It doesn't work", "de") == frozenset()
 
 
 def test_who_was_frustrated_a_turn_ago_is_more_so_now_than_who_was_not(champion: Champion) -> None:

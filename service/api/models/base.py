@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator, model_validator
 
 from corpus.terms import EMOTIONS
 from ml.models.reasons import Effect, Why
 from service.champion import Origin
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Kind = TypeVar("Kind", bound="DataclassInstance")
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """ISO 8601, UTC."""
 
@@ -24,25 +28,47 @@ class Question(BaseModel):
 class Answer(BaseModel):
     """What is answered."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    @classmethod
+    def _from(cls, own: object, **others: object) -> Self:
+        """Of a dataclass of the service, by the names of its fields; `others` are those that it lacks, or that are told otherwise."""
+        told = {name: getattr(own, name) for name in cls.model_fields if hasattr(own, name)}
+        return cls.model_validate(told | others)
 
 
-class OriginAnswer(Answer):
+class Told(Answer):
+    """An answer that tells one of the service's own dataclasses, under its names; what comes back to a client is that dataclass again."""
+
+    @classmethod
+    def of(cls, own: object, **others: object) -> Self:
+        """Of the dataclass; `others` are fields that it lacks, or that are told otherwise."""
+        return cls._from(own, **others)
+
+    def value(self) -> Any:
+        """The dataclass."""
+        raise NotImplementedError
+
+    def _as(self, kind: type[Kind]) -> Kind:
+        return kind(**{field.name: _value(getattr(self, field.name)) for field in fields(kind)})
+
+
+def _value(told: Any) -> Any:
+    if isinstance(told, list):
+        return tuple(map(_value, told))
+    return told.value() if isinstance(told, Told | Probabilities) else told
+
+
+class OriginAnswer(Told):
     """Which model said it, what taught that, for which use it is declared, and what is to be minded."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
 
     model_version: str = Field(examples=["0a1b2c3d4e5f"])
     trained_on: str = Field(examples=["films (commercial), meld (research)"])
     declared_use: str = Field(examples=["research"])
     caveat: str | None = Field(description="What whoever uses the answer has to know; null where there is nothing special.")
 
-    @classmethod
-    def of(cls, origin: Origin) -> OriginAnswer:
-        return cls(model_version=origin.model_version, trained_on=origin.trained_on, declared_use=origin.declared_use, caveat=origin.caveat)
-
     def value(self) -> Origin:
-        return Origin(self.model_version, self.trained_on, self.declared_use, self.caveat)
+        return self._as(Origin)
 
 
 class Probabilities(RootModel[dict[str, float]]):
@@ -57,6 +83,12 @@ class Probabilities(RootModel[dict[str, float]]):
         },
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        """In a dataclass they are a tuple in the order of EMOTIONS."""
+        return dict(zip(EMOTIONS, given, strict=True)) if isinstance(given, tuple) else given
+
     @field_validator("root")
     @classmethod
     def _of_all_emotions(cls, root: dict[str, float]) -> dict[str, float]:
@@ -64,17 +96,12 @@ class Probabilities(RootModel[dict[str, float]]):
             raise ValueError(f"must be of {', '.join(EMOTIONS)}")
         return root
 
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Probabilities:
-        """Of values in the order of EMOTIONS."""
-        return cls(dict(zip(EMOTIONS, map(float, values), strict=True)))
-
-    def values(self) -> tuple[float, ...]:
+    def value(self) -> tuple[float, ...]:
         """In the order of EMOTIONS."""
         return tuple(self.root[emotion] for emotion in EMOTIONS)
 
 
-class EffectAnswer(Answer):
+class EffectAnswer(Told):
     """By how much the emotion's probability and log-odds fall without a modality, line or frame; below 0 it spoke against the emotion."""
 
     name: str
@@ -83,15 +110,11 @@ class EffectAnswer(Answer):
     log_odds: float
     share: float | None
 
-    @classmethod
-    def of(cls, effect: Effect) -> EffectAnswer:
-        return cls(name=effect.name, t_ms=effect.t_ms, probability=effect.probability, log_odds=effect.log_odds, share=effect.share)
-
     def value(self) -> Effect:
-        return Effect(self.name, self.t_ms, self.probability, self.log_odds, self.share)
+        return self._as(Effect)
 
 
-class WhyAnswer(Answer):
+class WhyAnswer(Told):
     """What the named emotion rests on: each modality that is there, and the lines and frames that did most."""
 
     emotion: str
@@ -100,11 +123,5 @@ class WhyAnswer(Answer):
     lines: list[EffectAnswer]
     frames: list[EffectAnswer]
 
-    @classmethod
-    def of(cls, why: Why) -> WhyAnswer:
-        parts = {name: [EffectAnswer.of(one) for one in getattr(why, name)] for name in ("modalities", "lines", "frames")}
-        return cls(emotion=why.emotion, unseen=why.unseen, **parts)
-
     def value(self) -> Why:
-        parts = (tuple(one.value() for one in part) for part in (self.modalities, self.lines, self.frames))
-        return Why(self.emotion, self.unseen, *parts)
+        return self._as(Why)

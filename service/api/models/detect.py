@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from ml.models.dialogue import Turn
-from service.api.models.base import Answer, OriginAnswer, Probabilities, Question, WhyAnswer
+from service.api.models.base import Answer, OriginAnswer, Probabilities, Question, Told, WhyAnswer
 from service.turns import DetectedTurn, DetectedTurns, turns_of_text
 
 LONGEST_TEXT = 50_000
@@ -104,7 +104,7 @@ class BatchQuestion(Question):
         return self
 
 
-class TurnAnswer(Answer):
+class TurnAnswer(Told):
     """One turn: emotion, calibrated confidence and probabilities, intensity 0..1, valence and arousal -1..1.
 
     `read` is false where there are no words, or words of a language that the model does not know.
@@ -123,52 +123,18 @@ class TurnAnswer(Answer):
     read: bool
     why: WhyAnswer | None
 
-    @classmethod
-    def of(cls, turn: DetectedTurn) -> TurnAnswer:
-        return cls(
-            text=turn.text,
-            speaker=turn.speaker,
-            language=turn.language,
-            emotion=turn.emotion,
-            confidence=turn.confidence,
-            probabilities=Probabilities.of(turn.probabilities),
-            intensity=turn.intensity,
-            valence=turn.valence,
-            arousal=turn.arousal,
-            uncertain=turn.uncertain,
-            read=turn.read,
-            why=None if turn.why is None else WhyAnswer.of(turn.why),
-        )
-
     def value(self) -> DetectedTurn:
-        return DetectedTurn(
-            self.text,
-            self.speaker,
-            self.language,
-            self.emotion,
-            self.confidence,
-            self.probabilities.values(),
-            self.intensity,
-            self.valence,
-            self.arousal,
-            self.uncertain,
-            self.read,
-            None if self.why is None else self.why.value(),
-        )
+        return self._as(DetectedTurn)
 
 
-class DetectAnswer(Answer):
+class DetectAnswer(Told):
     """What is recognised in one dialogue, and whose answer that is."""
 
     origin: OriginAnswer
     turns: list[TurnAnswer]
 
-    @classmethod
-    def of(cls, found: DetectedTurns) -> DetectAnswer:
-        return cls(origin=OriginAnswer.of(found.origin), turns=[TurnAnswer.of(turn) for turn in found.turns])
-
     def value(self) -> DetectedTurns:
-        return DetectedTurns(self.origin.value(), tuple(turn.value() for turn in self.turns))
+        return self._as(DetectedTurns)
 
 
 class BatchAnswer(Answer):

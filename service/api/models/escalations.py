@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
@@ -39,8 +39,9 @@ class EscalationAnswer(Answer):
     taken_at: Moment | None
 
     @classmethod
-    def of(cls, one: Escalation) -> EscalationAnswer:
-        return cls(**_facts(one))
+    def of(cls, one: Escalation) -> Self:
+        taken_at = None if one.acknowledged_at is None else _moment(one.acknowledged_at)
+        return cls._from(one, at=_moment(one.at), taken_by=one.acknowledged_by, taken_at=taken_at)
 
 
 class EscalationsAnswer(Answer):
@@ -58,16 +59,6 @@ class TakenAnswer(EscalationAnswer):
 
     conversation: str
     evidence: list[str]
-
-    @classmethod
-    def of(cls, one: Escalation) -> TakenAnswer:
-        return cls(**_facts(one), conversation=one.conversation, evidence=list(one.evidence))
-
-
-def _facts(one: Escalation) -> dict[str, Any]:
-    own = {name: getattr(one, name) for name in ("id", "domain", "route", "state", "reason", "attempts", "fault")}
-    taken_at = None if one.acknowledged_at is None else _moment(one.acknowledged_at)
-    return own | {"at": _moment(one.at), "taken_by": one.acknowledged_by, "taken_at": taken_at}
 
 
 def _moment(seconds: float) -> str:

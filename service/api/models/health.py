@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict
-
 from service.api.models.base import Answer
 
 
@@ -15,8 +13,6 @@ class LiveAnswer(Answer):
 
 class ReadyAnswer(Answer):
     """A champion answers; `trouble` is why the last look for another one failed, null where it did not."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
 
     ready: bool
     model_version: str

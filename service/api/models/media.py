@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import Field
 
-from corpus.terms import EMOTIONS
 from ml.features.face.place import Place
-from service.api.jobs import Job, JobState
+from service.api.jobs import JobState
 from service.api.media import DetectedMedia
-from service.api.models.base import Answer, Moment, OriginAnswer, Probabilities, Question, WhyAnswer
+from service.api.models.base import Answer, Moment, OriginAnswer, Probabilities, Question, Told, WhyAnswer
 from service.api.models.detect import Language
 from service.api.models.problem import ProblemAnswer
 from service.detect import DetectedUnit, Detection
@@ -24,7 +22,7 @@ class MediaQuestion(Question):
     keep: bool = False
 
 
-class PlaceAnswer(Answer):
+class PlaceAnswer(Told):
     """Where a face is: the left upper corner and the size of its box as shares of the picture."""
 
     x: float
@@ -32,15 +30,11 @@ class PlaceAnswer(Answer):
     width: float
     height: float
 
-    @classmethod
-    def of(cls, place: Place) -> PlaceAnswer:
-        return cls(x=place.x, y=place.y, width=place.width, height=place.height)
-
     def value(self) -> Place:
-        return Place(self.x, self.y, self.width, self.height)
+        return self._as(Place)
 
 
-class UnitAnswer(Answer):
+class UnitAnswer(Told):
     """One line, scene or span, [start_ms, end_ms) from the first frame, or one face of a picture, at its `place`.
 
     Intensity 0..1, valence and arousal -1..1. `read` is false where there are no words, or words of a `language` that the model does not
@@ -65,47 +59,8 @@ class UnitAnswer(Answer):
     place: PlaceAnswer | None
     why: WhyAnswer | None
 
-    @classmethod
-    def of(cls, unit: DetectedUnit) -> UnitAnswer:
-        best = int(np.argmax(unit.probabilities))
-        return cls(
-            start_ms=unit.start_ms,
-            end_ms=unit.end_ms,
-            level=unit.level,
-            text=unit.text,
-            character_id=unit.character_id,
-            emotion=EMOTIONS[best],
-            confidence=unit.probabilities[best],
-            probabilities=Probabilities.of(unit.probabilities),
-            intensity=unit.intensity,
-            valence=unit.valence,
-            arousal=unit.arousal,
-            uncertain=unit.uncertain,
-            modalities=list(unit.modalities),
-            language=unit.language,
-            read=unit.read,
-            place=None if unit.place is None else PlaceAnswer.of(unit.place),
-            why=None if unit.why is None else WhyAnswer.of(unit.why),
-        )
-
     def value(self) -> DetectedUnit:
-        return DetectedUnit(
-            start_ms=self.start_ms,
-            end_ms=self.end_ms,
-            level=self.level,
-            text=self.text,
-            character_id=self.character_id,
-            probabilities=self.probabilities.values(),
-            intensity=self.intensity,
-            valence=self.valence,
-            arousal=self.arousal,
-            uncertain=self.uncertain,
-            modalities=tuple(self.modalities),
-            language=self.language,
-            read=self.read,
-            place=None if self.place is None else self.place.value(),
-            why=None if self.why is None else self.why.value(),
-        )
+        return self._as(DetectedUnit)
 
 
 class MediaAnswer(Answer):
@@ -119,13 +74,7 @@ class MediaAnswer(Answer):
 
     @classmethod
     def of(cls, found: DetectedMedia) -> MediaAnswer:
-        return cls(
-            origin=OriginAnswer.of(found.origin),
-            source=found.detection.source,
-            units=[UnitAnswer.of(unit) for unit in found.detection.units],
-            missing=found.detection.missing,
-            kept=found.kept,
-        )
+        return cls._from(found.detection, origin=found.origin, kept=found.kept)
 
     def value(self) -> DetectedMedia:
         origin = self.origin.value()
@@ -133,7 +82,7 @@ class MediaAnswer(Answer):
         return DetectedMedia(origin, Detection(self.source, origin.model_version, origin.trained_on, units, self.missing), self.kept)
 
 
-class JobAnswer(Answer):
+class JobAnswer(Told):
     """A piece of long work: `result` once it is done, `problem` where it failed or was lost with the service that did it."""
 
     id: str = Field(examples=["5b0c7f0e9f0a4a17b7f3a4ab8d1f2c3d"])
@@ -142,7 +91,3 @@ class JobAnswer(Answer):
     ended_at: Moment | None
     result: MediaAnswer | None
     problem: ProblemAnswer | None
-
-    @classmethod
-    def of(cls, job: Job, result: MediaAnswer | None, problem: ProblemAnswer | None) -> JobAnswer:
-        return cls(id=job.id, state=job.state, created_at=job.created_at, ended_at=job.ended_at, result=result, problem=problem)

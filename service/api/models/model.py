@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ConfigDict
-
 from ml.evaluation.findings import Interval
 from ml.evaluation.report import CorpusReport, ValidationReport
 from pages.systems import fused, human
@@ -65,8 +63,6 @@ def _ceiling(corpus: CorpusReport) -> Ceiling:
 
 class ModelAnswer(Answer):
     """What answers; `uar` is macro recall, `human_accuracy` and `human_uar` are one rater's on the same units: the ceiling."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
 
     origin: OriginAnswer
     emotions: list[str]

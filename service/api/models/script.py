@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from corpus.terms import EMOTIONS
-from service.api.models.base import Answer, OriginAnswer, Probabilities, Question
+from service.api.models.base import Answer, OriginAnswer, Probabilities, Question, Told
 from service.api.models.detect import Language, TurnAnswer, printable
-from service.champion import Origin
-from service.script.analyse import ScriptAnalysis
 from service.script.bounds import Bounds
-from service.script.read import Layout, ScriptScene
-from service.script.suggest import LONGEST_LINE_CHARACTERS, Suggestion, Suggestions, Target, WhatIf, about
-from service.turns import DetectedTurn
+from service.script.read import Layout
+from service.script.suggest import LONGEST_LINE_CHARACTERS, Suggestions, Target, about
 
 LONGEST_SCRIPT = 200_000
 MOST_SPEECHES = 500
@@ -102,37 +98,14 @@ class SuggestQuestion(_Changing):
         return Target(self.target, self.strength)
 
 
-class _Told(Answer):
-    """An answer whose fields are those of the service's own dataclass."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-
-def _seven(value: Any) -> Any:
-    return Probabilities.of(value) if isinstance(value, Sequence) else value
-
-
-def _turn(value: Any) -> Any:
-    return TurnAnswer.of(value) if isinstance(value, DetectedTurn) else value
-
-
-def _origin(value: Any) -> Any:
-    return OriginAnswer.of(value) if isinstance(value, Origin) else value
-
-
-Seven = Annotated[Probabilities, BeforeValidator(_seven)]
-Reading = Annotated[TurnAnswer, BeforeValidator(_turn)]
-From = Annotated[OriginAnswer, BeforeValidator(_origin)]
-
-
-class SaidAnswer(_Told):
+class SaidAnswer(Told):
     """An emotion and its probability, 0..1."""
 
     emotion: str
     probability: float
 
 
-class TipAnswer(_Told):
+class TipAnswer(Told):
     """A neighbouring line without which a line is read as another `emotion`."""
 
     line: int
@@ -140,22 +113,22 @@ class TipAnswer(_Told):
     emotion: str
 
 
-class ForeseenAnswer(_Told):
+class ForeseenAnswer(Told):
     """What `who` is foreseen to feel after a line; `change` (-1..1) is against what they felt last, null where they have not spoken."""
 
     who: str | None
     emotion: str
-    probabilities: Seven
-    change: Seven | None
+    probabilities: Probabilities
+    change: Probabilities | None
 
 
-class LineAnswer(_Told):
+class LineAnswer(Told):
     """A line: its reading in the scene, the valence (-1..1) which that implies, what its `words` say by themselves and the `scene` without
     them (null without spots), other ways to read it, lines that would tip it, and the reaction foreseen to it.
     """
 
     line: int
-    reading: Reading
+    reading: TurnAnswer
     valence: float
     words: SaidAnswer | None
     scene: SaidAnswer | None
@@ -164,7 +137,7 @@ class LineAnswer(_Told):
     foreseen: ForeseenAnswer
 
 
-class TurningAnswer(_Told):
+class TurningAnswer(Told):
     """Where the valence turns by 0.1 or more: a `peak` or a `valley`."""
 
     kind: str
@@ -173,7 +146,7 @@ class TurningAnswer(_Told):
     valence: float
 
 
-class CourseAnswer(_Told):
+class CourseAnswer(Told):
     """An arc: valence (-1..1) and intensity (0..1) at 100 even places from the first line to the last, smoothed over 5 % of them.
 
     `shape` is the nearest of six, null below eight lines; below two lines there is no course.
@@ -186,7 +159,7 @@ class CourseAnswer(_Told):
     turning: list[TurningAnswer]
 
 
-class FlatAnswer(_Told):
+class FlatAnswer(Told):
     """Lines in a row that stay the same: what they are, and how far their valence and intensity range."""
 
     first: int
@@ -197,7 +170,7 @@ class FlatAnswer(_Told):
     intensity_range: float | None
 
 
-class ContradictoryAnswer(_Told):
+class ContradictoryAnswer(Told):
     """A line whose `words` by themselves say another thing than the `scene` around it, and what it is `read` as in it."""
 
     line: int
@@ -210,7 +183,7 @@ class ContradictoryAnswer(_Told):
     read: SaidAnswer
 
 
-class UnsureAnswer(_Told):
+class UnsureAnswer(Told):
     """A line of which the model is unsure, why, and between what."""
 
     line: int
@@ -219,18 +192,18 @@ class UnsureAnswer(_Told):
     between: list[SaidAnswer]
 
 
-class CharacterAnswer(_Told):
+class CharacterAnswer(Told):
     """What a character goes through: mean probabilities of their lines, the emotion they are read as most often, and their arc."""
 
     name: str
     lines: int
     emotion: str
-    probabilities: Seven
+    probabilities: Probabilities
     valence: float
     course: CourseAnswer
 
 
-class SceneAnswer(_Told):
+class SceneAnswer(Told):
     """A scene as it is read; lines are numbered as in the text that was sent."""
 
     heading: str | None
@@ -243,7 +216,7 @@ class SceneAnswer(_Told):
     unsure: list[UnsureAnswer]
 
 
-class UnspokenAnswer(_Told):
+class UnspokenAnswer(Told):
     """A line of the text that is no part of what is read, how it begins, and why."""
 
     line: int
@@ -251,13 +224,13 @@ class UnspokenAnswer(_Told):
     reason: str
 
 
-class AnalyseAnswer(_Told):
+class AnalyseAnswer(Told):
     """A script as it is read; `course` and `characters` go through all scenes, `bounds` decided what is told, `spots` is as asked.
 
     `usual` is how often each emotion follows in what the model learned from: what is foreseen is named by how it stands out against that.
     """
 
-    origin: From
+    origin: OriginAnswer
     layout: Layout
     spots: bool
     scenes: list[SceneAnswer]
@@ -267,13 +240,8 @@ class AnalyseAnswer(_Told):
     bounds: Bounds
     usual: Probabilities
 
-    @classmethod
-    def of(cls, found: ScriptAnalysis, spots: bool, usual: Probabilities) -> AnalyseAnswer:
-        own = {name: getattr(found, name) for name in cls.model_fields if name not in ("spots", "usual")}
-        return cls.model_validate({**own, "spots": spots, "usual": usual})
 
-
-class SuggestionAnswer(_Told):
+class SuggestionAnswer(Told):
     """Other words for a line, and the target's probability before and after; `ways` says in words what was done, `film` what is quoted.
 
     `moved` (-1..1) is how much nearer to what is wished for that is, `reaches` whether it gets there.
@@ -288,13 +256,8 @@ class SuggestionAnswer(_Told):
     before: float
     after: float
     moved: float
-    reading: Reading
+    reading: TurnAnswer
     reaches: bool
-
-    @classmethod
-    def of(cls, one: Suggestion) -> SuggestionAnswer:
-        own = {name: getattr(one, name) for name in cls.model_fields}
-        return cls.model_validate({**own, "ways": about(one.ways)})
 
 
 class SuggestAnswer(Answer):
@@ -314,32 +277,23 @@ class SuggestAnswer(Answer):
 
     @classmethod
     def of(cls, found: Suggestions) -> SuggestAnswer:
-        return cls(
-            origin=OriginAnswer.of(found.origin),
-            target=found.target.emotion,
-            strength=found.target.strength,
-            place=found.place,
-            reading=TurnAnswer.of(found.reading),
-            probability=found.probability,
-            best=[SuggestionAnswer.of(one) for one in found.best],
-            tried=found.tried,
-            told=found.told,
-        )
+        best = [SuggestionAnswer.of(one, ways=about(one.ways)) for one in found.best]
+        return cls._from(found, target=found.target.emotion, strength=found.target.strength, best=best)
 
 
-class LineChangeAnswer(_Told):
+class LineChangeAnswer(Told):
     """A line before and after; `moved` (0..1) is the probability that changed places. What is left out has no `after`."""
 
     line: int
     text: str
-    before: Reading | None
-    after: Reading | None
+    before: TurnAnswer | None
+    after: TurnAnswer | None
     valence_before: float | None
     valence_after: float | None
     moved: float | None
 
 
-class CharacterChangeAnswer(_Told):
+class CharacterChangeAnswer(Told):
     """A character's arc before and after."""
 
     name: str
@@ -347,7 +301,7 @@ class CharacterChangeAnswer(_Told):
     after: CourseAnswer
 
 
-class ChangedSceneAnswer(_Told):
+class ChangedSceneAnswer(Told):
     """A scene in which words were changed: both arcs, those of its characters, and every line."""
 
     heading: str | None
@@ -357,11 +311,6 @@ class ChangedSceneAnswer(_Told):
     characters: list[CharacterChangeAnswer]
     lines: list[LineChangeAnswer]
     told: str
-
-    @classmethod
-    def of(cls, scene: ScriptScene, found: WhatIf) -> ChangedSceneAnswer:
-        own = {name: getattr(found, name) for name in cls.model_fields if name not in ("heading", "line")}
-        return cls.model_validate({**own, "heading": scene.heading, "line": scene.line})
 
 
 class WhatIfAnswer(Answer):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.api.models.base import Answer, OriginAnswer, Probabilities, Question
+from service.api.models.base import Answer, OriginAnswer, Probabilities, Question, Told
 from service.api.models.detect import Language, Name
 from service.api.models.media import PlaceAnswer
 from service.api.models.problem import ProblemAnswer
@@ -63,7 +63,7 @@ class OpenedAnswer(Answer):
     longest_s: float
 
 
-class ReadingAnswer(Answer):
+class ReadingAnswer(Told):
     """What is recognised in the window [from_ms, until_ms) since the stream was opened: intensity 0..1, valence and arousal -1..1.
 
     `doubt` says why it is `uncertain`. `dropped` counts what no reading rests on so far: pictures, or ms of sound.
@@ -84,39 +84,8 @@ class ReadingAnswer(Answer):
     faces: float | None
     place: PlaceAnswer | None
 
-    @classmethod
-    def of(cls, reading: Reading) -> ReadingAnswer:
-        return cls(
-            from_ms=reading.from_ms,
-            until_ms=reading.until_ms,
-            emotion=reading.emotion,
-            confidence=reading.confidence,
-            probabilities=Probabilities.of(reading.probabilities),
-            intensity=reading.intensity,
-            valence=reading.valence,
-            arousal=reading.arousal,
-            uncertain=reading.uncertain,
-            doubt=reading.doubt,
-            dropped=reading.dropped,
-            faces=reading.faces,
-            place=None if reading.place is None else PlaceAnswer.of(reading.place),
-        )
-
     def value(self) -> Reading:
-        return Reading(
-            self.from_ms,
-            self.until_ms,
-            self.emotion,
-            self.confidence,
-            self.probabilities.values(),
-            self.intensity,
-            self.valence,
-            self.arousal,
-            self.doubt,
-            self.dropped,
-            self.faces,
-            None if self.place is None else self.place.value(),
-        )
+        return self._as(Reading)
 
 
 class EndedAnswer(Answer):

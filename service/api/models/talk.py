@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from service.anticipate import MOST_CANDIDATES, Baseline, Reaction
-from service.api.models.base import Answer, OriginAnswer, Probabilities, Question
+from ml.models.dialogue import Turn
+from service.anticipate import MOST_CANDIDATES, Reaction
+from service.api.models.base import Answer, OriginAnswer, Probabilities, Question, Told
 from service.api.models.detect import Language, TurnAnswer, TurnQuestion
 from service.champion import Origin
 from service.domains.profile import Profile
@@ -37,40 +38,28 @@ class AnticipateQuestion(Question):
     language: Language | None = None
 
 
-class BaselineAnswer(Answer):
+class BaselineAnswer(Told):
     """What a system without a model says: persistence, transitions, answer or majority."""
 
     name: str
     emotion: str
     probabilities: Probabilities
 
-    @classmethod
-    def of(cls, baseline: Baseline) -> BaselineAnswer:
-        return cls(name=baseline.name, emotion=baseline.emotion, probabilities=Probabilities.of(baseline.probabilities))
+
+def _words(turn: Any) -> Any:
+    return turn.text if isinstance(turn, Turn) else turn
 
 
-class ReactionAnswer(Answer):
+class ReactionAnswer(Told):
     """What `who` will feel when they answer `to`; `change` is by how much each probability differs from what they felt last."""
 
     who: str | None
-    to: str
+    to: Annotated[str, BeforeValidator(_words)]
     emotion: str
     probabilities: Probabilities
     change: Probabilities | None
     sounds: TurnAnswer
     baselines: list[BaselineAnswer]
-
-    @classmethod
-    def of(cls, reaction: Reaction) -> ReactionAnswer:
-        return cls(
-            who=reaction.who,
-            to=reaction.to.text,
-            emotion=reaction.emotion,
-            probabilities=Probabilities.of(reaction.probabilities),
-            change=Probabilities.of(reaction.change) if reaction.change is not None else None,
-            sounds=TurnAnswer.of(reaction.sounds),
-            baselines=[BaselineAnswer.of(one) for one in reaction.baselines],
-        )
 
 
 class AnticipateAnswer(Answer):
@@ -106,7 +95,7 @@ class StateAnswer(Answer):
     @classmethod
     def of(cls, reading: StateReading) -> StateAnswer:
         """Of what was read."""
-        return cls(state=reading.state, value=reading.value, because=list(told(reading.reasons)), because_of=list(reading.reasons))
+        return cls._from(reading, because=told(reading.reasons), because_of=reading.reasons)
 
 
 class CandidateAnswer(Answer):
@@ -125,19 +114,8 @@ class CandidateAnswer(Answer):
 
     @classmethod
     def of(cls, one: Ranked) -> CandidateAnswer:
-        candidate, reaction = one.candidate, one.reaction
-        return cls(
-            text=candidate.text,
-            strategy=candidate.strategy,
-            writer=candidate.writer,
-            source=candidate.source,
-            reaction=reaction.emotion,
-            probabilities=Probabilities.of(reaction.probabilities),
-            effect=round(one.effect, 4),
-            share=round(one.share, 4),
-            related=round(one.related, 4),
-            score=round(one.score, 4),
-        )
+        figures = {name: round(getattr(one, name), 4) for name in ("effect", "share", "related", "score")}
+        return cls._from(one.candidate, reaction=one.reaction.emotion, probabilities=one.reaction.probabilities, **figures)
 
 
 class RefusedAnswer(Answer):
@@ -175,29 +153,25 @@ class ReplyAnswer(Answer):
 
     @classmethod
     def of(cls, reply: Reply) -> ReplyAnswer:
-        return cls(
-            text=reply.text,
-            language=reply.language,
-            reason=reply.reason,
-            reading=TurnAnswer.of(reply.reading),
+        return cls._from(
+            reply,
             states=[StateAnswer.of(one) for one in reply.states],
-            strategy=reply.strategy,
             suits_most=reply.choice.strategy,
             strategies={way.value: round(share, 4) for way, share in reply.choice.shares.items()},
-            because=list(sentences(reply.choice.reasons)),
-            because_of=list(reply.choice.reasons),
+            because=sentences(reply.choice.reasons),
+            because_of=reply.choice.reasons,
             candidates=[CandidateAnswer.of(one) for one in reply.ranked],
             refused=[RefusedAnswer.of(one) for one in reply.refused],
             usual=_usual(reply),
         )
 
 
-def _usual(reply: Reply) -> Probabilities | None:
+def _usual(reply: Reply) -> tuple[float, ...] | None:
     baselines = (one for ranked in reply.ranked for one in ranked.reaction.baselines if one.name == "majority")
-    return next((Probabilities.of(one.probabilities) for one in baselines), None)
+    return next((one.probabilities for one in baselines), None)
 
 
-class DistressAnswer(Answer):
+class DistressAnswer(Told):
     """Whether somebody may be in danger: none, check or escalate, of which kinds, and why; `failed` where it could not be looked for."""
 
     level: str
@@ -224,20 +198,8 @@ class RespondAnswer(Answer):
 
     @classmethod
     def of(cls, origin: Origin, conversation: str, given: Given) -> RespondAnswer:
-        distress = given.distress
-        return cls(
-            origin=OriginAnswer.of(origin),
-            conversation=conversation,
-            kind=given.kind,
-            text=given.text,
-            disclosed=given.disclosed,
-            distress=DistressAnswer(
-                level=distress.level, kinds=[kind.value for kind in distress.kinds], why=list(distress.why), failed=distress.failed
-            ),
-            escalation=given.escalation,
-            reached=given.reached,
-            reply=ReplyAnswer.of(given.reply) if given.reply is not None else None,
-        )
+        reply = ReplyAnswer.of(given.reply) if given.reply is not None else None
+        return cls._from(given, origin=origin, conversation=conversation, reply=reply)
 
 
 class DomainAnswer(Answer):
@@ -257,18 +219,12 @@ class DomainAnswer(Answer):
 
     @classmethod
     def of(cls, profile: Profile) -> DomainAnswer:
-        return cls(
-            name=profile.name,
-            title=profile.title,
-            goal=profile.goal,
-            tone=profile.tone,
-            context=profile.context,
-            subject=profile.subject,
-            inputs=list(profile.inputs),
+        return cls._from(
+            profile,
             strategies={way.value: readiness for way, readiness in profile.strategies.items()},
             never=sorted({one.reason for one in profile.never}),
             queue=profile.route.queue,
-            languages=sorted({template.language for template in profile.templates}),
+            languages=sorted(profile.languages),
         )
 
 

@@ -21,12 +21,11 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from corpus.terms import FeelmError
 from service.api.jobs import ENDED, Job, JobState
 from service.api.media import Upload
 from service.api.models.media import JobAnswer, MediaAnswer, MediaQuestion
 from service.api.models.problem import ProblemAnswer
-from service.api.problems import Problem, busy, invalid, printable, refused, unexpected
+from service.api.problems import Problem, busy, invalid, printable, problem_of
 from service.api.state import Asker, Served, Service
 
 router = APIRouter(prefix="/v1", tags=["media"])
@@ -77,7 +76,7 @@ async def detect_media(request: Request, served: Served, asker: Asker) -> Respon
             async with served.media.place():
                 return _json(200, MediaAnswer.of(await served.media.read(upload)))
         job = await _begin(served, upload, asker)
-        return _json(202, await _told(job), {"Location": f"/v1/jobs/{job.id}"})
+        return _json(202, _told(job), {"Location": f"/v1/jobs/{job.id}"})
 
 
 JobId = Annotated[str, InPath(pattern=r"^[0-9a-f]{32}$", examples=["5b0c7f0e9f0a4a17b7f3a4ab8d1f2c3d"])]
@@ -86,7 +85,7 @@ JobId = Annotated[str, InPath(pattern=r"^[0-9a-f]{32}$", examples=["5b0c7f0e9f0a
 @router.get("/jobs/{job_id}", summary="How far a job is")
 async def job(job_id: JobId, served: Served, asker: Asker) -> JobAnswer:
     """The job with its result once it is done; one whose service was stopped before it ended is `lost`."""
-    return await _told(await _job(served, job_id, asker))
+    return _told(await _job(served, job_id, asker))
 
 
 RUNNING: dict[int | str, dict[str, Any]] = {409: {"model": ProblemAnswer, "description": "The job has not ended"}}
@@ -134,7 +133,7 @@ def _question(form: FormData, served: Service) -> tuple[MediaQuestion, UploadFil
     try:
         question = MediaQuestion.model_validate({name: value for name, value in form.multi_items() if not isinstance(value, UploadFile)})
     except ValidationError as error:
-        raise invalid([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
+        raise invalid(error.errors(), "body") from error
     media, unknown = files.get("media"), sorted(set(files) - set(FILES))
     if unknown or media is None:
         told = f"the part {unknown[0]!r} is not known" if unknown else "the part `media` with the file is missing"
@@ -178,12 +177,9 @@ async def _work(served: Service, upload: Upload, begun: Job) -> None:
         await asyncio.to_thread(served.jobs.write, running)
         result = MediaAnswer.of(await served.media.read(upload)).model_dump(mode="json")
         ended = JobState.DONE
-    except (Problem, FeelmError) as error:
-        told = error if isinstance(error, Problem) else refused(error)
-        ended, problem = JobState.FAILED, told.answer(where, begun.id).model_dump(mode="json")
     except Exception as error:  # noqa: BLE001 (it is logged, and told to whoever asks for the job)
-        scope = {"path": where, "state": {"request_id": begun.id}}
-        ended, problem = JobState.FAILED, unexpected(error, scope).answer(where, begun.id).model_dump(mode="json")
+        told = problem_of(error, {"path": where, "state": {"request_id": begun.id}})
+        ended, problem = JobState.FAILED, told.answer(where, begun.id).model_dump(mode="json")
     finally:
         served.media.taken_over.discard(upload.folder)
         shutil.rmtree(upload.folder, ignore_errors=True)
@@ -191,14 +187,11 @@ async def _work(served: Service, upload: Upload, begun: Job) -> None:
         served.metrics.jobs.labels(ended.value).inc()
 
 
-async def _told(found: Job) -> JobAnswer:
-    result = None if found.result is None else MediaAnswer.model_validate(found.result)
-    problem = None if found.problem is None else ProblemAnswer.model_validate(found.problem)
-    if found.state is JobState.LOST:
-        detail = "the service was stopped before the job ended: send the file again"
-        lost = Problem(503, "lost", "The job was lost", detail)
-        problem = lost.answer(f"/v1/jobs/{found.id}", found.id)
-    return JobAnswer.of(found, result, problem)
+def _told(found: Job) -> JobAnswer:
+    if found.state is not JobState.LOST:
+        return JobAnswer.of(found)
+    lost = Problem(503, "lost", "The job was lost", "the service was stopped before the job ended: send the file again")
+    return JobAnswer.of(found, problem=lost.answer(f"/v1/jobs/{found.id}", found.id))
 
 
 def _json(status: int, answer: MediaAnswer | JobAnswer, headers: dict[str, str] | None = None) -> Response:

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from corpus.terms import FeelmError
 from service.anticipate import usual
-from service.api.models.base import OriginAnswer, Probabilities
+from service.api.models.base import OriginAnswer
 from service.api.models.script import (
     MOST_SPEECHES,
     AnalyseAnswer,
@@ -22,7 +22,7 @@ from service.api.models.script import (
 )
 from service.api.state import Served, Service
 from service.champion import Champion
-from service.pieces import Done, Pieces, Result, step
+from service.pieces import Pieces, Result, step
 from service.script.analyse import analysing
 from service.script.read import Script, ScriptScene, read_script
 from service.script.suggest import changed, suggest, what_if
@@ -41,7 +41,7 @@ async def analysed(question: AnalyseQuestion, served: Served) -> AnalyseAnswer:
 
     def work(champion: Champion) -> Pieces[AnalyseAnswer]:
         found = yield from analysing(champion, script, question.language, spots=question.spots)
-        return AnalyseAnswer.of(found, question.spots, Probabilities.of(usual(champion).tolist()))
+        return AnalyseAnswer.of(found, spots=question.spots, usual=tuple(usual(champion).tolist()))
 
     return await _in_pieces(served, work)
 
@@ -71,7 +71,7 @@ async def what_would_be(question: WhatIfQuestion, served: Served) -> WhatIfAnswe
         told: list[ChangedSceneAnswer] = []
         for scene, changes in scenes:
             found = what_if(champion, scene, changes, question.language)
-            told.append(ChangedSceneAnswer.of(scene, found))
+            told.append(ChangedSceneAnswer.of(found, heading=scene.heading, line=scene.line))
             yield
         return WhatIfAnswer(origin=OriginAnswer.of(champion.origin), scenes=told)
 
@@ -91,11 +91,7 @@ async def _script(served: Service, text: str) -> Script:
 async def _in_pieces(served: Service, begin: Callable[[Champion], Pieces[Result]]) -> Result:
     """Do some work with one champion, each piece as a longer question of its own, so that others come in between."""
     pieces = begin(served.engine.champion)
-
-    def work(_: Champion) -> Done[Result] | None:
-        return step(pieces)
-
-    while (ended := await served.engine.call(work)) is None:
+    while (ended := await served.engine.call(lambda _: step(pieces))) is None:
         pass
     return ended.result
 

@@ -48,12 +48,10 @@ class Sensitivity(StrEnum):
 
 @dataclass(frozen=True)
 class Bars:
-    """Scores (about -1..1) from which the judge asks and from which it escalates, with the leave-one-out recall and false alarms behind."""
+    """Scores (about -1..1) from which the judge asks and from which it escalates; a course from `course_from` on lowers both."""
 
     asks: Mapping[Sensitivity, float]
     escalates: float
-    recall: Mapping[Sensitivity, float]
-    false_alarms_per_1000: Mapping[Sensitivity, float]
     course_from: float
     course_lowers: float
 
@@ -167,7 +165,5 @@ def read_facts() -> dict[str, Any]:
 
 
 def _bars(raw: Mapping[str, Any]) -> Bars:
-    asks, recall, false = (
-        {Sensitivity(name): float(value) for name, value in raw[part].items()} for part in ("asks", "recall", "false_alarms_per_1000")
-    )
-    return Bars(asks, float(raw["escalates"]), recall, false, float(raw["course_from"]), float(raw["course_lowers"]))
+    asks = {Sensitivity(name): float(value) for name, value in raw["asks"].items()}
+    return Bars(asks, float(raw["escalates"]), float(raw["course_from"]), float(raw["course_lowers"]))

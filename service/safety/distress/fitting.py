@@ -67,9 +67,9 @@ def read_sentences(folder: Path = PROTOTYPES) -> Sentences:
     return Sentences(tuple(found), *(np.array(column, bool) for column in zip(*found.values(), strict=True)))
 
 
-def prototypes_digest(folder: Path = PROTOTYPES) -> str:
+def prototypes_digest() -> str:
     """Of all sentences as they are committed."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.yaml")))).hexdigest()
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(PROTOTYPES.glob("*.yaml")))).hexdigest()
 
 
 def fit_all(out: Path, encoders: Sequence[str] = ENCODERS) -> dict[str, Any]:

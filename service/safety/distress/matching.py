@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from service.safety.distress.fold import BOUNDARY, Token, tokens_of
 from service.safety.distress.pattern import Pattern
-from service.safety.distress.rules import Kind, LanguageRules, Rule, Strength, all_rules
+from service.safety.distress.rules import Kind, LanguageRules, Rule, Strength, all_rules, spelt
 
 LOWER = {Strength.STRONG: Strength.WEAK, Strength.WEAK: None, Strength.HINT: None}
 QUOTED = re.compile(
@@ -89,18 +89,18 @@ class Heard:
         return any(pattern.expression.search(stream.line) for pattern in patterns for stream in self.apart)
 
 
-def heard_in(text: str, languages: Sequence[LanguageRules] | None = None) -> list[Heard]:
+def heard_in(text: str) -> list[Heard]:
     """A text as each language that has words of it reads it; English always does."""
     tokens = tokens_of(text)
     words = {spelling for token in tokens for spelling in token.spellings or (token.text,)}
     english = len(words & all_rules()[0].words)
-    read = [rules for rules in languages or all_rules() if rules.language == "en" or _has_words(rules, words)]
+    read = [rules for rules in all_rules() if rules.language == "en" or _has_words(rules, words)]
     return [_heard(rules, tokens, rules.language != "en" and len(words & rules.words) < english) for rules in read]
 
 
-def signs_of(text: str, languages: Sequence[LanguageRules] | None = None) -> tuple[Sign, ...]:
+def signs_of(text: str) -> tuple[Sign, ...]:
     """The signs in a text that its contexts leave, the first first."""
-    readings = heard_in(text, languages)
+    readings = heard_in(text)
     raw = [sign for heard in readings for sign in _raw(heard, text)]
     if not raw:
         return ()
@@ -224,11 +224,11 @@ def _taken_apart(rules: LanguageRules, token: Token) -> list[str]:
 
 
 def _stream(rules: LanguageRules, words: Sequence[str], spans: Sequence[tuple[int, int]], corrected: bool) -> Stream:
-    spelt = rules.spelt(list(words))
+    words_spelt = spelt(rules.spelling, list(words))
     starts, place = [], 0
-    for word, _, _ in spelt:
+    for word, _, _ in words_spelt:
         starts.append(place)
         place += len(word) + 1
-    line = "".join(f" {word}" for word, _, _ in spelt)
-    own = tuple((spans[first][0], spans[end - 1][1]) for _, first, end in spelt)
-    return Stream(line, tuple(starts), own, tuple(word for word, _, _ in spelt), corrected)
+    line = "".join(f" {word}" for word, _, _ in words_spelt)
+    own = tuple((spans[first][0], spans[end - 1][1]) for _, first, end in words_spelt)
+    return Stream(line, tuple(starts), own, tuple(word for word, _, _ in words_spelt), corrected)

@@ -54,9 +54,8 @@ Spell = Callable[[list[str]], list[str]]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A rule as it was written, its expression over ` word word …`, its words, and beginnings of words of which one must be there."""
+    """A rule's expression over ` word word …`, its words, and beginnings of words of which one must be there."""
 
-    written: str
     expression: re.Pattern[str]
     words: frozenset[str]
     keys: frozenset[str]
@@ -90,7 +89,7 @@ def read_pattern(written: str, sets: Mapping[str, str], spell: Spell = list, nev
         raise FeelmError(f"the rule {written!r} would match without any word")
     words = frozenset(item.text for item in _walk(items) if isinstance(item, Word))
     gap = f"(?: {_unless(never)}[^ |]+)"
-    return Pattern(written, re.compile(_expression(items, gap) + r"(?= |$)"), words, keys, items)
+    return Pattern(re.compile(_expression(items, gap) + r"(?= |$)"), words, keys, items)
 
 
 def _with_sets(written: str, sets: Mapping[str, str]) -> str:

@@ -85,10 +85,6 @@ class LanguageRules:
         found = {rule.name: rule for token in dict.fromkeys(tokens) for rule in self.by_key.get(token[:KEY], ())}
         return list(found.values())
 
-    def spelt(self, tokens: list[str]) -> list[tuple[str, int, int]]:
-        """The words in one form, each with the range [first, end) of the tokens that it stands for."""
-        return spelt(self.spelling, tokens)
-
 
 def spelt(spelling: Mapping[tuple[str, ...], tuple[str, ...]], tokens: list[str]) -> list[tuple[str, int, int]]:
     """Words in the one form of a spelling, each with the range [first, end) of tokens that it stands for; the longest goes first."""

@@ -26,7 +26,7 @@ from corpus.weights import WeightError
 from ml.features.text.live import LineReader
 from ml.models.dialogue import HeardTurns, Turn
 from service.safety.distress.classifier import Classifier, Sensitivity
-from service.safety.distress.matching import QUOTED, Heard, Sign, heard_in, signs_of
+from service.safety.distress.matching import QUOTED, Sign, heard_in, signs_of
 from service.safety.distress.rules import Kind, Strength, all_rules
 
 LAST_TURNS = 6
@@ -97,7 +97,7 @@ class Watch:
     limit_s: float = LIMIT_S
 
     @classmethod
-    def load(cls, readers: Sequence[LineReader] = (), sensitivity: Sensitivity = Sensitivity.HIGH, limit_s: float = LIMIT_S) -> Watch:
+    def load(cls, readers: Sequence[LineReader] = ()) -> Watch:
         """Rules and the classifier; where an encoder of it is not here, every assessment tells of a failure.
 
         `readers` are those that the service has already.
@@ -108,12 +108,12 @@ class Watch:
         all_rules()
         _checks()
         try:
-            classifier = Classifier.load(readers, sensitivity)
+            classifier = Classifier.load(readers)
             classifier.judge(["Good morning."])
         except (FeelmError, WeightError, OSError, KeyError, ValueError) as error:
             _log.error("the classifier behind the distress rules is not there: %s", error)
-            return cls(None, f"the classifier behind the rules is not there: {error}", limit_s)
-        return cls(classifier, None, limit_s)
+            return cls(None, f"the classifier behind the rules is not there: {error}")
+        return cls(classifier)
 
     def asking(self, sensitivity: Sensitivity) -> Watch:
         """The same watch, that asks as readily as a domain wishes."""
@@ -310,18 +310,13 @@ def _answer(turns: Sequence[Turn], row: int) -> str | None:
     if before is None or not before.text.rstrip().endswith(("?", "?”", '?"', "？")) or not _asks(before.text):
         return None
     heard = heard_in(turns[row].text)
-    if any(_begins(own, "affirms") for own in heard):
+    if any(own.says(own.rules.affirms) and not own.says(own.rules.denies) for own in heard):
         return "yes"
     return "no" if any(own.says(own.rules.denies) for own in heard) else "yes"
 
 
 def _asks(text: str) -> bool:
     return any(own.says(own.rules.asks) for own in heard_in(text)) or text in {said for own in _checks().values() for said in own.values()}
-
-
-def _begins(heard: Heard, part: str) -> bool:
-    """Whether the text says yes and no no with it."""
-    return heard.says(heard.rules.affirms) and not heard.says(heard.rules.denies)
 
 
 def _unread(text: str, language: str | None) -> str | None:

@@ -9,7 +9,7 @@ from tests.conftest import REPOSITORY
 
 PROGRAM = """
 import ctypes, sys, threading
-from service.api.memory import share_heaps
+from service.threads import share_heaps
 if "shared" in sys.argv:
     share_heaps()
 libc = ctypes.CDLL(None)

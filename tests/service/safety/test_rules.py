@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from corpus.terms import FeelmError
-from service.safety.distress.rules import FOLDER, Kind, Strength, all_rules, read_rules
+from service.safety.distress.rules import FOLDER, Kind, Strength, all_rules, read_rules, spelt
 from service.safety.distress.watch import _checks
 
 LANGUAGES = {"en", "es", "fr", "de", "it", "pt", "nl", "pl", "tr", "sv", "ru"}
@@ -30,7 +30,7 @@ def test_every_rule_is_found_by_its_own_words(rules):
         if rule.pattern.has_gap:
             continue
         wording = next(rule.pattern.wordings())
-        tokens = [word for word, _, _ in rules.spelt(wording.split())]
+        tokens = [word for word, _, _ in spelt(rules.spelling, wording.split())]
         if rule not in rules.called(tokens) or not rule.pattern.expression.search("".join(f" {word}" for word in tokens)):
             lost.append((rule.name, wording))
     assert not lost

@@ -117,7 +117,7 @@ def test_in_a_long_scene_a_line_is_moved_among_its_neighbours(champion: Champion
     lines = [SAYINGS[emotion][place % 5] for place, emotion in enumerate(["neutral", "fear", "sadness", "anger"] * 20)]
     scene = read_script("\n".join(f"{('Anna', 'Ben')[place % 2]}: {line}" for place, line in enumerate(lines))).scenes[0]
     found = suggest(champion, scene, Target("joy"), line=41)
-    near = [turn.turn for turn in scene.turns[40 - suggesting.NEAR : 40 + suggesting.NEAR + 1]]
+    near = list(scene.spoken[40 - suggesting.NEAR : 40 + suggesting.NEAR + 1])
     (heard,) = champion.hear([near], "en")
     assert found.place == 41 and found.reading.text == lines[40]
     assert found.reading.probabilities == pytest.approx(heard.probabilities[suggesting.NEAR].tolist(), abs=2e-3)
