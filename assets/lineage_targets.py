@@ -20,7 +20,7 @@ from corpus.contracts import EXPLANATIONS, GOLD_LABELS, PREDICTIONS, UNITS, UTTE
 from corpus.datasets.registry import OUTPUTS
 from corpus.films.catalogue.sources import ROLES
 from corpus.paths import Home
-from corpus.terms import PROBABILITY_COLUMNS, ExplainedPart, FeelmError
+from corpus.terms import FUSED, PROBABILITY_COLUMNS, ExplainedPart, FeelmError
 
 FILM_ENDS = ("face_features", "voice_features", "text_features", "scene_features", "scenes", "dialogue", "shots", "film")
 """A film's own artifacts, the last made first."""
@@ -205,7 +205,7 @@ def _prediction(workspace: Workspace, known: Known, graph: Graph, unit_id: str) 
     folder = workspace.home.artifact(place.name, film_id)
     table = folder / "predictions.parquet"
     rows = PREDICTIONS.read(table) if table.is_file() else PREDICTIONS.empty()
-    row = rows[(rows["unit_id"] == unit_id) & (rows["system"] == "fused")]
+    row = rows[(rows["unit_id"] == unit_id) & (rows["system"] == FUSED)]
     if row.empty:
         raise FeelmError(f"nothing is predicted of a unit {unit_id!r}: {table} lists those that are")
     facts = _predicted(row.iloc[0].to_dict()) | (_unit(workspace, film_id, unit_id) if film_id else {})

@@ -40,7 +40,7 @@ from assets.workspace import Workspace
 from corpus.contracts import EXPLANATIONS, PREDICTIONS
 from corpus.paths import Home, write_json
 from corpus.sources import source_digest
-from corpus.terms import MODALITIES, FeelmError
+from corpus.terms import FUSED, MODALITIES, FeelmError
 from ml.evaluation.promotion import Decision, decide
 from ml.evaluation.report import ValidationReport
 from pages.cards.model import GROUNDS_FILE, read_card_grounds
@@ -227,7 +227,7 @@ def build_film_report(workspace: Workspace, film_id: str, out: Path) -> FilmRepo
     PREDICTIONS.write(predictions, out / "predictions.parquet")
     EXPLANATIONS.write(explanations, out / "explanations.parquet")
     build_film_page(workspace.home, film_id, out / "predictions.parquet", out)
-    fused = predictions[predictions["system"] == "fused"]
+    fused = predictions[predictions["system"] == FUSED]
     missing = None if len(fused) else "no unit, or no champion model"
     summary = FilmReportSummary(len(fused), int((fused["fold"] >= 0).sum()), missing)
     write_json(out / "summary.json", dataclasses.asdict(summary))
@@ -238,7 +238,7 @@ def _read_film(workspace: Workspace, film_id: str) -> tuple[pd.DataFrame, pd.Dat
     """Predictions of one film, fused and by modality where it was left out, the champion's fused ones for all other units; and why."""
     from ml.models.dataset import load_film
     from ml.models.explain import explain_units
-    from ml.models.predict import FUSED, load_model, predict
+    from ml.models.predict import load_model, predict
 
     folder = workspace.home.artifact("champion")
     if not (folder / "model.json").is_file():

@@ -16,6 +16,10 @@ PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{emotion}" for emotion in EMOTI
 
 MODALITIES: tuple[str, ...] = ("face", "voice", "text")
 
+FUSED = "fused"
+"""The system that joins all modalities; those below are it on each unit without its neighbours, and among other units of its film."""
+NO_CONTEXT, SHUFFLED = f"{FUSED}_no_context", f"{FUSED}_shuffled"
+
 LEVELS: tuple[str, ...] = ("intensity", "valence", "arousal")
 """What a model says of a unit besides its emotion: 0..1, -1..1 and -1..1."""
 

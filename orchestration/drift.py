@@ -14,7 +14,7 @@ from assets.chain import FEATURES, read_stamp
 from assets.store.cache import at_hand
 from assets.workspace import Workspace
 from corpus.contracts import PREDICTIONS
-from corpus.terms import FeelmError
+from corpus.terms import FUSED, FeelmError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def _predictions(workspace: Workspace, new: list[str]) -> "dict[str, pd.DataFram
         stamp, path = read_stamp(workspace, "film_report", film), home.artifact("film_report", film) / "predictions.parquet"
         if stamp is not None and stamp["inputs"]["champion"] == version and path.is_file():
             table = PREDICTIONS.read(path)
-            said[film] = table[table["system"] == "fused"]
+            said[film] = table[table["system"] == FUSED]
     return said
 
 

@@ -18,7 +18,7 @@ from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, TRACES, UNIT
 from corpus.films.catalogue.coverage import Coverage, FilmSize, measure_coverage
 from corpus.films.catalogue.entries import Film
 from corpus.paths import Home, content_version
-from corpus.terms import FeelmError
+from corpus.terms import FUSED, FeelmError
 from ml.models.training_set import one_perspective
 from orchestration.execution import Job, Outcome, execute_all
 from orchestration.instance import dagster_instance, prepare_dagster_home, sync_partitions
@@ -137,7 +137,7 @@ def what_to_judge_next(workspace: Workspace, count: int, film_id: str | None) ->
     return next_units(
         pd.concat([UNITS.read(path) for path in units], ignore_index=True),
         one_perspective(GOLD_LABELS.read(gold)) if gold.is_file() else GOLD_LABELS.empty(),
-        said[said["system"] == "fused"],
+        said[said["system"] == FUSED],
         _sentence_embeddings(home, films),
         count,
     )

@@ -15,13 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
+from corpus.terms import EMOTIONS, FUSED, MODALITIES, PROBABILITY_COLUMNS, GoldStatus, UnitLevel
 from ml.models.reasons import reasons
 from pages.charts import Span
 from pages.material import Material
 from pages.reasons import Reasons, frame_pictures, line_reasons, places_of
 from pages.render import picture
-from pages.systems import FUSED
 
 _Said = tuple[str, bool, str]
 

@@ -12,12 +12,13 @@ from itertools import groupby
 
 from markupsafe import Markup
 
+from corpus.terms import FUSED
 from ml.evaluation.findings import Interval
 from ml.evaluation.robustness.conditions import Disturbance
 from ml.evaluation.robustness.report import ConditionScore, RobustnessReport, SystemChange
 from pages.charts import Bar, interval_bar
 from pages.render import percent, plural
-from pages.systems import FUSED, system_name
+from pages.systems import system_name
 
 
 @dataclass(frozen=True)

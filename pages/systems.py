@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from corpus.terms import EMOTIONS, MODALITIES
+from corpus.terms import EMOTIONS, FUSED, MODALITIES
 from ml.evaluation.findings import Interval
 from ml.evaluation.report import CorpusReport, PairedTest, SliceScore, SystemScore
 from pages.charts import Bar, dot_strip, interval_bar
 from pages.render import percent
 
-FILMS, FUSED = "films", "fused"
-"""The corpus of the catalogue's films, and the system that joins all modalities."""
+FILMS = "films"
+"""The corpus of the catalogue's films."""
 
 SYSTEM_NAMES = {
-    "fused": "All together",
+    FUSED: "All together",
     "face": "Face alone",
     "voice": "Voice alone",
     "text": "Words alone",

@@ -17,7 +17,7 @@ from assets.compute.cluster import ATTEMPTS, Share, connected, room_for
 from assets.training import training_params
 from assets.workspace import Workspace
 from corpus.paths import Home
-from corpus.terms import FeelmError
+from corpus.terms import FUSED, FeelmError
 
 QUIET = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
 """Tune writes no files of its own, since MLflow keeps what they would say, and prints nothing."""
@@ -162,7 +162,7 @@ def _train(config: dict[str, Any]) -> None:
     params = replace(with_settings(training_params(Workspace(home).params), config["settings"]), workers=1)
     with tempfile.TemporaryDirectory(prefix="feelm-trial-") as folder:
         summary = build_model(home, home.artifact("training_set"), params, Path(folder))
-        tune.report({LOSS: loss_of(Path(folder)), ACCURACY: summary.accuracy["fused"]})
+        tune.report({LOSS: loss_of(Path(folder)), ACCURACY: summary.accuracy[FUSED]})
 
 
 def _metrics(trial: Trial) -> dict[str, float]:

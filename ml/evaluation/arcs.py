@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpus.statistics import FloatArray, IntArray, concordance, label_counts
-from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, ArcShape, UnitLevel
+from corpus.terms import EMOTIONS, FUSED, PROBABILITY_COLUMNS, ArcShape, UnitLevel
 from ml.evaluation.findings import ArcComparison, ArcScore, FilmArc
 from ml.evaluation.humans import Ballots
 from ml.evaluation.levels import pearson
 from ml.evaluation.resampling import mean_interval
 from ml.evaluation.scored import Scored, probabilities
-from ml.models.predict import FUSED
 from ml.models.reading import implied_affect
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from corpus.statistics import FloatArray
+from corpus.terms import FUSED, NO_CONTEXT, SHUFFLED
 from ml.evaluation.findings import ContextUse, Incongruence, Interval
 from ml.evaluation.resampling import unit_mean_interval
 from ml.evaluation.scored import BoolArray, Scored, probabilities
 from ml.evaluation.slices import disagreement
-from ml.models.predict import FUSED, NO_CONTEXT, SHUFFLED
 
 WORDS = "text"
 LEAST = 5

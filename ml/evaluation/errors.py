@@ -11,12 +11,11 @@ from collections import Counter
 import numpy as np
 
 from corpus.statistics import FloatArray
-from corpus.terms import EMOTIONS
+from corpus.terms import EMOTIONS, FUSED
 from ml.evaluation.calibration import losses_nats
 from ml.evaluation.findings import Said, WorstError
 from ml.evaluation.humans import Ballots
 from ml.evaluation.scored import Scored, probabilities
-from ml.models.predict import FUSED
 
 MOST = 12
 

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from corpus.contracts import ANNOTATIONS, GOLD_LABELS, PREDICTIONS, UNIT_FEATURES, VOTES
 from corpus.paths import Home
 from corpus.statistics import FloatArray, label_counts
-from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS
+from corpus.terms import EMOTIONS, FUSED, MODALITIES, PROBABILITY_COLUMNS
 from ml.evaluation.drift import Comparison, Measure, binned, compare
 from ml.features.frame import EMBEDDING_FILE
 from ml.models.training_set import one_perspective
@@ -146,7 +146,7 @@ def unseen_predictions(path: Path) -> dict[str, pd.DataFrame]:
     if not path.is_file():
         return {}
     table = PREDICTIONS.read(path)
-    table = table[(table["system"] == "fused") & (table["fold"] >= 0)]
+    table = table[(table["system"] == FUSED) & (table["fold"] >= 0)]
     return {str(film): rows for film, rows in table.groupby("film_id")}
 
 

@@ -13,13 +13,12 @@ import numpy as np
 
 from corpus.films.catalogue.groups import KINDS, FilmGroups
 from corpus.statistics import FloatArray, IntArray, label_counts, sign_flip_test
-from corpus.terms import DISTRESS, EMOTIONS
+from corpus.terms import DISTRESS, EMOTIONS, FUSED
 from ml.evaluation.findings import LEAST_GROUP, GroupScore, Interval
 from ml.evaluation.humans import Ballots, hits
 from ml.evaluation.metrics import Judged, accuracy, confusions, optional, recalls, resampled, uar
 from ml.evaluation.resampling import DRAWS, StrArray, film_counts, holm, interval, sums
 from ml.evaluation.scored import BoolArray, Scored
-from ml.models.predict import FUSED
 
 GENDER, ACTOR = "speaker’s gender", "speaker’s actor"
 

@@ -15,14 +15,13 @@ import numpy as np
 
 from corpus.contracts import RATERS, VOTES
 from corpus.statistics import FloatArray, IntArray, jensen_shannon_bits, label_counts, split_half_noise_bits
-from corpus.terms import EMOTIONS, PERSPECTIVES
+from corpus.terms import EMOTIONS, FUSED, PERSPECTIVES
 from ml.evaluation import baselines
 from ml.evaluation.findings import HumanComparison, Interval, SoftLabelFit
 from ml.evaluation.metrics import Judged, score
 from ml.evaluation.report import SystemScore
 from ml.evaluation.resampling import StrArray, unit_mean_interval
 from ml.evaluation.scored import HUMAN, BoolArray, Scored, codes
-from ml.models.predict import FUSED
 
 if TYPE_CHECKING:
     import pandas as pd

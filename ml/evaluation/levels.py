@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from corpus.statistics import FloatArray, concordance
+from corpus.terms import FUSED
 from ml.evaluation.findings import Interval, LevelScore
 from ml.evaluation.humans import Ballots
 from ml.evaluation.resampling import StrArray, mean_interval
 from ml.evaluation.scored import Scored
-from ml.models.predict import FUSED
 
 LEAST = 5
 """A correlation over fewer units says nothing."""

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.statistics import FloatArray, IntArray
-from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, ROLES
+from corpus.terms import EMOTIONS, FUSED, NO_CONTEXT, PROBABILITY_COLUMNS, ROLES
 from ml.evaluation import baselines
 from ml.evaluation.metrics import Judged, score
 from ml.evaluation.report import SystemScore
@@ -24,7 +24,7 @@ from ml.evaluation.resampling import StrArray
 from ml.evaluation.scored import BoolArray, Scored, codes, probabilities
 from ml.evaluation.slices import MIN_SLICE
 from ml.models.dataset import cast_of
-from ml.models.predict import FUSED, NEXT_COLUMNS, NO_CONTEXT
+from ml.models.predict import NEXT_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.statistics import FloatArray, IntArray
-from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, GoldStatus
+from corpus.terms import EMOTIONS, FUSED, MODALITIES, PROBABILITY_COLUMNS, GoldStatus
 from ml.evaluation.metrics import Judged
 from ml.evaluation.resampling import StrArray
-from ml.models.predict import FUSED
 from ml.models.training_set import FILMS
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from corpus.terms import EMOTIONS, MODALITIES
+from corpus.terms import EMOTIONS, FUSED, MODALITIES
 from ml.evaluation.report import SliceScore
 from ml.evaluation.scored import BoolArray, Scored
-from ml.models.predict import FUSED
 
 MIN_SLICE = 5
 """Fewer units say nothing."""

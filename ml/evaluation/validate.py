@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from corpus.contracts import PREDICTIONS, REACTIONS, TRAINING_UNITS
 from corpus.films.catalogue.groups import FilmGroups, film_groups
 from corpus.paths import Home, write_json
-from corpus.terms import LEVELS, MODALITIES, FeelmError
+from corpus.terms import FUSED, LEVELS, MODALITIES, FeelmError
 from ml.evaluation.abstention import abstention
 from ml.evaluation.arcs import arc_comparison
 from ml.evaluation.calibration import reliability
@@ -32,7 +32,7 @@ from ml.evaluation.report import Agreement, CorpusReport, ValidationReport
 from ml.evaluation.robustness.report import REPORT_FILE, RobustnessReport
 from ml.evaluation.scored import BASELINES, FILMS_NAME, HUMAN, Scored, read_scored
 from ml.evaluation.slices import slice_scores
-from ml.models.predict import FUSED, load_model
+from ml.models.predict import load_model
 from ml.models.training_set import Manifest
 
 if TYPE_CHECKING:

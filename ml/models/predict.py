@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 
 from corpus.contracts import PREDICTIONS, REACTIONS
 from corpus.paths import file_digest, write_json
-from corpus.terms import EMOTIONS, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FaceNetwork, FeelmError
+from corpus.terms import EMOTIONS, FUSED, LEVELS, MODALITIES, PROBABILITY_COLUMNS, FaceNetwork, FeelmError
 from ml.models.calibration import log_softmax, softmax
 from ml.models.cast import role_of
 from ml.models.context import Ensemble, Joined, Opinions, join
@@ -45,12 +45,6 @@ PICKLE_BEGINNINGS = (b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in ra
 NEXT_COLUMNS = tuple(f"next_{emotion}" for emotion in EMOTIONS)
 FOLLOWS = ("next", "own", "answer")
 """What follows an emotion: the next unit's, the speaker's own when they speak next, the addressee's answer."""
-
-FUSED = "fused"
-NO_CONTEXT = f"{FUSED}_no_context"
-"""The fused system on each unit without its neighbours."""
-SHUFFLED = f"{FUSED}_shuffled"
-"""The fused system on each unit among other units of its film than its neighbours."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 from corpus.chunks import ChunkStore
 from corpus.contracts import EXPLANATIONS, PREDICTIONS, REACTIONS, TRAINING_UNITS
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, MODALITIES, FeelmError
+from corpus.terms import EMOTIONS, FUSED, MODALITIES, NO_CONTEXT, SHUFFLED, FeelmError
 from ml.evaluation import baselines
 from ml.models import foresight
 from ml.models.calibration import fit_temperature, soft_loss, softmax
@@ -64,9 +64,6 @@ from ml.models.grounds import USES, weight_grounds
 from ml.models.networks import NetworkConfig
 from ml.models.predict import (
     FOLLOWS,
-    FUSED,
-    NO_CONTEXT,
-    SHUFFLED,
     EmotionModel,
     ModelFacts,
     TrainedExpert,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.contracts import TRAINING_UNITS
 from corpus.paths import Home, write_json
-from corpus.terms import EMOTIONS, MODALITIES, ROLES, FaceNetwork, FeelmError
+from corpus.terms import EMOTIONS, FUSED, MODALITIES, ROLES, FaceNetwork, FeelmError
 from ml.evaluation.findings import GroupScore
 from ml.evaluation.report import CorpusReport, Interval, SystemScore, ValidationReport
 from ml.evaluation.robustness.report import ConditionScore, RobustnessReport
@@ -27,7 +27,7 @@ from pages.findings import points
 from pages.render import percent, plural
 from pages.robustness import better_without, fused_change, in_words, worst
 from pages.stored import raters_agreement
-from pages.systems import FUSED, ROLE_NAMES, fused, human, ordered, system_name
+from pages.systems import ROLE_NAMES, fused, human, ordered, system_name
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,10 +18,9 @@ import yaml
 
 from corpus.contracts import PREDICTIONS, SCENES, UNIT_FEATURES, UNITS
 from corpus.paths import Home
-from corpus.terms import EMOTIONS, PROBABILITY_COLUMNS, FeelmError, UnitLevel
+from corpus.terms import EMOTIONS, FUSED, PROBABILITY_COLUMNS, FeelmError, UnitLevel
 from ml.features.frame import FEATURES_FILE
 from ml.features.scene import SCENE_DIMENSIONS
-from ml.models.predict import FUSED
 from pages.render import clock
 from pages.stored import film_title
 

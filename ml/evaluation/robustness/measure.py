@@ -20,7 +20,7 @@ import numpy as np
 from corpus.contracts import PREDICTIONS
 from corpus.paths import Home
 from corpus.statistics import FloatArray
-from corpus.terms import EMOTIONS, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus
+from corpus.terms import EMOTIONS, FUSED, MODALITIES, PROBABILITY_COLUMNS, FeelmError, GoldStatus
 from corpus.threads import one_torch_thread
 from ml.evaluation.benchmarks.rows import Job, Rows, TellRow, run_key
 from ml.evaluation.comparison import uar_difference
@@ -36,7 +36,7 @@ from ml.models.calibration import softmax
 from ml.models.context import join
 from ml.models.dataset import UnitArrays, load_training
 from ml.models.loop import TellRound
-from ml.models.predict import FUSED, EmotionModel, load_model, model_opinions
+from ml.models.predict import EmotionModel, load_model, model_opinions
 from ml.models.training import Progress, TrainingParams, UnseenModels, unseen_models
 from ml.models.training_set import FILMS
 
