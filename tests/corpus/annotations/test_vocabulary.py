@@ -12,7 +12,7 @@ def test_declared_word_forms_map(label: str, emotion: str):
 
 
 @pytest.mark.parametrize("label", ["happyish", "Freude", "joy!", "jo y", "", "none", "0", "trust"])
-def test_anything_else_is_refused(label: str):
+def test_anything_else_is_refused_with_a_reason(label: str):
     assert canonical(label) == Canonical(None, known=False)
 
 
