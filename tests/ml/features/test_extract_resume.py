@@ -28,6 +28,12 @@ def weights(need_weights) -> None:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few seconds."""
+    return write_kind(tmp_path_factory.mktemp("film"), next(iter(KINDS)), seconds=4)
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seventy seconds: one whole chunk of the scan and a part of the next."""
     return write_kind(tmp_path_factory.mktemp("film"), next(iter(KINDS)), seconds=70)
 
@@ -37,9 +43,9 @@ def extract(film: Path, out: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_extraction_goes_on_in_its_folder_with_the_chunks_it_had(film: Path, tmp_path: Path) -> None:
-    extract(film, tmp_path / "whole")
-    process = multiprocessing.get_context("forkserver").Process(target=extract, args=(film, tmp_path / "killed"))
+def test_a_killed_extraction_goes_on_in_its_folder_with_the_chunks_it_had(longer: Path, tmp_path: Path) -> None:
+    extract(longer, tmp_path / "whole")
+    process = multiprocessing.get_context("forkserver").Process(target=extract, args=(longer, tmp_path / "killed"))
     process.start()
     until_s = time.monotonic() + PATIENCE_S
     while not list((tmp_path / "killed" / UNFINISHED).rglob("*.chunk")):
@@ -49,7 +55,7 @@ def test_a_killed_extraction_goes_on_in_its_folder_with_the_chunks_it_had(film: 
     process.join()
     had = len(list((tmp_path / "killed" / UNFINISHED).rglob("*.chunk")))
     told: list[Progress] = []
-    extract_media(film, tmp_path / "killed", WANTED, tell_of=lambda part: told.append if part == "reading" else lambda _: None)
+    extract_media(longer, tmp_path / "killed", WANTED, tell_of=lambda part: told.append if part == "reading" else lambda _: None)
     assert had >= 1 and len(told) == max(progress.chunks for progress in told) - had
     for part in ("shots", "faces", "soundtrack", "dialogue", "scenes", "scene_features"):
         assert content_version(tmp_path / "killed" / part) == content_version(tmp_path / "whole" / part)
