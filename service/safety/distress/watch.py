@@ -166,7 +166,7 @@ def check_question(distress: Distress, language: str | None = None) -> str:
     if distress.question is None:
         raise FeelmError("no check question is due: ask for one where the level is `check`")
     known = _checks()
-    return known.get(language or "en", known["en"])[distress.question]
+    return known.get((language or "en").split("-")[0].lower(), known["en"])[distress.question]
 
 
 @cache

@@ -62,6 +62,11 @@ def test_a_level_says_what_it_rests_on():
     assert check_question(heard("I can't do this anymore")).endswith("?")
 
 
+def test_a_check_question_is_asked_in_the_persons_language_whatever_region_it_names():
+    distress = heard("I can't do this anymore")
+    assert check_question(distress, "de-AT") == check_question(distress, "de") != check_question(distress, "en")
+
+
 @pytest.mark.parametrize("answer", ["yes", "Yeah", "maybe", "sometimes", "i dont know", "why do you ask", "...", "what if I am"])
 def test_whatever_is_no_clear_no_to_a_check_question_goes_to_a_person(answer):
     assert heard("I can't do this anymore", QUESTION, answer).level is Level.ESCALATE
