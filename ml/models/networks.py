@@ -107,7 +107,7 @@ class Expert(nn.Module):
         self.levels = nn.Linear(joined, LEVEL_COUNT)
         self.source_bias = nn.Parameter(torch.zeros(sources, EMOTION_COUNT))
 
-    def forward(self, features: Tensor, source: Tensor, crops: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, source: Tensor, crops: Tensor | None = None, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Standardised features (b, d), source numbers (b,), and for an expert on faces crops, or a backbone's maps of them, and mask."""
         seen = self.crops(crops, mask) if self.crops is not None and crops is not None and mask is not None else None
         return self.read(features, source, seen)

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from corpus.chunks import ChunkStore, content_digest
-from ml.features.extractor import Block, Progress, extract_all, joined
+from ml.features.blocks import written
+from ml.features.extractor import Block, Dimension, Progress, extract_all, joined
 
 
 @dataclass
@@ -93,3 +95,11 @@ def test_rate_and_time_left_follow_from_what_was_done():
 
 def test_no_chunk_gives_no_row():
     assert joined([], 4).values.shape == (0, 4)
+
+
+def test_what_is_not_measured_is_masked(tmp_path: Path):
+    times = np.array([0, 1], np.int64)
+    block = Block(times, times + 1, np.array([[np.nan, 1], [2, 3]], np.float32), np.ones(2, np.float32))
+    list(written([block], (Dimension("first", "", ""), Dimension("second", "", "")), tmp_path / "frames.parquet"))
+    table = pq.read_table(tmp_path / "frames.parquet", columns=["first", "second"])
+    assert table.to_pydict() == {"first": [None, 2.0], "second": [1.0, 3.0]}
