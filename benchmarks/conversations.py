@@ -13,6 +13,7 @@ from pathlib import Path
 
 from corpus.paths import file_digest
 from ml.models.dialogue import Turn
+from service.domains.profile import profiles
 
 FOLDER = Path(__file__).with_name("conversations")
 FROZEN = FOLDER / "frozen.json"
@@ -36,6 +37,11 @@ class Conversation:
 def domains() -> list[str]:
     """The domains that both halves are there of."""
     return sorted(path.name.removesuffix("-dev.jsonl") for path in FOLDER.glob("*-dev.jsonl") if path.name != "distress-dev.jsonl")
+
+
+def unmeasured() -> list[str]:
+    """Domains that can be asked for and that no conversations were written for: the page of results names them."""
+    return sorted(set(profiles()) - set(domains()))
 
 
 def conversations(domain: str, half: str) -> Iterator[Conversation]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import table, write_result
-from benchmarks.conversations import AGENT, USER, Conversation, conversations, domains
+from benchmarks.conversations import AGENT, USER, Conversation, conversations, domains, unmeasured
 from corpus.paths import Home
 from service.champion import Champion, champion_folder
 from service.domains.profile import Strategy, profile
@@ -113,6 +113,8 @@ def main() -> None:
     read = read_all(champion, given.half)
     body = f"Champion {champion.origin.model_version}, trained on {champion.origin.trained_on}; the {given.half} halves.\n\n"
     body += f"## States\n\n{states_table(read)}\n\n## Ways of answering\n\n{strategies_table(read)}"
+    if unmeasured():
+        body += f"\n\nNo conversations were written for {', '.join(unmeasured())}: nothing is measured of it."
     page = "talk" if given.half == "test" else "talk-dev"
     write_result(page, "States and ways of answering on the written conversations", body, PACKAGES)
 

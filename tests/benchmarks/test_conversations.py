@@ -1,13 +1,15 @@
-"""The written conversations: five domains, both halves, well formed, unlike each other, and the test halves as they were frozen."""
+"""The written conversations: both halves of each domain, well formed, unlike each other, and the test halves as they were frozen."""
 
 import itertools
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
-from benchmarks.conversations import AGENT, USER, Conversation, conversations, digests, domains, frozen
+from benchmarks.conversations import AGENT, USER, Conversation, conversations, digests, domains, frozen, unmeasured
 from corpus.terms import EMOTIONS
-from service.domains.profile import Strategy, profiles
+from service.domains.profile import OWN_PROFILES, TEAM_PROFILES, Strategy, profiles
 from service.states.read import State
 
 LEAST = 105
@@ -19,8 +21,13 @@ def both(domain: str) -> list[Conversation]:
     return [one for half in ("dev", "test") for one in conversations(domain, half)]
 
 
-def test_every_shipped_domain_has_its_conversations() -> None:
-    assert set(domains()) == set(profiles())
+def test_conversations_are_of_domains_that_can_be_asked_for_and_one_without_any_is_named_unmeasured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(domains()) <= set(profiles())
+    shutil.copy(OWN_PROFILES / "education.yaml", tmp_path / "a_team.yaml")
+    monkeypatch.setenv(TEAM_PROFILES, str(tmp_path))
+    assert set(unmeasured()) == set(profiles()) - set(domains()) and "a_team" in unmeasured()
 
 
 def test_the_test_halves_are_as_they_were_frozen() -> None:

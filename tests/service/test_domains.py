@@ -45,7 +45,7 @@ def filled(template: Template) -> list[str]:
     return list(dict.fromkeys(text for one in said if (text := fill(template, one)) is not None))
 
 
-def test_the_five_domains_of_ours_are_there():
+def test_the_domains_of_ours_are_there():
     assert set(profiles()) == set(DOMAINS)
 
 
@@ -270,11 +270,11 @@ def put(folder: Path, name: str, raw: Any) -> Path:
     return path
 
 
-def test_a_sixth_domain_is_a_file_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    put(tmp_path / "ours", "museum_guide", SIXTH)
+def test_another_domain_is_a_file_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    put(tmp_path / "ours", "our_museum", SIXTH)
     monkeypatch.setenv(TEAM_PROFILES, str(tmp_path / "ours"))
-    assert set(profiles()) == {*DOMAINS, "museum_guide"}
-    guide = profile("museum_guide")
+    assert set(profiles()) == {*DOMAINS, "our_museum"}
+    guide = profile("our_museum")
     said = Said("I have seen my favourite painting twice today.", "joy", 0.9, "en")
     shares = {way: 1 / len(Strategy) for way in Strategy}
     texts = {candidate.text for candidate in written(guide, Choice({**shares, Strategy.QUESTION: 0.5}, ()), said, ())}
