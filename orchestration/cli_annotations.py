@@ -148,7 +148,8 @@ def annotations_agreement(
     found = measure(handful.batch.annotations, durations_ms, step_ms, spans, by_character)
     rows = [_figure_row(figure) for figure in found]
     columns = ["film", "person", "about", "compared at", "figure", "value", "raters", "places"]
-    show(found, rows_table(f"{path.name}: agreement", columns, rows), as_json)
+    alone = f"{path.name}: no film has two raters who judged the same, so there is nothing to compare"
+    show(found, rows_table(f"{path.name}: agreement", columns, rows) if rows else alone, as_json)
 
 
 @annotations_app.command("gold")
@@ -195,8 +196,9 @@ def annotations_export(
     judged = _handful(path, told).judged(told.fps) if path else accepted_judgements(Home.from_environment(), told.fps)
     written = export(exporter, judged, out_folder)
     value = {"format": exporter.name, "files": [str(file) for file in written], "leaves_out": exporter.leaves_out}
-    title = f"{exporter.what}; left out: {exporter.leaves_out}"
-    show(value, rows_table(title, ["file"], [[str(file)] for file in written]), as_json)
+    show(value, rows_table(exporter.what, ["file"], [[str(file)] for file in written]), as_json)
+    if not as_json:
+        err.print(f"left out: {exporter.leaves_out}")
 
 
 @annotations_app.command("formats")

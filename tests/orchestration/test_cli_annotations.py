@@ -61,6 +61,12 @@ def test_agreement_is_told_over_time_and_on_shared_spans(table: Path) -> None:
     assert next(f["value"] for f in figures if f["about"] == "presence") == 1.0
 
 
+def test_that_one_rater_agrees_with_nobody_is_said(tmp_path: Path) -> None:
+    rows = [row for row in SIMULATED.rows() if row["annotator"] == SIMULATED.rows()[0]["annotator"]]
+    result = feelm_annotations("agreement", write_csv(tmp_path / "alone.csv", rows))
+    assert result.exit_code == 0 and "nothing to compare" in " ".join(result.stdout.split())
+
+
 def test_agreement_by_scene_and_person_is_told_when_asked_for(tmp_path: Path) -> None:
     rows = [row | {"character": "Ruth" if int(str(row["start_ms"])) < 30_000 else "Otto"} for row in SIMULATED.rows()]
     scenes = tmp_path / "scenes.csv"
