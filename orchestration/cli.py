@@ -7,11 +7,13 @@ and 2 where the command itself was wrong.
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from assets.workspace import Workspace
 from corpus.paths import Home
@@ -36,44 +38,10 @@ from orchestration.cli_subtitles import subtitles_app
 from orchestration.cli_talk import respond
 from orchestration.console import Json, Workers, err, out, rows_table, show, show_progress, warn
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False)
 corpus_app = typer.Typer(no_args_is_help=True, help="Public corpora of lines with emotions.")
 weights_app = typer.Typer(no_args_is_help=True, help="Pretrained weights from package registries.")
-for sub, name in (
-    (films_app, "films"),
-    (screenplay_app, "screenplay"),
-    (subtitles_app, "subtitles"),
-    (features_app, "features"),
-    (corpus_app, "corpus"),
-    (annotations_app, "annotations"),
-    (models_app, "models"),
-    (weights_app, "weights"),
-    (benchmark_app, "benchmark"),
-    (serve_app, "serve"),
-    (pages_app, "pages"),
-    (store_app, "store"),
-    (basis_app, "use-basis"),
-    (escalations_app, "escalations"),
-):
-    app.add_typer(sub, name=name)
-
-for command in (shots, script, advice, lineage, openlineage, reproduce, health, respond, compliance, plan):
-    app.command()(command)
 
 
-def main() -> None:
-    """Entry point: one line and exit code 1 for a fault the user can mend."""
-    try:
-        app()
-    except FeelmError as error:
-        warn(f"feelm: {error}", style="red")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("feelm: stopped; run the same command again to go on where it was")
-        sys.exit(130)
-
-
-@app.command()
 def demo(
     films: Annotated[int, typer.Option(min=2, help="Films to make.")] = 12,
     seed: Annotated[int, typer.Option(help="Seed of the film maker.")] = 7,
@@ -86,7 +54,6 @@ def demo(
     run_demo(Home.from_environment(), films, seed, workers, as_json)
 
 
-@app.command()
 def run(
     film: Annotated[list[str] | None, typer.Option(help="Only these films' links and pages.")] = None,
     workers: Workers = 2,
@@ -109,7 +76,6 @@ def run(
         raise typer.Exit(1)
 
 
-@app.command()
 def report(as_json: Json = False) -> None:
     """Show the scores of the last run and where its pages are."""
     from orchestration.summary import result_json, result_tables
@@ -121,10 +87,6 @@ def report(as_json: Json = False) -> None:
         out.print(result_tables(workspace))
 
 
-app.command()(detect)
-
-
-@app.command()
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
     read_only: Annotated[bool, typer.Option(help="Show only; start nothing.")] = False,
@@ -135,7 +97,6 @@ def ui(
     serve_ui(Home.from_environment(), port, read_only)
 
 
-@app.command()
 def prepare(as_json: Json = False) -> None:
     """Bring this home's settings, database schemas and partitions up to this version: before servers start, and after an upgrade."""
     from orchestration.instance import prepare_storage
@@ -145,7 +106,6 @@ def prepare(as_json: Json = False) -> None:
     show(storage, rows_table("Storage", ["what", "where"], rows), as_json)
 
 
-@app.command()
 def stage(
     name: Annotated[str, typer.Argument(help="A link of the chain.")],
     film: Annotated[str, typer.Option(help="For links per film.")] = "",
@@ -211,6 +171,49 @@ def weights_verify(as_json: Json = False) -> None:
     show(states, rows_table("Weights", ["name", "state"], [[s.name, s.state] for s in states]), as_json)
     if any(state.state != "present" for state in states):
         raise FeelmError("a weight is missing or damaged: `feelm weights fetch` mends it")
+
+
+CONTENTS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
+    "Begin": {"demo": demo, "run": run, "report": report, "ui": ui},
+    "Films": {"films": films_app, "subtitles": subtitles_app, "screenplay": screenplay_app, "shots": shots, "features": features_app},
+    "Judgements": {"annotations": annotations_app, "corpus": corpus_app},
+    "Models": {"models": models_app, "benchmark": benchmark_app, "reproduce": reproduce, "weights": weights_app},
+    "Ask the model": {"detect": detect, "respond": respond, "script": script, "advice": advice, "serve": serve_app, "pages": pages_app},
+    "People and rules": {"escalations": escalations_app, "use-basis": basis_app, "compliance": compliance},
+    "Where things come from": {"lineage": lineage, "openlineage": openlineage},
+    "In operation": {"health": health, "plan": plan, "store": store_app, "prepare": prepare, "stage": stage},
+}
+"""Every command by what it is for, in the order in which `feelm --help` shows them."""
+
+
+class _InOrder(TyperGroup):
+    """Shows commands in the order of CONTENTS, where Typer would show groups after all others."""
+
+    def list_commands(self, ctx: object) -> list[str]:
+        return [name for chapter in CONTENTS.values() for name in chapter]
+
+
+app = typer.Typer(
+    cls=_InOrder, no_args_is_help=True, add_completion=False, help="Teach machines emotion from films.", pretty_exceptions_enable=False
+)
+for chapter, commands in CONTENTS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=chapter)
+        else:
+            app.command(name, rich_help_panel=chapter)(command)
+
+
+def main() -> None:
+    """Entry point: one line and exit code 1 for a fault the user can mend."""
+    try:
+        app()
+    except FeelmError as error:
+        warn(f"feelm: {error}", style="red")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("feelm: stopped; run the same command again to go on where it was")
+        sys.exit(130)
 
 
 if __name__ == "__main__":
