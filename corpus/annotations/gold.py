@@ -110,7 +110,7 @@ def make_gold(annotations: pd.DataFrame, traces: pd.DataFrame, units: pd.DataFra
     annotations = annotations[annotations["status"].isin(COUNTED)]
     placed, about_others = place(annotations, units)
     categories = placed[(placed["dimension"] == "category") & placed["label"].notna()]
-    raters = rate_raters(_one_level(categories).rename(columns={"unit_key": "item"}))
+    raters = rate_raters(_rated(categories).rename(columns={"unit_key": "item"}))
     weights = raters.set_index("annotator_id")["weight"].astype("float64")
     judged = pd.concat([placed, _from_traces(traces, units, global_lag_ms)], ignore_index=True)
     votes, gold = _votes(categories, placed, weights), _gold(categories, judged, weights)
@@ -193,6 +193,12 @@ def _one_level(placed: pd.DataFrame) -> pd.DataFrame:
     """The finest level that was judged: lines or spans, else scenes; a scene's votes repeat those of its lines."""
     fine = placed[placed["level"] != UnitLevel.SCENE]
     return fine if len(fine) else placed
+
+
+def _rated(categories: pd.DataFrame) -> pd.DataFrame:
+    """The votes by which each rater is rated: those on the finest level, and of whoever has none there those on scenes."""
+    fine = _one_level(categories)
+    return pd.concat([fine, categories[~categories["annotator_id"].isin(fine["annotator_id"])]])
 
 
 def _votes(categories: pd.DataFrame, placed: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:

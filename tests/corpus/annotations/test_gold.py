@@ -148,6 +148,18 @@ def test_a_judgement_of_the_listener_is_no_vote_on_the_speakers_line(tmp_path: P
     assert (scene["status"], scene["top_share"]) == ("ambiguous", 0.5)
 
 
+def test_who_judged_between_the_lines_alone_counts_for_the_scene(tmp_path: Path):
+    between = [
+        row | {"annotator": "Eve Ek", "start_ms": at, "end_ms": at + 100} for at, row in zip((1950, 3950), SIMULATED.rows(), strict=False)
+    ]
+    made = make(tmp_path, [*SIMULATED.rows(), *between])
+    eve = Pseudonyms(tmp_path / "annotators.json").of("Eve Ek")
+    votes = VOTES.read(made.folder / "votes.parquet")
+    assert RATERS.read(made.folder / "raters.parquet").set_index("annotator_id").loc[eve, "weight"] == 1
+    assert set(votes.loc[votes["annotator_id"] == eve, "unit_id"]) == {"made-1-01.scene000"}
+    assert made.gold.set_index("unit_id").loc["made-1-01.scene000", "n_raters"] == 4
+
+
 def test_named_units_need_no_times(tmp_path: Path):
     simulated = Simulated(lines=3, films=("made-1-01",), skills=HONEST)
     rows = []
