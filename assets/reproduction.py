@@ -21,7 +21,7 @@ from assets.checkout import put_code
 from assets.snapshot import begin_repository, locked_stages, own_cache, put_stages_file
 from assets.versions import CODE, COMMIT, DATA_REVISION, REPORT_FILE, REPORT_PART, SNAPSHOT_PART, registered_version
 from assets.workspace import Workspace
-from corpus.paths import Home, content_version, file_digest
+from corpus.paths import Home, content_version, file_digest, write_text
 from corpus.terms import FeelmError
 from ml.evaluation.report import ValidationReport
 from ml.evaluation.robustness.report import REPORT_FILE as ROBUSTNESS_FILE
@@ -107,6 +107,7 @@ def reproduce(workspace: Workspace, number: int, folder: Path, tell: Callable[[s
     source = _source(workspace.home, number)
     if folder.exists() and any(folder.iterdir()):
         raise FeelmError(f"{folder} holds something already: name a folder that is not there with --out")
+    keep_from_dvc(folder)
     code = put_code(folder / CODE_DIR, source.tags.get(COMMIT), source.tags[CODE])
     tell(f"code: {code}")
     home = Home(folder / WORK_DIR / workspace.home.root.name)
@@ -125,6 +126,11 @@ def reproduce(workspace: Workspace, number: int, folder: Path, tell: Callable[[s
         [_remade(home, link) for link in LINKS],
         _changes(source.folder / REPORT_PART / REPORT_FILE, home.artifact("validation_report") / REPORT_FILE),
     )
+
+
+def keep_from_dvc(folder: Path) -> None:
+    """Have DVC pass over the code in `folder`: where that lies in a project, `dvc repro` would read the stages there as the project's."""
+    write_text(folder / ".dvcignore", f"/{CODE_DIR}\n")
 
 
 def _source(home: Home, number: int) -> _Source:
