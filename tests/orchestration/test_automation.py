@@ -29,6 +29,8 @@ from tests.orchestration.ticks import tick
 from tests.simulated_raters import Simulated, write_csv
 from tests.storage import rarely_on_postgres
 
+pytestmark = pytest.mark.long
+
 Sensor = dg.SensorDefinition
 
 
@@ -308,7 +310,6 @@ def test_a_refused_batch_teaches_nothing_and_is_not_judged_again(home: Home, ins
 
 
 @rarely_on_postgres
-@pytest.mark.long
 def test_too_few_new_judgements_wait_for_more_or_for_the_week_to_end(home: Home, instance: dg.DagsterInstance) -> None:
     deliver(home, "first.csv", RATERS.rows())
     settle(instance)
@@ -349,7 +350,6 @@ def test_a_model_waits_for_films_that_are_under_way_and_not_for_those_that_were_
     assert [request.job_name for request in tick(retraining, instance)] == ["retrain"]
 
 
-@pytest.mark.long
 def test_nothing_is_trained_while_a_blocking_check_of_a_film_fails(
     home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,7 +400,6 @@ def test_a_chain_that_was_cut_off_is_finished_without_beginning_anew(
 
 
 @rarely_on_postgres
-@pytest.mark.long
 def test_with_150_films_one_films_subtitles_make_its_words_and_page_stale_and_then_the_model_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:

@@ -24,6 +24,8 @@ from tests.orchestration.test_run import home_of_stand_ins, one_after_another
 from tests.orchestration.ticks import tick
 from tests.storage import FILES, using
 
+pytestmark = pytest.mark.long
+
 FILMS = ("film-000", "film-001")
 LOST = "the worker was lost 3 times"
 

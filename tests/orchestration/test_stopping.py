@@ -13,6 +13,8 @@ from corpus.paths import Home
 from tests.conftest import REPOSITORY
 from tests.loopback import free_port
 
+pytestmark = pytest.mark.long
+
 UP_S, GONE_S = 300.0, 60.0
 IN_THE_BACKGROUND = '"$@" > "$LOG" 2>&1 & echo $!'
 """A shell without a terminal starts such a job with SIGINT ignored, which `dagster` hands on to SIGTERM."""

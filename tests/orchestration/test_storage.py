@@ -42,6 +42,8 @@ from tests.conftest import REPOSITORY
 from tests.orchestration.serving import counting_film, feelm
 from tests.storage import PASSWORD, Server, Storage
 
+pytestmark = pytest.mark.long
+
 FILMS = ("first", "second")
 
 
@@ -215,7 +217,6 @@ def test_a_refused_connection_is_told_in_one_line_without_the_password(
     ],
     ids=["dagster", "mlflow"],
 )
-@pytest.mark.long
 def test_what_the_libraries_print_of_a_refused_connection_does_not_hold_it_either(refused: str, program: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode != 0 and "password authentication failed" in done.stderr

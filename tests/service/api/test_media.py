@@ -83,6 +83,7 @@ def hostile_files() -> dict[str, tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("name", hostile_files())
+@pytest.mark.long
 def test_hostile_files_are_refused_and_leave_nothing(client: TestClient, name: str) -> None:
     file_name, content = hostile_files()[name]
     response = upload(client, file_name, content)
