@@ -16,6 +16,8 @@ from orchestration.instance import prepare_storage
 from tests.conftest import REPOSITORY
 from tests.storage import PASSWORD, USER, Server
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def home(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:

@@ -9,6 +9,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from corpus.paths import Home
 from tests.conftest import REPOSITORY
 from tests.loopback import free_port

@@ -15,6 +15,8 @@ from corpus.paths import Home
 from service.api.settings import Settings
 from tests.service.api.conftest import MANY, copied, listening
 
+pytestmark = pytest.mark.long
+
 EXAMPLES, FILES = 15, 4
 """A file is read in a process of its own, which takes seconds."""
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)

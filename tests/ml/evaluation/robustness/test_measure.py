@@ -25,6 +25,8 @@ from ml.models.training import TrainingParams, unseen_models
 from tests.ml.artifacts import write_films
 from tests.ml.conftest import Trained, train
 
+pytestmark = pytest.mark.long
+
 PARAMS = TrainingParams.debug()
 FILMS, LINES = 3, 8
 BELOW_ONE_BIT_DB = 200
