@@ -107,9 +107,11 @@ class Shelf:
 
     @property
     def words(self) -> str:
-        """How many films and lines there are."""
-        lines = sum(one.digest.units for one in self.holdings if one.digest)
-        return f"{plural(len(self.holdings), 'film')}, {plural(lines, 'line')}"
+        """How many films, lines and spans there are."""
+        units = Counter[str]()
+        for one in self.holdings:
+            units.update({one.digest.level: one.digest.units} if one.digest else {})
+        return ", ".join(plural(count, what) for what, count in (("film", len(self.holdings)), *units.items()))
 
 
 def read_shelf(home: Home) -> Shelf:

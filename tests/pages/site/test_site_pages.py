@@ -75,6 +75,13 @@ def test_a_card_tells_what_a_film_is_and_does(pages: dict[str, str]) -> None:
     assert "/films/made-1-01" in pages["library"] and f"/films/{NEW}" not in pages["library"] and f"/films/{SECRET}" not in pages["library"]
 
 
+def test_lines_and_spans_of_all_films_are_counted_apart(pages: dict[str, str]) -> None:
+    words = Outline(pages["library"]).words
+    units = [re.findall(rf"· (\d+) {level}s?\b", words) for level in ("line", "span")]
+    lines, spans = (sum(map(int, counts)) for counts in units)
+    assert lines and spans and f"{lines} lines" in words and f"{spans} span" in words
+
+
 def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
     words = Outline(library_page(read_shelf(Home(tmp_path)), Served())).words
     assert "feelm films add FOLDER , then feelm run" in words and "There is no film yet" in words
