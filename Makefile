@@ -47,7 +47,7 @@ test-long: install ## the whole chain, real servers, kills, Postgres: what a cha
 test-slow: install ## all that needs no GPU
 	@$(TESTS) -m "not gpu"
 
-bench: install ## all benchmarks, beside their peers in environments of their own, then one page of tables and plots; seven hours
+bench: install ## all benchmarks, beside their peers in environments of their own, then one page of tables and plots; many hours
 	@$(BIN)/feelm weights fetch multilingual-e5
 	@$(BIN)/python -m benchmarks
 
