@@ -19,6 +19,7 @@ import yaml
 
 from corpus.paths import Home
 from corpus.terms import FeelmError
+from service.languages import FALLBACK, spoken_to
 from service.safety.ledger import append, read
 
 TEXTS, CLAIMS = Path(__file__).with_name("disclosure.yaml"), Path(__file__).with_name("claims.yaml")
@@ -27,7 +28,6 @@ LEAST_KEPT_DAYS = 184
 """Half a year: logs must be kept at least so long."""
 
 KEPT_DAYS = 400
-FALLBACK = "en"
 
 _QUOTED = re.compile(r"[\"“„«][^\"”“»]*[\"”“»]|(?<!\w)['‘][^'’]*['’](?!\w)")
 
@@ -72,8 +72,7 @@ def disclosure(names: Sequence[str], language: str | None = None) -> Disclosure:
     if wrong := set(names) - set(NAMES):
         raise FeelmError(f"there is no disclosure text {', '.join(sorted(wrong))}: there are {', '.join(NAMES)}")
     known = disclosure_texts()
-    code = (language or FALLBACK).split("-")[0].lower()
-    code = code if code in known else FALLBACK
+    code = spoken_to(language, known)
     words = " ".join(known[code][name] for name in names)
     return Disclosure(tuple(names), code, words, hashlib.sha256(words.encode()).hexdigest())
 

@@ -34,6 +34,7 @@ import yaml
 from corpus.paths import Home
 from corpus.posting import Undelivered, post_json
 from corpus.terms import FeelmError
+from service.languages import spoken_to
 
 WEBHOOK, SECRET = "FEELM_ESCALATION_WEBHOOK", "FEELM_ESCALATION_SECRET"
 LEAST_SECRET = 16
@@ -421,7 +422,7 @@ def pause_s(attempts: int) -> float:
 def words(name: str, language: str | None) -> str:
     """What the person is told (`handed_over`, `unreachable`), in their language where it is known, else in English."""
     known = _words()
-    return known.get((language or "en").split("-")[0].lower(), known["en"])[name]
+    return known[spoken_to(language, known)][name]
 
 
 @cache

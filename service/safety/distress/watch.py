@@ -25,6 +25,7 @@ from corpus.terms import EMOTIONS, FeelmError
 from corpus.weights import WeightError
 from ml.features.text.live import LineReader
 from ml.models.dialogue import HeardTurns, Turn
+from service.languages import primary, spoken_to
 from service.safety.distress.classifier import Classifier, Sensitivity
 from service.safety.distress.matching import QUOTED, Sign, heard_in, signs_of
 from service.safety.distress.rules import Kind, Strength, all_rules
@@ -166,7 +167,7 @@ def check_question(distress: Distress, language: str | None = None) -> str:
     if distress.question is None:
         raise FeelmError("no check question is due: ask for one where the level is `check`")
     known = _checks()
-    return known.get((language or "en").split("-")[0].lower(), known["en"])[distress.question]
+    return known[spoken_to(language, known)][distress.question]
 
 
 @cache
@@ -328,7 +329,7 @@ def _unread(text: str, language: str | None) -> str | None:
     scripts = sum(unicodedata.name(letter, "").split(" ")[0] in _SCRIPTS for letter in letters)
     if scripts < len(letters) / 2:
         return "the text is in letters that no distress rule reads"
-    if language is not None and language.split("-")[0].lower() not in known and len(letters) >= 3:
+    if language is not None and primary(language) not in known and len(letters) >= 3:
         return f"no distress rule reads the language {language!r}"
     return None
 
